@@ -1,0 +1,123 @@
+"""The layout of ``PRATIQUE_HOME``: every place where the platform keeps something.
+
+    <home>/                     0700
+      config.toml               settings (optional)
+      pratique.db               the database, unless a URL names another
+      blobs/ab/abcdef…          content by SHA-256
+      keys/                     signing and encryption keys, 0600
+      environments/<digest>/    locked Python environments
+      jobs/<id>/<attempt>/      working folder, shim files and logs of one attempt
+      replicas/<id>/            the same for one replica of a deployment
+      services/<name>/          the same for server, envoy and mlflow
+      gateway/                  Envoy's bootstrap and xds files
+      mlflow/                   the tracking database
+      logs/                     logs of the platform itself
+
+Unix sockets live apart, in a short runtime folder, because their paths may
+not exceed 107 bytes and a home may be deep.
+"""
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from pratique.base.errors import StorageFailed
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where one installation keeps its state; making one touches nothing."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> "Home":
+        """``PRATIQUE_HOME``, else ``~/.pratique``; always absolute."""
+        chosen = os.environ.get("PRATIQUE_HOME") or "~/.pratique"
+        return cls(Path(chosen).expanduser().absolute())
+
+    @property
+    def database(self) -> Path:
+        return self.root / "pratique.db"
+
+    @property
+    def blobs(self) -> Path:
+        return self.root / "blobs"
+
+    @property
+    def keys(self) -> Path:
+        return self.root / "keys"
+
+    @property
+    def environments(self) -> Path:
+        return self.root / "environments"
+
+    @property
+    def jobs(self) -> Path:
+        return self.root / "jobs"
+
+    @property
+    def replicas(self) -> Path:
+        return self.root / "replicas"
+
+    @property
+    def services(self) -> Path:
+        return self.root / "services"
+
+    @property
+    def gateway(self) -> Path:
+        return self.root / "gateway"
+
+    @property
+    def mlflow(self) -> Path:
+        return self.root / "mlflow"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def runtime(self) -> Path:
+        """The short folder of this home's sockets and of its live facts (ports, owner token)."""
+        base = (
+            os.environ.get("PRATIQUE_RUNTIME_DIR")
+            or os.environ.get("XDG_RUNTIME_DIR")
+            or f"/tmp/pratique-{os.getuid()}"
+        )  # noqa: S108 - made 0700 and checked for its owner in `prepare`.
+        name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:10]
+        return Path(base) / f"pratique-{name}"
+
+    def socket(self, name: str) -> Path:
+        """Where the unix socket called `name` is; short enough for the kernel."""
+        return self.runtime / f"{name}.sock"
+
+    def prepare(self) -> None:
+        """Make every folder, 0700; raises `StorageFailed` when the home cannot be written."""
+        folders = (
+            self.root, self.blobs, self.keys, self.environments, self.jobs, self.replicas,
+            self.services, self.gateway, self.mlflow, self.logs,
+        )  # fmt: skip
+        try:
+            for folder in folders:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.root.chmod(0o700)
+            self.runtime.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.runtime.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise StorageFailed(
+                f"the home {self.root} cannot be prepared: {error.strerror} ({error.filename})",
+                hint="choose another with PRATIQUE_HOME=/path, or free space and set its permissions",
+            ) from error
+        _check_private(self.runtime)
+
+
+def _check_private(folder: Path) -> None:
+    """Refuse a runtime folder that somebody else made: its sockets would be theirs."""
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid() or facts.st_mode & 0o077:
+        raise StorageFailed(
+            f"{folder} is not a private folder of this user",
+            hint="remove it, or set PRATIQUE_RUNTIME_DIR to a folder of your own",
+        )

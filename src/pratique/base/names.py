@@ -1,0 +1,45 @@
+"""What a thing may be called.
+
+A name never becomes a path, yet it does travel in URLs, in Envoy's
+configuration and in terminals; so the alphabet is small and known, and a name
+is checked once, where it enters.
+"""
+
+import re
+from typing import Final
+
+from pratique.base.errors import InvalidInput, Problem
+
+_RULES: Final = {
+    # kind: (pattern, what to tell a person); the limits are Azure's.
+    "workspace": (r"[a-z0-9][a-z0-9-]{1,31}[a-z0-9]", "3 to 33 lower-case letters, digits or hyphens"),
+    "resource group": (r"[A-Za-z0-9][A-Za-z0-9_.()-]{0,88}[A-Za-z0-9_()-]|[A-Za-z0-9]", "1 to 90 letters, digits, _ . ( ) -, not ending in a dot"),
+    "asset": (r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", "1 to 255 letters, digits, _ . -, starting with a letter or digit"),
+    "version": (r"[A-Za-z0-9][A-Za-z0-9_.-]{0,29}", "1 to 30 letters, digits, _ . -"),
+    "label": (r"[A-Za-z][A-Za-z0-9_.-]{0,99}", "1 to 100 letters, digits, _ . -, starting with a letter"),
+    "job": (r"[A-Za-z0-9][A-Za-z0-9_-]{0,253}[A-Za-z0-9]|[A-Za-z0-9]", "1 to 255 letters, digits, _ -, starting and ending with a letter or digit"),
+    "endpoint": (r"[a-zA-Z](?:[a-zA-Z0-9-]{1,30}[a-zA-Z0-9])", "3 to 32 letters, digits or hyphens, starting with a letter"),
+    "deployment": (r"[a-zA-Z](?:[a-zA-Z0-9-]{1,30}[a-zA-Z0-9])", "3 to 32 letters, digits or hyphens, starting with a letter"),
+    "principal": (r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}", "1 to 128 letters, digits, _ . @ + -"),
+}  # fmt: skip
+_COMPILED: Final = {kind: re.compile(pattern, re.ASCII) for kind, (pattern, _) in _RULES.items()}
+
+RESERVED_WORKSPACES: Final = frozenset({"workspaces", "api", "ajax-api", "static-files", "default"})
+"""MLflow and our own routes use these first path segments."""
+
+
+def problem_with_name(kind: str, name: str) -> str:
+    """Why `name` cannot be the name of a `kind`; empty when it can."""
+    _, words = _RULES[kind]
+    if not _COMPILED[kind].fullmatch(name):
+        return f"{name!r} is not a name for a {kind}: expected {words}"
+    if kind == "workspace" and name in RESERVED_WORKSPACES:
+        return f"{name!r} is reserved and cannot name a workspace"
+    return ""
+
+
+def check_name(kind: str, name: str) -> str:
+    """`name`, unchanged; raises `InvalidInput` when it cannot name a `kind`."""
+    if said := problem_with_name(kind, name):
+        raise InvalidInput(said, problems=[Problem(said, key="name")])
+    return name

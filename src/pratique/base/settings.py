@@ -1,0 +1,119 @@
+"""The settings: one table, read by the platform, the reference docs and the tests.
+
+A setting comes from the environment as ``PRATIQUE_<NAME>``, else from
+``config.toml`` in the home, else from its default. An unknown key in the file
+or a value of the wrong type is an error that names the place; an unknown
+``PRATIQUE_*`` variable is one as well, because a misspelt limit is no limit.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from pratique.base.errors import InvalidInput, Problem
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table: its name, how text becomes a value, its default and its meaning."""
+
+    name: str
+    read: Callable[[str], Any]
+    default: Any
+    meaning: str
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise ValueError("expected a port from 0 to 65535")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value <= 0:
+        raise ValueError("expected a whole number above 0")
+    return value
+
+
+def _level(text: str) -> str:
+    if text.lower() not in ("debug", "info", "warning", "error"):
+        raise ValueError("expected debug, info, warning or error")
+    return text.lower()
+
+
+SETTINGS: Final = (
+    Setting("door_port", _port, 7070, "Port of the front door on loopback: API, pages, MLflow."),
+    Setting("endpoints_port", _port, 7071, "Port of the endpoints' door on loopback: scoring only."),
+    Setting("database_url", str, "", "SQLAlchemy URL of a PostgreSQL database; empty means SQLite inside the home."),
+    Setting("log_level", _level, "info", "What the platform logs: debug, info, warning or error."),
+    Setting("job_slots", _positive, 2, "How many jobs run at the same time on local compute."),
+    Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
+    Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
+)  # fmt: skip
+
+# Variables that belong to the command line rather than to the platform.
+CLIENT_VARIABLES: Final = frozenset(
+    {"PRATIQUE_HOME", "PRATIQUE_CONFIG_DIR", "PRATIQUE_URL", "PRATIQUE_TOKEN", "PRATIQUE_RUNTIME_DIR"}
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force."""
+
+    door_port: int = 7070
+    endpoints_port: int = 7071
+    database_url: str = ""
+    log_level: str = "info"
+    job_slots: int = 2
+    score_body_limit_mb: int = 100
+    upload_body_limit_mb: int = 20_000
+
+
+def load_settings(home: Path, environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of `home`; raises `InvalidInput` with every wrong one."""
+    environ = os.environ if environ is None else environ
+    problems: list[Problem] = []
+    values: dict[str, Any] = {}
+    for name, text, place in [*_from_file(home / "config.toml", problems), *_from_environment(environ)]:
+        setting = next((row for row in SETTINGS if row.name == name), None)
+        if setting is None:
+            known = ", ".join(row.name for row in SETTINGS)
+            problems.append(Problem("there is no such setting", key=name, file=place, hint=f"known: {known}"))
+            continue
+        try:
+            values[name] = setting.read(text)
+        except ValueError as error:
+            problems.append(Problem(f"{error}; got {text!r}", key=name, file=place, hint=setting.meaning))
+    if problems:
+        raise InvalidInput.of(problems, what="settings")
+    return Settings(**values)
+
+
+def _from_file(path: Path, problems: list[Problem]) -> list[tuple[str, str, str]]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(Problem(str(error), file=str(path)))
+        return []
+    return [(name, str(value), str(path)) for name, value in table.items()]
+
+
+def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    return [
+        (name.removeprefix("PRATIQUE_").lower(), value, "environment")
+        for name, value in environ.items()
+        if name.startswith("PRATIQUE_") and name not in CLIENT_VARIABLES
+    ]
+
+
+assert {row.name: row.default for row in SETTINGS} == {  # noqa: S101 - the table and the class cannot drift apart.
+    field.name: field.default for field in fields(Settings)
+}

@@ -1,0 +1,1 @@
+"""pratique_tracking"""
