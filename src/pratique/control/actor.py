@@ -1,0 +1,33 @@
+"""Who asks: everything that a verb knows about its caller."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["user", "service_principal", "job", "platform"]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """One role at one scope."""
+
+    role: str
+    scope: str
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A caller whose identity was proven, with the roles that it has now."""
+
+    id: str
+    name: str
+    kind: Kind
+    grants: tuple[Grant, ...] = ()
+
+    def to_document(self) -> Mapping[str, Any]:
+        """The actor as events and `creation_context` show it."""
+        return {"id": self.id, "name": self.name, "type": self.kind}
+
+
+PLATFORM = Actor("platform", "pratique", "platform", (Grant("Owner", "/"),))
+"""The engine itself, for what moves without anybody asking."""

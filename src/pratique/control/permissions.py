@@ -1,0 +1,84 @@
+"""Who may do what, where: one table of roles and one question, `permit`.
+
+An action is ``<noun>/<read|write|delete|…>``, a scope is a path: ``/`` is the
+whole home, ``/workspaces/dev`` one workspace. A role given at a scope counts
+for everything below it. What no role grants is denied.
+"""
+
+from fnmatch import fnmatchcase
+from typing import Final
+
+from pratique.base.errors import Forbidden
+from pratique.control.actor import Actor
+
+ACTIONS: Final = frozenset(
+    f"{noun}/{verb}"
+    for noun, verbs in {
+        "groups": "read write delete",
+        "workspaces": "read write delete",
+        "content": "read write",
+        "data": "read write delete",
+        "environments": "read write delete",
+        "models": "read write delete",
+        "jobs": "read write cancel",
+        "runs": "read write",
+        "artifacts": "read write",
+        "endpoints": "read write delete keys score",
+        "deployments": "read write delete",
+        "events": "read",
+        "principals": "read write delete",
+        "roles": "read write delete",
+        "approvals": "read decide",
+        "sessions": "write",
+        "account": "read",
+        "status": "read",
+    }.items()
+    for verb in verbs.split()
+)
+"""Every action there is; a route or verb that names another does not start."""
+
+ROLES: Final = {
+    "Owner": ("*",),
+    "Contributor": (
+        "groups/*", "workspaces/*", "content/*", "data/*", "environments/*", "models/*", "jobs/*", "runs/*",
+        "artifacts/*", "endpoints/*", "deployments/*", "events/read", "approvals/read", "sessions/write",
+        "account/read", "status/read", "principals/read", "roles/read",
+    ),
+    "Reader": ("*/read", "sessions/write"),
+    "Approver": ("*/read", "approvals/decide", "sessions/write"),
+    # What a running job may do in its own workspace; nobody can be assigned it.
+    "Job": ("runs/*", "artifacts/*", "models/read", "models/write", "data/read", "content/read", "environments/read"),
+}  # fmt: skip
+"""Role → patterns of actions."""
+
+ASSIGNABLE: Final = ("Owner", "Contributor", "Reader", "Approver")
+
+
+def is_permitted(actor: Actor, action: str, scope: str) -> bool:
+    """Whether `actor` may do `action` at `scope`."""
+    if action not in ACTIONS:
+        raise ValueError(f"{action!r} is not an action of the permission table")
+    return any(_covers(grant.scope, scope) and _grants(grant.role, action) for grant in actor.grants)
+
+
+def permit(actor: Actor, action: str, scope: str) -> None:
+    """Raise `Forbidden` unless `actor` may do `action` at `scope`."""
+    if not is_permitted(actor, action, scope):
+        raise Forbidden(
+            f"{actor.name} may not do {action} at {scope}",
+            hint=f"an Owner can grant it: pratique role assignment create --assignee {actor.name} "
+            f"--role Contributor --scope {scope}",
+        )
+
+
+def workspace_scope(workspace: str) -> str:
+    """The scope of one workspace."""
+    return f"/workspaces/{workspace}"
+
+
+def _covers(granted: str, asked: str) -> bool:
+    return granted == "/" or asked == granted or asked.startswith(granted.rstrip("/") + "/")
+
+
+def _grants(role: str, action: str) -> bool:
+    return any(fnmatchcase(action, pattern) for pattern in ROLES.get(role, ()))

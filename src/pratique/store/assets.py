@@ -1,0 +1,211 @@
+"""Data, environments and models: names with versions and labels.
+
+A version is what the user says it is (`-v 7` on a new name is version 7), or
+the next number after the highest. `latest` is computed: the newest version
+that is not archived.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from pratique.store.rows import value_of, values_of
+from pratique.store.schema import asset_labels, asset_versions, assets
+
+LATEST: Final = "latest"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A name, with what belongs to all of its versions."""
+
+    workspace: str
+    kind: str
+    name: str
+    next_version: int
+    description: str
+    tags: Mapping[str, str]
+    is_archived: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class AssetVersion:
+    """One version of a name."""
+
+    id: str
+    workspace: str
+    kind: str
+    name: str
+    version: str
+    ordinal: int | None
+    type: str
+    spec: Mapping[str, Any]
+    path: str
+    manifest: str | None
+    description: str
+    tags: Mapping[str, str]
+    properties: Mapping[str, str]
+    is_archived: bool
+    stage: str
+    run_id: str
+    job_name: str
+    source: str
+    created_at: datetime
+    updated_at: datetime
+    created_by: Mapping[str, Any]
+
+
+def _named(workspace: str, kind: str, name: str) -> Any:
+    return (assets.c.workspace == workspace) & (assets.c.kind == kind) & (assets.c.name == name)
+
+
+def _versions(workspace: str, kind: str, name: str) -> Any:
+    table = asset_versions.c
+    return (table.workspace == workspace) & (table.kind == kind) & (table.name == name)
+
+
+def get(tx: Connection, workspace: str, kind: str, name: str) -> Asset | None:
+    """The asset called `name`."""
+    row = tx.execute(select(assets).where(_named(workspace, kind, name))).first()
+    return value_of(Asset, row) if row else None
+
+
+def every(tx: Connection, workspace: str, kind: str) -> list[Asset]:
+    """All assets of a kind, by name."""
+    wanted = (
+        select(assets).where(assets.c.workspace == workspace, assets.c.kind == kind).order_by(assets.c.name)
+    )
+    return values_of(Asset, tx.execute(wanted))
+
+
+def add(tx: Connection, asset: Asset) -> None:
+    """Write a new name."""
+    tx.execute(insert(assets).values(**vars(asset)))
+
+
+def change(tx: Connection, workspace: str, kind: str, name: str, **values: Any) -> None:
+    """Write `values` (columns of assets) on a name; `name` itself may change, and its versions follow."""
+    tx.execute(update(assets).where(_named(workspace, kind, name)).values(**values))
+
+
+def remove(tx: Connection, workspace: str, kind: str, name: str) -> None:
+    """Remove a name with all its versions and labels."""
+    tx.execute(delete(assets).where(_named(workspace, kind, name)))
+
+
+def add_version(tx: Connection, version: AssetVersion) -> None:
+    """Write a new version and move the name's next number past it."""
+    tx.execute(insert(asset_versions).values(**vars(version)))
+    values: dict[str, Any] = {"updated_at": version.created_at}
+    if version.ordinal is not None:
+        following = version.ordinal + 1
+        known = select(assets.c.next_version).where(_named(version.workspace, version.kind, version.name))
+        if following > tx.execute(known).scalar_one():
+            values["next_version"] = following
+    change(tx, version.workspace, version.kind, version.name, **values)
+
+
+def version(tx: Connection, workspace: str, kind: str, name: str, text: str) -> AssetVersion | None:
+    """The version called `text`."""
+    wanted = select(asset_versions).where(_versions(workspace, kind, name), asset_versions.c.version == text)
+    row = tx.execute(wanted).first()
+    return value_of(AssetVersion, row) if row else None
+
+
+def versions(tx: Connection, workspace: str, kind: str, name: str) -> list[AssetVersion]:
+    """All versions of a name, newest first."""
+    wanted = select(asset_versions).where(_versions(workspace, kind, name))
+    return values_of(AssetVersion, tx.execute(wanted.order_by(*_newest_first())))
+
+
+def all_versions(tx: Connection, workspace: str, kind: str) -> list[AssetVersion]:
+    """All versions of all names of a kind, by name, newest first."""
+    wanted = select(asset_versions).where(
+        asset_versions.c.workspace == workspace, asset_versions.c.kind == kind
+    )
+    return values_of(AssetVersion, tx.execute(wanted.order_by(asset_versions.c.name, *_newest_first())))
+
+
+def latest(tx: Connection, workspace: str, kind: str, name: str) -> AssetVersion | None:
+    """The newest version that is not archived."""
+    wanted = select(asset_versions).where(
+        _versions(workspace, kind, name), asset_versions.c.is_archived.is_(False)
+    )
+    row = tx.execute(wanted.order_by(*_newest_first()).limit(1)).first()
+    return value_of(AssetVersion, row) if row else None
+
+
+def latest_of_each(tx: Connection, workspace: str, kind: str) -> list[AssetVersion]:
+    """The newest version, archived ones left out, of every name that is not archived; by name."""
+    rank = func.row_number().over(partition_by=asset_versions.c.name, order_by=_newest_first()).label("rank")
+    ranked = (
+        select(asset_versions, rank)
+        .join(assets, _same_name())
+        .where(
+            asset_versions.c.workspace == workspace,
+            asset_versions.c.kind == kind,
+            asset_versions.c.is_archived.is_(False),
+            assets.c.is_archived.is_(False),
+        )
+        .subquery()
+    )
+    return values_of(
+        AssetVersion, tx.execute(select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.name))
+    )
+
+
+def change_version(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.
+    """Write `values` (columns of asset_versions) on one version."""
+    tx.execute(update(asset_versions).where(asset_versions.c.id == id).values(**values))
+
+
+def remove_version(tx: Connection, gone: AssetVersion) -> None:
+    """Remove one version and the labels that point to it."""
+    tx.execute(delete(asset_versions).where(asset_versions.c.id == gone.id))
+    for label, text in labels(tx, gone.workspace, gone.kind, gone.name).items():
+        if text == gone.version:
+            remove_label(tx, gone.workspace, gone.kind, gone.name, label)
+
+
+def labels(tx: Connection, workspace: str, kind: str, name: str) -> dict[str, str]:
+    """Label → version of one name."""
+    table = asset_labels.c
+    wanted = select(table.label, table.version).where(
+        table.workspace == workspace, table.kind == kind, table.name == name
+    )
+    return {row.label: row.version for row in tx.execute(wanted.order_by(table.label))}
+
+
+def set_label(tx: Connection, workspace: str, kind: str, name: str, label: str, text: str) -> None:
+    """Let `label` point to the version called `text`."""
+    remove_label(tx, workspace, kind, name, label)
+    tx.execute(
+        insert(asset_labels).values(workspace=workspace, kind=kind, name=name, label=label, version=text)
+    )
+
+
+def remove_label(tx: Connection, workspace: str, kind: str, name: str, label: str) -> None:
+    """Remove `label` from a name."""
+    table = asset_labels.c
+    where = (
+        (table.workspace == workspace) & (table.kind == kind) & (table.name == name) & (table.label == label)
+    )
+    tx.execute(delete(asset_labels).where(where))
+
+
+def _same_name() -> Any:
+    return (
+        (assets.c.workspace == asset_versions.c.workspace)
+        & (assets.c.kind == asset_versions.c.kind)
+        & (assets.c.name == asset_versions.c.name)
+    )
+
+
+def _newest_first() -> list[Any]:
+    # By the time of creation, as Azure lists them; the id, which sorts by time, decides within one moment.
+    return [asset_versions.c.created_at.desc(), asset_versions.c.id.desc()]

@@ -1,0 +1,111 @@
+"""The journal: one append-only table, each row chained to the one before by its hash.
+
+An event is written in the transaction of the change that it tells of, so there
+is no change without its event and no event without its change. The shape is
+CloudEvents 1.0; the types are Azure's where Azure has one.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select
+
+from pratique.base.clock import iso
+from pratique.base.ids import new_id
+from pratique.store.schema import events
+
+GENESIS: Final = "0" * 64
+"""What the first event names as the hash of the one before."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened."""
+
+    type: str
+    """Such as ``Microsoft.MachineLearningServices.ModelRegistered`` or ``Pratique.JobCreated``."""
+    subject: str
+    """What it happened to, such as ``models/credit-risk:3``."""
+    source: str
+    """The workspace, as a path: ``/workspaces/dev``; or ``/`` for the whole home."""
+    actor: Mapping[str, Any]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    targets: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event with its place in the chain."""
+
+    sequence: int
+    id: str
+    type: str
+    source: str
+    subject: str
+    time: datetime
+    actor: Mapping[str, Any]
+    targets: Sequence[str]
+    data: Mapping[str, Any]
+    previous_hash: str
+    hash: str
+
+
+def append(tx: Connection, event: Event, *, now: datetime) -> int:
+    """Write `event` at the end of the chain and return its sequence number, which has no gaps."""
+    last = tx.execute(
+        select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1)
+    ).first()
+    sequence, previous = (last.sequence + 1, last.hash) if last else (1, GENESIS)
+    row = {
+        "sequence": sequence,
+        "id": new_id(),
+        "type": event.type,
+        "source": event.source,
+        "subject": event.subject,
+        "time": now,
+        "actor": dict(event.actor),
+        "targets": list(event.targets),
+        "data": dict(event.data),
+        "previous_hash": previous,
+    }
+    tx.execute(insert(events).values(**row, hash=chained_hash(row)))
+    return sequence
+
+
+def chained_hash(row: Mapping[str, Any]) -> str:
+    """The hash of an event's row, which covers every column and so the hash before it."""
+    covered = {
+        key: iso(value) if isinstance(value, datetime) else value
+        for key, value in row.items()
+        if key != "hash"
+    }
+    text = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def after(tx: Connection, sequence: int, *, limit: int = 100) -> list[StoredEvent]:
+    """Up to `limit` events with a higher number than `sequence`, in order."""
+    rows = tx.execute(
+        select(events).where(events.c.sequence > sequence).order_by(events.c.sequence).limit(limit)
+    )
+    return [StoredEvent(**row._mapping) for row in rows]
+
+
+def last_sequence(tx: Connection) -> int:
+    """The number of the newest event; 0 when there is none."""
+    return int(tx.execute(select(func.coalesce(func.max(events.c.sequence), 0))).scalar_one())
+
+
+def first_broken(tx: Connection) -> int | None:
+    """The number of the first event whose hash or place does not fit; None when the chain is whole."""
+    previous, expected = GENESIS, 1
+    for row in tx.execute(select(events).order_by(events.c.sequence)):
+        facts = dict(row._mapping)
+        if row.sequence != expected or row.previous_hash != previous or chained_hash(facts) != row.hash:
+            return int(row.sequence)
+        previous, expected = row.hash, expected + 1
+    return None

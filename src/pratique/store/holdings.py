@@ -1,0 +1,70 @@
+"""Manifests, and which workspace holds which bytes.
+
+Bytes are stored once for the whole home, yet a digest is no ticket: a
+workspace may only name what was uploaded to it or made in it.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pratique.content.manifest import Manifest
+from pratique.store.schema import holdings, manifests
+
+Kind = Literal["blob", "manifest"]
+_BATCH: Final = 500  # SQLite takes 32,766 parameters in one statement; a row has five.
+
+
+def add_manifest(tx: Connection, workspace: str, manifest: Manifest, *, now: datetime) -> None:
+    """Write `manifest` once and let `workspace` hold it."""
+    row = {
+        "digest": manifest.digest,
+        "document": manifest.to_document(),
+        "size": manifest.size,
+        "created_at": now,
+    }
+    _insert_new(tx, manifests, [row], ["digest"])
+    hold(tx, workspace, "manifest", [(manifest.digest, manifest.size)], now=now)
+
+
+def manifest(tx: Connection, workspace: str, digest: str) -> Manifest | None:
+    """The manifest of that digest, if `workspace` holds it."""
+    if not held(tx, workspace, "manifest", [digest]):
+        return None
+    document = tx.execute(select(manifests.c.document).where(manifests.c.digest == digest)).scalar_one()
+    return Manifest.from_document(document)
+
+
+def hold(
+    tx: Connection, workspace: str, kind: Kind, things: Iterable[tuple[str, int]], *, now: datetime
+) -> None:
+    """Let `workspace` hold each (digest, size in bytes); what it holds already stays as it is."""
+    rows = [
+        {"workspace": workspace, "digest": digest, "kind": kind, "size": size, "created_at": now}
+        for digest, size in things
+    ]
+    _insert_new(tx, holdings, rows, ["workspace", "digest", "kind"])
+
+
+def held(tx: Connection, workspace: str, kind: Kind, digests: Sequence[str]) -> set[str]:
+    """Which of `digests` the workspace holds."""
+    found: set[str] = set()
+    for batch in _batches(digests):
+        wanted = select(holdings.c.digest).where(
+            holdings.c.workspace == workspace, holdings.c.kind == kind, holdings.c.digest.in_(batch)
+        )
+        found.update(tx.execute(wanted).scalars())
+    return found
+
+
+def _insert_new(tx: Connection, table: Any, rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
+    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
+    for batch in _batches(rows):
+        tx.execute(dialect.insert(table).values(list(batch)).on_conflict_do_nothing(index_elements=keys))
+
+
+def _batches(things: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (things[start : start + _BATCH] for start in range(0, len(things), _BATCH))

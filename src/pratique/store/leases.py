@@ -1,0 +1,75 @@
+"""Claims on rows: who works on a thing now, and until when.
+
+    free ──claim──► held by a token ──apply (token still ours)──► free
+                          └── expired: anybody may claim it again
+
+A claim is one statement, so two workers can never both get it. Whoever lost
+its lease, because it slept or was cut off, finds that its writes touch no row.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, select, update
+from sqlalchemy import or_ as either
+
+from pratique.base.ids import new_secret
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to change one row until `until`."""
+
+    id: str
+    token: str
+    until: datetime
+
+
+def claim(
+    tx: Connection, table: Table, wanted: ColumnElement[bool], *, now: datetime, lasting: timedelta
+) -> Lease | None:
+    """Claim the oldest free row of `table` that is `wanted`; None when there is none."""
+    candidate = (
+        select(table.c.id)
+        .where(wanted, either(table.c.lease_until.is_(None), table.c.lease_until < now))
+        .order_by(table.c.created_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    token, until = new_secret(), now + lasting
+    statement = (
+        update(table)
+        .where(table.c.id == candidate)
+        .values(lease_token=token, lease_until=until)
+        .returning(table.c.id)
+    )
+    row = tx.execute(statement).first()
+    return Lease(row.id, token, until) if row else None
+
+
+def renew(tx: Connection, table: Table, lease: Lease, *, now: datetime, lasting: timedelta) -> Lease | None:
+    """The same lease, lasting from `now`; None when it was lost."""
+    until = now + lasting
+    changed = tx.execute(update(table).where(held(table, lease)).values(lease_until=until)).rowcount
+    return Lease(lease.id, lease.token, until) if changed else None
+
+
+def apply(tx: Connection, table: Table, lease: Lease, **values: Any) -> bool:
+    """Write `values`; False when the lease was lost and the result must be dropped."""
+    return bool(tx.execute(update(table).where(held(table, lease)).values(**values)).rowcount)
+
+
+def release(tx: Connection, table: Table, lease: Lease, **values: Any) -> bool:
+    """Write `values` and give the row back; False when the lease was lost."""
+    return apply(tx, table, lease, lease_token=None, lease_until=None, **values)
+
+
+def held(table: Table, lease: Lease) -> ColumnElement[bool]:
+    """The condition that `lease` still holds its row."""
+    return (table.c.id == lease.id) & (table.c.lease_token == lease.token)
+
+
+def free_all(tx: Connection, table: Table) -> None:
+    """Drop every lease; only for the start of the one server of a home, when nobody can hold one."""
+    tx.execute(update(table).values(lease_token=None, lease_until=None))

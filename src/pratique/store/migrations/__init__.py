@@ -1,0 +1,1 @@
+"""Migrations, one file per step, oldest first."""

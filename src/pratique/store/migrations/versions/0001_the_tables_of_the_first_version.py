@@ -1,0 +1,297 @@
+"""The tables of the first version"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "events",
+        sa.Column(
+            "sequence",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("type", sa.String(length=128), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.JSON(), nullable=False),
+        sa.Column("targets", sa.JSON(), nullable=False),
+        sa.Column("data", sa.JSON(), nullable=False),
+        sa.Column("previous_hash", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_events")),
+        sa.UniqueConstraint("id", name=op.f("uq_events_id")),
+    )
+    with op.batch_alter_table("events", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_events_type_sequence"), ["type", "sequence"], unique=False)
+
+    op.create_table(
+        "manifests",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_manifests")),
+    )
+    op.create_table(
+        "principals",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=True),
+        sa.Column("secret_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("kind IN ('user', 'service_principal')", name=op.f("ck_principals_kind")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_principals")),
+        sa.UniqueConstraint("name", name=op.f("uq_principals_name")),
+    )
+    op.create_table(
+        "resource_groups",
+        sa.Column("name", sa.String(length=90), nullable=False),
+        sa.Column("location", sa.String(length=90), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_resource_groups")),
+    )
+    op.create_table(
+        "browser_tokens",
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("purpose", sa.String(length=10), nullable=False),
+        sa.Column("principal", sa.String(length=36), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("purpose IN ('link', 'session')", name=op.f("ck_browser_tokens_purpose")),
+        sa.ForeignKeyConstraint(
+            ["principal"], ["principals.id"], name=op.f("fk_browser_tokens_principal"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_browser_tokens")),
+    )
+    op.create_table(
+        "role_assignments",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("principal", sa.String(length=36), nullable=False),
+        sa.Column("role", sa.String(length=64), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["principal"], ["principals.id"], name=op.f("fk_role_assignments_principal"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_role_assignments")),
+        sa.UniqueConstraint(
+            "principal", "role", "scope", name=op.f("uq_role_assignments_principal_role_scope")
+        ),
+    )
+    op.create_table(
+        "workspaces",
+        sa.Column("name", sa.String(length=33), nullable=False),
+        sa.Column("resource_group", sa.String(length=90), nullable=False),
+        sa.Column("location", sa.String(length=90), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["resource_group"], ["resource_groups.name"], name=op.f("fk_workspaces_resource_group")
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_workspaces")),
+    )
+    op.create_table(
+        "artifacts",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("blob", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_artifacts_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workspace", "path", name=op.f("pk_artifacts")),
+    )
+    op.create_table(
+        "assets",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("next_version", sa.Integer(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("is_archived", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("kind IN ('data', 'environments', 'models')", name=op.f("ck_assets_kind")),
+        sa.CheckConstraint("next_version >= 1", name=op.f("ck_assets_next_version")),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_assets_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workspace", "kind", "name", name=op.f("pk_assets")),
+    )
+    op.create_table(
+        "holdings",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("kind IN ('blob', 'manifest')", name=op.f("ck_holdings_kind")),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_holdings_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workspace", "digest", "kind", name=op.f("pk_holdings")),
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("resolved", sa.JSON(), nullable=False),
+        sa.Column("git", sa.JSON(), nullable=False),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("experiment_id", sa.String(length=64), nullable=False),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("is_archived", sa.Boolean(), nullable=False),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("outputs", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.Column("lease_token", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "status IN ('NotStarted', 'Queued', 'Starting', 'Preparing', 'Running', 'Finalizing', 'Completed', 'Failed', 'Canceled')",
+            name=op.f("ck_jobs_status"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_jobs_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
+        sa.UniqueConstraint("workspace", "name", name=op.f("uq_jobs_workspace_name")),
+    )
+    with op.batch_alter_table("jobs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_jobs_status_created_at"), ["status", "created_at"], unique=False)
+
+    op.create_table(
+        "online_endpoints",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("traffic", sa.JSON(), nullable=False),
+        sa.Column("mirror_traffic", sa.JSON(), nullable=False),
+        sa.Column("primary_key", sa.Text(), nullable=False),
+        sa.Column("secondary_key", sa.Text(), nullable=False),
+        sa.Column("provisioning_state", sa.String(length=20), nullable=False),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("applied", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.Column("lease_token", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_online_endpoints_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_online_endpoints")),
+        sa.UniqueConstraint("workspace", "name", name=op.f("uq_online_endpoints_workspace_name")),
+    )
+    op.create_table(
+        "asset_labels",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("label", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.String(length=30), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace", "kind", "name"],
+            ["assets.workspace", "assets.kind", "assets.name"],
+            name=op.f("fk_asset_labels_workspace_kind_name"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("workspace", "kind", "name", "label", name=op.f("pk_asset_labels")),
+    )
+    op.create_table(
+        "asset_versions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("version", sa.String(length=30), nullable=False),
+        sa.Column("ordinal", sa.Integer(), nullable=True),
+        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("manifest", sa.String(length=64), nullable=True),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("properties", sa.JSON(), nullable=False),
+        sa.Column("is_archived", sa.Boolean(), nullable=False),
+        sa.Column("stage", sa.String(length=32), nullable=False),
+        sa.Column("run_id", sa.String(length=64), nullable=False),
+        sa.Column("job_name", sa.String(length=255), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace", "kind", "name"],
+            ["assets.workspace", "assets.kind", "assets.name"],
+            name=op.f("fk_asset_versions_workspace_kind_name"),
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_asset_versions")),
+        sa.UniqueConstraint(
+            "workspace", "kind", "name", "version", name=op.f("uq_asset_versions_workspace_kind_name_version")
+        ),
+    )
+    with op.batch_alter_table("asset_versions", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_asset_versions_workspace_kind_run_id"),
+            ["workspace", "kind", "run_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "online_deployments",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("endpoint", sa.String(length=32), nullable=False),
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("resolved", sa.JSON(), nullable=False),
+        sa.Column("all_traffic", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_state", sa.String(length=20), nullable=False),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("applied", sa.Integer(), nullable=False),
+        sa.Column("restarts", sa.Integer(), nullable=False),
+        sa.Column("timings", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.Column("lease_token", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"],
+            ["online_endpoints.id"],
+            name=op.f("fk_online_deployments_endpoint_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_online_deployments")),
+        sa.UniqueConstraint("endpoint_id", "name", name=op.f("uq_online_deployments_endpoint_id_name")),
+    )

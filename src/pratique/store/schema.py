@@ -1,0 +1,315 @@
+"""The tables, one group per noun.
+
+Rules that a reader can rely on: times are UTC (`UtcDateTime`); documents are
+JSON; whatever a reconciler claims has `lease_token` and `lease_until`; and a
+name is unique inside its workspace, never across.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite drops time zones, so they are checked going in and put back coming out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _lease() -> list[Column[Any]]:
+    return [Column("lease_token", String(64)), Column("lease_until", UtcDateTime)]
+
+
+resource_groups = Table(
+    "resource_groups",
+    metadata,
+    Column("name", String(90), primary_key=True),
+    Column("location", String(90), nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+workspaces = Table(
+    "workspaces",
+    metadata,
+    Column("name", String(33), primary_key=True),
+    Column("resource_group", ForeignKey("resource_groups.name"), nullable=False),
+    Column("location", String(90), nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+)
+
+principals = Table(
+    "principals",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("display_name", Text, nullable=False),
+    Column("secret_hash", Text),
+    Column("secret_expires_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("kind IN ('user', 'service_principal')", name="kind"),
+)
+
+role_assignments = Table(
+    "role_assignments",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("principal", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("role", String(64), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("principal", "role", "scope"),
+)
+
+browser_tokens = Table(
+    # One-time links (purpose "link") and the sessions that they open (purpose "session").
+    "browser_tokens",
+    metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("purpose", String(10), nullable=False),
+    Column("principal", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    CheckConstraint("purpose IN ('link', 'session')", name="purpose"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("sequence", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("type", String(128), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("time", UtcDateTime, nullable=False),
+    Column("actor", JSON, nullable=False),
+    Column("targets", JSON, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("previous_hash", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index(None, "type", "sequence"),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("document", JSON, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+holdings = Table(
+    # What a workspace has proven to hold: bytes uploaded to it or made in it. Knowing a digest is not enough.
+    "holdings",
+    metadata,
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    CheckConstraint("kind IN ('blob', 'manifest')", name="kind"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("blob", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+assets = Table(
+    # One row per name; `kind` is data, environments or models.
+    "assets",
+    metadata,
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("next_version", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("is_archived", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    CheckConstraint("kind IN ('data', 'environments', 'models')", name="kind"),
+    CheckConstraint("next_version >= 1", name="next_version"),
+)
+
+asset_versions = Table(
+    "asset_versions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("workspace", String(33), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("version", String(30), nullable=False),
+    Column("ordinal", Integer),  # The version as a number, when it is one.
+    Column("type", String(32), nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("manifest", String(64)),
+    Column("description", Text, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("properties", JSON, nullable=False),
+    Column("is_archived", Boolean, nullable=False),
+    Column("stage", String(32), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("job_name", String(255), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("workspace", "kind", "name", "version"),
+    ForeignKeyConstraint(
+        ["workspace", "kind", "name"],
+        ["assets.workspace", "assets.kind", "assets.name"],
+        ondelete="CASCADE",
+        onupdate="CASCADE",
+    ),
+    Index(None, "workspace", "kind", "run_id"),
+)
+
+asset_labels = Table(
+    # Labels of our users are MLflow's aliases; `latest` is computed, never stored.
+    "asset_labels",
+    metadata,
+    Column("workspace", String(33), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("label", String(100), primary_key=True),
+    Column("version", String(30), nullable=False),
+    ForeignKeyConstraint(
+        ["workspace", "kind", "name"],
+        ["assets.workspace", "assets.kind", "assets.name"],
+        ondelete="CASCADE",
+        onupdate="CASCADE",
+    ),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("resolved", JSON, nullable=False),  # What the references of the spec meant when the job was made.
+    Column("git", JSON, nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("experiment_id", String(64), nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("is_archived", Boolean, nullable=False),
+    Column("error", JSON),
+    Column("outputs", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("created_by", JSON, nullable=False),
+    *_lease(),
+    UniqueConstraint("workspace", "name"),
+    CheckConstraint(
+        "status IN ('NotStarted', 'Queued', 'Starting', 'Preparing', 'Running', 'Finalizing',"
+        " 'Completed', 'Failed', 'Canceled')",
+        name="status",
+    ),
+    Index(None, "status", "created_at"),
+)
+
+online_endpoints = Table(
+    "online_endpoints",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("traffic", JSON, nullable=False),
+    Column("mirror_traffic", JSON, nullable=False),
+    Column("primary_key", Text, nullable=False),  # Sealed.
+    Column("secondary_key", Text, nullable=False),  # Sealed.
+    Column("provisioning_state", String(20), nullable=False),
+    Column("error", JSON),
+    Column("generation", Integer, nullable=False),  # Raised by every wish.
+    Column("applied", Integer, nullable=False),  # The generation that the gateway serves.
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    *_lease(),
+    UniqueConstraint("workspace", "name"),
+)
+
+online_deployments = Table(
+    "online_deployments",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("endpoint_id", ForeignKey("online_endpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("workspace", String(33), nullable=False),
+    Column("endpoint", String(32), nullable=False),
+    Column("name", String(32), nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("resolved", JSON, nullable=False),  # Model, code and environment, by digest.
+    Column("all_traffic", Boolean, nullable=False),  # Wanted as soon as this generation is ready.
+    Column("provisioning_state", String(20), nullable=False),
+    Column("error", JSON),
+    Column("generation", Integer, nullable=False),
+    Column("applied", Integer, nullable=False),
+    Column("restarts", Integer, nullable=False),
+    Column("timings", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    *_lease(),
+    UniqueConstraint("endpoint_id", "name"),
+)
