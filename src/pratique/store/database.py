@@ -19,6 +19,9 @@ from sqlalchemy.exc import OperationalError
 
 from pratique.base.errors import StorageFailed
 
+Transaction = Connection
+"""What `Database.read` and `Database.write` hand out; other layers pass it on and never look inside."""
+
 _WRITER_LOCK = 7_070_001  # Any constant will do, as long as nobody else in the database uses it.
 
 

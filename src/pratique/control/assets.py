@@ -1,0 +1,239 @@
+"""Data, environments and models: the verbs that are the same for all three.
+
+A version, once made, keeps its content for ever: making it again with the same
+content changes nothing, with another content it is a conflict. What may change
+are words about it: description, tags, labels, the archive flag.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pratique.base.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Problem
+from pratique.base.ids import new_id
+from pratique.base.names import problem_with_name
+from pratique.content.manifest import Manifest
+from pratique.control import content, workspaces
+from pratique.control.actor import Actor
+from pratique.control.permissions import permit, workspace_scope
+from pratique.store import assets, deployments, events, holdings
+from pratique.store.assets import LATEST, Asset, AssetVersion
+from pratique.store.database import Transaction
+from pratique.store.events import Event
+
+Kind = Literal["data", "environments", "models"]
+SINGULAR: Final = {"data": "data asset", "environments": "environment", "models": "model"}
+VERB_NOUN: Final = {"data": "data", "environments": "environment", "models": "model"}
+_REGISTERED: Final = {
+    "data": "Pratique.DataRegistered",
+    "environments": "Pratique.EnvironmentRegistered",
+    "models": "Microsoft.MachineLearningServices.ModelRegistered",
+}
+NO_STAGE: Final = "None"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a version came from, when it did not come from a file of the user."""
+
+    job_name: str = ""
+    run_id: str = ""
+    source: str = ""
+
+
+def create(
+    tx: Transaction,
+    actor: Actor,
+    workspace: str,
+    kind: Kind,
+    spec: Mapping[str, Any],
+    *,
+    now: datetime,
+    origin: Origin = Origin(),  # noqa: B008 - frozen.
+) -> AssetVersion:
+    """Make the version that `spec` describes, values as `specs` gives them; its number is chosen when it names none."""
+    workspaces.get(tx, actor, workspace)
+    permit(actor, f"{kind}/write", workspace_scope(workspace))
+    name = str(spec.get("name") or "")
+    asked = str(spec["version"]) if spec.get("version") is not None else None
+    _check_names(kind, name, asked)
+    held = content.resolve(tx, workspace, str(spec["path"]), now=now) if spec.get("path") else None
+    known = assets.get(tx, workspace, kind, name)
+    text = asked or str(known.next_version if known else 1)
+    full = {**spec, "name": name, "version": text} | ({"path": held.reference} if held else {})
+    if existing := assets.version(tx, workspace, kind, name, text):
+        return _same_or_conflict(existing, full)
+    if known is None:
+        assets.add(tx, Asset(workspace, kind, name, 1, "", {}, False, now, now))
+    version = AssetVersion(
+        id=new_id(),
+        workspace=workspace,
+        kind=kind,
+        name=name,
+        version=text,
+        ordinal=int(text) if text.isdecimal() and len(text) < 10 else None,
+        type=str(spec.get("type") or ""),
+        spec=full,
+        path=held.reference if held else "",
+        manifest=held.manifest.digest if held else None,
+        description=str(spec.get("description") or ""),
+        tags=dict(spec.get("tags") or {}),
+        properties={**(spec.get("properties") or {}), "pratique.digest": _digest(full, held)},
+        is_archived=False,
+        stage=str(spec.get("stage") or NO_STAGE),
+        run_id=origin.run_id,
+        job_name=origin.job_name,
+        source=origin.source or str(spec.get("path") or ""),
+        created_at=now,
+        updated_at=now,
+        created_by=actor.to_document(),
+    )
+    assets.add_version(tx, version)
+    tell(tx, actor, _REGISTERED[kind], version, now=now)
+    return version
+
+
+def get(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, version: str) -> AssetVersion:
+    """One version: `version` is its text, or ``@latest`` or another ``@label``; raises `NotFound`."""
+    workspaces.get(tx, actor, workspace)
+    permit(actor, f"{kind}/read", workspace_scope(workspace))
+    found = _find(tx, workspace, kind, name, version)
+    if found is None:
+        shown = f"{name}{version}" if version.startswith("@") else f"{name}:{version}"
+        raise NotFound(
+            f"there is no {SINGULAR[kind]} {shown} in workspace {workspace!r}",
+            hint=f"pratique ml {VERB_NOUN[kind]} list --workspace-name {workspace}",
+        )
+    return found
+
+
+def newest_of_each(tx: Transaction, actor: Actor, workspace: str, kind: Kind) -> list[AssetVersion]:
+    """The newest version of every name that is not archived, by name."""
+    workspaces.get(tx, actor, workspace)
+    permit(actor, f"{kind}/read", workspace_scope(workspace))
+    return assets.latest_of_each(tx, workspace, kind)
+
+
+def versions(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str) -> list[AssetVersion]:
+    """All versions of a name, newest first; raises `NotFound` for a name that does not exist."""
+    workspaces.get(tx, actor, workspace)
+    permit(actor, f"{kind}/read", workspace_scope(workspace))
+    found = assets.versions(tx, workspace, kind, name)
+    if not found and assets.get(tx, workspace, kind, name) is None:
+        raise NotFound(
+            f"there is no {SINGULAR[kind]} {name!r} in workspace {workspace!r}",
+            hint=f"pratique ml {VERB_NOUN[kind]} list --workspace-name {workspace}",
+        )
+    return found
+
+
+def update(
+    tx: Transaction,
+    actor: Actor,
+    workspace: str,
+    kind: Kind,
+    name: str,
+    version: str,
+    changes: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> AssetVersion:
+    """Change words about a version: description, tags, properties, stage, is_archived."""
+    known = get(tx, actor, workspace, kind, name, version)
+    permit(actor, f"{kind}/write", workspace_scope(workspace))
+    changeable = ("description", "tags", "properties", "stage", "is_archived")
+    if unknown := sorted(set(changes) - set(changeable)):
+        problems = [Problem("cannot be changed", key=key, hint=f"changeable: {', '.join(changeable)}") for key in unknown]
+        raise InvalidInput.of(problems, what=f"{name}:{known.version}")
+    values = dict(changes)
+    if "properties" in values:
+        values["properties"] = {**values["properties"], "pratique.digest": known.properties["pratique.digest"]}
+    assets.change_version(tx, known.id, updated_at=now, **values)
+    tell(tx, actor, "Pratique.AssetUpdated", known, now=now, data={"changed": sorted(values)})
+    return get(tx, actor, workspace, kind, name, known.version)
+
+
+def delete(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, version: str, *, now: datetime) -> None:
+    """Remove one version; `Conflict` while a deployment uses it."""
+    known = get(tx, actor, workspace, kind, name, version)
+    permit(actor, f"{kind}/delete", workspace_scope(workspace))
+    check_unused(tx, known)
+    assets.remove_version(tx, known)
+    tell(tx, actor, "Pratique.AssetDeleted", known, now=now)
+
+
+def check_unused(tx: Transaction, version: AssetVersion) -> None:
+    """Raise `Conflict` while a deployment of the workspace uses `version`."""
+    for deployment in deployments.in_workspace(tx, version.workspace):
+        used = deployment.resolved.get({"models": "model", "environments": "environment"}.get(version.kind, ""))
+        if used and (used.get("name"), used.get("version")) == (version.name, version.version):
+            raise Conflict(
+                f"{SINGULAR[version.kind]} {version.name}:{version.version} is used by deployment "
+                f"{deployment.endpoint}/{deployment.name}",
+                hint=f"delete the deployment first: pratique ml online-deployment delete --name {deployment.name} "
+                f"--endpoint-name {deployment.endpoint} --yes",
+            )
+
+
+def tell(
+    tx: Transaction,
+    actor: Actor,
+    event: str,
+    version: AssetVersion,
+    *,
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an event about `version`."""
+    facts = {"name": version.name, "version": version.version, "digest": version.properties.get("pratique.digest", "")}
+    facts |= {"job_name": version.job_name} if version.job_name else {}
+    subject = f"{version.kind}/{version.name}:{version.version}"
+    scope = workspace_scope(version.workspace)
+    events.append(tx, Event(event, subject, scope, actor.to_document(), {**facts, **(data or {})}), now=now)
+
+
+def _find(tx: Transaction, workspace: str, kind: Kind, name: str, version: str) -> AssetVersion | None:
+    if not version.startswith("@"):
+        return assets.version(tx, workspace, kind, name, version)
+    label = version.removeprefix("@")
+    if label == LATEST:
+        return assets.latest(tx, workspace, kind, name)
+    text = assets.labels(tx, workspace, kind, name).get(label)
+    return assets.version(tx, workspace, kind, name, text) if text else None
+
+
+def _check_names(kind: Kind, name: str, version: str | None) -> None:
+    said = [("name", problem_with_name("asset", name) if name else f"a {SINGULAR[kind]} needs a name")]
+    if version is not None:
+        said.append(("version", problem_with_name("version", version)))
+    if problems := [Problem(text, key=key) for key, text in said if text]:
+        raise InvalidInput.of(problems, what=SINGULAR[kind])
+
+
+def _same_or_conflict(existing: AssetVersion, spec: Mapping[str, Any]) -> AssetVersion:
+    words = ("description", "tags", "properties", "stage", "$schema")
+    if {k: v for k, v in existing.spec.items() if k not in words} == {k: v for k, v in spec.items() if k not in words}:
+        return existing
+    raise AlreadyExists(
+        f"{SINGULAR[existing.kind]} {existing.name}:{existing.version} exists with another content",
+        hint="leave the version out to get the next number, or name a new one",
+    )
+
+
+def _digest(spec: Mapping[str, Any], held: "content.Held | None") -> str:
+    """What the version is: the digest of its files; without files, of its values."""
+    if held:
+        return held.manifest.digest
+    said = {key: value for key, value in spec.items() if key not in ("name", "version", "description", "tags", "$schema")}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def manifest_of(tx: Transaction, version: AssetVersion) -> Manifest:
+    """The files of `version`; raises `NotFound` when it has none."""
+    found = holdings.manifest(tx, version.workspace, version.manifest or "")
+    if found is None:
+        raise NotFound(f"{SINGULAR[version.kind]} {version.name}:{version.version} has no files")
+    return found

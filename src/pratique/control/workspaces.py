@@ -1,0 +1,97 @@
+"""Workspaces: made idempotently, removed only when nothing in them is served."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from pratique.base.errors import Conflict, NotFound
+from pratique.base.names import check_name
+from pratique.control import groups
+from pratique.control.actor import Actor
+from pratique.control.permissions import is_permitted, permit, workspace_scope
+from pratique.store import deployments, events, jobs, principals, workspaces
+from pratique.store.database import Transaction
+from pratique.store.events import Event
+from pratique.store.workspaces import Workspace
+
+
+def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str, now: datetime) -> Workspace:
+    """Make the workspace that `spec` describes in resource group `group`, or change the one of its name."""
+    name = check_name("workspace", spec["name"])
+    permit(actor, "workspaces/write", workspace_scope(name))
+    groups.get(tx, actor, group)
+    known = workspaces.get(tx, name)
+    if known and known.resource_group != group:
+        raise Conflict(
+            f"workspace {name!r} belongs to resource group {known.resource_group!r}",
+            hint=f"use --resource-group {known.resource_group}, or choose another name",
+        )
+    wanted = Workspace(
+        name=name,
+        resource_group=group,
+        location=spec.get("location") or (known.location if known else groups.DEFAULT_LOCATION),
+        display_name=spec.get("display_name") or name,
+        description=spec.get("description") or "",
+        tags=dict(spec.get("tags") or {}),
+        created_at=known.created_at if known else now,
+        created_by=known.created_by if known else actor.to_document(),
+    )
+    if known == wanted:
+        return wanted
+    (workspaces.change if known else workspaces.add)(tx, wanted)
+    _tell(tx, actor, "Pratique.WorkspaceUpdated" if known else "Pratique.WorkspaceCreated", name, now=now)
+    return wanted
+
+
+def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any], *, now: datetime) -> Workspace:
+    """Change description, display name or tags."""
+    known = get(tx, actor, name)
+    permit(actor, "workspaces/write", workspace_scope(name))
+    wanted = replace(known, **{key: changes[key] for key in ("description", "display_name", "tags") if key in changes})
+    workspaces.change(tx, wanted)
+    _tell(tx, actor, "Pratique.WorkspaceUpdated", name, now=now)
+    return wanted
+
+
+def get(tx: Transaction, actor: Actor, name: str) -> Workspace:
+    """The workspace called `name`; raises `NotFound`, also for one that the caller may not see."""
+    found = workspaces.get(tx, name)
+    if found is None or not is_permitted(actor, "workspaces/read", workspace_scope(name)):
+        raise NotFound(
+            f"there is no workspace {name!r}",
+            hint=f"pratique ml workspace list, or make it: pratique ml workspace create --name {name}",
+        )
+    return found
+
+
+def every(tx: Transaction, actor: Actor) -> list[Workspace]:
+    """The workspaces that the caller may see, by name."""
+    return [
+        workspace
+        for workspace in workspaces.every(tx)
+        if is_permitted(actor, "workspaces/read", workspace_scope(workspace.name))
+    ]
+
+
+def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
+    """Remove a workspace with all that it holds; `Conflict` while a job runs or a deployment exists in it."""
+    get(tx, actor, name)
+    permit(actor, "workspaces/delete", workspace_scope(name))
+    if served := deployments.in_workspace(tx, name):
+        raise Conflict(
+            f"workspace {name!r} still serves {served[0].endpoint}/{served[0].name}",
+            hint=f"pratique ml online-endpoint delete --name {served[0].endpoint} --workspace-name {name} --yes",
+        )
+    if running := [job for job in jobs.unfinished(tx) if job.workspace == name]:
+        raise Conflict(
+            f"workspace {name!r} still runs job {running[0].name}",
+            hint=f"pratique ml job cancel --name {running[0].name} --workspace-name {name}",
+        )
+    workspaces.remove(tx, name)
+    principals.unassign_scope(tx, workspace_scope(name))
+    _tell(tx, actor, "Pratique.WorkspaceDeleted", name, now=now)
+
+
+def _tell(tx: Transaction, actor: Actor, kind: str, name: str, *, now: datetime) -> None:
+    events.append(tx, Event(kind, f"workspaces/{name}", workspace_scope(name), actor.to_document()), now=now)
