@@ -1,0 +1,1 @@
+"""Where processes run: one small shim a process, this machine as compute, Python environments."""

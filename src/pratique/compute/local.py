@@ -1,0 +1,272 @@
+"""This machine as compute: starts, observes and stops processes, each under its own shim.
+
+Nothing is remembered here. The truth is in the attempt's folder: the lock says
+whether a shim watches, ``exit.json`` how it ended, ``running.json`` which
+process it was. So any server, or two at once, may ask about an attempt that
+another one started.
+
+The lock is a POSIX record lock, because one can ask who holds it without
+taking it: with `flock` an observer's moment of holding looked to a starting
+shim like another shim.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from pratique.base.errors import Conflict, StorageFailed, Unavailable
+from pratique.compute import shim
+from pratique.compute.task import Absent, Exited, Lost, Observation, Running, Task
+
+_START_LIMIT: Final = timedelta(seconds=60)
+_KILL_LIMIT: Final = timedelta(seconds=5)
+_LOOK_AGAIN: Final = 0.02
+_INTERPRETER_NEEDS: Final = ("LD_LIBRARY_PATH",)
+"""What some Pythons cannot start without; the child does not get it."""
+_FLOCK: Final = "hhqqi4x"
+"""The kernel's `struct flock` on 64-bit Linux: type, whence, start, length, pid."""
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What ``running.json`` says."""
+
+    shim: int
+    shim_started: int
+    child: int
+    child_started: int
+    boot: str
+    started: float
+
+
+class LocalCompute:
+    """Processes of this machine; holds no state, so every instance knows the same."""
+
+    def start(self, task: Task) -> Observation:
+        """Run `task`, unless its folder has run or runs already: then say how that goes.
+
+        Any number of concurrent starts of one folder run it exactly once.
+        Raises `StorageFailed` when the folder, log or socket cannot be written; then nothing has run.
+        """
+        seen = self.observe(task.folder)
+        if not isinstance(seen, Absent):
+            return seen
+        _make_folder(task.folder)
+        code, said = _launch(task)
+        if code not in (shim.STARTED, shim.LOCKED, shim.SPENT):
+            raise StorageFailed(
+                f"the process could not be started: {said}",
+                hint="free space on the disk, or set the permissions of the home",
+            )
+        return self._once_named(task.folder)
+
+    def observe(self, folder: Path) -> Observation:
+        """How the attempt in `folder` goes. `Lost` is said only after what it left running has been ended."""
+        if (ended := _read_exit(folder)) is not None:
+            return ended
+        if (holder := _holder(folder)) is not None:
+            return _running(folder, holder)
+        if (ended := _read_exit(folder)) is not None:  # Written between the two looks.
+            return ended
+        record = _read_running(folder)
+        if record is None:
+            return Absent()
+        if _end_orphans(record):
+            return Running(record.child, _moment(record.started))
+        return Lost(_why_lost(record))
+
+    def wait(self, folder: Path, timeout: timedelta) -> Observation:
+        """Wait until the attempt has ended, at most `timeout`; `Running` when it has not."""
+        deadline = time.monotonic() + timeout.total_seconds()
+        while isinstance(seen := self.observe(folder), Running) and time.monotonic() < deadline:
+            time.sleep(_LOOK_AGAIN)
+        return seen
+
+    def stop(self, folder: Path, *, grace: timedelta) -> Observation:
+        """End the attempt: SIGTERM to its group, SIGKILL after `grace` or the task's own, the shorter.
+
+        Blocks for `grace` and a few seconds at most; what has already ended is only observed.
+        """
+        for number, patience in (
+            (signal.SIGTERM, grace), (signal.SIGQUIT, _KILL_LIMIT), (signal.SIGKILL, _KILL_LIMIT),
+        ):  # fmt: skip
+            holder = _holder(folder)
+            if holder is None:
+                break
+            _signal_process(holder, number)
+            if not isinstance(seen := self.wait(folder, patience), Running):
+                return seen
+        return self.observe(folder)
+
+    def clear(self, folder: Path) -> None:
+        """Forget an ended attempt, so that `folder` can be started again; its log stays.
+
+        Raises `Conflict` while it runs. Not for two callers at once.
+        """
+        if isinstance(self.observe(folder), Running):
+            raise Conflict(f"the process of {folder} still runs", hint="stop it first")
+        for name in (shim.RUNNING_FILE, shim.EXIT_FILE):  # In this order: between them it is still spent.
+            (folder / name).unlink(missing_ok=True)
+
+    def _once_named(self, folder: Path) -> Observation:
+        """Wait the moment which another starter's shim needs to name its child."""
+        deadline = time.monotonic() + _START_LIMIT.total_seconds()
+        while _read_running(folder) is None and _read_exit(folder) is None:
+            if _holder(folder) is None and _read_running(folder) is None:
+                raise Unavailable("another start of the same process failed", hint="try again")
+            if time.monotonic() > deadline:
+                raise Unavailable(f"the shim of {folder} does not get on")
+            time.sleep(_LOOK_AGAIN)
+        return self.observe(folder)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageFailed(f"{folder} cannot be made: {error.strerror}") from error
+
+
+def _launch(task: Task) -> tuple[int, str]:
+    """Start the shim; its answer comes when the child has been released, or will not be."""
+    command = [_interpreter(), "-I", "-S", "-X", "utf8", _shim_program(), os.fspath(task.folder)]
+    try:
+        done = subprocess.run(
+            command,
+            input=task.to_records(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={name: os.environ[name] for name in _INTERPRETER_NEEDS if name in os.environ},
+            cwd="/",
+            timeout=_START_LIMIT.total_seconds(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unavailable(f"the shim of {task.folder} did not answer") from error
+    return done.returncode, done.stderr.decode(errors="replace").strip()
+
+
+def _interpreter() -> str:
+    """The interpreter beneath a virtual environment, which the shim has no use for."""
+    base = getattr(sys, "_base_executable", None)
+    return base if isinstance(base, str) and base else sys.executable
+
+
+def _shim_program() -> str:
+    """The shim's compiled file where there is one: compiling its text anew costs each start a few ms."""
+    compiled = shim.__spec__.cached
+    return compiled if compiled and os.path.isfile(compiled) else os.path.abspath(shim.__file__)
+
+
+def _holder(folder: Path) -> int | None:
+    """The shim that holds the folder's lock; asking does not take it."""
+    try:
+        file = os.open(folder / shim.LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageFailed(f"{folder / shim.LOCK_FILE} cannot be read: {error.strerror}") from error
+    try:
+        asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    finally:
+        os.close(file)
+    return None if kind == fcntl.F_UNLCK else int(pid)
+
+
+def _running(folder: Path, holder: int) -> Running:
+    """A shim that has not named its child yet is itself what runs."""
+    record = _read_running(folder)
+    if record is None:
+        return Running(holder, datetime.now(UTC))
+    return Running(record.child, _moment(record.started))
+
+
+def _read_running(folder: Path) -> _Record | None:
+    facts = _read(folder / shim.RUNNING_FILE)
+    return None if facts is None else _Record(**facts)
+
+
+def _read_exit(folder: Path) -> Exited | None:
+    facts = _read(folder / shim.EXIT_FILE)
+    if facts is None:
+        return None
+    return Exited(facts["code"], facts["signal"], facts["timed_out"], _moment(facts["at"]))
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """One of the shim's own files; they appear by rename, so what is there is whole."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StorageFailed(f"{path} cannot be read: {error.strerror}") from error
+    with os.fdopen(file, "rb") as opened:
+        try:
+            facts: dict[str, Any] = json.loads(opened.read())
+        except ValueError as error:
+            raise StorageFailed(f"{path} is damaged: {error}") from error
+    return facts
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _why_lost(record: _Record) -> str:
+    if record.boot != shim.boot_id():
+        return "the machine was restarted while it ran"
+    return "its shim was killed while it ran"
+
+
+def _end_orphans(record: _Record) -> bool:
+    """Kill what a killed shim left behind; True when something of it lives all the same."""
+    if record.boot != shim.boot_id():
+        return False
+    deadline = time.monotonic() + _KILL_LIMIT.total_seconds()
+    while left := _orphans(record):
+        for pid in left:
+            _signal_process(pid, signal.SIGKILL)
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(_LOOK_AGAIN)
+    return False
+
+
+def _orphans(record: _Record) -> list[int]:
+    """The live processes of the shim's session, and the shim itself while it dies.
+
+    The kernel gives a number out again only when no process, group or session
+    bears it: a stranger with the shim's number means that its session is gone.
+    """
+    found = {pid for pid in (record.child,) if _is_alive(pid, record.child_started)}
+    if _is_alive(record.shim, record.shim_started):
+        found.add(record.shim)
+    if shim.parent_and_session(record.shim) == (0, 0) or record.shim in found:
+        found |= {pid for pid in shim.processes() if shim.parent_and_session(pid)[1] == record.shim}
+    return sorted(found)
+
+
+def _is_alive(pid: int, started: int) -> bool:
+    """Whether the process of that number and start time lives; one that waits to be reaped does not."""
+    try:
+        return shim.started_at(pid) == started and shim.parent_and_session(pid) != (0, 0)
+    except OSError:
+        return False
+
+
+def _signal_process(pid: int, number: int) -> None:
+    """Signal `pid`; that it has ended meanwhile, or is not ours to signal, shows in the next look."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)

@@ -1,0 +1,500 @@
+"""Watches one process on behalf of a server that may die: started detached, it outlives whoever started it.
+
+    python -I -S shim.py <attempt folder>  < task
+
+        start ──► lock ──► log, socket ──► child waits ──► running.json ──► child runs ──► exit.json
+                   │            │
+           LOCKED, SPENT      FAILED        (nothing has run: the folder can be started again)
+
+One folder is one attempt. The shim holds a record lock on ``<folder>/lock``
+for as long as it lives, so a second start finds it, and anybody may ask who
+holds it without taking it. The child is released only after ``running.json``
+names it, so what no file names has never run. The exit status is written by
+rename into space that was reserved before the child lived: a full disk does
+not lose it. A folder that holds ``running.json`` is spent and never runs again.
+
+The child leads its own process group inside the shim's session. The shim
+adopts what the child orphans (child subreaper) and ends it, and the kernel
+kills the child when the shim is killed. SIGTERM asks the child's group to end
+and kills after the grace; SIGQUIT kills at once. Times are monotonic, so the
+hours in which a laptop sleeps do not count.
+
+Every running job and replica carries one of these, so it is small: the
+standard library's C modules are imported in place of their Python fronts
+(`signal`, `socket`, `json`, `ctypes`), which would triple its start time.
+"""
+
+import _signal  # type: ignore[import-not-found]  # typeshed knows only its Python front.
+import _socket
+import errno
+import fcntl
+import os
+import sys
+import time
+
+try:
+    import _ctypes
+except ImportError:  # A Python built without libffi: orphans are then found by their session alone.
+    _ctypes = None  # type: ignore[assignment]
+
+LOCK_FILE = "lock"
+RUNNING_FILE = "running.json"
+EXIT_FILE = "exit.json"
+_RESERVED_FILE = "exit.reserved"
+
+# What starting the shim answers with.
+STARTED = 0
+LOCKED = 75
+"""Another shim watches this folder."""
+SPENT = 76
+"""This folder has run before."""
+FAILED = 74
+"""Nothing has run; the reason is on stderr."""
+
+CANNOT_RUN = 127
+"""The exit code of a child that could not be executed, as shells have it."""
+
+_LISTENER = 3
+_RESERVED_BYTES = 512
+_KILL_AGAIN = 0.05
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Task:
+    """What to run, as the starter wrote it to stdin: ``name=value`` records, each ended by NUL."""
+
+    def __init__(self, records: bytes) -> None:
+        self.argv: list[bytes] = []
+        self.environment: dict[bytes, bytes] = {}
+        self.working_folder = b"/"
+        self.log = b"/dev/null"
+        self.socket = b""
+        self.timeout: float | None = None
+        self.grace = 10.0
+        for record in records.split(b"\0")[:-1]:
+            name, _, value = record.partition(b"=")
+            self._take(name, value)
+
+    def _take(self, name: bytes, value: bytes) -> None:
+        if name == b"argument":
+            self.argv.append(value)
+        elif name == b"variable":
+            variable, _, text = value.partition(b"=")
+            self.environment[variable] = text
+        elif name in (b"timeout", b"grace"):
+            setattr(self, name.decode(), float(value))
+        else:
+            setattr(self, name.decode(), value)
+
+
+class NotStartedError(Exception):
+    """The attempt does not start; nothing has run."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+def main(folder: str) -> int:
+    """Detach a shim for `folder`, and say how it went once its child has been released."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.close(reading)
+        os.setsid()
+        _serve(folder, writing)
+        return 0
+    os.close(writing)
+    answer = os.read(reading, 4096)
+    sys.stderr.write(answer[1:].decode(errors="replace") if answer else "the shim died while it started")
+    return answer[0] if answer else FAILED
+
+
+def _serve(folder: str, writing: int) -> None:
+    _signal.pthread_sigmask(_signal.SIG_BLOCK, _SIGNALS)
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # Ignored, it would take the exit status away.
+    try:
+        watch = Watch(folder, Task(_read_all(0)))
+        watch.start()
+    except NotStartedError as refusal:
+        os.write(writing, bytes([refusal.code]) + str(refusal).encode())
+        return
+    os.write(writing, bytes([STARTED]))
+    os.close(writing)
+    watch.until_all_ended()
+    watch.leave()
+
+
+_SIGNALS = (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT)
+
+
+class Watch:
+    """One attempt, from its lock to its exit status."""
+
+    def __init__(self, folder: str, task: Task) -> None:
+        self.folder = folder
+        self.task = task
+        self.child = 0
+        self.status: int | None = None
+        self.timed_out = False
+        self.timeout_at = _after(task.timeout)
+        self.kill_at: float | None = None
+        self._listener: _socket.socket | None = None
+        self._socket_identity: tuple[int, int] | None = None
+
+    # Starting.
+
+    def start(self) -> None:
+        """Everything up to the moment when the child runs; raises `NotStartedError`, and then nothing has run."""
+        try:
+            self._lock()
+        except OSError as error:
+            raise self._failed(error) from error
+        try:
+            self._reserve()
+            self._redirect()
+            self._listen()
+            _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+            self._release_child()
+        except OSError as error:
+            self._undo()
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> NotStartedError:
+        place = os.fsdecode(error.filename) if error.filename else self.folder
+        return NotStartedError(FAILED, f"{error.strerror or error}: {place}")
+
+    def _path(self, name: str) -> str:
+        return self.folder + "/" + name
+
+    def _lock(self) -> None:
+        self._lock_file = os.open(self._path(LOCK_FILE), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.lockf(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            raise NotStartedError(LOCKED, "another shim watches this folder") from error
+        if os.path.lexists(self._path(RUNNING_FILE)) or os.path.lexists(self._path(EXIT_FILE)):
+            raise NotStartedError(SPENT, "this folder has run before")
+
+    def _reserve(self) -> None:
+        """Take the exit status's disk space now, while refusing to start still costs nothing."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        self._reserved = os.open(self._path(_RESERVED_FILE), flags, 0o600)
+        _write_all(self._reserved, b" " * _RESERVED_BYTES)
+        os.fsync(self._reserved)
+
+    def _redirect(self) -> None:
+        """From here on, what the shim itself has to say is in the log."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        log = os.open(self.task.log, flags, 0o600)
+        nothing = os.open("/dev/null", os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        os.close(nothing)
+        os.close(log)
+
+    def _listen(self) -> None:
+        """Listen before the child lives: who connects early waits in the backlog and is not refused."""
+        path = self.task.socket
+        if not path:
+            return
+        if os.path.lexists(path):
+            os.unlink(path)
+        self._listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+        previous = os.umask(0o177)
+        try:
+            self._listener.bind(path)
+        except OSError as error:
+            raise OSError(error.errno, str(error.strerror or error), path) from error
+        finally:
+            os.umask(previous)
+        self._socket_identity = _identity(path)
+        self._listener.listen(1024)
+
+    def _release_child(self) -> None:
+        waiting, go = os.pipe()
+        shim = os.getpid()
+        self.child = os.fork()
+        if self.child == 0:
+            os.close(go)
+            try:
+                self._become_child(waiting, shim)
+            finally:
+                os._exit(CANNOT_RUN)
+        os.close(waiting)
+        os.setpgid(self.child, self.child)
+        self._write_running(shim)
+        os.write(go, b"!")
+        os.close(go)
+        self.timeout_at = _after(self.task.timeout)
+        if self._listener is not None:
+            self._listener.close()
+
+    def _write_running(self, shim: int) -> None:
+        facts = (
+            f'{{"shim": {shim}, "shim_started": {started_at(shim)},'
+            f' "child": {self.child}, "child_started": {started_at(self.child)},'
+            f' "boot": "{boot_id()}", "started": {time.time()!r}}}\n'
+        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        part = self._path(RUNNING_FILE + ".part")
+        file = os.open(part, flags, 0o600)
+        _write_all(file, facts.encode())
+        os.fsync(file)
+        os.close(file)
+        os.rename(part, self._path(RUNNING_FILE))
+        self._keep_names()
+
+    def _keep_names(self) -> None:
+        """Make renames in the folder survive a power cut."""
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def _undo(self) -> None:
+        """Leave nothing half-made of an attempt that did not start; a waiting child sees its pipe close."""
+        for name in (_RESERVED_FILE, RUNNING_FILE + ".part", RUNNING_FILE):
+            try:
+                os.unlink(self._path(name))
+            except OSError:
+                continue
+        self._remove_socket()
+
+    # The child's side, between fork and exec.
+
+    def _become_child(self, waiting: int, shim: int) -> None:
+        _prctl(_PR_SET_PDEATHSIG, _signal.SIGKILL)
+        if os.read(waiting, 1) != b"!" or os.getppid() != shim:
+            return
+        if self._listener is not None:
+            self.task.environment |= {b"LISTEN_FDS": b"1", b"LISTEN_PID": str(os.getpid()).encode()}
+            os.dup2(self._listener.fileno(), _LISTENER)
+            os.set_inheritable(_LISTENER, True)  # dup2 onto itself would have left it to close.
+        for number in range(1, _signal.NSIG):
+            try:
+                _signal.signal(number, _signal.SIG_DFL)
+            except (OSError, ValueError):  # SIGKILL, SIGSTOP and those of the C library.
+                continue
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        try:
+            os.chdir(self.task.working_folder)
+            _execute(self.task.argv, self.task.environment)
+        except (OSError, ValueError) as error:
+            place = (
+                self.task.working_folder if _is_about(error, self.task.working_folder) else self.task.argv[0]
+            )
+            said = f"pratique: cannot run {os.fsdecode(place)}: {getattr(error, 'strerror', None) or error}\n"
+            os.write(2, said.encode(errors="replace"))
+
+    # While it runs.
+
+    def until_all_ended(self) -> None:
+        """Wait for the child and for all that it leaves behind, ending what must end."""
+        while True:
+            self._reap()
+            if self.status is not None:
+                left = descendants()
+                if not left:
+                    return
+                self._begin_to_end(left)
+            self._heed(_wait_for_signal(self._next_moment()))
+            self._enforce()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self.child:
+                self.status = os.waitstatus_to_exitcode(status)
+
+    def _heed(self, number: int) -> None:
+        if number == _signal.SIGQUIT:
+            self.kill_at = time.monotonic()
+        elif number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP):
+            self._begin_to_end(())
+
+    def _begin_to_end(self, others: "list[int] | tuple[int, ...]") -> None:
+        """Ask the child's group and `others` to end, once; the grace runs from here."""
+        if self.kill_at is not None:
+            return
+        self.kill_at = time.monotonic() + self.task.grace
+        if self.status is None:
+            _kill_group(self.child, _signal.SIGTERM)
+        for pid in others:
+            _kill(pid, _signal.SIGTERM)
+
+    def _enforce(self) -> None:
+        now = time.monotonic()
+        if self.timeout_at is not None and now >= self.timeout_at and self.status is None:
+            self.timed_out, self.timeout_at = True, None
+            self._begin_to_end(())
+        if self.kill_at is not None and now >= self.kill_at:
+            for pid in descendants():
+                _kill(pid, _signal.SIGKILL)
+
+    def _next_moment(self) -> float | None:
+        """Seconds until something must be done unasked; None when only a signal can bring it."""
+        now = time.monotonic()
+        if self.kill_at is not None:
+            wait = self.kill_at - now
+            return wait if wait > 0 else _KILL_AGAIN
+        if self.status is None and self.timeout_at is not None:
+            return max(0.0, self.timeout_at - now)
+        return None
+
+    # Leaving.
+
+    def leave(self) -> None:
+        """Write the exit status; the lock goes with the process."""
+        status = self.status or 0
+        code, number = (str(status), "null") if status >= 0 else ("null", str(-status))
+        timed_out = "true" if self.timed_out else "false"
+        facts = f'{{"code": {code}, "signal": {number}, "timed_out": {timed_out}, "at": {time.time()!r}}}'
+        os.lseek(self._reserved, 0, os.SEEK_SET)
+        _write_all(self._reserved, facts.encode().ljust(_RESERVED_BYTES - 1) + b"\n")
+        os.fsync(self._reserved)
+        os.rename(self._path(_RESERVED_FILE), self._path(EXIT_FILE))
+        self._keep_names()
+        self._remove_socket()
+
+    def _remove_socket(self) -> None:
+        """Remove our socket, unless a later attempt has put its own in its place."""
+        try:
+            if self._socket_identity == _identity(self.task.socket):
+                os.unlink(self.task.socket)
+        except OSError:
+            return
+
+
+def boot_id() -> str:
+    """What tells this boot of the machine from every other."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        return file.read().strip()
+
+
+def started_at(pid: int) -> int:
+    """When process `pid` began, in clock ticks since boot; raises `OSError` when there is none.
+
+    With the boot id it tells a process from a later one of the same number.
+    """
+    return int(_stat(pid)[19])
+
+
+def descendants() -> list[int]:
+    """The live processes which this one must end: its children's children, and its session."""
+    me = os.getpid()
+    facts = {pid: parent_and_session(pid) for pid in processes()}
+    return [pid for pid in facts if pid != me and (facts[pid][1] == me or _descends(pid, me, facts))]
+
+
+def processes() -> list[int]:
+    """The ids of all processes."""
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def parent_and_session(pid: int) -> tuple[int, int]:
+    """The process that `pid` came from and the session it is in.
+
+    Both 0 for a process that has ended, whether or not its parent has taken note of it.
+    """
+    try:
+        fields = _stat(pid)
+    except OSError:
+        return 0, 0
+    return (0, 0) if fields[0] in (b"Z", b"X") else (int(fields[1]), int(fields[3]))
+
+
+def _descends(pid: int, ancestor: int, facts: dict[int, tuple[int, int]]) -> bool:
+    for _ in range(len(facts)):  # Bounded, because what was read while it changed may hold a loop.
+        pid = facts.get(pid, (0, 0))[0]
+        if pid == ancestor:
+            return True
+        if pid == 0:
+            return False
+    return False
+
+
+def _stat(pid: int) -> list[bytes]:
+    """The fields of ``/proc/<pid>/stat`` after the name, which may itself hold spaces and parentheses."""
+    with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
+        return (file.read() or b"").rpartition(b")")[2].split()
+
+
+def _wait_for_signal(seconds: float | None) -> int:
+    """The next signal's number; 0 when `seconds` have passed without one."""
+    if seconds is None:
+        return int(_signal.sigwaitinfo(_SIGNALS).si_signo)
+    found = _signal.sigtimedwait(_SIGNALS, seconds)
+    return int(found.si_signo) if found else 0
+
+
+def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
+    """Become the program, found on the environment's own PATH; raises the most telling `OSError`."""
+    if b"/" in argv[0]:
+        os.execve(argv[0], argv, environment)  # noqa: S606 - a shell would change what is run.
+    refusal = OSError(errno.ENOENT, "no such program on its PATH")
+    for folder in environment.get(b"PATH", os.defpath.encode()).split(b":"):
+        try:
+            os.execve(os.path.join(folder, argv[0]), argv, environment)  # noqa: S606
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            refusal = error
+    raise refusal
+
+
+def _is_about(error: Exception, path: bytes) -> bool:
+    return isinstance(error, OSError) and error.filename == path
+
+
+def _prctl(option: int, value: int) -> None:
+    if _ctypes is not None:
+        library = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # None: this process itself.
+        function = _ctypes.dlsym(library, "prctl")
+        _ctypes.call_function(function, (option, value, 0, 0, 0))
+
+
+def _kill(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except OSError:  # It has ended, or it became another user's: neither can be helped.
+        return
+
+
+def _kill_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except OSError:
+        return
+
+
+def _after(seconds: float | None) -> float | None:
+    return None if seconds is None else time.monotonic() + seconds
+
+
+def _identity(path: bytes) -> tuple[int, int]:
+    facts = os.lstat(path)
+    return facts.st_dev, facts.st_ino
+
+
+def _read_all(file: int) -> bytes:
+    parts = []
+    while part := os.read(file, 1 << 16):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _write_all(file: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(file, content) :]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

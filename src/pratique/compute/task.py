@@ -1,0 +1,104 @@
+"""What compute is asked to run, and what it can say about it later.
+
+    Absent ──start──► Running ──► Exited        how it ended is known
+                         └──────► Lost          its shim was killed or the power went: it is not known
+
+`Exited` and `Lost` are final, and then nothing of the attempt lives any more.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from os import fsencode
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from pratique.base.errors import InvalidInput
+
+LONGEST_SOCKET_PATH: Final = 107
+"""Bytes that a unix socket's path may have on Linux."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attempt at running one process; all paths are absolute."""
+
+    folder: Path
+    """Belongs to this attempt alone: its lock, and the files that say how it goes."""
+    argv: tuple[str, ...]
+    environment: Mapping[str, str]
+    """The whole environment: nothing is inherited."""
+    working_folder: Path
+    log: Path
+    """Takes stdout and stderr, appended to."""
+    socket: Path | None = None
+    """Listened on before the process lives, and handed to it as fd 3 (``LISTEN_FDS``, as systemd does)."""
+    timeout: timedelta | None = None
+    """How long it may run; the time in which the machine sleeps is not counted."""
+    grace: timedelta = timedelta(seconds=10)
+    """How long after SIGTERM it is killed."""
+
+    def __post_init__(self) -> None:
+        """Raises `InvalidInput` for what no process can be given."""
+        if not self.argv or not self.argv[0]:
+            raise InvalidInput("there is no command to run")
+        if any("\0" in text for text in (*self.argv, *self.environment, *self.environment.values())):
+            raise InvalidInput("a command and its environment variables cannot contain NUL characters")
+        for name in self.environment:
+            if not name or "=" in name:
+                raise InvalidInput(f"{name!r} cannot be the name of an environment variable")
+        if self.socket is not None and len(fsencode(self.socket)) > LONGEST_SOCKET_PATH:
+            raise InvalidInput(
+                f"the socket path {self.socket} is longer than {LONGEST_SOCKET_PATH} bytes",
+                hint="set PRATIQUE_RUNTIME_DIR to a folder with a shorter path",
+            )
+
+    def to_records(self) -> bytes:
+        """The task as the shim reads it from stdin: ``name=value`` records, each ended by NUL."""
+        return b"".join(name.encode() + b"=" + value + b"\0" for name, value in self._records())
+
+    def _records(self) -> Iterator[tuple[str, bytes]]:
+        yield "working_folder", fsencode(self.working_folder)
+        yield "log", fsencode(self.log)
+        yield "grace", repr(self.grace.total_seconds()).encode()
+        if self.socket is not None:
+            yield "socket", fsencode(self.socket)
+        if self.timeout is not None:
+            yield "timeout", repr(self.timeout.total_seconds()).encode()
+        for argument in self.argv:
+            yield "argument", fsencode(argument)
+        for name, value in self.environment.items():
+            yield "variable", fsencode(f"{name}={value}")
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Nothing has run in this folder."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """It runs; `pid` is the process itself, not its shim."""
+
+    pid: int
+    started: datetime
+
+
+@dataclass(frozen=True)
+class Exited:
+    """It ended: with `code`, or killed by `signal`; exactly one of them is set."""
+
+    code: int | None
+    signal: int | None
+    timed_out: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Lost:
+    """It ran and runs no more, and nobody was there to see how it ended."""
+
+    reason: str
+
+
+Observation: TypeAlias = Absent | Running | Exited | Lost
