@@ -1,0 +1,37 @@
+"""What the web needs of the platform around it, in one value that every router finds at `app.state.platform`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import Request
+
+from pratique.base.home import Home
+from pratique.base.settings import Settings
+from pratique.control.tokens import Issuer
+from pratique.store.blobs import BlobStore
+from pratique.store.database import Database
+from pratique.store.sealing import Sealer
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The parts that a request may touch."""
+
+    home: Home
+    settings: Settings
+    database: Database
+    blobs: BlobStore
+    sealer: Sealer
+    issuer: Issuer
+    door: str
+    """The origin of the front door, such as ``http://127.0.0.1:7070``, without a slash at its end."""
+    endpoints_door: str
+    """The origin where endpoints answer, another one, so that a model's answer never runs in the door's origin."""
+    tracking_socket: Path
+    """Where the MLflow server listens."""
+
+
+def platform_of(request: Request) -> Platform:
+    """The platform that serves `request`."""
+    platform: Platform = request.app.state.platform
+    return platform
