@@ -1,0 +1,83 @@
+"""The tracking store: MLflow's own on SQLite, where experiment "0" is the workspace's Default.
+
+Every client sends "0" until it is told otherwise, while only the very first
+workspace of a database could own that number. So "0" is read as "the Default
+of this workspace", which is made on its first use.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+_ONE = ("experiment_id", "location")
+_MANY = ("experiment_ids", "locations")
+_ZERO = ("0", 0)
+
+
+def build_store(store_uri: str, artifact_uri: str) -> Any:
+    """The store for MLflow's registry of tracking stores; `store_uri` is a ``sqlite:///`` URL."""
+    from mlflow.store.tracking.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
+    from sqlalchemy import event
+
+    store = with_own_default(WorkspaceAwareSqlAlchemyStore)(store_uri, artifact_uri)
+
+    def prepare(connection: Any, _record: Any) -> None:
+        # In WAL mode NORMAL cannot damage the file; a power cut may cost the last metrics, not more.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    event.listen(store.engine, "connect", prepare)
+    store.engine.dispose()  # Connections of the start were made without it.
+    return store
+
+
+def with_own_default(store_class: type[Any]) -> type[Any]:
+    """`store_class`, with every public method reading experiment "0" as the workspace's Default."""
+    wrapped = {
+        name: _reading_zero(method)
+        for name, method in inspect.getmembers(store_class, inspect.isfunction)
+        if not name.startswith("_") and {*_ONE, *_MANY} & set(inspect.signature(method).parameters)
+    }
+    wrapped["start_trace"] = _start_trace(store_class)
+    return type("WorkspaceStore", (store_class,), wrapped)
+
+
+def own_default(store: Any) -> str:
+    """The id of the workspace's Default experiment, made when there is none."""
+    from mlflow.entities import Experiment
+
+    name = Experiment.DEFAULT_EXPERIMENT_NAME
+    found = store.get_experiment_by_name(name)
+    if found is None:
+        with store.ManagedSessionMaker(read_only=False) as session:
+            store._create_default_experiment(session)
+        found = store.get_experiment_by_name(name)
+    return str(found.experiment_id)
+
+
+def _reading_zero(method: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(self, *args, **kwargs)
+        for name, value in bound.arguments.items():
+            if name in _ONE and value in _ZERO:
+                bound.arguments[name] = own_default(self)
+            elif name in _MANY and value and any(one in _ZERO for one in value):
+                bound.arguments[name] = [own_default(self) if one in _ZERO else one for one in value]
+        return method(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def _start_trace(store_class: type[Any]) -> Callable[..., Any]:
+    @functools.wraps(store_class.start_trace)
+    def start_trace(self: Any, trace_info: Any) -> Any:
+        place = getattr(trace_info.trace_location, "mlflow_experiment", None)
+        if place is not None and place.experiment_id in _ZERO:
+            place.experiment_id = own_default(self)
+        return store_class.start_trace(self, trace_info)
+
+    return start_trace
