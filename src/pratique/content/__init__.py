@@ -1,0 +1,1 @@
+"""Bytes and their names: relative paths, hashing, manifests, ignore rules, safe open."""

@@ -1,0 +1,31 @@
+"""SHA-256 of streams and files, in constant memory."""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import BinaryIO, Final
+
+DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+"""What a digest looks like wherever one travels: 64 lower-case hex digits."""
+
+_CHUNK: Final = 1 << 20  # Large enough that hashing, not calling, takes the time; small enough for a cache.
+
+
+def hash_stream(stream: BinaryIO) -> tuple[str, int]:
+    """The digest of what is left in `stream`, as 64 hex digits, and how many bytes that was."""
+    state, size = hashlib.sha256(), 0
+    while chunk := stream.read(_CHUNK):
+        state.update(chunk)
+        size += len(chunk)
+    return state.hexdigest(), size
+
+
+def hash_file(path: Path) -> tuple[str, int]:
+    """The digest and size of the file at `path`, which the caller trusts to be a regular file."""
+    with path.open("rb") as stream:
+        return hash_stream(stream)
+
+
+def is_digest(text: object) -> bool:
+    """Whether `text` is a digest as we write them."""
+    return isinstance(text, str) and DIGEST.fullmatch(text) is not None
