@@ -1,1 +1,17 @@
-"""pratique_serving"""
+"""The model server: runs inside a model's own environment and answers predictions over HTTP.
+
+Standard library only and Python 3.8 or newer, because it is put beside whatever
+a user has pinned. The modules, from the wire to the model:
+
+    __main__   arguments, signals, exit codes
+    settings   what the environment variables say
+    listening  the socket: inherited, a path, or a loopback port
+    server     accepts connections, reads requests, drains
+    wire       HTTP/1.1: bytes to Request, Response to bytes
+    routes     path and method to an answer; identifiers; status codes
+    workers    the threads that call the model
+    models     which model it is: `script` (score.py) or `mlflow_model`
+    results    what a model returned, as a Response
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,153 @@
+"""`python -m pratique_serving [--socket PATH | --port NUMBER]`.
+
+Without an argument the listening socket is inherited (see `listening`); what is
+served is in the environment (see `settings`).
+
+Exit codes: 0 stopped by SIGTERM or SIGINT after the requests in flight, 2 wrong
+arguments or settings, 70 the model could not be loaded; its traceback is then
+the last thing in the log.
+"""
+
+import os
+import sys
+
+# `python -m` puts the working folder first, and that is the user's code: a file
+# there called queue.py would be imported in place of the library's. Their folder
+# comes back when the script is loaded, after everything of ours is in memory.
+if sys.path and sys.path[0] in ("", os.getcwd()):
+    del sys.path[0]
+
+import signal
+import socket
+import threading
+import time
+from types import FrameType
+from typing import List, Optional
+
+from pratique_serving import __version__, listening, log
+from pratique_serving.errors import ModelFailed, Usage
+from pratique_serving.models import Model, load_model
+from pratique_serving.routes import Routes, refusal
+from pratique_serving.server import Server
+from pratique_serving.settings import Settings, read_settings
+from pratique_serving.wire import Limits
+from pratique_serving.workers import Workers
+
+EXIT_USAGE = 2
+EXIT_MODEL_FAILED = 70
+
+# Threads that a script left running would keep the stopped process alive.
+LEFT_BEHIND_SECONDS = 5.0
+
+USAGE = "usage: python -m pratique_serving [--socket PATH | --port NUMBER | --version]"
+
+
+def main(arguments: List[str]) -> int:
+    """Serve until told to stop; the exit code."""
+    if arguments == ["--version"]:
+        print(f"pratique-serving {__version__}")
+        return 0
+    try:
+        settings = read_settings(os.environ)
+        listener = _listener(arguments)
+    except Usage as error:
+        log.write(f"error: {error}\n")
+        return EXIT_USAGE
+    _make_output_timely()
+    return serve(listener, settings)
+
+
+def serve(listener: socket.socket, settings: Settings) -> int:
+    """Answer probes at once, load the model in this thread, then call it for every request."""
+    began = time.monotonic()
+    workers = Workers(settings.worker_count)
+    routes = Routes(settings, workers)
+    server = Server(listener, routes.answer, refusal, Limits(settings.max_body_bytes, settings.read_timeout))
+    _stop_on_signals(server)
+    thread = threading.Thread(target=_accept, args=(server, routes, workers), daemon=True)
+    thread.start()
+    model = _load(settings)
+    if model is None:
+        _leave(EXIT_MODEL_FAILED)
+    else:
+        log.say(f"ready after {time.monotonic() - began:.3f} s, {settings.worker_count} worker(s)")
+        routes.become_ready(model)
+    workers.serve()
+    thread.join()
+    threading.Thread(target=_leave_soon, daemon=True).start()
+    log.say("stopped")
+    return 0
+
+
+def _accept(server: Server, routes: Routes, workers: Workers) -> None:
+    server.run(lambda: _on_stop(routes))
+    workers.close()
+
+
+def _on_stop(routes: Routes) -> None:
+    if not routes.is_ready:
+        # Nothing was answered yet, and the main thread may be deep in the script's init().
+        log.say("stopped while the model was loading")
+        _leave(0)
+    log.say("stopping: no new connections, requests in flight are finished")
+    routes.become_unready()
+
+
+def _load(settings: Settings) -> Optional[Model]:
+    what = settings.entry_script or settings.mlflow_model
+    log.say(f"pratique-serving {__version__}, Python {sys.version.split()[0]}, loading {what}")
+    try:
+        return load_model(settings)
+    except ModelFailed as error:
+        log.say(f"the model could not be loaded: {error}")
+    # A script may raise anything while it is imported or in init(), sys.exit() included.
+    except BaseException as error:  # noqa: BLE001
+        log.say_traceback("the model could not be loaded", error, depth=3)
+    return None
+
+
+def _listener(arguments: List[str]) -> socket.socket:
+    if not arguments:
+        return listening.inherited(os.environ)
+    if len(arguments) != 2 or arguments[0] not in ("--socket", "--port"):
+        raise Usage(USAGE)
+    if arguments[0] == "--socket":
+        return listening.at_path(arguments[1])
+    if not arguments[1].isdigit():
+        raise Usage(f"--port: expected a number, got {arguments[1]!r}")
+    return listening.at_port(int(arguments[1]))
+
+
+def _make_output_timely() -> None:
+    """What a script prints reaches the log line by line, not when a buffer is full."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _stop_on_signals(server: Server) -> None:
+    """The signal's byte goes to the accepting thread; the handler itself has nothing to do."""
+    signal.set_wakeup_fd(server.wake_descriptor, warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+
+
+def _ignore(number: int, frame: Optional[FrameType]) -> None:
+    """A handler must exist for the byte to be written."""
+
+
+def _leave_soon() -> None:
+    time.sleep(LEFT_BEHIND_SECONDS)
+    log.say("threads of the script are still running and are left behind")
+    _leave(0)
+
+
+def _leave(code: int) -> None:
+    """End now, without waiting for threads that the script has started."""
+    for stream in (sys.stdout, sys.stderr):
+        log.write("", stream)
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,61 @@
+"""Azure's module names for `rawhttp`, AMLRequest and AMLResponse.
+
+    from azureml.contrib.services.aml_request import AMLRequest, rawhttp
+    from azureml.contrib.services.aml_response import AMLResponse
+    from azureml_inference_server_http.api.aml_request import …      (the newer name)
+
+Served by a finder at the very end of `sys.meta_path`: whatever of these names the
+environment really has is found first, and only what it lacks comes from here.
+"""
+
+import importlib.abc
+import importlib.machinery
+import sys
+from types import ModuleType
+from typing import Optional, Sequence
+
+from pratique_serving import aml
+
+_REQUEST = ("azureml.contrib.services.aml_request", "azureml_inference_server_http.api.aml_request")
+_RESPONSE = ("azureml.contrib.services.aml_response", "azureml_inference_server_http.api.aml_response")
+_PACKAGES = (
+    "azureml",
+    "azureml.contrib",
+    "azureml.contrib.services",
+    "azureml_inference_server_http",
+    "azureml_inference_server_http.api",
+)
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Makes the modules above out of `aml`."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Optional[Sequence[str]] = None,  # noqa: ARG002 - importlib's signature.
+        target: Optional[ModuleType] = None,  # noqa: ARG002
+    ) -> Optional[importlib.machinery.ModuleSpec]:
+        if fullname in _PACKAGES:
+            return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
+        if fullname in _REQUEST or fullname in _RESPONSE:
+            return importlib.machinery.ModuleSpec(fullname, self)
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__name__ in _REQUEST:
+            module.__dict__.update(AMLRequest=aml.AMLRequest, rawhttp=aml.rawhttp)
+        elif module.__name__ in _RESPONSE:
+            module.__dict__.update(AMLResponse=aml.AMLResponse)
+
+
+def install() -> None:
+    """Make the names importable; once is enough."""
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.append(_Finder())
+
+
+def is_rawhttp() -> bool:
+    """Whether the script has used `@rawhttp`, ours or the real one."""
+    modules = [sys.modules.get(name) for name in _REQUEST]
+    return aml._rawHttpRequested or any(getattr(module, "_rawHttpRequested", False) for module in modules)

@@ -1,0 +1,32 @@
+"""Which model is served: a scoring script, or an MLflow model without one.
+
+The two are modules of their own and only the one that is used is imported:
+`mlflow_model` needs pandas and mlflow in the environment, `script` needs nothing.
+"""
+
+import importlib
+from abc import ABC, abstractmethod
+from typing import Any, Dict
+
+from pratique_serving.settings import Settings
+from pratique_serving.wire import Request, Response
+
+
+class Model(ABC):
+    """Something that answers requests. It is called by one worker at a time, or by as many as there are workers."""
+
+    @abstractmethod
+    def answer(self, request: Request, request_id: str) -> Response:
+        """Answer a GET, HEAD, OPTIONS or POST. Raises Refused; what the model raises becomes a 500 in here."""
+
+    @abstractmethod
+    def swagger(self, version: str) -> Dict[str, Any]:
+        """The OpenAPI document of that version. Raises Refused (404) for a version there is none of."""
+
+
+def load_model(settings: Settings) -> Model:
+    """Import the user's code and load the model; slow, and may raise anything at all, SystemExit included."""
+    name = "script" if settings.entry_script else "mlflow_model"
+    module = importlib.import_module(f"pratique_serving.{name}")
+    model: Model = module.load(settings)
+    return model

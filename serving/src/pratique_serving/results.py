@@ -1,0 +1,111 @@
+"""What a model returned, as a Response.
+
+Scripts return JSON values or an AMLResponse. Beyond what Azure's inference
+server takes, numpy and pandas values become JSON (arrays are lists, frames are
+lists of records), bytes are sent as they are, and NaN and the infinities, which
+JSON does not have, become null. None is an empty object, as there.
+"""
+
+import json
+import math
+from typing import Any, Dict, List, Tuple
+
+from pratique_serving.errors import ServingError
+from pratique_serving.wire import Response, is_header_safe
+
+JSON = "application/json"
+FAILED = "x-ms-run-function-failed"
+
+
+class Unanswerable(ServingError):  # noqa: N818 - the tree reads as sentences.
+    """A result that cannot be sent; the message is for the log."""
+
+
+def to_response(result: object) -> Response:
+    """Raises Unanswerable for what is neither a response nor JSON."""
+    if _is_response(result):
+        return _foreign_response(result)
+    if isinstance(result, (bytes, bytearray, memoryview)):
+        headers = [("Content-Type", "application/octet-stream"), (FAILED, "False")]
+        return Response(200, bytes(result), headers)
+    return json_response(200, {} if result is None else result)
+
+
+def json_response(status: int, value: object, run_failed: bool = False) -> Response:
+    """`value` as JSON. Raises Unanswerable when it is not JSON."""
+    return Response(status, to_json(value), [("Content-Type", JSON), (FAILED, str(run_failed))])
+
+
+def to_json(value: object) -> bytes:
+    """Raises Unanswerable when something inside has no JSON form, or when it contains itself."""
+    try:
+        try:
+            return json.dumps(value, default=_plain, allow_nan=False).encode()
+        except ValueError:
+            return json.dumps(_without_nan(value), default=_plain_without_nan).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Unanswerable(f"run() returned a {type(value).__name__} that is not JSON: {error}") from None
+
+
+def _plain(value: Any) -> object:
+    """The JSON form of a numpy or pandas value, known by its shape so that neither has to be imported."""
+    kind = type(value)
+    owner = kind.__module__.partition(".")[0]
+    if owner == "pandas":
+        return _plain_pandas(value, kind.__name__)
+    if owner == "numpy":
+        plain = value.tolist()
+        return str(value) if plain is value or kind.__name__ == "datetime64" else plain
+    raise TypeError(f"a {kind.__name__} inside it")
+
+
+def _plain_pandas(value: Any, kind: str) -> object:
+    if kind == "DataFrame":
+        return value.to_dict(orient="records")
+    if kind in ("NAType", "NaTType"):
+        return None
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _plain_without_nan(value: Any) -> object:
+    return _without_nan(_plain(value))
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return value
+
+
+def _is_response(result: object) -> bool:
+    """Our AMLResponse, Azure's, or Flask's: they look the same and only one of them is ours to import."""
+    return all(hasattr(result, name) for name in ("status_code", "headers", "get_data"))
+
+
+def _foreign_response(result: Any) -> Response:
+    try:
+        status = int(result.status_code)
+        headers = [(str(name), str(value)) for name, value in result.headers.items()]
+        body = bytes(result.get_data())
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise Unanswerable(f"run() returned a response that cannot be read: {error}") from None
+    if not 200 <= status <= 599:
+        raise Unanswerable(f"run() returned a response with status {status}")
+    _check_headers(headers)
+    return Response(status, body, _with_failed(headers, status))
+
+
+def _check_headers(headers: List[Tuple[str, str]]) -> None:
+    for name, value in headers:
+        if not is_header_safe(name, value):
+            raise Unanswerable(f"run() returned a response with an impossible header {name!r}")
+
+
+def _with_failed(headers: List[Tuple[str, str]], status: int) -> List[Tuple[str, str]]:
+    stated: Dict[str, str] = {name.lower(): value for name, value in headers}
+    failed = "True" if status >= 500 else stated.get(FAILED, "False")
+    return [pair for pair in headers if pair[0].lower() != FAILED] + [(FAILED, failed)]

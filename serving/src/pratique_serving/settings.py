@@ -1,0 +1,75 @@
+"""What the environment says, read once.
+
+| variable | meaning | default |
+|---|---|---|
+| `AZUREML_ENTRY_SCRIPT` | the scoring script, within `AML_APP_ROOT` | |
+| `AML_APP_ROOT` | the folder of the user's code | the working folder |
+| `AZUREML_SOURCE_DIRECTORY` | one more folder for imports, within `AML_APP_ROOT` | |
+| `PRATIQUE_MLFLOW_MODEL` | folder of an MLflow model that is served without a script | |
+| `AZUREML_MODEL_DIR` | not read here; the script reads it | |
+| `WORKER_COUNT` | how many calls of the model run at the same time | 1 |
+| `SCORING_TIMEOUT_MS` | a call that takes longer is interrupted (one worker only); 0 is never | 0 |
+| `PRATIQUE_MAX_BODY_BYTES` | larger requests get 413 | 104857600 |
+| `PRATIQUE_READ_TIMEOUT_SECONDS` | how long a client may pause within a request | 30 |
+| `PRATIQUE_READY_TIMEOUT_SECONDS` | how long a request waits for `init()` | 60 |
+| `SERVICE_NAME`, `SERVICE_VERSION`, `SERVICE_PATH_PREFIX` | shown in `/swagger.json` | `ML service`, `1.0`, empty |
+| `SERVER_VERSION_LOG_RESPONSE_ENABLED` | `false` leaves `x-ms-server-version` out | true |
+"""
+
+import os
+from typing import Mapping, NamedTuple
+
+from pratique_serving.errors import Usage
+
+
+class Settings(NamedTuple):
+    """The values of the table above; durations in seconds unless the name says otherwise."""
+
+    app_root: str
+    entry_script: str
+    source_directory: str
+    mlflow_model: str
+    worker_count: int
+    scoring_timeout_ms: int
+    max_body_bytes: int
+    read_timeout: float
+    ready_timeout: float
+    service_name: str
+    service_version: str
+    service_path_prefix: str
+    shows_version: bool
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Raises Usage when a number is not one, or when no model is named."""
+    settings = Settings(
+        app_root=os.path.abspath(environment.get("AML_APP_ROOT") or "."),
+        entry_script=environment.get("AZUREML_ENTRY_SCRIPT", ""),
+        source_directory=environment.get("AZUREML_SOURCE_DIRECTORY", ""),
+        mlflow_model=environment.get("PRATIQUE_MLFLOW_MODEL", ""),
+        worker_count=_whole(environment, "WORKER_COUNT", 1, least=1),
+        scoring_timeout_ms=_whole(environment, "SCORING_TIMEOUT_MS", 0, least=0),
+        max_body_bytes=_whole(environment, "PRATIQUE_MAX_BODY_BYTES", 100 * 1024 * 1024, least=0),
+        read_timeout=float(_whole(environment, "PRATIQUE_READ_TIMEOUT_SECONDS", 30, least=1)),
+        ready_timeout=float(_whole(environment, "PRATIQUE_READY_TIMEOUT_SECONDS", 60, least=0)),
+        service_name=environment.get("SERVICE_NAME", "ML service"),
+        service_version=environment.get("SERVICE_VERSION", "1.0"),
+        service_path_prefix=environment.get("SERVICE_PATH_PREFIX", "").strip("/"),
+        shows_version=environment.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true",
+    )
+    if not settings.entry_script and not settings.mlflow_model:
+        raise Usage("nothing to serve: set AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL")
+    return settings
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int, least: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    try:
+        number = int(text)
+    except ValueError:
+        raise Usage(f"{name}: expected a whole number, got {text!r}") from None
+    if number < least:
+        raise Usage(f"{name}: expected {least} or more, got {number}")
+    return number
