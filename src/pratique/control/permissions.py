@@ -1,8 +1,9 @@
 """Who may do what, where: one table of roles and one question, `permit`.
 
 An action is ``<noun>/<read|write|delete|…>``, a scope is a path: ``/`` is the
-whole home, ``/workspaces/dev`` one workspace. A role given at a scope counts
-for everything below it. What no role grants is denied.
+whole home, ``/workspaces/dev`` one workspace, ``/groups/team`` a resource group
+(which reaches its workspaces as well: see `pratique.control.grants`). A role
+given at a scope counts for everything below it. What no role grants is denied.
 """
 
 from fnmatch import fnmatchcase
@@ -46,12 +47,20 @@ ROLES: Final = {
     ),
     "Reader": ("*/read", "sessions/write"),
     "Approver": ("*/read", "approvals/decide", "sessions/write"),
+    # What the MLflow server may do in every workspace; nobody can be assigned it.
+    "Tracking": ("workspaces/read", "artifacts/*", "content/read", "models/read"),
     # What a running job may do in its own workspace; nobody can be assigned it.
     "Job": ("runs/*", "artifacts/*", "models/read", "models/write", "data/read", "content/read", "environments/read"),
 }  # fmt: skip
 """Role → patterns of actions."""
 
 ASSIGNABLE: Final = ("Owner", "Contributor", "Reader", "Approver")
+
+_GRANTED: Final = {
+    role: frozenset(action for action in ACTIONS if any(fnmatchcase(action, pattern) for pattern in patterns))
+    for role, patterns in ROLES.items()
+}
+"""The same table with every pattern spelt out: a question costs one look-up."""
 
 
 def is_permitted(actor: Actor, action: str, scope: str) -> bool:
@@ -71,6 +80,21 @@ def permit(actor: Actor, action: str, scope: str) -> None:
         )
 
 
+def permit_somewhere(actor: Actor, action: str) -> None:
+    """Raise `Forbidden` unless `actor` may do `action` at some scope: for lists, and for what concerns only itself."""
+    if not any(is_permitted(actor, action, grant.scope) for grant in actor.grants):
+        raise Forbidden(
+            f"{actor.name} may not do {action} anywhere",
+            hint="an Owner can grant it: "
+            f"pratique role assignment create --assignee {actor.name} --role Reader --scope /",
+        )
+
+
+def group_scope(group: str) -> str:
+    """The scope of one resource group."""
+    return f"/groups/{group}"
+
+
 def workspace_scope(workspace: str) -> str:
     """The scope of one workspace."""
     return f"/workspaces/{workspace}"
@@ -81,4 +105,4 @@ def _covers(granted: str, asked: str) -> bool:
 
 
 def _grants(role: str, action: str) -> bool:
-    return any(fnmatchcase(action, pattern) for pattern in ROLES.get(role, ()))
+    return action in _GRANTED.get(role, ())

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import browser_tokens, principals, role_assignments
+
+KINDS: Final = ("user", "service_principal")
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,12 @@ def assignments(tx: Connection, *, principal: str | None = None) -> list[RoleAss
     return values_of(RoleAssignment, tx.execute(wanted))
 
 
+def assignment(tx: Connection, id: str) -> RoleAssignment | None:  # noqa: A002 - the column's name.
+    """The role assignment with that id."""
+    row = tx.execute(select(role_assignments).where(role_assignments.c.id == id)).first()
+    return value_of(RoleAssignment, row) if row else None
+
+
 def unassign(tx: Connection, id: str) -> None:  # noqa: A002 - the column's name.
     """Remove a role assignment."""
     tx.execute(delete(role_assignments).where(role_assignments.c.id == id))
@@ -117,13 +125,17 @@ def browser_token(tx: Connection, token_hash: str, *, purpose: str, now: datetim
     return value_of(BrowserToken, row) if row else None
 
 
-def take_browser_token(
-    tx: Connection, token_hash: str, *, purpose: str, now: datetime
-) -> BrowserToken | None:
+def take_browser_token(tx: Connection, token_hash: str, *, purpose: str, now: datetime) -> BrowserToken | None:
     """The same, and removed: who takes a one-time link first has it."""
     found = browser_token(tx, token_hash, purpose=purpose, now=now)
-    tx.execute(delete(browser_tokens).where(browser_tokens.c.token_hash == token_hash))
+    if found:
+        tx.execute(delete(browser_tokens).where(browser_tokens.c.token_hash == token_hash))
     return found
+
+
+def remove_browser_tokens(tx: Connection, principal: str) -> None:
+    """Forget every link and session of one principal."""
+    tx.execute(delete(browser_tokens).where(browser_tokens.c.principal == principal))
 
 
 def remove_expired_browser_tokens(tx: Connection, *, now: datetime) -> None:

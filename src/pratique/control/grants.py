@@ -1,0 +1,87 @@
+"""From proven claims to an actor with the roles that it has now.
+
+A token says who somebody is, never what they may do: the roles are read when
+they are needed, so that one which was taken away counts no more, and whoever
+was deleted is nobody, however long their token lasts.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from pratique.base.errors import Unauthenticated
+from pratique.control.actor import Actor, Grant, Kind
+from pratique.control.permissions import workspace_scope
+from pratique.control.scopes import group_of
+from pratique.control.tokens import Issuer
+from pratique.store import jobs, principals, workspaces
+from pratique.store.database import Transaction
+from pratique.store.jobs import Job
+from pratique.store.principals import Principal
+
+SERVICES: Final = {"mlflow": (Grant("Tracking", "/"),)}
+"""Parts of the platform that call its API, with what each may do."""
+
+_KINDS: Final[Mapping[str, Kind]] = {"user": "user", "service_principal": "service_principal"}
+_JOB: Final = "job:"
+_SERVICE: Final = "service:"
+
+
+def token_of(issuer: Issuer, principal: Principal, *, lasting: timedelta, now: datetime) -> str:
+    """A token for a user or a service principal."""
+    return issuer.issue(principal.id, kind=principal.kind, name=principal.name, lasting=lasting, now=now)
+
+
+def token_of_job(issuer: Issuer, job: Job, *, lasting: timedelta, now: datetime) -> str:
+    """A token for a running job; it ends with the job, whatever `lasting` says."""
+    return issuer.issue(_JOB + job.id, kind="job", name=job.name, lasting=lasting, now=now)
+
+
+def token_of_service(issuer: Issuer, service: str, *, lasting: timedelta, now: datetime) -> str:
+    """A token for a part of the platform, one of `SERVICES`."""
+    if service not in SERVICES:
+        raise ValueError(f"{service!r} is not one of {', '.join(SERVICES)}")
+    return issuer.issue(_SERVICE + service, kind="platform", name=service, lasting=lasting, now=now)
+
+
+def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
+    """Whom verified `claims` stand for; raises `Unauthenticated` when there is no such actor (any more)."""
+    subject, kind = str(claims.get("sub", "")), str(claims.get("kind", ""))
+    if kind == "job":
+        return _job(tx, subject)
+    if kind == "platform":
+        return _service(subject)
+    found = principals.get(tx, subject)
+    if found is None or found.kind != kind:
+        raise Unauthenticated("the principal of this token does not exist any more", hint="pratique login")
+    return actor_for(tx, found)
+
+
+def actor_for(tx: Transaction, principal: Principal) -> Actor:
+    """A principal, whose identity was proven, with its present roles."""
+    assigned = principals.assignments(tx, principal=principal.id)
+    grants = tuple(_reaching(tx, (Grant(row.role, row.scope) for row in assigned)))
+    return Actor(principal.id, principal.name, _KINDS[principal.kind], grants)
+
+
+def _reaching(tx: Transaction, grants: Iterable[Grant]) -> Iterable[Grant]:
+    """Every grant, and for one at a resource group the same role at each workspace which is in it now."""
+    for grant in grants:
+        yield grant
+        if group := group_of(grant.scope):
+            for workspace in workspaces.in_group(tx, group):
+                yield Grant(grant.role, workspace_scope(workspace.name))
+
+
+def _job(tx: Transaction, subject: str) -> Actor:
+    job = jobs.by_id(tx, subject.removeprefix(_JOB)) if subject.startswith(_JOB) else None
+    if job is None or job.is_terminal:
+        raise Unauthenticated("the job of this token has ended")
+    return Actor(subject, job.name, "job", (Grant("Job", workspace_scope(job.workspace)),))
+
+
+def _service(subject: str) -> Actor:
+    name = subject.removeprefix(_SERVICE)
+    if not subject.startswith(_SERVICE) or name not in SERVICES:
+        raise Unauthenticated("the token names no part of this platform")
+    return Actor(subject, name, "platform", SERVICES[name])

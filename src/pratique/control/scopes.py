@@ -1,0 +1,54 @@
+"""Where a role counts, in our words and in Azure's.
+
+what is written                                            what it means
+/                                                          the whole home
+/subscriptions/ID                                          the same: a home is one subscription
+/groups/NAME, [/subscriptions/ID]/resourceGroups/NAME      a resource group and its workspaces
+/workspaces/NAME, or an Azure id ending in it              one workspace
+"""
+
+import re
+from typing import Final
+
+from pratique.base.errors import InvalidInput, NotYet, Problem
+from pratique.base.names import check_name
+from pratique.control.permissions import group_scope, workspace_scope
+
+HOME: Final = "/"
+
+_GROUP: Final = r"(?:/subscriptions/[^/]+)?/(?:resourceGroups|groups)/(?P<group>[^/]+)"
+_PROVIDER: Final = "/providers/Microsoft.MachineLearningServices"
+_SUBSCRIPTION_SCOPE: Final = re.compile(r"/subscriptions/[^/]+", re.IGNORECASE)
+_GROUP_SCOPE: Final = re.compile(_GROUP, re.IGNORECASE)
+_WORKSPACE_SCOPE: Final = re.compile(
+    rf"(?:{_GROUP}{re.escape(_PROVIDER)})?/workspaces/(?P<workspace>[^/]+)", re.IGNORECASE
+)
+_BELOW_WORKSPACE: Final = re.compile(_WORKSPACE_SCOPE.pattern + r"/.+", re.IGNORECASE)
+
+
+def parse_scope(text: str) -> str:
+    """`text` as a scope of ours; raises `InvalidInput`, or `NotYet` for one that lies below a workspace."""
+    asked = text.strip().rstrip("/") or HOME
+    if asked == HOME or _SUBSCRIPTION_SCOPE.fullmatch(asked):
+        return HOME
+    if found := _GROUP_SCOPE.fullmatch(asked):
+        return group_scope(check_name("resource group", found["group"]))
+    if found := _WORKSPACE_SCOPE.fullmatch(asked):
+        return workspace_scope(check_name("workspace", found["workspace"]))
+    if found := _BELOW_WORKSPACE.fullmatch(asked):
+        raise NotYet(
+            f"roles below a workspace are not given yet: {text[:200]!r}",
+            hint=f"give the role at {workspace_scope(found['workspace'])}",
+        )
+    said = f"{text[:200]!r} is not a scope: expected /, /groups/NAME, /workspaces/NAME or an Azure id of one of them"
+    raise InvalidInput(said, problems=[Problem(said, key="scope")])
+
+
+def workspace_of(scope: str) -> str | None:
+    """The workspace that `scope` is, if it is one."""
+    return scope.removeprefix("/workspaces/") if scope.startswith("/workspaces/") else None
+
+
+def group_of(scope: str) -> str | None:
+    """The resource group that `scope` is, if it is one."""
+    return scope.removeprefix("/groups/") if scope.startswith("/groups/") else None
