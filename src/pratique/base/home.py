@@ -89,6 +89,14 @@ class Home:
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:10]
         return Path(base) / f"pratique-{name}"
 
+    def job_attempt(self, job_id: str, attempt: int) -> Path:
+        """The folder of one attempt of a job; its log is `stream.log` inside."""
+        return self.jobs / job_id / str(attempt)
+
+    def replica(self, deployment_id: str, generation: int, start: int) -> Path:
+        """The folder of one start of a deployment's replica; its log is `console.log` inside."""
+        return self.replicas / deployment_id / f"{generation}-{start}"
+
     def socket(self, name: str) -> Path:
         """Where the unix socket called `name` is; short enough for the kernel."""
         return self.runtime / f"{name}.sock"

@@ -19,6 +19,7 @@ from pratique.content.manifest import Manifest
 from pratique.control import content, workspaces
 from pratique.control.actor import Actor
 from pratique.control.permissions import permit, workspace_scope
+from pratique.specs.references import Asset as Reference
 from pratique.store import assets, deployments, events, holdings
 from pratique.store.assets import LATEST, Asset, AssetVersion
 from pratique.store.database import Transaction
@@ -146,17 +147,25 @@ def update(
     permit(actor, f"{kind}/write", workspace_scope(workspace))
     changeable = ("description", "tags", "properties", "stage", "is_archived")
     if unknown := sorted(set(changes) - set(changeable)):
-        problems = [Problem("cannot be changed", key=key, hint=f"changeable: {', '.join(changeable)}") for key in unknown]
+        problems = [
+            Problem("cannot be changed", key=key, hint=f"changeable: {', '.join(changeable)}")
+            for key in unknown
+        ]
         raise InvalidInput.of(problems, what=f"{name}:{known.version}")
     values = dict(changes)
     if "properties" in values:
-        values["properties"] = {**values["properties"], "pratique.digest": known.properties["pratique.digest"]}
+        values["properties"] = {
+            **values["properties"],
+            "pratique.digest": known.properties["pratique.digest"],
+        }
     assets.change_version(tx, known.id, updated_at=now, **values)
     tell(tx, actor, "Pratique.AssetUpdated", known, now=now, data={"changed": sorted(values)})
     return get(tx, actor, workspace, kind, name, known.version)
 
 
-def delete(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, version: str, *, now: datetime) -> None:
+def delete(
+    tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, version: str, *, now: datetime
+) -> None:
     """Remove one version; `Conflict` while a deployment uses it."""
     known = get(tx, actor, workspace, kind, name, version)
     permit(actor, f"{kind}/delete", workspace_scope(workspace))
@@ -168,7 +177,9 @@ def delete(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str,
 def check_unused(tx: Transaction, version: AssetVersion) -> None:
     """Raise `Conflict` while a deployment of the workspace uses `version`."""
     for deployment in deployments.in_workspace(tx, version.workspace):
-        used = deployment.resolved.get({"models": "model", "environments": "environment"}.get(version.kind, ""))
+        used = deployment.resolved.get(
+            {"models": "model", "environments": "environment"}.get(version.kind, "")
+        )
         if used and (used.get("name"), used.get("version")) == (version.name, version.version):
             raise Conflict(
                 f"{SINGULAR[version.kind]} {version.name}:{version.version} is used by deployment "
@@ -188,11 +199,25 @@ def tell(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an event about `version`."""
-    facts = {"name": version.name, "version": version.version, "digest": version.properties.get("pratique.digest", "")}
+    facts = {
+        "name": version.name,
+        "version": version.version,
+        "digest": version.properties.get("pratique.digest", ""),
+    }
     facts |= {"job_name": version.job_name} if version.job_name else {}
     subject = f"{version.kind}/{version.name}:{version.version}"
     scope = workspace_scope(version.workspace)
     events.append(tx, Event(event, subject, scope, actor.to_document(), {**facts, **(data or {})}), now=now)
+
+
+def version_of(tx: Transaction, workspace: str, kind: Kind, reference: Reference) -> AssetVersion | None:
+    """The version that `reference` names; no version and no label mean the newest."""
+    if reference.version:
+        return assets.version(tx, workspace, kind, reference.name, reference.version)
+    if reference.label and reference.label != LATEST:
+        text = assets.labels(tx, workspace, kind, reference.name).get(reference.label)
+        return assets.version(tx, workspace, kind, reference.name, text) if text else None
+    return assets.latest(tx, workspace, kind, reference.name)
 
 
 def _find(tx: Transaction, workspace: str, kind: Kind, name: str, version: str) -> AssetVersion | None:
@@ -215,7 +240,9 @@ def _check_names(kind: Kind, name: str, version: str | None) -> None:
 
 def _same_or_conflict(existing: AssetVersion, spec: Mapping[str, Any]) -> AssetVersion:
     words = ("description", "tags", "properties", "stage", "$schema")
-    if {k: v for k, v in existing.spec.items() if k not in words} == {k: v for k, v in spec.items() if k not in words}:
+    if {k: v for k, v in existing.spec.items() if k not in words} == {
+        k: v for k, v in spec.items() if k not in words
+    }:
         return existing
     raise AlreadyExists(
         f"{SINGULAR[existing.kind]} {existing.name}:{existing.version} exists with another content",
@@ -227,7 +254,11 @@ def _digest(spec: Mapping[str, Any], held: "content.Held | None") -> str:
     """What the version is: the digest of its files; without files, of its values."""
     if held:
         return held.manifest.digest
-    said = {key: value for key, value in spec.items() if key not in ("name", "version", "description", "tags", "$schema")}
+    said = {
+        key: value
+        for key, value in spec.items()
+        if key not in ("name", "version", "description", "tags", "$schema")
+    }
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

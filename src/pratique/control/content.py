@@ -47,7 +47,11 @@ def resolve(tx: Transaction, workspace: str, path: str, *, now: datetime, key: s
         return _kept(tx, workspace, Held(found, PurePosixPath(reference.path).name or "artifacts"), now)
     said = f"{path!r} is not something that a workspace can read"
     hint = "a local path, azureml://jobs/<job>/outputs/<name>/paths/<path> or runs:/<run>/<path>"
-    kind = NotYet if path.startswith(("azureml://datastores", "azureml://registries", "http", "wasb", "abfs")) else InvalidInput
+    kind = (
+        NotYet
+        if path.startswith(("azureml://datastores", "azureml://registries", "http", "wasb", "abfs"))
+        else InvalidInput
+    )
     raise kind(said, hint=hint, problems=[Problem(said, key=key)])
 
 

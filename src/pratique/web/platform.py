@@ -1,5 +1,6 @@
 """What the web needs of the platform around it, in one value that every router finds at `app.state.platform`."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pratique.control.tokens import Issuer
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
 from pratique.store.sealing import Sealer
+from pratique.web.bell import Bell
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,10 @@ class Platform:
     """The origin where endpoints answer, another one, so that a model's answer never runs in the door's origin."""
     tracking_socket: Path
     """Where the MLflow server listens."""
+    bell: Bell
+    """Rings when something was committed."""
+    parts: Callable[[], Mapping[str, str]]
+    """The state of each part of the platform: gateway, tracking, engine → ready, starting or down."""
 
 
 def platform_of(request: Request) -> Platform:

@@ -1,1 +1,1 @@
-"""The JSON API below ``/api/v1``, one module per noun."""
+"""The JSON API, one router per noun, with Azure's field names."""

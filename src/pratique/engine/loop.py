@@ -1,0 +1,89 @@
+"""A thread that works while there is work, sleeps while there is none, and is woken by every commit."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Final
+
+from pratique.base.logging import get_logger
+
+_log = get_logger(__name__)
+_PAUSE_AFTER_FAILURE: Final = 1.0
+
+
+class Stop:
+    """The wish that every loop ends, and the bell that wakes them."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._rung = 0
+        self._wished = False
+
+    @property
+    def is_wished(self) -> bool:
+        """Whether the loops should end."""
+        return self._wished
+
+    def wish(self) -> None:
+        """Ask every loop to end."""
+        with self._condition:
+            self._wished = True
+            self._condition.notify_all()
+
+    def ring(self) -> None:
+        """Wake everybody who sleeps: something was committed."""
+        with self._condition:
+            self._rung += 1
+            self._condition.notify_all()
+
+    @property
+    def rung(self) -> int:
+        """How often the bell has rung; to be read before looking for work."""
+        return self._rung
+
+    def sleep(self, longest: timedelta, *, since: int) -> None:
+        """Return when the bell has rung after `since` was read, when the end is wished, or after `longest`."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._wished or self._rung != since, longest.total_seconds())
+
+
+class Loop:
+    """One named thread that calls `step` until it finds nothing to do, then sleeps."""
+
+    def __init__(self, name: str, step: Callable[[], bool], stop: Stop, *, idle: timedelta) -> None:
+        self._step = step
+        self._stop = stop
+        self._idle = idle
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def join(self, timeout: timedelta) -> bool:
+        """Wait for the end; False when it did not come in time."""
+        self._thread.join(timeout.total_seconds())
+        return not self._thread.is_alive()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stop.is_wished:
+            seen = self._stop.rung
+            try:
+                busy = self._step()
+            except Exception as error:  # noqa: BLE001 - one bad row must not end the loop that serves all others.
+                _log.error("engine.step_failed", loop=self._thread.name, exc_info=error)
+                time.sleep(_PAUSE_AFTER_FAILURE)
+                continue
+            if not busy:
+                self._stop.sleep(self._idle, since=seen)
+
+
+def join_all(loops: Sequence[Loop], timeout: timedelta) -> bool:
+    """Wait for the end of every loop; False when one did not end in time."""
+    return all([loop.join(timeout) for loop in loops])

@@ -1,0 +1,49 @@
+"""From an environment as a user wrote it to a Python that has its packages."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pratique.base.errors import ComputeFailed
+from pratique.compute.environments import Environments
+from pratique.content.manifest import Manifest
+from pratique.specs.packages import PackageRequest, from_conda, from_requirements
+from pratique.store.blobs import BlobStore
+
+Say = Callable[[str], None]
+
+
+def python_for(environments: Environments, spec: Mapping[str, Any], *, say: Say) -> Path:
+    """The interpreter of the environment `spec` (its values as `specs` gives them), built when it is not there yet.
+
+    Raises `InvalidInput` for what cannot be translated and `ComputeFailed` for what cannot be built.
+    """
+    return _python(environments, from_conda(spec["conda_file"]), say)
+
+
+def python_for_model(environments: Environments, blobs: BlobStore, manifest: Manifest, *, say: Say) -> Path:
+    """The interpreter of the environment that an MLflow model was logged with, read from its own files."""
+    files = {entry.path: entry.digest for entry in manifest.entries}
+    for name, read in (("conda.yaml", _from_conda_text), ("requirements.txt", from_requirements)):
+        if digest := files.get(name):
+            with blobs.open(digest) as stream:
+                return _python(environments, read(stream.read().decode()), say)
+    raise ComputeFailed(
+        "the MLflow model has neither conda.yaml nor requirements.txt, so its packages are not known",
+        hint="name an environment in the deployment: environment: azureml:NAME@latest",
+    )
+
+
+def _from_conda_text(text: str) -> PackageRequest:
+    return from_conda(yaml.safe_load(text))
+
+
+def _python(environments: Environments, request: PackageRequest, say: Say) -> Path:
+    for dropped in request.dropped:
+        say(f"environment: {dropped}")
+    lock = environments.lock(request, say=say)
+    if not environments.is_ready(lock):
+        say(f"environment: building {lock.digest[:12]} for Python {lock.python}")
+    return environments.ensure(lock, say=say)

@@ -1,0 +1,133 @@
+"""Online endpoints and their keys."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Depends, Query
+
+from pratique.base.clock import utc_now
+from pratique.base.errors import NotFound
+from pratique.control import endpoints
+from pratique.control.actor import Actor
+from pratique.specs.kinds import load
+from pratique.specs.reader import document_of
+from pratique.store.endpoints import OnlineEndpoint
+from pratique.web.api.fields import creation_context, present
+from pratique.web.auth import allow
+from pratique.web.platform import Platform, platform_of
+
+router = APIRouter(prefix="/workspaces/{workspace}/online-endpoints", tags=["online endpoints"])
+Here = Annotated[Platform, Depends(platform_of)]
+Reader = Annotated[Actor, Depends(allow("endpoints/read"))]
+Writer = Annotated[Actor, Depends(allow("endpoints/write"))]
+Deleter = Annotated[Actor, Depends(allow("endpoints/delete"))]
+KeyHolder = Annotated[Actor, Depends(allow("endpoints/keys"))]
+SETTLED = ("Succeeded", "Failed")
+
+
+def document(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any]:
+    """An endpoint as Azure prints it."""
+    base = f"{platform.endpoints_door}/endpoints/{endpoint.workspace}/{endpoint.name}"
+    return present(
+        {
+            "id": f"/workspaces/{endpoint.workspace}/onlineEndpoints/{endpoint.name}",
+            "name": endpoint.name,
+            "kind": "Managed",
+            "auth_mode": endpoint.spec.get("auth_mode") or "key",
+            "description": endpoint.spec.get("description"),
+            "location": "local",
+            "provisioning_state": endpoint.provisioning_state,
+            "public_network_access": endpoint.spec.get("public_network_access") or "enabled",
+            "scoring_uri": f"{base}/score",
+            "openapi_uri": f"{base}/swagger.json",
+            "traffic": dict(endpoint.traffic),
+            "mirror_traffic": dict(endpoint.mirror_traffic),
+            "tags": dict(endpoint.spec.get("tags") or {}),
+            "properties": dict(endpoint.spec.get("properties") or {}),
+            "error": endpoint.error,
+            "creation_context": creation_context(endpoint.created_at, endpoint.created_by),
+        }
+    )
+
+
+@router.get("")
+def every(platform: Here, actor: Reader, workspace: str) -> list[dict[str, Any]]:
+    """The endpoints of a workspace."""
+    with platform.database.read() as tx:
+        return [document(endpoint, platform) for endpoint in endpoints.every(tx, actor, workspace)]
+
+
+@router.put("/{endpoint}", status_code=202)
+def write(
+    platform: Here, actor: Writer, workspace: str, endpoint: str, body: Annotated[dict[str, Any], Body()]
+) -> dict[str, Any]:
+    """Make or change an endpoint."""
+    spec = load("online-endpoint", document_of({**body.get("spec", {}), "name": endpoint})).to_document()
+    with platform.database.write() as tx:
+        written = endpoints.write(tx, actor, workspace, spec, sealer=platform.sealer, now=utc_now())
+    return document(written, platform)
+
+
+@router.get("/{endpoint}")
+async def get(
+    platform: Here,
+    actor: Reader,
+    workspace: str,
+    endpoint: str,
+    wait: Annotated[float, Query(ge=0, le=50)] = 0,
+) -> dict[str, Any]:
+    """One endpoint; with `wait`, as soon as it has settled or is gone."""
+    found = await platform.bell.until(
+        lambda: _get(platform, actor, workspace, endpoint),
+        lambda seen: isinstance(seen, NotFound) or seen.provisioning_state in SETTLED,
+        seconds=wait,
+    )
+    if isinstance(found, NotFound):
+        raise found
+    return document(found, platform)
+
+
+@router.patch("/{endpoint}")
+def update(
+    platform: Here, actor: Writer, workspace: str, endpoint: str, body: Annotated[dict[str, Any], Body()]
+) -> dict[str, Any]:
+    """Change traffic, mirror traffic, tags, description or properties."""
+    with platform.database.write() as tx:
+        return document(endpoints.update(tx, actor, workspace, endpoint, body, now=utc_now()), platform)
+
+
+@router.delete("/{endpoint}", status_code=202)
+def delete(platform: Here, actor: Deleter, workspace: str, endpoint: str) -> dict[str, Any]:
+    """Let an endpoint go with its deployments."""
+    with platform.database.write() as tx:
+        return document(endpoints.delete(tx, actor, workspace, endpoint, now=utc_now()), platform)
+
+
+@router.get("/{endpoint}/keys")
+def keys(platform: Here, actor: KeyHolder, workspace: str, endpoint: str) -> dict[str, str]:
+    """Both keys."""
+    with platform.database.write() as tx:
+        return endpoints.keys(tx, actor, workspace, endpoint, sealer=platform.sealer, now=utc_now())
+
+
+@router.post("/{endpoint}/regenerate-keys")
+def regenerate(
+    platform: Here,
+    actor: KeyHolder,
+    workspace: str,
+    endpoint: str,
+    key_type: Annotated[Literal["primary", "secondary"], Body(embed=True)],
+) -> dict[str, Any]:
+    """Replace one key."""
+    with platform.database.write() as tx:
+        changed = endpoints.regenerate_key(
+            tx, actor, workspace, endpoint, key_type, sealer=platform.sealer, now=utc_now()
+        )
+    return document(changed, platform)
+
+
+def _get(platform: Platform, actor: Actor, workspace: str, name: str) -> OnlineEndpoint | NotFound:
+    with platform.database.read() as tx:
+        try:
+            return endpoints.get(tx, actor, workspace, name)
+        except NotFound as gone:
+            return gone

@@ -1,0 +1,181 @@
+"""Jobs, and the live log of one."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Query
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from pratique.base.clock import iso, utc_now
+from pratique.control import jobs
+from pratique.control.actor import Actor
+from pratique.specs.kinds import load
+from pratique.specs.reader import document_of
+from pratique.store.jobs import Job
+from pratique.web.api.fields import creation_context, present
+from pratique.web.auth import allow
+from pratique.web.platform import Platform, platform_of
+
+router = APIRouter(prefix="/workspaces/{workspace}/jobs", tags=["jobs"])
+Here = Annotated[Platform, Depends(platform_of)]
+Reader = Annotated[Actor, Depends(allow("jobs/read"))]
+Writer = Annotated[Actor, Depends(allow("jobs/write"))]
+Canceler = Annotated[Actor, Depends(allow("jobs/cancel"))]
+_CHUNK = 1 << 16
+_LOOK = 0.2
+"""Seconds between two looks at a growing log."""
+
+
+def document(job: Job, platform: Platform) -> dict[str, Any]:
+    """A job as Azure prints it."""
+    spec = job.spec
+    tracking = f"{platform.door}/mlflow/{job.workspace}"
+    run = f"{tracking}/#/experiments/{job.experiment_id}/runs/{job.run_id}" if job.run_id else None
+    return present(
+        {
+            "id": f"azureml:/workspaces/{job.workspace}/jobs/{job.name}",
+            "name": job.name,
+            "type": "command",
+            "status": job.status,
+            "display_name": spec.get("display_name") or job.name,
+            "experiment_name": spec.get("experiment_name"),
+            "description": spec.get("description"),
+            "command": spec.get("command"),
+            "code": spec.get("code"),
+            "environment": _environment(job),
+            "environment_variables": spec.get("environment_variables"),
+            "inputs": spec.get("inputs") or {},
+            "outputs": {**(spec.get("outputs") or {}), **_outputs(job)},
+            "compute": spec.get("compute"),
+            "limits": spec.get("limits"),
+            "resources": spec.get("resources"),
+            "tags": dict(spec.get("tags") or {}),
+            "properties": {**(spec.get("properties") or {}), **job.git},
+            "services": {"Studio": {"endpoint": run}, "Tracking": {"endpoint": tracking}},
+            "run_id": job.run_id or None,
+            "error": job.error,
+            "cancel_requested": job.cancel_requested or None,
+            "is_archived": job.is_archived or None,
+            "start_time": iso(job.started_at) if job.started_at else None,
+            "end_time": iso(job.ended_at) if job.ended_at else None,
+            "creation_context": creation_context(job.created_at, job.created_by),
+        }
+    )
+
+
+def _environment(job: Job) -> str:
+    found = job.resolved["environment"]
+    return f"azureml:{found['name']}:{found['version']}" if found["name"] else "inline"
+
+
+def _outputs(job: Job) -> dict[str, Any]:
+    path = f"azureml://jobs/{job.name}/outputs"
+    return {
+        name: {"type": output["type"], "path": f"{path}/{name}", "mode": output.get("mode", "rw_mount")}
+        for name, output in job.outputs.items()
+    }
+
+
+@router.post("", status_code=201)
+def create(platform: Here, actor: Writer, workspace: str, body: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+    """Queue a job."""
+    spec = load("job", document_of(body.get("spec"))).to_document()
+    git = {str(key): str(value) for key, value in (body.get("git") or {}).items()}
+    with platform.database.write() as tx:
+        return document(jobs.create(tx, actor, workspace, spec, git=git, now=utc_now()), platform)
+
+
+@router.get("")
+def newest(
+    platform: Here,
+    actor: Reader,
+    workspace: str,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    archived: bool = False,
+) -> list[dict[str, Any]]:
+    """The newest jobs."""
+    with platform.database.read() as tx:
+        found = jobs.newest(tx, actor, workspace, limit=limit, archived=archived)
+    return [document(job, platform) for job in found]
+
+
+@router.get("/{name}")
+async def get(
+    platform: Here,
+    actor: Reader,
+    workspace: str,
+    name: str,
+    wait: Annotated[float, Query(ge=0, le=50)] = 0,
+) -> dict[str, Any]:
+    """One job; with `wait`, as soon as it has ended or that many seconds have passed."""
+    found = await platform.bell.until(
+        lambda: _get(platform, actor, workspace, name), lambda job: job.is_terminal, seconds=wait
+    )
+    return document(found, platform)
+
+
+@router.patch("/{name}")
+def archive(
+    platform: Here, actor: Writer, workspace: str, name: str, body: Annotated[dict[str, Any], Body()]
+) -> dict[str, Any]:
+    """Hide a job from lists (`is_archived: true`) or show it again."""
+    with platform.database.write() as tx:
+        archived = bool(body.get("is_archived"))
+        return document(jobs.archive(tx, actor, workspace, name, archived=archived, now=utc_now()), platform)
+
+
+@router.post("/{name}/cancel")
+def cancel(platform: Here, actor: Canceler, workspace: str, name: str) -> dict[str, Any]:
+    """Ask for the end of a job."""
+    with platform.database.write() as tx:
+        return document(jobs.cancel(tx, actor, workspace, name, now=utc_now()), platform)
+
+
+@router.get("/{name}/outputs/{output}")
+def output(platform: Here, actor: Reader, workspace: str, name: str, output: str) -> dict[str, Any]:
+    """The manifest of one output; ``artifacts`` (or ``default``) is the run's folder."""
+    with platform.database.write() as tx:
+        return {"manifest": jobs.output(tx, actor, workspace, name, output, now=utc_now())}
+
+
+@router.get("/{name}/stream")
+async def stream(
+    platform: Here, actor: Reader, workspace: str, name: str, offset: Annotated[int, Query(ge=0)] = 0
+) -> StreamingResponse:
+    """The log from byte `offset`, followed until the job has ended."""
+    job = await run_in_threadpool(_get, platform, actor, workspace, name)
+    log = platform.home.job_attempt(job.id, job.attempt) / "stream.log"
+    return StreamingResponse(
+        _follow(platform, actor, job, log, offset), media_type="text/plain; charset=utf-8", headers=_UNBUFFERED
+    )
+
+
+_UNBUFFERED = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+async def _follow(platform: Platform, actor: Actor, job: Job, log: Path, offset: int) -> AsyncIterator[bytes]:
+    while True:
+        # The state is read before the log: what a job wrote before it ended is in the log by then.
+        ended = (await run_in_threadpool(_get, platform, actor, job.workspace, job.name)).is_terminal
+        while chunk := await run_in_threadpool(_read, log, offset):
+            offset += len(chunk)
+            yield chunk
+        if ended:
+            return
+        await platform.bell.next(seconds=_LOOK)
+
+
+def _read(log: Path, offset: int) -> bytes:
+    try:
+        with log.open("rb") as stream:
+            stream.seek(offset)
+            return stream.read(_CHUNK)
+    except FileNotFoundError:
+        return b""
+
+
+def _get(platform: Platform, actor: Actor, workspace: str, name: str) -> Job:
+    with platform.database.read() as tx:
+        return jobs.get(tx, actor, workspace, name)

@@ -1,0 +1,62 @@
+"""Manifests and blobs: how files come and go."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Request
+from fastapi.responses import FileResponse
+from starlette.concurrency import run_in_threadpool
+
+from pratique.base.clock import utc_now
+from pratique.content.manifest import Manifest
+from pratique.control import uploads
+from pratique.control.actor import Actor
+from pratique.web.auth import allow
+from pratique.web.platform import Platform, platform_of
+
+router = APIRouter(prefix="/workspaces/{workspace}", tags=["content"])
+Here = Annotated[Platform, Depends(platform_of)]
+Writer = Annotated[Actor, Depends(allow("content/write"))]
+Reader = Annotated[Actor, Depends(allow("content/read"))]
+
+
+@router.post("/manifests")
+def add_manifest(
+    platform: Here, actor: Writer, workspace: str, body: Annotated[dict[str, Any], Body()]
+) -> dict[str, Any]:
+    """Store a manifest, or say which blobs are missing and store nothing."""
+    manifest = Manifest.from_document(body)
+    with platform.database.write() as tx:
+        missing = uploads.add_manifest(tx, actor, workspace, manifest, now=utc_now())
+    return {"digest": manifest.digest, "missing": missing}
+
+
+@router.get("/manifests/{digest}")
+def manifest(platform: Here, actor: Reader, workspace: str, digest: str) -> dict[str, Any]:
+    """A manifest that the workspace holds."""
+    with platform.database.read() as tx:
+        return uploads.manifest(tx, actor, workspace, digest).to_document()
+
+
+@router.put("/blobs/{digest}")
+async def add_blob(platform: Here, actor: Writer, workspace: str, digest: str, request: Request) -> dict[str, Any]:
+    """Receive the bytes of one blob; kept only when they have the digest."""
+    limit = platform.settings.upload_body_limit_mb * 1_000_000
+    with platform.blobs.incoming() as incoming:
+        async for chunk in request.stream():
+            await run_in_threadpool(incoming.write, chunk, limit=limit)
+        _, size = await run_in_threadpool(incoming.keep, expected=digest)
+
+    def hold() -> None:
+        with platform.database.write() as tx:
+            uploads.add_blob(tx, actor, workspace, digest, size, now=utc_now())
+
+    await run_in_threadpool(hold)
+    return {"digest": digest, "size": size}
+
+
+@router.get("/blobs/{digest}")
+def blob(platform: Here, actor: Reader, workspace: str, digest: str) -> FileResponse:
+    """The bytes of one blob that the workspace holds."""
+    with platform.database.read() as tx:
+        uploads.check_blob(tx, actor, workspace, digest)
+    return FileResponse(platform.blobs.path(digest), media_type="application/octet-stream")

@@ -1,0 +1,87 @@
+"""Workspaces."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends
+
+from pratique.base.clock import utc_now
+from pratique.control import workspaces
+from pratique.control.actor import Actor
+from pratique.specs.kinds import load
+from pratique.specs.reader import document_of
+from pratique.store.workspaces import Workspace
+from pratique.web.api.fields import creation_context
+from pratique.web.auth import allow
+from pratique.web.platform import Platform, platform_of
+
+router = APIRouter(prefix="/workspaces", tags=["workspaces"])
+Here = Annotated[Platform, Depends(platform_of)]
+
+
+def document(workspace: Workspace, platform: Platform) -> dict[str, Any]:
+    """A workspace as Azure prints it."""
+    return {
+        "id": f"/resourceGroups/{workspace.resource_group}/workspaces/{workspace.name}",
+        "name": workspace.name,
+        "resource_group": workspace.resource_group,
+        "location": workspace.location,
+        "display_name": workspace.display_name,
+        "description": workspace.description,
+        "tags": dict(workspace.tags),
+        "mlflow_tracking_uri": f"{platform.door}/mlflow/{workspace.name}",
+        "discovery_url": f"{platform.door}/api/v1/workspaces/{workspace.name}",
+        "provisioning_state": "Succeeded",
+        "creation_context": creation_context(workspace.created_at, workspace.created_by),
+    }
+
+
+@router.get("")
+def every(platform: Here, actor: Annotated[Actor, Depends(allow("account/read"))]) -> list[dict[str, Any]]:
+    """The workspaces that the caller may see."""
+    with platform.database.read() as tx:
+        return [document(workspace, platform) for workspace in workspaces.every(tx, actor)]
+
+
+@router.put("/{workspace}")
+def create(
+    platform: Here,
+    actor: Annotated[Actor, Depends(allow("workspaces/write"))],
+    workspace: str,
+    body: Annotated[dict[str, Any], Body()],
+) -> dict[str, Any]:
+    """Make or change a workspace."""
+    spec = load("workspace", document_of({**body.get("spec", {}), "name": workspace})).to_document()
+    group = str(body.get("resource_group") or spec.get("resource_group") or "")
+    with platform.database.write() as tx:
+        return document(workspaces.create(tx, actor, spec, group=group, now=utc_now()), platform)
+
+
+@router.get("/{workspace}")
+def get(
+    platform: Here, actor: Annotated[Actor, Depends(allow("workspaces/read"))], workspace: str
+) -> dict[str, Any]:
+    """One workspace."""
+    with platform.database.read() as tx:
+        return document(workspaces.get(tx, actor, workspace), platform)
+
+
+@router.patch("/{workspace}")
+def update(
+    platform: Here,
+    actor: Annotated[Actor, Depends(allow("workspaces/write"))],
+    workspace: str,
+    body: Annotated[dict[str, Any], Body()],
+) -> dict[str, Any]:
+    """Change display name, description or tags."""
+    with platform.database.write() as tx:
+        return document(workspaces.update(tx, actor, workspace, body, now=utc_now()), platform)
+
+
+@router.delete("/{workspace}")
+def delete(
+    platform: Here, actor: Annotated[Actor, Depends(allow("workspaces/delete"))], workspace: str
+) -> dict[str, Any]:
+    """Remove a workspace in which nothing runs."""
+    with platform.database.write() as tx:
+        workspaces.delete(tx, actor, workspace, now=utc_now())
+    return {}

@@ -1,0 +1,47 @@
+"""The web application: every router in one place, and a check that each route says who may use it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from pratique import __version__
+from pratique.web import authorize, errors, identity
+from pratique.web.api import deployments, endpoints, events, groups, jobs, status, uploads, workspaces
+from pratique.web.api import identity as api_identity
+from pratique.web.api.assets import router_for
+from pratique.web.auth import check_routes
+from pratique.web.mlflow import artifacts, registry
+from pratique.web.platform import Platform
+
+_API = "/api/v1"
+
+
+def create_app(platform: Platform) -> FastAPI:
+    """The application that serves `platform`; raises when a route declares no permission."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        platform.bell.attach()
+        yield
+
+    app = FastAPI(
+        title="Pratique",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=f"{_API}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.platform = platform
+    errors.install(app)
+    platform.database.on_commit(platform.bell.ring)
+    nouns = (groups, workspaces, uploads, jobs, endpoints, deployments, events, status, api_identity)
+    for noun in nouns:
+        app.include_router(noun.router, prefix=_API)
+    for kind in ("data", "environments", "models"):
+        app.include_router(router_for(kind), prefix=_API)
+    for part in (identity, authorize, registry, artifacts):
+        app.include_router(part.router)
+    check_routes(app)
+    return app

@@ -1,0 +1,41 @@
+"""How errors leave: every one as the document of `base.errors`, never a traceback."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from pratique.base.errors import InternalError, InvalidInput, PratiqueError, Problem
+from pratique.base.logging import get_logger
+
+_log = get_logger(__name__)
+
+
+def answer(error: PratiqueError) -> JSONResponse:
+    """The error as a response."""
+    return JSONResponse(error.to_document(), status_code=error.status)
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` answer every error in one shape."""
+
+    @app.exception_handler(PratiqueError)
+    def _ours(_request: Request, error: PratiqueError) -> JSONResponse:
+        return answer(error)
+
+    @app.exception_handler(RequestValidationError)
+    def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [
+            Problem(str(row["msg"]), key=".".join(str(part) for part in row["loc"][1:])) for row in error.errors()
+        ]
+        return answer(InvalidInput.of(problems, what="the request"))
+
+    @app.exception_handler(HTTPException)
+    def _framework(_request: Request, error: HTTPException) -> JSONResponse:
+        document = {"error": {"code": "HttpError", "message": str(error.detail), "hint": "", "problems": []}}
+        return JSONResponse(document, status_code=error.status_code, headers=error.headers)
+
+    @app.exception_handler(Exception)
+    def _unforeseen(request: Request, error: Exception) -> JSONResponse:
+        _log.error("request.failed", method=request.method, path=request.url.path, exc_info=error)
+        return answer(InternalError("something unforeseen happened on the server", hint="pratique status; see its log"))
