@@ -1,17 +1,19 @@
 """What the web needs of the platform around it, in one value that every router finds at `app.state.platform`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import Request
 
 from pratique.base.home import Home
 from pratique.base.settings import Settings
+from pratique.control.credentials import SignIns
 from pratique.control.tokens import Issuer
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
 from pratique.store.sealing import Sealer
+from pratique.web.actors import RecentActors
 from pratique.web.bell import Bell
 
 
@@ -35,6 +37,11 @@ class Platform:
     """Rings when something was committed."""
     parts: Callable[[], Mapping[str, str]]
     """The state of each part of the platform: gateway, tracking, engine → ready, starting or down."""
+    sign_ins: SignIns = field(default_factory=SignIns)
+    actors: RecentActors = field(default_factory=RecentActors)
+
+    def __post_init__(self) -> None:
+        self.database.on_commit(self.actors.forget)
 
 
 def platform_of(request: Request) -> Platform:

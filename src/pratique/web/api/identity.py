@@ -1,0 +1,270 @@
+"""Users, service principals, role assignments, the caller's own account, and links for a browser.
+
+People and programs are shown in the words of ``az ad`` and ``az role``
+(`appId`, `userPrincipalName`, `roleDefinitionName`), because scripts query
+those. A secret is in the answer that made it and never again.
+"""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Body, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from pratique.base.clock import iso, utc_now
+from pratique.base.ids import new_id
+from pratique.control import principals, roles, sessions
+from pratique.control.actor import Actor
+from pratique.control.credentials import Credential, new_credential
+from pratique.control.principals import SERVICE_PRINCIPAL, USER
+from pratique.control.roles import Assigned
+from pratique.control.scopes import HOME
+from pratique.store.principals import Principal
+from pratique.web.api.fields import present
+from pratique.web.auth import KNOWN, allow, allow_somewhere
+from pratique.web.browser import local_path
+from pratique.web.platform import Platform, platform_of
+
+router = APIRouter(tags=["identity"])
+
+_YEAR: Final = timedelta(days=365)
+_TYPES: Final = {USER: "User", SERVICE_PRINCIPAL: "ServicePrincipal"}
+
+Parts = Annotated[Platform, Depends(platform_of)]
+Somebody = Annotated[Actor, Depends(KNOWN)]
+PrincipalsWriter = Annotated[Actor, Depends(allow("principals/write"))]
+PrincipalsReader = Annotated[Actor, Depends(allow("principals/read"))]
+PrincipalsDeleter = Annotated[Actor, Depends(allow("principals/delete"))]
+RolesWriter = Annotated[Actor, Depends(allow_somewhere("roles/write"))]
+RolesReader = Annotated[Actor, Depends(allow_somewhere("roles/read"))]
+RolesDeleter = Annotated[Actor, Depends(allow_somewhere("roles/delete"))]
+Visitor = Annotated[Actor, Depends(allow_somewhere("sessions/write"))]
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+
+class UserRequest(_Request):
+    """A new user; without a password one is made."""
+
+    display_name: str = Field(default="", max_length=256)
+    password: str | None = None
+
+
+class ServicePrincipalRequest(_Request):
+    """A new service principal; without a name one is made."""
+
+    name: str = ""
+    years: int = Field(default=1, ge=1, le=10)
+
+
+class CredentialRequest(_Request):
+    """A new secret, which is made unless a person chose a password."""
+
+    password: str | None = None
+    years: int = Field(default=1, ge=1, le=10)
+
+
+class RoleRequest(_Request):
+    """A role for somebody (id or name) at a scope."""
+
+    role: str
+    assignee: str
+    scope: str = HOME
+
+
+class LinkRequest(_Request):
+    """Where the browser goes when it has come in."""
+
+    next: str = "/"
+
+
+@router.get("/account")
+def account(platform: Parts, actor: Somebody) -> dict[str, Any]:
+    """The caller, and where the platform is."""
+    home = str(platform.home.root)
+    return {
+        "id": actor.id,
+        "name": actor.name,
+        "kind": actor.kind,
+        "home": home,
+        "door": platform.door,
+        "endpoints": platform.endpoints_door,
+        "tenant_id": _tenant(platform),
+        "subscription_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:subscription:{home}")),
+        "roles": [{"role": grant.role, "scope": grant.scope} for grant in actor.grants],
+    }
+
+
+@router.post("/links")
+def make_link(platform: Parts, actor: Visitor, body: Annotated[LinkRequest | None, Body()] = None) -> dict[str, str]:
+    """A link that lets one browser in as the caller, once and within five minutes."""
+    now = utc_now()
+    with platform.database.write() as tx:
+        token = sessions.make_link(tx, actor, now=now)
+    onward = local_path(body.next) if body else "/"
+    query = f"?next={quote(onward, safe='/')}" if onward != "/" else ""
+    return {"url": f"{platform.door}/open/{token}{query}", "expires_at": iso(now + sessions.LINK_LASTS)}
+
+
+@router.get("/users")
+def users(platform: Parts, actor: PrincipalsReader) -> list[dict[str, Any]]:
+    """Every user, by name."""
+    with platform.database.read() as tx:
+        return [_user(found) for found in principals.every(tx, actor, kind=USER)]
+
+
+@router.put("/users/{name}", status_code=201)
+def create_user(name: str, body: UserRequest, platform: Parts, actor: PrincipalsWriter) -> dict[str, Any]:
+    """Make a user; the answer has the password when it was made here."""
+    now = utc_now()
+    credential = new_credential(now=now, secret=body.password)
+    with platform.database.write() as tx:
+        made = principals.create_user(tx, actor, name, display_name=body.display_name, credential=credential, now=now)
+    return present({**_user(made), "password": None if body.password else credential.secret})
+
+
+@router.get("/users/{name}")
+def user(name: str, platform: Parts, actor: Somebody) -> dict[str, Any]:
+    """One user, by id or name; everybody may see themselves."""
+    with platform.database.read() as tx:
+        return _user(principals.get(tx, actor, name, kind=USER))
+
+
+@router.delete("/users/{name}", status_code=204)
+def delete_user(name: str, platform: Parts, actor: PrincipalsDeleter) -> None:
+    """Remove a user with their roles and sessions."""
+    with platform.database.write() as tx:
+        principals.delete(tx, actor, name, kind=USER, now=utc_now())
+
+
+@router.get("/service-principals")
+def service_principals(platform: Parts, actor: PrincipalsReader) -> list[dict[str, Any]]:
+    """Every service principal, by name."""
+    with platform.database.read() as tx:
+        return [_service_principal(found) for found in principals.every(tx, actor, kind=SERVICE_PRINCIPAL)]
+
+
+@router.post("/service-principals", status_code=201)
+def create_service_principal(body: ServicePrincipalRequest, platform: Parts, actor: PrincipalsWriter) -> dict[str, Any]:
+    """Make a service principal, or give the one of that name a new secret; the answer has the secret."""
+    now = utc_now()
+    credential = new_credential(now=now, lasting=body.years * _YEAR)
+    name = body.name or _name_made(now)
+    with platform.database.write() as tx:
+        made = principals.create_service_principal(tx, actor, name, credential=credential, now=now)
+    return _with_secret(platform, made, credential)
+
+
+@router.get("/service-principals/{id}")
+def service_principal(id: str, platform: Parts, actor: Somebody) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
+    """One service principal, by id or name; everybody may see themselves."""
+    with platform.database.read() as tx:
+        return _service_principal(principals.get(tx, actor, id, kind=SERVICE_PRINCIPAL))
+
+
+@router.delete("/service-principals/{id}", status_code=204)
+def delete_service_principal(id: str, platform: Parts, actor: PrincipalsDeleter) -> None:  # noqa: A002 - its name in the URL.
+    """Remove a service principal with its roles."""
+    with platform.database.write() as tx:
+        principals.delete(tx, actor, id, kind=SERVICE_PRINCIPAL, now=utc_now())
+
+
+@router.post("/principals/{id}/credential")
+def reset_credential(id: str, body: CredentialRequest, platform: Parts, actor: Somebody) -> dict[str, Any]:  # noqa: A002
+    """Replace a secret, one's own or, as an Owner, anybody's; the old one is good no more."""
+    now = utc_now()
+    credential = new_credential(now=now, lasting=body.years * _YEAR, secret=body.password)
+    with platform.database.write() as tx:
+        changed = principals.reset_credential(tx, actor, id, credential=credential, now=now)
+    return _with_secret(platform, changed, credential)
+
+
+@router.get("/role-assignments")
+def role_assignments(
+    platform: Parts,
+    actor: RolesReader,
+    assignee: Annotated[str | None, Query()] = None,
+    scope: Annotated[str | None, Query()] = None,
+) -> list[dict[str, Any]]:
+    """Who has which role where."""
+    with platform.database.read() as tx:
+        return [_assignment(row) for row in roles.every(tx, actor, assignee=assignee, scope=scope)]
+
+
+@router.post("/role-assignments", status_code=201)
+def assign_role(body: RoleRequest, platform: Parts, actor: RolesWriter) -> dict[str, Any]:
+    """Give somebody a role at a scope; one which is there already is answered as it is."""
+    with platform.database.write() as tx:
+        made = roles.assign(tx, actor, role=body.role, assignee=body.assignee, scope=body.scope, now=utc_now())
+    return _assignment(made)
+
+
+@router.get("/role-assignments/{id}")
+def role_assignment(id: str, platform: Parts, actor: RolesReader) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
+    """One role assignment."""
+    with platform.database.read() as tx:
+        return _assignment(roles.get(tx, actor, id))
+
+
+@router.delete("/role-assignments/{id}", status_code=204)
+def unassign_role(id: str, platform: Parts, actor: RolesDeleter) -> None:  # noqa: A002 - its name in the URL.
+    """Take a role away; nothing happens when there is no such assignment."""
+    with platform.database.write() as tx:
+        roles.unassign(tx, actor, id, now=utc_now())
+
+
+def _tenant(platform: Platform) -> str:
+    """The id of the one tenant: derived from the home, so that it is the same tomorrow."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:tenant:{platform.home.root}"))
+
+
+def _name_made(now: datetime) -> str:
+    return f"pratique-{now:%Y-%m-%d-%H-%M-%S}-{new_id()[-6:]}"
+
+
+def _user(principal: Principal) -> dict[str, Any]:
+    return {
+        "id": principal.id,
+        "userPrincipalName": principal.name,
+        "displayName": principal.display_name,
+        "createdDateTime": iso(principal.created_at),
+    }
+
+
+def _service_principal(principal: Principal) -> dict[str, Any]:
+    expires = principal.secret_expires_at
+    return {
+        "id": principal.id,
+        "appId": principal.id,
+        "displayName": principal.display_name,
+        "createdDateTime": iso(principal.created_at),
+        "passwordCredentials": [{"endDateTime": iso(expires)}] if expires else [],
+    }
+
+
+def _with_secret(platform: Platform, principal: Principal, credential: Credential) -> dict[str, Any]:
+    """The answer of ``az ad sp create-for-rbac`` and ``credential reset``."""
+    return {
+        "appId": principal.id,
+        "displayName": principal.display_name,
+        "password": credential.secret,
+        "tenant": _tenant(platform),
+    }
+
+
+def _assignment(row: Assigned) -> dict[str, Any]:
+    return {
+        "id": row.assignment.id,
+        "name": row.assignment.id,
+        "principalId": row.principal.id,
+        "principalName": row.principal.name,
+        "principalType": _TYPES[row.principal.kind],
+        "roleDefinitionName": row.assignment.role,
+        "scope": row.assignment.scope,
+        "createdOn": iso(row.assignment.created_at),
+        "createdBy": str(row.assignment.created_by.get("name", "")),
+    }

@@ -1,0 +1,141 @@
+"""Where tokens come from, the keys to check them with, and how a browser comes in and goes.
+
+POST /oauth2/token                        client id and secret → token (OAuth 2.0, client credentials)
+GET  /.well-known/openid-configuration    where the rest is
+GET  /.well-known/jwks.json               the public keys
+GET  /open/{token}                        a one-time link → a session's cookie
+POST /logout                              the session ends
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl, unquote_plus
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from pratique.base.clock import utc_now
+from pratique.base.errors import InvalidInput, TooLarge, Unauthenticated
+from pratique.control.grants import token_of
+from pratique.control.sessions import SESSION_LASTS, close_session, open_link
+from pratique.web.auth import PUBLIC, basic_pair, check_origin, session_cookie
+from pratique.web.browser import local_path, sign_in_page
+from pratique.web.platform import Platform, platform_of
+
+router = APIRouter(tags=["identity"])
+
+TOKEN_LASTS: Final = timedelta(hours=1)
+
+_FORM_LIMIT: Final = 16_384  # Bytes; an id, a secret and a scope need a few hundred.
+_NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+Parts = Annotated[Platform, Depends(platform_of)]
+
+
+@router.post("/oauth2/token", dependencies=[Depends(PUBLIC)])
+async def token(request: Request, platform: Parts) -> JSONResponse:
+    """A token for whoever has the secret; the client is named in the form or by HTTP Basic (RFC 6749, 2.3.1)."""
+    form = await _form(request)
+    if form.get("grant_type") != "client_credentials":
+        raise InvalidInput("the grant_type is not client_credentials, the only one that we know")
+    client_id, secret = _client(request, form)
+    answer = await run_in_threadpool(_token_for, platform, client_id, secret)
+    return JSONResponse(answer, headers=_NOT_KEPT)
+
+
+@router.get("/.well-known/jwks.json", dependencies=[Depends(PUBLIC)])
+def jwks(platform: Parts) -> dict[str, Any]:
+    """The public keys that our tokens are checked with."""
+    return platform.issuer.jwks(now=utc_now())
+
+
+@router.get("/.well-known/openid-configuration", dependencies=[Depends(PUBLIC)])
+def discovery(platform: Parts) -> dict[str, Any]:
+    """Where a client finds the rest (OpenID Connect Discovery 1.0)."""
+    return {
+        "issuer": platform.issuer.issuer,
+        "token_endpoint": f"{platform.door}/oauth2/token",
+        "jwks_uri": f"{platform.door}/.well-known/jwks.json",
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+    }
+
+
+@router.get("/open/{link}", dependencies=[Depends(PUBLIC)], include_in_schema=False)
+def open_session(link: str, request: Request, platform: Parts, next: str = "/") -> Response:  # noqa: A002 - its name in the URL.
+    """Use a link up, give the browser its session, and lead it on to `next`, a path of this origin."""
+    if "prefetch" in request.headers.get("sec-purpose", request.headers.get("purpose", "")):
+        return Response(status_code=503, headers=_NOT_KEPT)  # A browser that guesses must not use the link up.
+    try:
+        with platform.database.write() as tx:
+            session = open_link(tx, link, now=utc_now())
+    except Unauthenticated:
+        return sign_in_page()
+    answer = RedirectResponse(local_path(next), status_code=303, headers=_NOT_KEPT)
+    answer.set_cookie(
+        session_cookie(platform),
+        session,
+        max_age=int(SESSION_LASTS.total_seconds()),
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=platform.door.startswith("https:"),
+    )
+    return answer
+
+
+@router.post("/logout", dependencies=[Depends(PUBLIC)], include_in_schema=False)
+def log_out(request: Request, platform: Parts) -> Response:
+    """End the session of this browser, if it has one."""
+    if session := request.cookies.get(session_cookie(platform)):
+        check_origin(request)
+        with platform.database.write() as tx:
+            close_session(tx, session, now=utc_now())
+    answer = Response(status_code=204, headers=_NOT_KEPT)
+    answer.delete_cookie(session_cookie(platform), path="/", httponly=True, samesite="strict")
+    return answer
+
+
+def _token_for(platform: Platform, client_id: str, secret: str) -> dict[str, Any]:
+    now = utc_now()
+    principal = platform.sign_ins.authenticate(platform.database, client_id, secret, now=now)
+    return {
+        "access_token": token_of(platform.issuer, principal, lasting=TOKEN_LASTS, now=now),
+        "token_type": "Bearer",
+        "expires_in": int(TOKEN_LASTS.total_seconds()),
+        # Whatever scope was asked for, this is the one that was given (RFC 6749, 3.3).
+        "scope": "pratique/.default",
+    }
+
+
+def _client(request: Request, form: Mapping[str, str]) -> tuple[str, str]:
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        client_id, secret = basic_pair(value.strip())
+        return unquote_plus(client_id), unquote_plus(secret)
+    missing = [name for name in ("client_id", "client_secret") if not form.get(name)]
+    if missing:
+        raise InvalidInput(f"the form has no {' and no '.join(missing)}")
+    return form["client_id"], form["client_secret"]
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The fields of an URL-encoded form, each at most once."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _FORM_LIMIT:
+            raise TooLarge(f"the form is longer than {_FORM_LIMIT} bytes")
+    try:
+        fields = parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=20)
+    except ValueError as error:
+        raise InvalidInput("the body is not an URL-encoded form") from error
+    form = dict(fields)
+    if len(form) != len(fields):
+        raise InvalidInput("a field of the form is given twice")
+    return form
