@@ -1,0 +1,73 @@
+"""What the running Envoy says about itself, through its admin socket.
+
+The socket lies in a folder of this user and has mode 0600. It is never
+exposed through a door: it can dump the configuration and stop the process.
+"""
+
+import http.client
+import json
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from pratique.base.errors import Unavailable
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
+
+
+@dataclass(frozen=True)
+class Admin:
+    """Envoy's admin interface at `socket`; every call raises `Unavailable` when nobody answers."""
+
+    socket: Path
+    timeout: float = 5.0
+    """Seconds for one call."""
+
+    def is_ready(self) -> bool:
+        """Whether Envoy lives and has its first configuration."""
+        try:
+            return self._call("GET", "/ready")[0] == http.client.OK
+        except Unavailable:
+            return False
+
+    def statistics(self, pattern: str) -> Mapping[str, Any]:
+        """Statistics whose full name matches the RE2 `pattern`: counters and gauges as int, text as str."""
+        path = f"/stats?format=json&filter={quote(f'^(?:{pattern})$', safe='')}"
+        rows = json.loads(self._call("GET", path)[1])["stats"]
+        return {row["name"]: row["value"] for row in rows if "name" in row}
+
+    def ports(self) -> Mapping[str, int]:
+        """The TCP port of each listener by its name."""
+        rows = json.loads(self._call("GET", "/listeners?format=json")[1]).get("listener_statuses", [])
+        return {row["name"]: row["local_address"]["socket_address"]["port_value"] for row in rows}
+
+    def drain_listeners(self) -> None:
+        """Ask every keep-alive connection to end after its request; listeners stay until Envoy's drain time."""
+        self._call("POST", "/drain_listeners?graceful&skip_exit")
+
+    def _call(self, method: str, path: str) -> tuple[int, bytes]:
+        connection = _UnixConnection(self.socket, self.timeout)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise Unavailable(
+                f"the gateway does not answer on {self.socket}: {error}", hint="pratique status"
+            ) from error
+        finally:
+            connection.close()

@@ -1,0 +1,120 @@
+"""What the doors route: endpoints, their deployments, and the two doors themselves.
+
+Plain values, made by whoever knows the rows. `problem_with` says what Envoy
+would choke on, so that one bad endpoint is left out instead of stopping all.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from pratique.base.names import problem_with_name
+
+MAX_SOCKET_PATH: Final = 107
+"""Bytes: what the kernel takes in `sockaddr_un`, without its closing zero."""
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{8,512}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class DeploymentRoute:
+    """One deployment as the door sees it."""
+
+    name: str
+    sockets: tuple[Path, ...]
+    """One unix socket for each live replica; none means that callers are told the model is not ready."""
+    request_timeout: timedelta
+    """From handing the request to the model to the last byte of its answer."""
+    max_pending: int | None
+    """The most requests in progress at once, all replicas together; None means no limit of ours."""
+    max_body: int
+    """Largest request body in bytes."""
+
+
+@dataclass(frozen=True)
+class EndpointRoute:
+    """One endpoint: who may call it and where its calls go."""
+
+    workspace: str
+    name: str
+    keys: tuple[str, ...]
+    """Every key that opens it, primary first; without one nobody may call."""
+    traffic: Mapping[str, int]
+    """Shares by deployment; a share of 0 takes no traffic, and callers may still name the deployment."""
+    mirror: Mapping[str, int]
+    """Percent of the unpinned requests that are copied, by deployment."""
+    deployments: tuple[DeploymentRoute, ...]
+
+    @property
+    def label(self) -> str:
+        """The endpoint's full name, ``workspace/name``, unique at this door."""
+        return f"{self.workspace}/{self.name}"
+
+    def __repr__(self) -> str:
+        # Keys are secrets, and representations end up in logs.
+        names = [deployment.name for deployment in self.deployments]
+        return f"EndpointRoute({self.label!r}, deployments={names}, traffic={dict(self.traffic)})"
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Where the two doors listen, on loopback, and what is behind the first one."""
+
+    door_port: int
+    """0 lets the kernel choose; `Gateway.actual_ports` says what it chose."""
+    endpoints_port: int
+    api_socket: Path
+    mlflow_socket: Path
+    score_body_limit: int
+    """Bytes; no deployment may ask for more."""
+    upload_body_limit: int
+    """Bytes; for blobs and MLflow artifacts."""
+
+
+def cluster_name(endpoint: EndpointRoute, deployment: str) -> str:
+    """What Envoy calls the upstream of a deployment; without dots, which would split its statistics."""
+    return f"{endpoint.label}/{deployment}"
+
+
+def problem_with(endpoint: EndpointRoute) -> str:
+    """Why `endpoint` cannot be routed; empty when it can."""
+    known = {deployment.name for deployment in endpoint.deployments}
+    return (
+        problem_with_name("workspace", endpoint.workspace)
+        or problem_with_name("endpoint", endpoint.name)
+        or next((said for key in endpoint.keys if (said := _problem_with_key(key))), "")
+        or ("two deployments have the same name" if len(known) < len(endpoint.deployments) else "")
+        or _problem_with_shares("traffic", endpoint.traffic, known)
+        or _problem_with_shares("mirror", endpoint.mirror, known)
+        or next((said for row in endpoint.deployments if (said := _problem_with_deployment(row))), "")
+    )
+
+
+def _problem_with_key(key: str) -> str:
+    # The key itself is never part of the message.
+    return "" if _KEY.fullmatch(key) else "a key must be 8 to 512 printable ASCII characters without spaces"
+
+
+def _problem_with_shares(what: str, shares: Mapping[str, int], known: set[str]) -> str:
+    for name, share in shares.items():
+        if name not in known:
+            return f"{what} names the deployment {name!r}, which is not there"
+        if not 0 <= share <= 100:
+            return f"{what} of {name!r} is {share}; expected 0 to 100"
+    return ""
+
+
+def _problem_with_deployment(deployment: DeploymentRoute) -> str:
+    limits = (deployment.max_body, 1 if deployment.max_pending is None else deployment.max_pending)
+    if said := problem_with_name("deployment", deployment.name):
+        return said
+    if deployment.request_timeout <= timedelta(0) or min(limits) <= 0:
+        return f"the limits of {deployment.name!r} must be above 0"
+    for socket in deployment.sockets:
+        if not socket.is_absolute() or len(os.fsencode(socket)) > MAX_SOCKET_PATH:
+            return f"a socket of {deployment.name!r} is not an absolute path of at most {MAX_SOCKET_PATH} bytes"
+    return ""

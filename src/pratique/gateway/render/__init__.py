@@ -1,0 +1,11 @@
+"""The doors as Envoy's JSON: pure functions from values to documents.
+
+resources  names, versions and small parts that the others are made of
+replies    what a caller reads when Envoy itself answers, and the model's errors
+listeners  the two doors and their filters
+clusters   the upstreams: API, MLflow, one for each deployment
+door       routes of the front door
+mlflow     routes of MLflow behind it, as an allow-list
+scoring    routes of the endpoints' door
+bootstrap  the file that Envoy starts from, and the one that a preflight validates
+"""

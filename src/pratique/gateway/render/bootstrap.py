@@ -1,0 +1,115 @@
+"""The file that Envoy starts from, and the one that a preflight validates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pratique.gateway.model import Doors, EndpointRoute
+from pratique.gateway.render import door, scoring
+from pratique.gateway.render.clusters import deployment_clusters, platform_clusters
+from pratique.gateway.render.listeners import (
+    door_manager,
+    endpoints_manager,
+    listener,
+    watched,
+    watched_routes,
+)  # fmt: skip
+from pratique.gateway.render.resources import Json, extension
+
+_OWNER_ONLY: Final = 0o600
+_CONNECTIONS: Final = 10_000
+_LONGEST_REGEX: Final = 2000
+"""RE2 instructions. MLflow's allow-list has about 600; Envoy's 100 are for expressions that strangers write."""
+
+_RUNTIME: Final = {
+    "layers": [
+        {
+            "name": "static",
+            "static_layer": {
+                "re2.max_program_size.error_level": _LONGEST_REGEX,
+                "re2.max_program_size.warn_level": _LONGEST_REGEX,
+            },
+        }
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the gateway's files are: all in one private folder, which Envoy watches."""
+
+    folder: Path
+    admin_socket: Path
+
+    @property
+    def bootstrap(self) -> Path:
+        return self.folder / "bootstrap.json"
+
+    @property
+    def clusters(self) -> Path:
+        return self.folder / "cds.json"
+
+    @property
+    def door_routes(self) -> Path:
+        return self.folder / "rds-door.json"
+
+    @property
+    def endpoint_routes(self) -> Path:
+        return self.folder / "rds-endpoints.json"
+
+
+def bootstrap(doors: Doors, files: Files) -> Json:
+    """The two doors, with clusters and routes from the watched files."""
+    return {
+        "node": {"id": "pratique", "cluster": "pratique"},
+        "admin": {"address": {"pipe": {"path": str(files.admin_socket), "mode": _OWNER_ONLY}}},
+        "dynamic_resources": {"cds_config": watched(files.clusters)},
+        "static_resources": {
+            "listeners": _listeners(
+                doors,
+                watched_routes(door.ROUTES, files.door_routes),
+                watched_routes(scoring.ROUTES, files.endpoint_routes),
+            ),
+            "clusters": platform_clusters(doors.api_socket, doors.mlflow_socket),
+        },
+        "overload_manager": {"resource_monitors": [_connections()]},
+        "layered_runtime": _RUNTIME,
+    }
+
+
+def trial(doors: Doors, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute]) -> Json:
+    """The same doors with everything inside one file, for ``envoy --mode validate``; it is never run."""
+    branches = {scoring.endpoint_prefix(row.label): scoring.endpoint_routes(row) for row in endpoints}
+    return {
+        "static_resources": {
+            "listeners": _listeners(
+                doors,
+                {"route_config": _untyped(door.door_routes(workspaces))},
+                {"route_config": _untyped(scoring.scoring_routes(branches))},
+            ),
+            "clusters": [
+                *platform_clusters(doors.api_socket, doors.mlflow_socket),
+                *(_untyped(cluster) for row in endpoints for cluster in deployment_clusters(row)),
+            ],
+        },
+        "layered_runtime": _RUNTIME,
+    }
+
+
+def _listeners(doors: Doors, door_routes: Json, endpoint_routes: Json) -> list[Json]:
+    return [
+        listener(door.ROUTES, doors.door_port, door_manager(door_routes, doors.upload_body_limit)),
+        listener(scoring.ROUTES, doors.endpoints_port, endpoints_manager(endpoint_routes, doors.score_body_limit)),
+    ]
+
+
+def _untyped(message: Json) -> dict[str, Any]:
+    """A static resource does not carry its type."""
+    return {key: value for key, value in message.items() if key != "@type"}
+
+
+def _connections() -> Json:
+    kind = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+    name = "envoy.resource_monitors.global_downstream_max_connections"
+    return extension(name, kind, {"max_active_downstream_connections": _CONNECTIONS})

@@ -1,0 +1,170 @@
+"""The two doors: where they listen, how they read a request, and the filters it passes.
+
+    door        strip ─ permission (ext_authz) ─ body limits ─ router
+    endpoints   strip ─ key ─ buffer ─ model errors (Lua) ─ router
+
+Both authorising filters are on for every route and must be switched off by
+name: a route that forgot its keys or its permission lets nobody through.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from pratique.gateway.ports import LOOPBACK
+from pratique.gateway.render import door, scoring
+from pratique.gateway.render.classes import CALL_BODY_FILTER, CALL_BODY_LIMIT, UPLOAD_BODY_FILTER
+from pratique.gateway.render.clusters import API
+from pratique.gateway.render.replies import MODEL_ERRORS, door_replies, failures_log, scoring_replies
+from pratique.gateway.render.resources import Json, extension, set_header, typed
+
+AUTHORIZE: Final = "/internal/authorize"
+"""Where the API is asked for a permission: this, then the original path."""
+
+_NOBODY: Final = {"address_prefix": "255.255.255.255", "prefix_len": 32}
+_HCM: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+
+_FOREIGN: Final = (
+    "x-mlflow-workspace", "x-forwarded-host", "x-forwarded-prefix", "x-forwarded-port", "forwarded",
+    "x-real-ip", "x-original-url", "x-rewrite-url", "x-http-method-override",
+)  # fmt: skip
+"""Request headers that only a proxy may set, and which an application behind it might believe."""
+
+
+def listener(name: str, port: int, manager: Json) -> Json:
+    """A TCP listener on loopback."""
+    return {
+        "name": name,
+        "address": {"socket_address": {"address": LOOPBACK, "port_value": port}},
+        # With SO_REUSEPORT a second program of this user could take a share of the connections unseen.
+        "enable_reuse_port": False,
+        "per_connection_buffer_limit_bytes": 1_048_576,
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+    }
+
+
+def door_manager(routes: Mapping[str, Any], upload_limit: int) -> Json:
+    """How the front door treats requests; `routes` is ``rds`` or ``route_config``, the limit is in bytes."""
+    filters = [
+        _strip([_header("x-content-type-options", "nosniff")]),
+        _authorize(),
+        _body_limit(CALL_BODY_FILTER, CALL_BODY_LIMIT),
+        _body_limit(UPLOAD_BODY_FILTER, upload_limit),
+        _router(suppress_envoy_headers=True),
+    ]
+    return _manager(door.ROUTES, routes, filters, door_replies())
+
+
+def endpoints_manager(routes: Mapping[str, Any], body_limit: int) -> Json:
+    """How the endpoints' door treats requests; what a model answers is never a page of ours."""
+    answers = [
+        _header("content-security-policy", "sandbox"),
+        _header("x-content-type-options", "nosniff"),
+        # A cookie has no port: one from a model would reach the front door.
+        {"remove": "set-cookie"},
+    ]
+    client_id = {"key": "x-ms-client-request-id", "value": "%REQ(X-MS-CLIENT-REQUEST-ID):40%"}
+    filters = [
+        _strip(
+            answers, [{"remove": "cookie"}, {"append": {"header": client_id, "append_action": "OVERWRITE_IF_EXISTS"}}]
+        ),
+        _stock("api_key_auth", "ApiKeyAuth", {"key_sources": [{"header": "Authorization"}]}),
+        # A model gets whole requests only: no slow caller holds it, and its time limit counts its own work.
+        _stock("buffer", "Buffer", {"max_request_bytes": body_limit}),
+        _stock("lua", "Lua", {"default_source_code": {"inline_string": MODEL_ERRORS}}),
+        _router(),
+    ]
+    return _manager(scoring.ROUTES, routes, filters, scoring_replies())
+
+
+def watched_routes(name: str, file: Path) -> Json:
+    """Routes from a file that Envoy watches."""
+    return {"rds": {"route_config_name": name, "config_source": watched(file)}}
+
+
+def watched(file: Path) -> Json:
+    """A source of resources that is a file replaced by rename."""
+    return {"path_config_source": {"path": str(file)}, "resource_api_version": "V3"}
+
+
+def _manager(name: str, routes: Mapping[str, Any], filters: Sequence[Json], replies: Json) -> Json:
+    request_ids = {"pack_trace_reason": False}
+    return typed(
+        _HCM,
+        {
+            "stat_prefix": name,
+            # Nobody is internal: every caller's x-envoy-* headers and request id are replaced. A range must be
+            # named, because without one Envoy trusts private and loopback addresses.
+            "use_remote_address": True,
+            "internal_address_config": {"cidr_ranges": [_NOBODY]},
+            "always_set_request_id_in_response": True,
+            "request_id_extension": {
+                "typed_config": typed("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", request_ids)
+            },
+            # One spelling of a path for the routes, the permission and the application.
+            "normalize_path": True,
+            "merge_slashes": True,
+            "path_with_escaped_slashes_action": "REJECT_REQUEST",
+            "server_name": "pratique",
+            "common_http_protocol_options": {"idle_timeout": "300s", "headers_with_underscores_action": "DROP_HEADER"},
+            "stream_idle_timeout": "300s",
+            "request_headers_timeout": "10s",
+            "local_reply_config": replies,
+            "access_log": failures_log(),
+            "http_filters": list(filters),
+            **routes,
+        },
+    )
+
+
+def _strip(answers: Sequence[Json], requests: Sequence[Json] = ()) -> Json:
+    """Take from a request what only we may say, and put on an answer what a browser must obey."""
+    ours = {"remove_on_match": {"key_matcher": {"prefix": "x-pratique-"}}}
+    mutations = {
+        "request_mutations": [ours, *({"remove": name} for name in _FOREIGN), *requests],
+        "response_mutations": list(answers),
+    }
+    return _stock("header_mutation", "HeaderMutation", {"mutations": mutations})
+
+
+def _header(name: str, value: str) -> Json:
+    return {"append": set_header(name, value)}
+
+
+def _authorize() -> Json:
+    """Ask the API whether this caller may do this; it gets the caller's credentials, method and path."""
+    asked = ("authorization", "cookie", "origin", "accept", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
+    told = ("www-authenticate", "location", "content-type")
+    settings = {
+        "transport_api_version": "V3",
+        "status_on_error": {"code": "ServiceUnavailable"},
+        "allowed_headers": _names(asked),
+        "http_service": {
+            "server_uri": {"uri": f"http://{API}", "cluster": API, "timeout": "35s"},
+            "path_prefix": AUTHORIZE,
+            "authorization_response": {
+                "allowed_upstream_headers": {"patterns": [{"prefix": "x-pratique-"}]},
+                "allowed_client_headers": _names(told),
+            },
+        },
+    }
+    return _stock("ext_authz", "ExtAuthz", settings)
+
+
+def _names(names: Sequence[str]) -> Json:
+    return {"patterns": [{"exact": name, "ignore_case": True} for name in names]}
+
+
+def _body_limit(name: str, limit: int) -> Json:
+    kind = "envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit"
+    return extension(name, kind, {"max_request_bytes": limit})
+
+
+def _router(**settings: bool) -> Json:
+    return _stock("router", "Router", settings)
+
+
+def _stock(filter_name: str, message: str, settings: Json) -> Json:
+    """A filter that Envoy ships, under the name by which routes find it."""
+    kind = f"envoy.extensions.filters.http.{filter_name}.v3.{message}"
+    return extension(f"envoy.filters.http.{filter_name}", kind, settings)
