@@ -17,7 +17,8 @@ def migrate(database: Database) -> None:
     Raises `Conflict` when the database was written by a newer Pratique.
     """
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    folder = str(Path(__file__).parent / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))  # Alembic interpolates.
     scripts = ScriptDirectory.from_config(config)
     with database.read() as tx:
         current = MigrationContext.configure(tx).get_current_revision()
@@ -28,6 +29,6 @@ def migrate(database: Database) -> None:
             f"this home was written by a newer Pratique (schema {current})",
             hint="install that version again; nothing was changed",
         )
-    with database.write() as tx:
+    with database.change_schema() as tx:
         config.attributes["connection"] = tx
         command.upgrade(config, "head")
