@@ -33,16 +33,16 @@ def claim(
     candidate = (
         select(table.c.id)
         .where(wanted, either(table.c.lease_until.is_(None), table.c.lease_until < now))
-        .order_by(table.c.created_at)
+        .order_by(table.c.created_at, table.c.id)
         .limit(1)
+        # Claims wait for their turn as writers. Even if they did not, nobody would look at a row that
+        # another is just claiming; SQLite, where a writer is always alone, leaves this out.
+        .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
     token, until = new_secret(), now + lasting
     statement = (
-        update(table)
-        .where(table.c.id == candidate)
-        .values(lease_token=token, lease_until=until)
-        .returning(table.c.id)
+        update(table).where(table.c.id == candidate).values(lease_token=token, lease_until=until).returning(table.c.id)
     )
     row = tx.execute(statement).first()
     return Lease(row.id, token, until) if row else None
