@@ -77,9 +77,7 @@ def get(tx: Connection, workspace: str, kind: str, name: str) -> Asset | None:
 
 def every(tx: Connection, workspace: str, kind: str) -> list[Asset]:
     """All assets of a kind, by name."""
-    wanted = (
-        select(assets).where(assets.c.workspace == workspace, assets.c.kind == kind).order_by(assets.c.name)
-    )
+    wanted = select(assets).where(assets.c.workspace == workspace, assets.c.kind == kind).order_by(assets.c.name)
     return values_of(Asset, tx.execute(wanted))
 
 
@@ -89,8 +87,13 @@ def add(tx: Connection, asset: Asset) -> None:
 
 
 def change(tx: Connection, workspace: str, kind: str, name: str, **values: Any) -> None:
-    """Write `values` (columns of assets) on a name; `name` itself may change, and its versions follow."""
+    """Write `values` (columns of assets) on a name."""
     tx.execute(update(assets).where(_named(workspace, kind, name)).values(**values))
+
+
+def rename(tx: Connection, workspace: str, kind: str, name: str, new_name: str, *, now: datetime) -> None:
+    """Give the name another one; its versions and labels follow."""
+    tx.execute(update(assets).where(_named(workspace, kind, name)).values(name=new_name, updated_at=now))
 
 
 def remove(tx: Connection, workspace: str, kind: str, name: str) -> None:
@@ -125,17 +128,13 @@ def versions(tx: Connection, workspace: str, kind: str, name: str) -> list[Asset
 
 def all_versions(tx: Connection, workspace: str, kind: str) -> list[AssetVersion]:
     """All versions of all names of a kind, by name, newest first."""
-    wanted = select(asset_versions).where(
-        asset_versions.c.workspace == workspace, asset_versions.c.kind == kind
-    )
+    wanted = select(asset_versions).where(asset_versions.c.workspace == workspace, asset_versions.c.kind == kind)
     return values_of(AssetVersion, tx.execute(wanted.order_by(asset_versions.c.name, *_newest_first())))
 
 
 def latest(tx: Connection, workspace: str, kind: str, name: str) -> AssetVersion | None:
     """The newest version that is not archived."""
-    wanted = select(asset_versions).where(
-        _versions(workspace, kind, name), asset_versions.c.is_archived.is_(False)
-    )
+    wanted = select(asset_versions).where(_versions(workspace, kind, name), asset_versions.c.is_archived.is_(False))
     row = tx.execute(wanted.order_by(*_newest_first()).limit(1)).first()
     return value_of(AssetVersion, row) if row else None
 
@@ -154,9 +153,7 @@ def latest_of_each(tx: Connection, workspace: str, kind: str) -> list[AssetVersi
         )
         .subquery()
     )
-    return values_of(
-        AssetVersion, tx.execute(select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.name))
-    )
+    return values_of(AssetVersion, tx.execute(select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.name)))
 
 
 def change_version(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.
@@ -184,17 +181,13 @@ def labels(tx: Connection, workspace: str, kind: str, name: str) -> dict[str, st
 def set_label(tx: Connection, workspace: str, kind: str, name: str, label: str, text: str) -> None:
     """Let `label` point to the version called `text`."""
     remove_label(tx, workspace, kind, name, label)
-    tx.execute(
-        insert(asset_labels).values(workspace=workspace, kind=kind, name=name, label=label, version=text)
-    )
+    tx.execute(insert(asset_labels).values(workspace=workspace, kind=kind, name=name, label=label, version=text))
 
 
 def remove_label(tx: Connection, workspace: str, kind: str, name: str, label: str) -> None:
     """Remove `label` from a name."""
     table = asset_labels.c
-    where = (
-        (table.workspace == workspace) & (table.kind == kind) & (table.name == name) & (table.label == label)
-    )
+    where = (table.workspace == workspace) & (table.kind == kind) & (table.name == name) & (table.label == label)
     tx.execute(delete(asset_labels).where(where))
 
 
@@ -207,5 +200,7 @@ def _same_name() -> Any:
 
 
 def _newest_first() -> list[Any]:
-    # By the time of creation, as Azure lists them; the id, which sorts by time, decides within one moment.
-    return [asset_versions.c.created_at.desc(), asset_versions.c.id.desc()]
+    # By the time of creation, as Azure lists them; within one moment the number decides, then the id,
+    # which sorts by time down to the millisecond.
+    table = asset_versions.c
+    return [table.created_at.desc(), table.ordinal.desc().nulls_last(), table.id.desc()]

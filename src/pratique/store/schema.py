@@ -176,7 +176,7 @@ assets = Table(
     Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
     Column("kind", String(16), primary_key=True),
     Column("name", String(255), primary_key=True),
-    Column("next_version", Integer, nullable=False),
+    Column("next_version", BigInteger, nullable=False),
     Column("description", Text, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("is_archived", Boolean, nullable=False),
@@ -194,7 +194,7 @@ asset_versions = Table(
     Column("kind", String(16), nullable=False),
     Column("name", String(255), nullable=False),
     Column("version", String(30), nullable=False),
-    Column("ordinal", Integer),  # The version as a number, when it is one.
+    Column("ordinal", BigInteger),  # The version as a number, when it is one; dates and times are, too.
     Column("type", String(32), nullable=False),
     Column("spec", JSON, nullable=False),
     Column("path", Text, nullable=False),
@@ -252,7 +252,7 @@ jobs = Table(
     Column("experiment_id", String(64), nullable=False),
     Column("cancel_requested", Boolean, nullable=False),
     Column("is_archived", Boolean, nullable=False),
-    Column("error", JSON),
+    Column("error", JSON(none_as_null=True)),
     Column("outputs", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
@@ -280,7 +280,7 @@ online_endpoints = Table(
     Column("primary_key", Text, nullable=False),  # Sealed.
     Column("secondary_key", Text, nullable=False),  # Sealed.
     Column("provisioning_state", String(20), nullable=False),
-    Column("error", JSON),
+    Column("error", JSON(none_as_null=True)),
     Column("generation", Integer, nullable=False),  # Raised by every wish.
     Column("applied", Integer, nullable=False),  # The generation that the gateway serves.
     Column("created_at", UtcDateTime, nullable=False),
@@ -302,7 +302,7 @@ online_deployments = Table(
     Column("resolved", JSON, nullable=False),  # Model, code and environment, by digest.
     Column("all_traffic", Boolean, nullable=False),  # Wanted as soon as this generation is ready.
     Column("provisioning_state", String(20), nullable=False),
-    Column("error", JSON),
+    Column("error", JSON(none_as_null=True)),
     Column("generation", Integer, nullable=False),
     Column("applied", Integer, nullable=False),
     Column("restarts", Integer, nullable=False),
