@@ -56,9 +56,7 @@ class StoredEvent:
 
 def append(tx: Connection, event: Event, *, now: datetime) -> int:
     """Write `event` at the end of the chain and return its sequence number, which has no gaps."""
-    last = tx.execute(
-        select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1)
-    ).first()
+    last = tx.execute(select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1)).first()
     sequence, previous = (last.sequence + 1, last.hash) if last else (1, GENESIS)
     row = {
         "sequence": sequence,
@@ -67,31 +65,30 @@ def append(tx: Connection, event: Event, *, now: datetime) -> int:
         "source": event.source,
         "subject": event.subject,
         "time": now,
-        "actor": dict(event.actor),
-        "targets": list(event.targets),
-        "data": dict(event.data),
+        "actor": _as_stored(dict(event.actor)),
+        "targets": _as_stored(list(event.targets)),
+        "data": _as_stored(dict(event.data)),
         "previous_hash": previous,
     }
     tx.execute(insert(events).values(**row, hash=chained_hash(row)))
     return sequence
 
 
+def _as_stored(document: Any) -> Any:
+    """`document` as it will be read back: the hash covers that, not keys that are numbers or values that are tuples."""
+    return json.loads(json.dumps(document, allow_nan=False))
+
+
 def chained_hash(row: Mapping[str, Any]) -> str:
     """The hash of an event's row, which covers every column and so the hash before it."""
-    covered = {
-        key: iso(value) if isinstance(value, datetime) else value
-        for key, value in row.items()
-        if key != "hash"
-    }
+    covered = {key: iso(value) if isinstance(value, datetime) else value for key, value in row.items() if key != "hash"}
     text = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def after(tx: Connection, sequence: int, *, limit: int = 100) -> list[StoredEvent]:
     """Up to `limit` events with a higher number than `sequence`, in order."""
-    rows = tx.execute(
-        select(events).where(events.c.sequence > sequence).order_by(events.c.sequence).limit(limit)
-    )
+    rows = tx.execute(select(events).where(events.c.sequence > sequence).order_by(events.c.sequence).limit(limit))
     return [StoredEvent(**row._mapping) for row in rows]
 
 
@@ -100,12 +97,19 @@ def last_sequence(tx: Connection) -> int:
     return int(tx.execute(select(func.coalesce(func.max(events.c.sequence), 0))).scalar_one())
 
 
-def first_broken(tx: Connection) -> int | None:
-    """The number of the first event whose hash or place does not fit; None when the chain is whole."""
+def first_broken(tx: Connection, *, seen: tuple[int, str] | None = None) -> int | None:
+    """The number of the first event whose hash or place does not fit; None when the chain is whole.
+
+    The chain finds what was edited, moved or taken out of its middle. That its
+    end was cut off, or all of it written anew, shows only to somebody who kept
+    the number and hash of an event elsewhere: pass them as `seen`.
+    """
     previous, expected = GENESIS, 1
-    for row in tx.execute(select(events).order_by(events.c.sequence)):
+    in_order = select(events).order_by(events.c.sequence)
+    for row in tx.execute(in_order, execution_options={"yield_per": 1000}):
         facts = dict(row._mapping)
-        if row.sequence != expected or row.previous_hash != previous or chained_hash(facts) != row.hash:
-            return int(row.sequence)
+        fits = row.sequence == expected and row.previous_hash == previous and chained_hash(facts) == row.hash
+        if not fits or (seen and seen[0] == row.sequence and seen[1] != row.hash):
+            return expected
         previous, expected = row.hash, expected + 1
-    return None
+    return expected if seen and seen[0] >= expected else None
