@@ -1,26 +1,31 @@
 """Bytes by their SHA-256: ``blobs/ab/abcdef…``, written once, never changed, read-only.
 
 Only a digest leads to a file, so no name of a user ever becomes a path. A
-blob comes into being by rename, after its bytes were hashed and flushed: a
-crash leaves a stray file in ``incoming/`` and never half a blob.
+blob comes into being by rename, after its bytes were hashed and flushed to
+the disk, and so was the rename: a crash leaves a stray file in ``incoming/``
+and never half a blob, and a blob that was reported is there after a power cut.
 """
 
+import errno
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from pratique.base.errors import InvalidInput, NotFound, StorageFailed, TooLarge
+from pratique.base.errors import AlreadyExists, InvalidInput, NotFound, StorageFailed, TooLarge
 from pratique.content.folder import scan, source_of
+from pratique.content.hashing import hash_stream, is_digest
 from pratique.content.manifest import Entry, Manifest
+from pratique.content.safeopen import open_beneath
 
 _CHUNK: Final = 1 << 20
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_AT_ONCE: Final = 1 << 30  # Bytes that the kernel is asked to copy in one call.
+_OCCUPIED: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
 class BlobStore:
@@ -32,12 +37,12 @@ class BlobStore:
 
     def has(self, digest: str) -> bool:
         """Whether the bytes of `digest` are here."""
-        return self._path(digest).is_file()
+        return self.path(digest).is_file()
 
     def open(self, digest: str) -> BinaryIO:
         """The bytes of `digest`; raises `NotFound`."""
         try:
-            return self._path(digest).open("rb")
+            return self.path(digest).open("rb")
         except FileNotFoundError as error:
             raise NotFound(f"no content with the digest {digest} is stored here") from error
 
@@ -46,9 +51,7 @@ class BlobStore:
         with self.open(digest) as stream:
             return os.fstat(stream.fileno()).st_size
 
-    def put(
-        self, chunks: Iterable[bytes], *, expected: str | None = None, limit: int | None = None
-    ) -> tuple[str, int]:
+    def put(self, chunks: Iterable[bytes], *, expected: str | None = None, limit: int | None = None) -> tuple[str, int]:
         """Store `chunks` and return (digest, size in bytes).
 
         Raises `InvalidInput` when they do not have the `expected` digest and
@@ -65,27 +68,54 @@ class BlobStore:
         with storage_errors():
             self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=self._incoming)
-            incoming = Incoming(Path(name), os.fdopen(handle, "wb"), self._path)
-            try:
-                yield incoming
-            finally:
-                incoming.drop()
+        # Only our own steps turn into `StorageFailed`: a caller whose connection breaks raises `OSError`, too.
+        incoming = Incoming(Path(name), os.fdopen(handle, "wb"), self.path)
+        try:
+            yield incoming
+        finally:
+            incoming.drop()
+
+    def sweep(self) -> None:
+        """Remove what a crash left half-written; only for the start of the one server, when nobody writes."""
+        with storage_errors():
+            for stray in self._incoming.glob("*"):
+                stray.unlink(missing_ok=True)
 
     def put_folder(self, root: Path, *, keep_executable: bool = False) -> Manifest:
-        """Store every file below `root` (or the one file `root`) and return its manifest."""
+        """Store every file below `root` (or the one file `root`) and return its manifest.
+
+        Raises `InvalidInput` when a file changes meanwhile.
+        """
         manifest = scan(root, honour_ignore=False, keep_executable=keep_executable)
         for entry in manifest.entries:
             if not self.has(entry.digest):
-                with source_of(root, entry).open("rb") as stream:
-                    self.put(iter(lambda stream=stream: stream.read(_CHUNK), b""), expected=entry.digest)  # type: ignore[misc]
+                with _scanned(root, entry) as stream:
+                    self.put(iter(partial(stream.read, _CHUNK), b""), expected=entry.digest)
         return manifest
 
     def materialise(self, manifest: Manifest, target: Path, *, writable: bool = True) -> None:
-        """Write the files of `manifest` below `target`, a new folder; reflinked where the disk can, else copied."""
-        target.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make the folder `target` with the files of `manifest`; reflinked where the disk can, else copied.
+
+        It is there whole or not at all. Raises `AlreadyExists` when something
+        other than an empty folder is in its place.
+        """
         with storage_errors():
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            making = Path(tempfile.mkdtemp(prefix=".making-", dir=target.parent))
+        try:
+            self._fill(making, manifest, writable=writable)
+            _move(making, target)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
+
+    def _fill(self, folder: Path, manifest: Manifest, *, writable: bool) -> None:
+        with storage_errors():
+            folder.chmod(0o700)
             for entry in manifest.entries:
-                self._write(entry, target / entry.path, writable=writable)
+                path = folder / entry.path
+                _private_folder(path.parent)
+                self._write(entry, path, writable=writable)
 
     def verify(self, manifest: Manifest) -> list[str]:
         """The paths whose stored bytes no longer have the digest that `manifest` names; empty when all is well."""
@@ -95,19 +125,18 @@ class BlobStore:
         if not self.has(digest):
             return ""
         with self.open(digest) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            return hash_stream(stream)[0]
 
     def _write(self, entry: Entry, path: Path, *, writable: bool) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self.open(entry.digest) as source, path.open("xb") as target:
-            shutil.copyfileobj(source, target, _CHUNK)
-        path.chmod((0o700 if entry.executable else 0o600) & (0o777 if writable else 0o555))
+            _copy(source, target)
+            # Set here, because the umask has its say at creation.
+            os.fchmod(target.fileno(), (0o700 if entry.executable else 0o600) & (0o777 if writable else 0o555))
 
-    def _path(self, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
-            raise InvalidInput(
-                f"{digest[:80]!r} is not a SHA-256 digest: expected 64 lower-case hexadecimal digits"
-            )
+    def path(self, digest: str) -> Path:
+        """Where the bytes of `digest` are or would be; only a digest leads there."""
+        if not is_digest(digest):
+            raise InvalidInput(f"{digest[:80]!r} is not a SHA-256 digest: expected 64 lower-case hexadecimal digits")
         return self._root / digest[:2] / digest
 
 
@@ -127,27 +156,81 @@ class Incoming:
         if limit is not None and self._size > limit:
             raise TooLarge(f"more than {limit} bytes")
         self._hash.update(chunk)
-        self._stream.write(chunk)
+        with storage_errors():
+            self._stream.write(chunk)
 
     def keep(self, *, expected: str | None = None) -> tuple[str, int]:
         """Make it a blob and return (digest, size in bytes); `InvalidInput` when it is not the `expected` one."""
         digest = self._hash.hexdigest()
         if expected is not None and digest != expected:
-            raise InvalidInput(
-                f"the bytes have the digest {digest}, not {expected}", hint="upload the file again"
-            )
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
-        target = self._home_of(digest)
-        target.parent.mkdir(mode=0o700, exist_ok=True)
-        self._path.chmod(0o400)
-        self._path.replace(target)
+            raise InvalidInput(f"the bytes have the digest {digest}, not {expected}", hint="upload the file again")
+        with storage_errors():
+            self._move(self._home_of(digest))
         return digest, self._size
+
+    def _move(self, target: Path) -> None:
+        self._stream.flush()
+        os.fchmod(self._stream.fileno(), 0o400)
+        os.fsync(self._stream.fileno())
+        if not target.parent.is_dir():
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            _flush_folder(target.parent.parent)
+        self._path.replace(target)
+        _flush_folder(target.parent)
 
     def drop(self) -> None:
         """Forget it, unless it was kept."""
-        self._stream.close()
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # A full disk says so again here, of bytes that nobody wants any more.
+            self._stream.close()
+        with storage_errors():
+            self._path.unlink(missing_ok=True)
+
+
+def _scanned(root: Path, entry: Entry) -> BinaryIO:
+    """The file that `scan` saw: its links were found to stay inside, and nothing is followed out of there now."""
+    real = source_of(root, entry).resolve()
+    inside = real.parent if root.is_file() else root.resolve()
+    if not real.is_relative_to(inside):
+        raise InvalidInput(f"{entry.path} leads out of its folder", hint="it changed while it was read")
+    return open_beneath(inside, str(real.relative_to(inside)))
+
+
+def _private_folder(folder: Path) -> None:
+    """Make `folder` and those above it, each 0700 under any umask."""
+    if not folder.is_dir():
+        _private_folder(folder.parent)
+        folder.mkdir()
+        folder.chmod(0o700)
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> None:
+    """Copy inside the kernel, which shares the blocks where the disk can (XFS, btrfs); else by hand."""
+    try:
+        while os.copy_file_range(source.fileno(), target.fileno(), _AT_ONCE):
+            pass
+    except OSError:
+        # Other disks, old kernels. Both files stand where the kernel stopped; a full disk says so again.
+        shutil.copyfileobj(source, target, _CHUNK)
+
+
+def _move(made: Path, target: Path) -> None:
+    """Rename a folder over an absent or empty one."""
+    with storage_errors():
+        try:
+            made.rename(target)
+        except OSError as error:
+            if error.errno not in _OCCUPIED:
+                raise
+            raise AlreadyExists(f"{target} is there already") from error
+
+
+def _flush_folder(folder: Path) -> None:
+    """Let the disk keep the names in `folder`; without it a power cut may undo a rename."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -156,7 +239,8 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        place = f" ({error.filename})" if error.filename else ""
         raise StorageFailed(
-            f"the content store cannot be written: {error.strerror} ({error.filename})",
+            f"the content store cannot be written: {error.strerror}{place}",
             hint="free space on the disk of PRATIQUE_HOME, or make it writable, and try again",
         ) from error
