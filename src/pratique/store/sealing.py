@@ -6,15 +6,18 @@ over another cannot be opened there.
 
 import base64
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from pratique.base.errors import InternalError
+from pratique.base.errors import InternalError, StorageFailed
 
-_NONCE: Final = 12
+_NONCE: Final = 12  # Bytes; what GCM is made for.
+_KEY: Final = 32
 
 
 class Sealer:
@@ -30,10 +33,10 @@ class Sealer:
 
     def open(self, sealed: str, *, context: str) -> str:
         """The text; raises `InternalError` when the key or the context is another."""
-        raw = base64.b64decode(sealed)
         try:
+            raw = base64.b64decode(sealed, validate=True)
             return self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], context.encode()).decode()
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise InternalError(
                 f"a secret of {context} cannot be opened: the key file does not fit this database",
                 hint="restore keys/ and the database from the same backup",
@@ -41,10 +44,30 @@ class Sealer:
 
 
 def _key(path: Path) -> bytes:
+    """The key in `path`; made first when there is none. Two processes that start together get the same one."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if not path.exists():
+            _make_key(path)
+        key = path.read_bytes()
+    except OSError as error:
+        raise StorageFailed(
+            f"the key file {path} cannot be read or made: {error.strerror}",
+            hint="make keys/ in PRATIQUE_HOME writable for this user, or free space on its disk",
+        ) from error
+    if len(key) != _KEY:
+        raise StorageFailed(f"the key file {path} is damaged", hint="restore keys/ from a backup")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")  # Made 0600.
+    try:
         with os.fdopen(handle, "wb") as stream:
-            stream.write(key := AESGCM.generate_key(256))
-        return key
+            stream.write(AESGCM.generate_key(8 * _KEY))
+            stream.flush()
+            os.fsync(handle)
+        # A link, unlike a rename, does not replace the key that another process has just made and used.
+        with suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        os.unlink(name)
