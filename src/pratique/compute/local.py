@@ -58,27 +58,20 @@ class LocalCompute:
         Any number of concurrent starts of one folder run it exactly once.
         Raises `StorageFailed` when the folder, log or socket cannot be written; then nothing has run.
         """
-        seen = self.observe(task.folder)
-        if not isinstance(seen, Absent):
-            return seen
-        _make_folder(task.folder)
-        code, said = _launch(task)
-        if code not in (shim.STARTED, shim.LOCKED, shim.SPENT):
-            raise StorageFailed(
-                f"the process could not be started: {said}",
-                hint="free space on the disk, or set the permissions of the home",
-            )
+        if isinstance(self.observe(task.folder), Absent):
+            _make_folder(task.folder)
+            _launch(task)
         return self._once_named(task.folder)
 
     def observe(self, folder: Path) -> Observation:
         """How the attempt in `folder` goes. `Lost` is said only after what it left running has been ended."""
+        # The order matters: whoever wrote a record that was read before the lock was found free is gone,
+        # and its exit status, if it left one, is there by now.
+        record = _read_running(folder)
+        if (holder := _holder(folder)) is not None:
+            return _running(record or _read_running(folder), holder)
         if (ended := _read_exit(folder)) is not None:
             return ended
-        if (holder := _holder(folder)) is not None:
-            return _running(folder, holder)
-        if (ended := _read_exit(folder)) is not None:  # Written between the two looks.
-            return ended
-        record = _read_running(folder)
         if record is None:
             return Absent()
         if _end_orphans(record):
@@ -137,8 +130,8 @@ def _make_folder(folder: Path) -> None:
         raise StorageFailed(f"{folder} cannot be made: {error.strerror}") from error
 
 
-def _launch(task: Task) -> tuple[int, str]:
-    """Start the shim; its answer comes when the child has been released, or will not be."""
+def _launch(task: Task) -> None:
+    """Start the shim; it answers when the child has been released, or when it has found another shim's traces."""
     command = [_interpreter(), "-I", "-S", "-X", "utf8", _shim_program(), os.fspath(task.folder)]
     try:
         done = subprocess.run(
@@ -153,7 +146,12 @@ def _launch(task: Task) -> tuple[int, str]:
         )
     except subprocess.TimeoutExpired as error:
         raise Unavailable(f"the shim of {task.folder} did not answer") from error
-    return done.returncode, done.stderr.decode(errors="replace").strip()
+    if done.returncode not in (shim.STARTED, shim.LOCKED, shim.SPENT):
+        said = done.stderr.decode(errors="replace").strip()
+        raise StorageFailed(
+            f"the process could not be started: {said}",
+            hint="free space on the disk, or set the permissions of the home",
+        )
 
 
 def _interpreter() -> str:
@@ -184,9 +182,8 @@ def _holder(folder: Path) -> int | None:
     return None if kind == fcntl.F_UNLCK else int(pid)
 
 
-def _running(folder: Path, holder: int) -> Running:
+def _running(record: _Record | None, holder: int) -> Running:
     """A shim that has not named its child yet is itself what runs."""
-    record = _read_running(folder)
     if record is None:
         return Running(holder, datetime.now(UTC))
     return Running(record.child, _moment(record.started))

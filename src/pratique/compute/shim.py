@@ -145,7 +145,7 @@ class Watch:
     # Starting.
 
     def start(self) -> None:
-        """Everything up to the moment when the child runs; raises `NotStartedError`, and then nothing has run."""
+        """Everything up to the moment when the child runs; after `NotStartedError` nothing has run."""
         try:
             self._lock()
         except OSError as error:
@@ -283,9 +283,7 @@ class Watch:
             os.chdir(self.task.working_folder)
             _execute(self.task.argv, self.task.environment)
         except (OSError, ValueError) as error:
-            place = (
-                self.task.working_folder if _is_about(error, self.task.working_folder) else self.task.argv[0]
-            )
+            place = self.task.working_folder if _is_about(error, self.task.working_folder) else self.task.argv[0]
             said = f"pratique: cannot run {os.fsdecode(place)}: {getattr(error, 'strerror', None) or error}\n"
             os.write(2, said.encode(errors="replace"))
 

@@ -1,0 +1,262 @@
+"""Python environments of the user's code: a request becomes a lock, a lock a folder that is shared.
+
+    PackageRequest ──lock──► Lock ──ensure──► <home>/environments/<digest>/bin/python
+                     │                              .ready  last, so that what was half made is made anew
+                     └─ locks/<request>.json        so that the same request needs no network
+
+A lock names every package with its hashes, so installing it from uv's cache
+gives the same bytes as installing it from an index: the cache is asked first.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from pratique.base.errors import InvalidInput, StorageFailed, Unavailable
+from pratique.compute.installer import Installer, Outcome, Say, failure, find_uv, installer_environment
+from pratique.compute.interpreters import choose_interpreter, platform_version
+from pratique.specs.packages import PackageRequest
+
+_MARKER: Final = ".ready"
+_FORMAT: Final = "1"
+"""Part of every digest: raised when environments are made in another way."""
+_WAIT_LIMIT: Final = 3700.0
+"""Seconds to wait for another process that builds the same environment: its own limit and a little."""
+_LOOK_AGAIN: Final = 0.1
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Which Python, and every package with its version and hashes."""
+
+    python: str
+    """Its minor version, such as ``3.11``."""
+    text: str
+    """In the format of pip's requirement files; names no index."""
+
+    @property
+    def digest(self) -> str:
+        """The environment's identity: 64 hex digits."""
+        return _digest(_FORMAT, sys.platform, platform.machine(), self.python, self.text)
+
+
+class Environments:
+    """The environments of one home."""
+
+    def __init__(self, folder: Path, uv: Path | None = None) -> None:
+        self._folder = folder
+        self._uv = uv
+
+    def lock(self, request: PackageRequest, *, extra: Sequence[str] = (), say: Say | None = None) -> Lock:
+        """Settle every package of `request` and of the `extra` requirements for this machine.
+
+        The same request gives the same lock for good, without a network.
+        Raises `ComputeFailed` with uv's own words when it cannot be settled.
+        """
+        lines = sorted({*request.requirements, *extra})
+        wanted = request.python or platform_version()
+        kept = self._folder / "locks" / f"{_digest(_FORMAT, platform.machine(), wanted, *lines)}.json"
+        if (known := _read_lock(kept)) is not None:
+            return known
+        interpreter = choose_interpreter(wanted)
+        lock = Lock(interpreter.minor, self._compile(interpreter.path, lines, say or _be_silent))
+        _write_durably(kept, json.dumps(asdict(lock)))
+        return lock
+
+    def adopt(self, text: str, python: str) -> Lock:
+        """A lock that somebody made before: `text` with hashes, for `python` such as ``3.11``."""
+        if text.strip() and "--hash=" not in text:
+            raise InvalidInput("a lock needs the hashes of its packages", hint="uv pip compile --generate-hashes")
+        return Lock(python, text)
+
+    def is_ready(self, lock: Lock) -> bool:
+        """Whether the environment of `lock` is complete, and its Python still there."""
+        try:
+            marked = (self._place(lock) / _MARKER).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        return marked == lock.digest and self._python(lock).exists()
+
+    def ensure(self, lock: Lock, *, log: Path | None = None, say: Say | None = None) -> Path:
+        """The Python of the environment of `lock`, which is built if it is not ready.
+
+        Any number of processes may ask at once; one builds, the others wait.
+        uv's progress goes to `say` and is appended to `log`. Raises
+        `ComputeFailed` with uv's last lines, and then nothing half-made stays.
+        """
+        if not self.is_ready(lock):
+            with _progress(log, say) as tell, self._alone(lock, tell) as held:
+                if not self.is_ready(lock):
+                    self._build(lock, tell, held)
+        return self._python(lock)
+
+    def _place(self, lock: Lock) -> Path:
+        return self._folder / lock.digest
+
+    def _python(self, lock: Lock) -> Path:
+        return self._place(lock) / "bin" / "python"
+
+    def _installer(self) -> Installer:
+        return Installer(self._uv or find_uv(), installer_environment(os.environ), self._folder)
+
+    def _compile(self, python: Path, lines: Sequence[str], say: Say) -> str:
+        if not lines:
+            return ""
+        arguments = (
+            "pip", "compile", "-", "--python", str(python), "--generate-hashes", "--no-header",
+            "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation",
+        )  # fmt: skip
+        _make(self._folder)
+        installer, stdin = self._installer(), "\n".join(lines) + "\n"
+        outcome = installer.run(*arguments, stdin=stdin, say=say)
+        if outcome.is_network_away:
+            say("the network is away: trying with what uv has in its cache")
+            outcome = installer.run(*arguments, "--offline", stdin=stdin, say=say)
+            if not outcome.ok:
+                raise failure("the network is away, and uv's cache lacks packages of the environment", outcome)
+        if not outcome.ok:
+            raise failure("the packages of the environment cannot be settled", outcome)
+        return outcome.stdout
+
+    def _build(self, lock: Lock, say: Say, held: int) -> None:
+        place = self._place(lock)
+        try:
+            shutil.rmtree(place, ignore_errors=True)
+            self._fill(lock, place, say, held)
+            _write_durably(place / _MARKER, lock.digest)
+        except BaseException:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
+
+    def _fill(self, lock: Lock, place: Path, say: Say, held: int) -> None:
+        installer = self._installer()
+        interpreter = choose_interpreter(lock.python)
+        venv = installer.run(
+            "venv", "--quiet", "--no-project", "--python", str(interpreter.path), str(place), say=say, held=held
+        )
+        if not venv.ok:
+            raise failure("the environment cannot be made", venv)
+        requirements = place / "requirements.lock"
+        requirements.write_text(lock.text, encoding="utf-8")
+        outcome = self._sync(installer, place, requirements, say, held)
+        if not outcome.ok:
+            raise failure("the packages of the environment cannot be installed", outcome)
+
+    def _sync(self, installer: Installer, place: Path, requirements: Path, say: Say, held: int) -> Outcome:
+        arguments = (
+            "pip", "sync", "--python", str(place / "bin" / "python"), "--require-hashes",
+            "--compile-bytecode", "--allow-empty-requirements", str(requirements),
+        )  # fmt: skip
+        heard: list[str] = []
+        outcome = installer.run(*arguments, "--offline", say=heard.append, held=held)
+        if outcome.ok:
+            for line in heard:
+                say(line)
+            return outcome
+        outcome_online = installer.run(*arguments, say=say, held=held)
+        # Without a network, what the cache lacks tells more than which address was not reached.
+        return outcome if outcome.is_not_in_cache and outcome_online.is_network_away else outcome_online
+
+    @contextmanager
+    def _alone(self, lock: Lock, say: Say) -> Iterator[int]:
+        """Hold the lock of this environment, as the number of its open file."""
+        _make(self._folder)
+        path = self._folder / f"{lock.digest}.lock"
+        with _storage_errors(path):
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            _take(file, say)
+            yield file
+        finally:
+            os.close(file)
+
+
+def _take(file: int, say: Say) -> None:
+    """Take the flock on `file`; unlike a record lock it can be shared with the uv that we start."""
+    deadline = time.monotonic() + _WAIT_LIMIT
+    told = False
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not told:
+                say("waiting for another process, which builds this environment")
+            told = True
+        else:
+            return
+        if time.monotonic() > deadline:
+            raise Unavailable("another process has been building this environment for an hour")
+        time.sleep(_LOOK_AGAIN)
+
+
+@contextmanager
+def _progress(log: Path | None, say: Say | None) -> Iterator[Say]:
+    """What takes each line: `say`, and the file `log`, which is appended to and not followed."""
+    heard = say or _be_silent
+    if log is None:
+        yield heard
+        return
+    with _storage_errors(log):
+        file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+    def tell(line: str) -> None:
+        os.write(file, f"{line}\n".encode(errors="replace"))
+        heard(line)
+
+    try:
+        yield tell
+    finally:
+        os.close(file)
+
+
+def _be_silent(_line: str) -> None:
+    """For callers that want no progress."""
+
+
+def _read_lock(path: Path) -> Lock | None:
+    """The lock kept at `path`; None when there is none, or none that can be read."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return Lock(str(facts["python"]), str(facts["text"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Write by rename and survive a power cut: what a marker vouches for must be on the disk before it."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with _storage_errors(path):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        os.sync()
+        part.rename(path)
+
+
+def _make(folder: Path) -> None:
+    with _storage_errors(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageFailed(
+            f"{path} cannot be written: {error.strerror}",
+            hint="free space, or set the permissions of the home",
+        ) from error
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

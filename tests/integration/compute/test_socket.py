@@ -1,0 +1,103 @@
+"""The listening socket that a shim hands to its process."""
+
+import os
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pratique.base.errors import InvalidInput, StorageFailed
+from pratique.compute.task import Exited, Running
+
+LIMIT = timedelta(seconds=20)
+SLOW_SERVER = """
+import _socket, os, time
+assert (os.environ["LISTEN_FDS"], os.environ["LISTEN_PID"]) == ("1", str(os.getpid())), os.environ
+listener = _socket.socket(fileno=3)
+while not os.path.exists("go"):
+    time.sleep(0.01)
+fd, _ = listener._accept()
+os.write(fd, b"hello")
+"""
+
+
+def connect(path: Path) -> socket.socket:
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(LIMIT.total_seconds())
+    try:
+        client.connect(str(path))
+    except OSError:
+        client.close()
+        raise
+    return client
+
+
+def test_a_caller_who_comes_before_the_process_accepts_is_answered(attempts: Any) -> None:
+    path = attempts.root / "s"
+    task = attempts.python(SLOW_SERVER, socket=path)
+    assert isinstance(attempts.compute.start(task), Running)
+    with connect(path) as client:
+        (attempts.root / "go").touch()
+        assert client.recv(10) == b"hello"
+    assert attempts.compute.wait(task.folder, LIMIT) == Exited(0, None, False, attempts.compute.observe(task.folder).at)
+
+
+def test_the_socket_is_for_its_user_alone_and_goes_with_the_process(attempts: Any) -> None:
+    path = attempts.root / "s"
+    task = attempts.task("sleep", "60", socket=path)
+    attempts.compute.start(task)
+    assert path.stat().st_mode & 0o777 == 0o600
+    attempts.compute.stop(task.folder, grace=LIMIT)
+    assert not path.exists()
+
+
+def test_a_stale_socket_is_replaced(attempts: Any) -> None:
+    path = attempts.root / "s"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))
+    attempts.compute.start(attempts.task("sleep", "60", socket=path))
+    connect(path).close()
+
+
+def test_a_second_start_leaves_the_socket_alone(attempts: Any) -> None:
+    path = attempts.root / "s"
+    task = attempts.task("sleep", "60", socket=path)
+    attempts.compute.start(task)
+    before = path.stat().st_ino
+    attempts.compute.start(task)
+    assert path.stat().st_ino == before
+    connect(path).close()
+
+
+def test_an_ended_attempt_leaves_a_later_ones_socket_alone(attempts: Any) -> None:
+    path = attempts.root / "s"
+    first = attempts.task("sleep", "60", name="first", socket=path)
+    attempts.compute.start(first)
+    attempts.compute.start(attempts.task("sleep", "60", name="second", socket=path))
+    attempts.compute.stop(first.folder, grace=LIMIT)
+    connect(path).close()
+
+
+def test_nobody_else_holds_the_socket_open(attempts: Any) -> None:
+    """So that callers are refused, and do not hang, once the process itself has closed it."""
+    path = attempts.root / "s"
+    task = attempts.python("import os; os.close(3); print('closed', flush=True); os.read(os.pipe()[0], 1)", socket=path)
+    attempts.compute.start(task)
+    while not task.log.read_text():
+        os.sched_yield()
+    with pytest.raises(ConnectionRefusedError):
+        connect(path)
+
+
+def test_a_socket_that_cannot_be_bound_is_reported_and_nothing_runs(attempts: Any) -> None:
+    task = attempts.task("sh", "-c", "echo ran", socket=attempts.root / "no" / "s")
+    with pytest.raises(StorageFailed, match="No such file or directory"):
+        attempts.compute.start(task)
+    assert task.log.read_text() == ""
+
+
+def test_a_socket_path_that_the_kernel_does_not_take_is_refused(attempts: Any) -> None:
+    with pytest.raises(InvalidInput, match="107 bytes"):
+        attempts.task("true", socket=Path("/" + "s" * 107))
