@@ -153,13 +153,20 @@ def of_run(tx: Transaction, workspace: str, run_id: str, path: str) -> Manifest:
     return found
 
 
-def link_model(tx: Transaction, workspace: str, run_id: str, name: str, model_id: str, *, now: datetime) -> None:
-    """Show the files of a logged model as ``<name>/…`` of the run that logged it, instead of an earlier one."""
+def link_model(
+    tx: Transaction, actor: Actor, workspace: str, run_id: str, name: str, model_id: str, *, now: datetime
+) -> None:
+    """Show the files of a logged model as ``<name>/…`` of the run that logged it, instead of an earlier one.
+
+    A model without files shows nothing.
+    """
+    _may(tx, actor, workspace, "artifacts/write")
     if not _RUN_ID.fullmatch(run_id):
         raise InvalidInput(f"{run_id!r} is not the id of a run")
     root = check_relative(f"{_LOGGED}/{run_id}/artifacts/{name}")
     artifacts.remove(tx, workspace, root)
-    add(tx, workspace, root, of_logged_model(tx, workspace, model_id), now=now)
+    if artifacts.of_model(tx, workspace, model_id):
+        add(tx, workspace, root, of_logged_model(tx, workspace, model_id), now=now)
 
 
 def add(tx: Transaction, workspace: str, root: str, manifest: Manifest, *, now: datetime) -> None:

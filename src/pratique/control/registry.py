@@ -192,18 +192,19 @@ def register(
 ) -> AssetVersion:
     """Make the next version of `name` from files that the platform keeps; it pins their manifest for ever."""
     get(tx, actor, workspace, name)
-    manifest, base = _files(tx, actor, workspace, source)
+    files = _files(tx, actor, workspace, source)
+    manifest = files.manifest
     holdings.add_manifest(tx, workspace, manifest, now=now)
     properties = {MODEL_ID: said.model_id, RUN_LINK: said.run_link}
     spec: dict[str, Any] = {
         "name": name,
         "type": "mlflow_model" if any(one.path == _MLMODEL for one in manifest.entries) else "custom_model",
-        "path": f"upload:{manifest.digest}/{base}",
+        "path": f"upload:{manifest.digest}/{files.base}",
         "description": said.description,
         "tags": dict(said.tags or {}),
         "properties": {key: value for key, value in properties.items() if value},
     }
-    origin = Origin(run_id=said.run_id, source=said.source)
+    origin = Origin(run_id=said.run_id or files.run_id, source=said.source)
     return versions.create(tx, actor, workspace, _KIND, spec, now=now, origin=origin)
 
 
@@ -273,6 +274,11 @@ def transition(
     return moved
 
 
+def delete_version(tx: Transaction, actor: Actor, workspace: str, name: str, text: str, *, now: datetime) -> None:
+    """Remove one version; `Conflict` while a deployment uses it."""
+    versions.delete(tx, actor, workspace, _KIND, name, text, now=now)
+
+
 def set_alias(
     tx: Transaction, actor: Actor, workspace: str, name: str, alias: str, text: str, *, now: datetime
 ) -> None:
@@ -308,26 +314,40 @@ def read_only_root(of: AssetVersion) -> str:
     return artifacts.version_root(of.name, of.version)
 
 
-def _files(tx: Transaction, actor: Actor, workspace: str, source: Source) -> tuple[Manifest, str]:
-    """The files that `source` means, and the base name of their folder."""
+@dataclass(frozen=True)
+class _Files:
+    """What a source means: files, the name of their folder, and the run that they come from, if it is known."""
+
+    manifest: Manifest
+    base: str
+    run_id: str = ""
+
+
+def _files(tx: Transaction, actor: Actor, workspace: str, source: Source) -> _Files:
     match source:
         case RunPath():
             inner = source.path.strip("/")
-            return artifacts.of_run(tx, workspace, source.run_id, inner), inner.rpartition("/")[2] or "model"
+            found = artifacts.of_run(tx, workspace, source.run_id, inner)
+            return _Files(found, _base(inner), source.run_id)
         case LoggedModel():
-            return artifacts.of_logged_model(tx, workspace, source.model_id), "model"
+            return _Files(artifacts.of_logged_model(tx, workspace, source.model_id), _base(""))
         case RegisteredVersion():
-            found = version(tx, actor, workspace, source.name, source.version)
-            whole = manifest_of(tx, found)
+            known = version(tx, actor, workspace, source.name, source.version)
+            whole = manifest_of(tx, known)
             inner = source.path.strip("/")
-            base = inner.rpartition("/")[2] or found.path.rpartition("/")[2] or "model"
-            return (whole.subtree(inner) if inner else whole), base
+            return _Files(whole.subtree(inner), _base(inner or known.path), known.run_id)
         case ArtifactPath():
-            parts = source.path.split("/")
-            if parts[0] == artifacts.REGISTRY and len(parts) > 2:
-                inner = "/".join(parts[3:])
-                return _files(tx, actor, workspace, RegisteredVersion(parts[1], parts[2], inner))
-            return artifacts.tree(tx, workspace, source.path), parts[-1]
+            experiment, _, inner = source.path.partition("/")
+            if experiment == artifacts.REGISTRY and "/" in inner:
+                name, text, below = [*inner.split("/", 2), ""][:3]
+                return _files(tx, actor, workspace, RegisteredVersion(name, text, below))
+            run_id = inner.partition("/")[0]
+            found = artifacts.tree(tx, workspace, source.path)
+            return _Files(found, _base(source.path), "" if run_id == "models" else run_id)
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2] or "model"
 
 
 def _tagged(tags: Mapping[str, str], key: str, value: str | None) -> dict[str, str]:
