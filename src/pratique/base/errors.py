@@ -50,11 +50,15 @@ class PratiqueError(Exception):
     status: ClassVar[int] = 500
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, hint: str = "", problems: Sequence[Problem] = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", problems: Sequence[Problem] = (), log_tail: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.problems = tuple(problems)
+        self.log_tail = tuple(log_tail)
+        """The last lines that the user's own process printed, oldest first, where a process is what failed."""
 
     @property
     def code(self) -> str:
@@ -72,6 +76,7 @@ class PratiqueError(Exception):
                 "message": self.message,
                 "hint": self.hint,
                 "problems": [asdict(problem) for problem in self.problems],
+                "log_tail": list(self.log_tail),
             }
         }
 
@@ -163,7 +168,8 @@ def from_document(document: Mapping[str, Any], *, status: int) -> PratiqueError:
         return _by_status(status)(f"the server answered {status}: {document}")
     kind = _classes(PratiqueError).get(str(body.get("code")), _by_status(status))
     problems = [Problem(**problem) for problem in body.get("problems", ())]
-    return kind(str(body.get("message", "")), hint=str(body.get("hint", "")), problems=problems)
+    log_tail = [str(line) for line in body.get("log_tail", ())]
+    return kind(str(body.get("message", "")), hint=str(body.get("hint", "")), problems=problems, log_tail=log_tail)
 
 
 def _by_status(status: int) -> type[PratiqueError]:

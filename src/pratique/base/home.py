@@ -8,6 +8,7 @@
       environments/<digest>/    locked Python environments
       jobs/<id>/<attempt>/      working folder, shim files and logs of one attempt
       replicas/<id>/            the same for one replica of a deployment
+      sources/<digest>/         our own packages as they run inside other environments
       services/<name>/          the same for server, envoy and mlflow
       gateway/                  Envoy's bootstrap and xds files
       mlflow/                   the tracking database
@@ -20,6 +21,7 @@ not exceed 107 bytes and a home may be deep.
 import hashlib
 import os
 import stat
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +65,10 @@ class Home:
         return self.root / "replicas"
 
     @property
+    def sources(self) -> Path:
+        return self.root / "sources"
+
+    @property
     def services(self) -> Path:
         return self.root / "services"
 
@@ -77,6 +83,11 @@ class Home:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    @property
+    def subscription(self) -> str:
+        """The UUID that stands where Azure has a subscription id; the same for the same home."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:{self.root}"))
 
     @property
     def runtime(self) -> Path:

@@ -53,7 +53,7 @@ def create(
     spec: Mapping[str, Any],
     *,
     now: datetime,
-    origin: Origin = Origin(),  # noqa: B008 - frozen.
+    origin: Origin = Origin(),
 ) -> AssetVersion:
     """Make the version that `spec` describes, values as `specs` gives them; its number is chosen when it names none."""
     workspaces.get(tx, actor, workspace)
@@ -148,8 +148,7 @@ def update(
     changeable = ("description", "tags", "properties", "stage", "is_archived")
     if unknown := sorted(set(changes) - set(changeable)):
         problems = [
-            Problem("cannot be changed", key=key, hint=f"changeable: {', '.join(changeable)}")
-            for key in unknown
+            Problem("cannot be changed", key=key, hint=f"changeable: {', '.join(changeable)}") for key in unknown
         ]
         raise InvalidInput.of(problems, what=f"{name}:{known.version}")
     values = dict(changes)
@@ -177,9 +176,7 @@ def delete(
 def check_unused(tx: Transaction, version: AssetVersion) -> None:
     """Raise `Conflict` while a deployment of the workspace uses `version`."""
     for deployment in deployments.in_workspace(tx, version.workspace):
-        used = deployment.resolved.get(
-            {"models": "model", "environments": "environment"}.get(version.kind, "")
-        )
+        used = deployment.resolved.get({"models": "model", "environments": "environment"}.get(version.kind, ""))
         if used and (used.get("name"), used.get("version")) == (version.name, version.version):
             raise Conflict(
                 f"{SINGULAR[version.kind]} {version.name}:{version.version} is used by deployment "
@@ -240,9 +237,7 @@ def _check_names(kind: Kind, name: str, version: str | None) -> None:
 
 def _same_or_conflict(existing: AssetVersion, spec: Mapping[str, Any]) -> AssetVersion:
     words = ("description", "tags", "properties", "stage", "$schema")
-    if {k: v for k, v in existing.spec.items() if k not in words} == {
-        k: v for k, v in spec.items() if k not in words
-    }:
+    if {k: v for k, v in existing.spec.items() if k not in words} == {k: v for k, v in spec.items() if k not in words}:
         return existing
     raise AlreadyExists(
         f"{SINGULAR[existing.kind]} {existing.name}:{existing.version} exists with another content",
@@ -255,9 +250,7 @@ def _digest(spec: Mapping[str, Any], held: "content.Held | None") -> str:
     if held:
         return held.manifest.digest
     said = {
-        key: value
-        for key, value in spec.items()
-        if key not in ("name", "version", "description", "tags", "$schema")
+        key: value for key, value in spec.items() if key not in ("name", "version", "description", "tags", "$schema")
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 

@@ -60,9 +60,7 @@ def write(
         tell(tx, actor, "Pratique.DeploymentCreated", deployment, now=now)
         return deployment
     if known.provisioning_state == "Deleting":
-        raise Conflict(
-            f"deployment {name!r} is being deleted", hint="wait until it is gone, or choose another name"
-        )
+        raise Conflict(f"deployment {name!r} is being deleted", hint="wait until it is gone, or choose another name")
     deployments.change(
         tx,
         known.id,
@@ -111,9 +109,7 @@ def delete(
             hint=f'take it away first: pratique ml online-endpoint update --name {endpoint_name} --traffic "{name}=0"',
         )
     if known.provisioning_state != "Deleting":
-        deployments.change(
-            tx, known.id, generation=known.generation + 1, provisioning_state="Deleting", updated_at=now
-        )
+        deployments.change(tx, known.id, generation=known.generation + 1, provisioning_state="Deleting", updated_at=now)
         tell(tx, actor, "Pratique.DeploymentDeleteRequested", known, now=now)
     return get(tx, actor, workspace, endpoint_name, name)
 
@@ -129,11 +125,7 @@ def tell(
 ) -> None:
     """Write an event about `deployment`."""
     model = deployment.resolved.get("model") or {}
-    facts = (
-        {"model": f"{model.get('name')}:{model.get('version')}", "digest": model.get("manifest")}
-        if model
-        else {}
-    )
+    facts = {"model": f"{model.get('name')}:{model.get('version')}", "digest": model.get("manifest")} if model else {}
     subject = f"endpoints/{deployment.endpoint}/deployments/{deployment.name}"
     scope = workspace_scope(deployment.workspace)
     events.append(tx, Event(event, subject, scope, actor.to_document(), {**facts, **(data or {})}), now=now)

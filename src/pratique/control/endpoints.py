@@ -134,9 +134,7 @@ def delete(tx: Transaction, actor: Actor, workspace: str, name: str, *, now: dat
     return get(tx, actor, workspace, name)
 
 
-def keys(
-    tx: Transaction, actor: Actor, workspace: str, name: str, *, sealer: Sealer, now: datetime
-) -> dict[str, str]:
+def keys(tx: Transaction, actor: Actor, workspace: str, name: str, *, sealer: Sealer, now: datetime) -> dict[str, str]:
     """Both keys of an endpoint, {"primaryKey", "secondaryKey"}; that they were read is an event."""
     known = get(tx, actor, workspace, name)
     permit(actor, "endpoints/keys", workspace_scope(workspace))

@@ -27,9 +27,7 @@ def _registered(tx: Transaction, workspace: str, text: str) -> dict[str, Any]:
         hint = "azureml:NAME:VERSION or azureml:NAME@latest"
         raise InvalidInput(said, hint=hint, problems=[Problem(said, key="environment", hint=hint)])
     if reference.registry:
-        raise NotYet(
-            f"environments of the registry {reference.registry!r} are not available on local compute"
-        )
+        raise NotYet(f"environments of the registry {reference.registry!r} are not available on local compute")
     found = version_of(tx, workspace, "environments", reference)
     if found is None:
         raise NotFound(

@@ -90,9 +90,7 @@ def cancel(tx: Transaction, actor: Actor, workspace: str, name: str, *, now: dat
     return get(tx, actor, workspace, name)
 
 
-def archive(
-    tx: Transaction, actor: Actor, workspace: str, name: str, *, archived: bool, now: datetime
-) -> Job:
+def archive(tx: Transaction, actor: Actor, workspace: str, name: str, *, archived: bool, now: datetime) -> Job:
     """Hide a job from lists, or show it again."""
     job = get(tx, actor, workspace, name)
     permit(actor, "jobs/write", workspace_scope(workspace))
@@ -136,9 +134,7 @@ def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: 
         outputs=dict.fromkeys(outputs, ""),
         name="",
     )
-    code = (
-        content.resolve(tx, workspace, str(spec["code"]), now=now, key="code") if spec.get("code") else None
-    )
+    code = content.resolve(tx, workspace, str(spec["code"]), now=now, key="code") if spec.get("code") else None
     return {
         "code": {"manifest": code.manifest.digest, "name": code.name} if code else None,
         "environment": environments.resolve(tx, workspace, spec["environment"]),

@@ -20,9 +20,7 @@ def missing(tx: Transaction, actor: Actor, workspace: str, manifest: Manifest) -
     return [digest for digest in wanted if digest not in held]
 
 
-def add_manifest(
-    tx: Transaction, actor: Actor, workspace: str, manifest: Manifest, *, now: datetime
-) -> list[str]:
+def add_manifest(tx: Transaction, actor: Actor, workspace: str, manifest: Manifest, *, now: datetime) -> list[str]:
     """Store `manifest` when `workspace` holds all its blobs; otherwise store nothing and return those missing."""
     lacking = missing(tx, actor, workspace, manifest)
     if not lacking:

@@ -44,15 +44,11 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
     return wanted
 
 
-def update(
-    tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any], *, now: datetime
-) -> Workspace:
+def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any], *, now: datetime) -> Workspace:
     """Change description, display name or tags."""
     known = get(tx, actor, name)
     permit(actor, "workspaces/write", workspace_scope(name))
-    wanted = replace(
-        known, **{key: changes[key] for key in ("description", "display_name", "tags") if key in changes}
-    )
+    wanted = replace(known, **{key: changes[key] for key in ("description", "display_name", "tags") if key in changes})
     workspaces.change(tx, wanted)
     _tell(tx, actor, "Pratique.WorkspaceUpdated", name, now=now)
     return wanted

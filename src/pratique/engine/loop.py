@@ -86,4 +86,5 @@ class Loop:
 
 def join_all(loops: Sequence[Loop], timeout: timedelta) -> bool:
     """Wait for the end of every loop; False when one did not end in time."""
-    return all([loop.join(timeout) for loop in loops])
+    ended = [loop.join(timeout) for loop in loops]
+    return all(ended)

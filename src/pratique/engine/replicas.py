@@ -61,9 +61,7 @@ def start(bench: Workbench, deployment: OnlineDeployment, python: Path, number: 
     )
 
 
-def await_ready(
-    bench: Workbench, deployment: OnlineDeployment, number: int, *, is_wanted: Callable[[], bool]
-) -> float:
+def await_ready(bench: Workbench, deployment: OnlineDeployment, number: int, *, is_wanted: Callable[[], bool]) -> float:
     """Wait until the replica says that it is ready and return the seconds that took.
 
     Raises `ComputeFailed` with the last lines of its log when it ends first, never gets
@@ -215,6 +213,8 @@ def _how(seen: Observation) -> str:
 
 
 def _failure(folder: Path, how: str) -> ComputeFailed:
-    error = ComputeFailed(f"the model server {how}", hint="pratique ml online-deployment get-logs shows all it printed")
-    error.log_tail = last_lines(folder / "console.log", 20)
-    return error
+    return ComputeFailed(
+        f"the model server {how}",
+        hint="pratique ml online-deployment get-logs shows all that it printed",
+        log_tail=last_lines(folder / "console.log", 20),
+    )

@@ -1,12 +1,14 @@
 """Online deployments: a model behind an endpoint, and the replica that answers for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
+from pratique.store import leases
+from pratique.store.leases import Lease
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import online_deployments
 
@@ -32,6 +34,11 @@ class OnlineDeployment:
     created_at: datetime
     updated_at: datetime
     created_by: Mapping[str, Any]
+
+    @property
+    def is_going(self) -> bool:
+        """Whether it is being deleted."""
+        return self.provisioning_state == "Deleting"
 
 
 def add(tx: Connection, deployment: OnlineDeployment) -> None:
@@ -79,12 +86,53 @@ def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the 
     tx.execute(update(online_deployments).where(online_deployments.c.id == id).values(**values))
 
 
-def apply(tx: Connection, deployment: OnlineDeployment, **values: Any) -> bool:
-    """Write `values` if the wish is still the one that was worked on; False when somebody changed it since."""
-    same = (online_deployments.c.id == deployment.id) & (
-        online_deployments.c.generation == deployment.generation
-    )
+def any_wished(tx: Connection) -> bool:
+    """Whether some deployment is not yet as it is wished."""
+    return tx.execute(select(online_deployments.c.id).where(_is_wished()).limit(1)).first() is not None
+
+
+def claim(tx: Connection, *, now: datetime, lasting: timedelta) -> tuple[OnlineDeployment, Lease] | None:
+    """Claim the oldest free deployment that is not yet as it is wished."""
+    lease = leases.claim(tx, online_deployments, _is_wished(), now=now, lasting=lasting)
+    deployment = by_id(tx, lease.id) if lease else None
+    return (deployment, lease) if deployment and lease else None
+
+
+def renew(tx: Connection, lease: Lease, *, now: datetime, lasting: timedelta) -> bool:
+    """Let the lease last from `now`; False when it was lost."""
+    return leases.renew(tx, online_deployments, lease, now=now, lasting=lasting) is not None
+
+
+def release(tx: Connection, lease: Lease) -> None:
+    """Give a deployment back."""
+    leases.release(tx, online_deployments, lease)
+
+
+def free_all(tx: Connection) -> None:
+    """Drop every lease, at the start of the server."""
+    leases.free_all(tx, online_deployments)
+
+
+def apply(tx: Connection, lease: Lease, deployment: OnlineDeployment, **values: Any) -> bool:
+    """Write `values`; False when the lease was lost or the wish has changed since `deployment` was claimed."""
+    same = leases.held(online_deployments, lease) & (online_deployments.c.generation == deployment.generation)
+    values = values or {"generation": deployment.generation}
     return bool(tx.execute(update(online_deployments).where(same).values(**values)).rowcount)
+
+
+def count_restart(tx: Connection, deployment: OnlineDeployment, number: int) -> bool:
+    """Write that start `number` of the applied generation begins; False when another generation took its place."""
+    same = (online_deployments.c.id == deployment.id) & (online_deployments.c.applied == deployment.applied)
+    return bool(tx.execute(update(online_deployments).where(same).values(restarts=number)).rowcount)
+
+
+def as_applied(deployment: OnlineDeployment) -> OnlineDeployment:
+    """The deployment as its applied generation sees it."""
+    return replace(deployment, generation=deployment.applied)
+
+
+def _is_wished() -> ColumnElement[bool]:
+    return online_deployments.c.provisioning_state.in_(("Creating", "Updating", "Deleting"))
 
 
 def remove(tx: Connection, id: str) -> None:  # noqa: A002 - the column's name.

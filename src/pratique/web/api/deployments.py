@@ -141,9 +141,7 @@ def _tail(log: Path) -> str:
         return ""
 
 
-def _get(
-    platform: Platform, actor: Actor, workspace: str, endpoint: str, name: str
-) -> OnlineDeployment | NotFound:
+def _get(platform: Platform, actor: Actor, workspace: str, endpoint: str, name: str) -> OnlineDeployment | NotFound:
     with platform.database.read() as tx:
         try:
             return deployments.get(tx, actor, workspace, endpoint, name)

@@ -57,9 +57,7 @@ def create(
 
 
 @router.get("/{workspace}")
-def get(
-    platform: Here, actor: Annotated[Actor, Depends(allow("workspaces/read"))], workspace: str
-) -> dict[str, Any]:
+def get(platform: Here, actor: Annotated[Actor, Depends(allow("workspaces/read"))], workspace: str) -> dict[str, Any]:
     """One workspace."""
     with platform.database.read() as tx:
         return document(workspaces.get(tx, actor, workspace), platform)

@@ -1,0 +1,189 @@
+"""One attempt at a job: its folder, its environment, its MLflow run, and the command with its bindings resolved.
+
+<home>/jobs/<id>/<attempt>/
+  code/               the snapshot, and the working folder of the command
+  inputs/<name>/      what the job reads
+  outputs/<name>/     what it leaves
+  tmp/                its TMPDIR
+  stream.log          what the platform and the command say, in order
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pratique.base.clock import utc_now
+from pratique.base.errors import ComputeFailed
+from pratique.compute.task import Task
+from pratique.engine import packages
+from pratique.engine.workbench import Workbench
+from pratique.specs.bindings import bind_command
+from pratique.store import holdings, workspaces
+from pratique.store.jobs import Job
+
+_TOKEN_SPARE = timedelta(days=7)
+
+
+class Attempt:
+    """The places and the voice of one attempt."""
+
+    def __init__(self, bench: Workbench, job: Job) -> None:
+        self.bench = bench
+        self.job = job
+        """The row as it was last written."""
+        self.folder = bench.home.job_attempt(job.id, job.attempt)
+
+    @property
+    def log(self) -> Path:
+        """Everything that the attempt says."""
+        return self.folder / "stream.log"
+
+    @property
+    def code(self) -> Path:
+        """The working folder of the command."""
+        return self.folder / "code"
+
+    def output(self, name: str) -> Path:
+        """Where output `name` is left: a folder, or for a `uri_file` the file inside it."""
+        place = self.folder / "outputs" / name
+        return place / name if self.job.resolved["outputs"][name].get("type") == "uri_file" else place
+
+    def say(self, line: str) -> None:
+        """Add a line of the platform's own to the log."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self.log.open("a", encoding="utf-8") as stream:
+            stream.write(f"[pratique] {line}\n")
+
+
+def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
+    """Make everything that the command needs and return the task; `check` raises when the job is not wanted.
+
+    Done again from the start after a cut: what an earlier try left is removed first.
+    """
+    bench, job = attempt.bench, attempt.job
+    for part in ("code", "inputs", "outputs", "tmp"):
+        shutil.rmtree(attempt.folder / part, ignore_errors=True)
+    attempt.say(f"job {job.name}: preparing")
+    python = packages.python_for(bench.environments, job.resolved["environment"]["spec"], say=attempt.say)
+    check()
+    _write_files(attempt)
+    check()
+    if not job.run_id:
+        _make_run(attempt)
+    check()
+    attempt.say(f"starting with {python}")
+    timeout = (job.spec.get("limits") or {}).get("timeout")
+    return Task(
+        folder=attempt.folder,
+        argv=("/bin/bash", "-c", _command(attempt)),
+        environment=_environment(attempt, python),
+        working_folder=attempt.code,
+        log=attempt.log,
+        timeout=timedelta(seconds=float(timeout)) if timeout else None,
+    )
+
+
+def _write_files(attempt: Attempt) -> None:
+    job = attempt.job
+    attempt.code.mkdir(mode=0o700, parents=True)
+    (attempt.folder / "tmp").mkdir(mode=0o700)
+    if code := job.resolved["code"]:
+        _materialise(attempt, code["manifest"], attempt.code, writable=True)
+    for part in ("outputs", "logs"):
+        (attempt.code / part).mkdir(exist_ok=True)
+    for name, given in job.resolved["inputs"].items():
+        if given and "manifest" in given:
+            writable = given["mode"] in ("rw_mount", "download", "upload")
+            _materialise(attempt, given["manifest"], attempt.folder / "inputs" / name, writable=writable)
+    for name in job.resolved["outputs"]:
+        place = attempt.folder / "outputs" / name
+        place.mkdir(mode=0o700, parents=True)
+
+
+def _materialise(attempt: Attempt, digest: str, target: Path, *, writable: bool) -> None:
+    bench = attempt.bench
+    with bench.database.read() as tx:
+        manifest = holdings.manifest(tx, attempt.job.workspace, digest)
+    if manifest is None:
+        raise ComputeFailed(f"the content {digest} that the job names is gone", hint="submit the job again")
+    bench.blobs.materialise(manifest, target, writable=writable)
+
+
+def _make_run(attempt: Attempt) -> None:
+    """Make the MLflow run of the job; it waits while the tracking server starts."""
+    bench, job = attempt.bench, attempt.job
+    run = bench.runs.create_run(
+        job.workspace,
+        _experiment(job),
+        str(job.spec.get("display_name") or job.name),
+        {**{str(k): str(v) for k, v in (job.spec.get("tags") or {}).items()}, **job.git, "azureml.job": job.name},
+        str(job.created_by.get("name", "")),
+        utc_now(),
+    )
+    attempt.job = replace(job, run_id=run.run_id, experiment_id=run.experiment_id)
+
+
+def _experiment(job: Job) -> str:
+    return str(job.spec.get("experiment_name") or "Default")
+
+
+def _command(attempt: Attempt) -> str:
+    job = attempt.job
+    return bind_command(
+        str(job.spec["command"]),
+        inputs={name: _input_text(attempt, name, given) for name, given in job.resolved["inputs"].items()},
+        outputs={name: str(attempt.output(name)) for name in job.resolved["outputs"]},
+        name=job.name,
+    )
+
+
+def _input_text(attempt: Attempt, name: str, given: Mapping[str, Any] | None) -> str | None:
+    """What stands for ``${{inputs.<name>}}``: a literal as Python prints it, or a path; None when left out."""
+    if given is None:
+        return None
+    if "literal" in given:
+        return str(given["literal"])
+    place = attempt.folder / "inputs" / name
+    return str(place / given["name"]) if given["is_file"] else str(place)
+
+
+def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
+    bench, job = attempt.bench, attempt.job
+    own = {
+        "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
+        "VIRTUAL_ENV": str(python.parent.parent),
+        "HOME": str(attempt.folder),
+        "TMPDIR": str(attempt.folder / "tmp"),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+        "GIT_PYTHON_REFRESH": "quiet",
+        "MLFLOW_TRACKING_URI": f"{bench.door}/mlflow/{job.workspace}",
+        "MLFLOW_TRACKING_TOKEN": _token(attempt),
+        "MLFLOW_RUN_ID": job.run_id,
+        "MLFLOW_EXPERIMENT_ID": job.experiment_id,
+        "MLFLOW_EXPERIMENT_NAME": _experiment(job),
+        "AZUREML_RUN_ID": job.name,
+        "AZUREML_ROOT_RUN_ID": job.name,
+        "AZUREML_EXPERIMENT_ID": job.experiment_id,
+        "AZUREML_ARM_WORKSPACE_NAME": job.workspace,
+        "AZUREML_ARM_PROJECT_NAME": _experiment(job),
+    }
+    with bench.database.read() as tx:
+        workspace = workspaces.get(tx, job.workspace)
+    own["AZUREML_ARM_RESOURCEGROUP"] = workspace.resource_group if workspace else ""
+    own["AZUREML_ARM_SUBSCRIPTION"] = bench.home.subscription
+    own |= {f"AZURE_ML_OUTPUT_{name}": str(attempt.output(name)) for name in job.resolved["outputs"]}
+    for name, given in job.resolved["inputs"].items():
+        if (text := _input_text(attempt, name, given)) is not None:
+            own[f"AZURE_ML_INPUT_{name}"] = text
+    wished = {str(key): str(value) for key, value in (job.spec.get("environment_variables") or {}).items()}
+    return own | wished
+
+
+def _token(attempt: Attempt) -> str:
+    """A token with the rights of this job and no more, that ends with it."""
+    job, now = attempt.job, utc_now()
+    return attempt.bench.issuer.issue_for_job(job.id, job.name, job.workspace, lasting=_TOKEN_SPARE, now=now)

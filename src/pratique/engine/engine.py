@@ -1,0 +1,62 @@
+"""All loops of the engine, begun and ended together."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from pratique.base.logging import get_logger
+from pratique.engine.deployments import Deployer, Watcher
+from pratique.engine.jobs import Worker
+from pratique.engine.loop import Loop, Stop, join_all
+from pratique.engine.routes import Routes
+from pratique.engine.services import Service
+from pratique.engine.workbench import Workbench
+from pratique.store import deployments, jobs
+
+_log = get_logger(__name__)
+_DEPLOYERS: Final = 2
+_NET: Final = timedelta(seconds=5)
+"""How often a loop looks without being woken."""
+_WATCH: Final = timedelta(milliseconds=500)
+"""How often processes are looked at: their end is no commit, so nothing wakes us."""
+
+
+class Engine:
+    """Everything that moves by itself; threads of the server's process."""
+
+    def __init__(self, bench: Workbench, services: Sequence[Service]) -> None:
+        self._bench = bench
+        self._stop = Stop()
+        routes = Routes(bench)
+        self._loops = [
+            *(Loop(f"service-{service.name}", service.step, self._stop, idle=_WATCH) for service in services),
+            Loop("routes", routes.step, self._stop, idle=_NET),
+            Loop("watcher", Watcher(bench).step, self._stop, idle=_WATCH),
+            *(
+                Loop(f"deployer-{number}", Deployer(bench, routes).step, self._stop, idle=_NET)
+                for number in range(_DEPLOYERS)
+            ),
+            *(
+                Loop(f"worker-{number}", Worker(bench, self._stop).step, self._stop, idle=_NET)
+                for number in range(bench.settings.job_slots)
+            ),
+        ]
+
+    def start(self) -> None:
+        """Take over what an earlier engine left, and begin."""
+        with self._bench.database.write() as tx:
+            jobs.free_all(tx)
+            deployments.free_all(tx)
+        self._bench.database.on_commit(self._stop.ring)
+        for loop in self._loops:
+            loop.start()
+
+    def state(self) -> str:
+        """ready when every loop lives, else down."""
+        return "ready" if all(loop.is_alive for loop in self._loops) else "down"
+
+    def stop(self, timeout: timedelta) -> None:
+        """Ask every loop to end and wait for it; what is in work goes on when the next engine starts."""
+        self._stop.wish()
+        if not join_all(self._loops, timeout):
+            _log.warning("engine.stopped_late")

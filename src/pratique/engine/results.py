@@ -1,0 +1,98 @@
+"""What a job leaves: outputs into the content store, ./outputs and ./logs beside the run, registrations."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pratique.base.clock import utc_now
+from pratique.base.errors import ComputeFailed
+from pratique.content.manifest import Manifest
+from pratique.control import artifacts, assets
+from pratique.control.actor import Actor, Grant
+from pratique.control.assets import Kind, Origin
+from pratique.control.permissions import workspace_scope
+from pratique.engine.attempts import Attempt
+from pratique.store import holdings
+from pratique.store.database import Transaction
+
+_RUN_FOLDERS = ("outputs", "logs")
+"""Folders of the working folder that become files of the run, as Azure does."""
+_MODEL_TYPES = ("mlflow_model", "custom_model", "triton_model")
+
+
+def collect(attempt: Attempt) -> dict[str, Any]:
+    """Store the bytes of every output and of the run's folders; returns what `register` needs, by output."""
+    bench, job = attempt.bench, attempt.job
+    for folder in _RUN_FOLDERS:
+        _add_to_run(attempt, attempt.code / folder, folder)
+    found: dict[str, Any] = {}
+    for name, wanted in job.resolved["outputs"].items():
+        place = attempt.output(name)
+        kind = str(wanted.get("type") or "uri_folder")
+        if kind == "uri_file" and not place.is_file():
+            raise ComputeFailed(
+                f"output {name!r} of type uri_file was not written",
+                hint=f"the command must write the file ${{{{outputs.{name}}}}}",
+            )
+        manifest = bench.blobs.put_folder(place)
+        _hold(attempt, manifest)
+        found[name] = {"type": kind, "manifest": manifest.digest, "name": name, "mode": wanted.get("mode")}
+    return found
+
+
+def register(tx: Transaction, attempt: Attempt, outputs: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """Register the outputs whose spec names an asset; returns `outputs` with the versions made."""
+    job = attempt.job
+    made = {name: dict(output) for name, output in outputs.items()}
+    for name, wanted in job.resolved["outputs"].items():
+        if not wanted.get("name"):
+            continue
+        kind: Kind = "models" if made[name]["type"] in _MODEL_TYPES else "data"
+        spec = {
+            "name": wanted["name"],
+            "version": wanted.get("version"),
+            "type": made[name]["type"],
+            "path": f"upload:{made[name]['manifest']}/{name}",
+        }
+        source = f"azureml://jobs/{job.name}/outputs/{name}"
+        origin = Origin(job_name=job.name, run_id=job.run_id, source=source)
+        version = assets.create(tx, _author(attempt), job.workspace, kind, spec, now=now, origin=origin)
+        made[name]["asset"] = {"kind": kind, "name": version.name, "version": version.version}
+    return made
+
+
+def keep_log(attempt: Attempt) -> None:
+    """Put the log beside the run, where Azure has it: user_logs/std_log.txt."""
+    if attempt.job.run_id and attempt.log.is_file():
+        digest, size = attempt.bench.blobs.put([attempt.log.read_bytes()])
+        root = f"{_run_root(attempt)}/user_logs/std_log.txt"
+        with attempt.bench.database.write() as tx:
+            artifacts.add_file(tx, attempt.job.workspace, root, digest, size, now=utc_now())
+
+
+def _add_to_run(attempt: Attempt, folder: Path, name: str) -> None:
+    if not attempt.job.run_id or not folder.is_dir() or not any(folder.iterdir()):
+        return
+    manifest = attempt.bench.blobs.put_folder(folder)
+    with attempt.bench.database.write() as tx:
+        artifacts.add(tx, attempt.job.workspace, f"{_run_root(attempt)}/{name}", manifest, now=utc_now())
+
+
+def _run_root(attempt: Attempt) -> str:
+    return f"{attempt.job.experiment_id}/{attempt.job.run_id}/artifacts"
+
+
+def _hold(attempt: Attempt, manifest: Manifest) -> None:
+    now = utc_now()
+    with attempt.bench.database.write() as tx:
+        blobs = [(entry.digest, entry.size) for entry in manifest.entries]
+        holdings.hold(tx, attempt.job.workspace, "blob", blobs, now=now)
+        holdings.add_manifest(tx, attempt.job.workspace, manifest, now=now)
+
+
+def _author(attempt: Attempt) -> Actor:
+    """Whoever made the job registers what it was asked to register, in that workspace and nowhere else."""
+    by = attempt.job.created_by
+    grant = Grant("Contributor", workspace_scope(attempt.job.workspace))
+    return Actor(str(by.get("id", "")), str(by.get("name", "")), by.get("type", "user"), (grant,))

@@ -1,0 +1,98 @@
+"""The services that the platform stands on, Envoy and MLflow: started, watched, started again.
+
+Each start has a folder of its own, ``services/<name>/<number>/``; the highest
+number is the one that counts. A service outlives the server: a server that
+starts finds it by that folder and goes on watching it.
+"""
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from pratique.base.home import Home
+from pratique.base.logging import get_logger
+from pratique.compute.local import LocalCompute
+from pratique.compute.task import Running, Task
+from pratique.engine.tails import last_lines
+
+_log = get_logger(__name__)
+_KEPT_STARTS: Final = 3
+_LONGEST_BACK_OFF: Final = 30.0
+_STEADY: Final = 60.0
+"""Seconds of life after which an earlier fall no longer counts."""
+LOG_NAME: Final = "console.log"
+
+
+class Service:
+    """One service that should always run."""
+
+    def __init__(
+        self,
+        name: str,
+        home: Home,
+        compute: LocalCompute,
+        make_task: Callable[[Path], Task],
+        is_ready: Callable[[], bool],
+    ) -> None:
+        self.name = name
+        self._home = home
+        self._compute = compute
+        self._make_task = make_task
+        self._is_ready = is_ready
+        self._falls = 0
+        self._not_before = 0.0
+        self._started_at = 0.0
+
+    def step(self) -> bool:
+        """Start the service when it does not run and may be started; never finds more to do."""
+        folder = newest_start(self._home, self.name)
+        if folder is not None and isinstance(self._compute.observe(folder), Running):
+            if self._falls and time.monotonic() - self._started_at > _STEADY:
+                self._falls = 0
+            return False
+        if time.monotonic() < self._not_before:
+            return False
+        if folder is not None and self._started_at:
+            _log.warning("service.ended", service=self.name, log=str(folder), tail=last_lines(folder / LOG_NAME, 5))
+        self._start(folder)
+        return False
+
+    def state(self) -> str:
+        """ready, starting or down."""
+        folder = newest_start(self._home, self.name)
+        if folder is None or not isinstance(self._compute.observe(folder), Running):
+            return "down" if self._falls > 1 else "starting"
+        return "ready" if self._is_ready() else "starting"
+
+    def _start(self, before: Path | None) -> None:
+        number = int(before.name) + 1 if before else 1
+        folder = self._home.services / self.name / str(number)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._falls += 1
+        self._not_before = time.monotonic() + min(_LONGEST_BACK_OFF, 0.5 * 2.0 ** (self._falls - 1))
+        self._compute.start(self._make_task(folder))
+        self._started_at = time.monotonic()
+        _log.info("service.started", service=self.name, folder=str(folder))
+        for old in _starts(self._home, self.name)[:-_KEPT_STARTS]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def newest_start(home: Home, name: str) -> Path | None:
+    """The folder of the newest start of a service; None when it was never started."""
+    found = _starts(home, name)
+    return found[-1] if found else None
+
+
+def stop(home: Home, compute: LocalCompute, name: str, *, grace: timedelta) -> None:
+    """Stop every start of a service that still lives."""
+    for folder in _starts(home, name):
+        compute.stop(folder, grace=grace)
+
+
+def _starts(home: Home, name: str) -> list[Path]:
+    root = home.services / name
+    found = [folder for folder in root.iterdir() if folder.name.isdecimal()] if root.is_dir() else []
+    return sorted(found, key=lambda folder: int(folder.name))
