@@ -1,0 +1,57 @@
+"""`ad user`."""
+
+import getpass
+import sys
+from typing import Any, Final
+
+from pratique.cli.place import Place
+from pratique.cli.table import Table, flag
+from pratique.cli.talk import say
+from pratique.cli.usage import UsageError
+from pratique.client.principals import Principals
+
+Document = dict[str, Any]
+
+TABLE = Table("ad user")
+
+ID: Final = flag("user_id", "--id", "--upn-or-object-id", help="The user's name.", required=True)
+
+
+@TABLE.verb(
+    "create",
+    arguments=(
+        flag("user_principal_name", "--user-principal-name", help="The name to log in with.", required=True),
+        flag("display_name", "--display-name", help="Name for people.", required=True),
+        flag("password", help="Asked for when it is left out."),
+    ),
+    examples={"Add a person": "pratique ad user create --display-name 'Ada' --user-principal-name ada@example.com"},
+)
+def create(platform: Place, *, user_principal_name: str, display_name: str, password: str | None) -> Document:
+    """Add a person."""
+    secret = password or _asked()
+    return Principals(platform.connection).create_user(user_principal_name, display_name=display_name, password=secret)
+
+
+@TABLE.verb("show", arguments=(ID,), examples={"Show a person": "pratique ad user show --id ada@example.com"})
+def show(platform: Place, *, user_id: str) -> Document:
+    """Show a person."""
+    return Principals(platform.connection).show_user(user_id)
+
+
+@TABLE.verb("list", examples={"List the people": "pratique ad user list -o table"})
+def list_all(platform: Place) -> list[Document]:
+    """List the people."""
+    return Principals(platform.connection).users()
+
+
+@TABLE.verb("delete", arguments=(ID,), examples={"Remove a person": "pratique ad user delete --id ada@example.com"})
+def delete(platform: Place, *, user_id: str) -> None:
+    """Remove a person; what they made stays, with their name."""
+    Principals(platform.connection).delete_user(user_id)
+    say(f"{user_id}: deleted")
+
+
+def _asked() -> str:
+    if not sys.stdin.isatty():
+        raise UsageError("--password is required", hint="nobody is here to be asked for it")
+    return getpass.getpass("Password of the new user: ")

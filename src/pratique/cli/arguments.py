@@ -1,0 +1,61 @@
+"""Flags that several verbs share, spelt as `az` spells them."""
+
+from typing import Final
+
+from pratique.cli.table import Argument, flag, switch
+
+NAME: Final = flag("name", "--name", "-n", help="Name.", required=True)
+OPTIONAL_NAME: Final = flag("name", "--name", "-n", help="Name; overrides the file's.")
+FILE: Final = flag("file", "--file", "-f", help="Azure ML YAML file.")
+VERSION: Final = flag("version", "--version", "-v", help="Version.")
+LABEL: Final = flag("label", "--label", "-l", help="Label instead of a version, such as latest.")
+SET: Final = flag(
+    "assignments", "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+    help="Change keys of the file: a.b=c, list[0].b=c. Several may follow.",
+)  # fmt: skip
+REMOVE: Final = flag(
+    "removals",
+    "--remove",
+    nargs="+",
+    action="extend",
+    default=[],
+    metavar="KEY",
+    help="Remove keys, such as tags.stage.",
+)
+TAG: Final = flag(
+    "tags", "--tag", nargs="+", action="extend", default=[], metavar="NAME[=VALUE]",
+    help="Only those with this tag. Several must all match.",
+)  # fmt: skip
+SET_TAGS: Final = flag(
+    "tags", "--tags", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="Tags, separated by spaces."
+)
+DESCRIPTION: Final = flag("description", help="A sentence about it.")
+DISPLAY_NAME: Final = flag("display_name", "--display-name", help="Name for people.")
+LOCATION: Final = flag("location", "--location", "-l", help="Kept and shown; everything runs on this machine.")
+MAX_RESULTS: Final = flag("max_results", "--max-results", "-r", type=int, help="At most so many.")
+INCLUDE_ARCHIVED: Final = switch("include_archived", help="Archived ones as well.")
+ARCHIVED_ONLY: Final = switch("archived_only", help="Archived ones only.")
+NO_WAIT: Final = switch("no_wait", help="Do not wait for the end of it.")
+YES: Final = switch("yes", "--yes", "-y", help="Do not ask for confirmation.")
+WEB: Final = switch("web", "--web", "-e", help="Open it in a browser; without one, print the address on stderr.")
+LOCAL: Final = switch("local", help="Accepted for scripts written for az: everything runs on this machine already.")
+DOWNLOAD_PATH: Final = flag("download_path", "--download-path", "-p", default=".", help="Folder to write into.")
+ENDPOINT_NAME: Final = flag(
+    "endpoint_name", "--endpoint-name", "--endpoint", "-e", help="Name of the endpoint; overrides the file's."
+)
+
+RESOURCE_GROUP: Final = flag(
+    "resource_group", "--resource-group", "-g", help="Resource group; has a default, see `pratique configure`."
+)
+WORKSPACE_NAME: Final = flag(
+    "workspace_name", "--workspace-name", "-w", help="Workspace; has a default, see `pratique configure`."
+)
+SUBSCRIPTION: Final = flag(
+    "subscription", help="Accepted for scripts written for az: there is one subscription, the platform's home."
+)
+PLACES: Final[dict[str, tuple[Argument, ...]]] = {
+    "place": (RESOURCE_GROUP, WORKSPACE_NAME, SUBSCRIPTION),
+    "in_group": (RESOURCE_GROUP, SUBSCRIPTION),
+    "platform": (SUBSCRIPTION,),
+}
+"""The parameter by which a verb asks for a `Place`, and the flags that it then has."""

@@ -1,0 +1,20 @@
+"""--web: a page of the platform in the user's browser."""
+
+import os
+import sys
+import webbrowser
+
+from pratique.cli.talk import say, warn
+from pratique.client.connection import Connection, path_of
+
+
+def show_in_browser(connection: Connection, page: str) -> None:
+    """Open `page` by a one-time link, which carries the session; without a screen, print both addresses."""
+    if not page:
+        warn("--web: there is no page of it yet")
+        return
+    link = str(connection.post(path_of("links"), {"next": page})["url"])
+    say(f"Web View: {page}")
+    has_screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if not (sys.stderr.isatty() and has_screen and webbrowser.open(link)):
+        say(f"open once in a browser to be let in: {link}")

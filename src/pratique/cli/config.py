@@ -1,0 +1,48 @@
+"""`config`: single settings of the command line."""
+
+from typing import Any
+
+from pratique.base.errors import NotFound
+from pratique.cli.configuration import Configuration
+from pratique.cli.configure import listed
+from pratique.cli.table import Table, flag
+from pratique.cli.usage import UsageError, pairs
+
+TABLE = Table("config")
+
+
+@TABLE.verb(
+    "get",
+    arguments=(flag("key", "KEY", help="SECTION.NAME, or a section; without one, everything.", nargs="?"),),
+    examples={"One setting": "pratique config get core.output", "A section": "pratique config get defaults"},
+)
+def get(*, key: str | None) -> Any:
+    """Show a setting with where it comes from."""
+    configuration = Configuration()
+    if not key:
+        return {section: listed(configuration, section) for section in sorted({*configuration.sections(), "defaults"})}
+    section, dot, option = key.partition(".")
+    if not dot:
+        return listed(configuration, section)
+    found = configuration.find(section, option)
+    if found is None:
+        raise NotFound(f"{key} is not set", hint=f"set it with `pratique config set {key}=VALUE`")
+    return {"name": option, "source": found.source, "value": found.value}
+
+
+@TABLE.verb(
+    "set",
+    arguments=(flag("settings", "SECTION.NAME=VALUE", help="Nothing after = removes it.", nargs="+"),),
+    examples={"Tables by default": "pratique config set core.output=table"},
+)
+def set_value(*, settings: list[str]) -> None:
+    """Write settings into the user's configuration."""
+    given = pairs(settings, flag="config set")
+    for key in given:
+        section, dot, option = key.partition(".")
+        if not (dot and section and option):
+            raise UsageError(f"{key!r} is not SECTION.NAME", hint="such as core.output=table or defaults.group=NAME")
+    configuration = Configuration()
+    for key, value in given.items():
+        section, _, option = key.partition(".")
+        configuration.set_value(section, option, value)

@@ -1,0 +1,225 @@
+"""Knack, fed from our table: commands, arguments, help, and errors that name what is near.
+
+Knack wants a command for every group it shows. Rows of the index that were not
+typed get one empty command each, so that `pratique --help` imports no verb;
+the row that was typed gets the verbs of its module.
+"""
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Any, Final, NoReturn
+
+from knack.arguments import CLICommandArgument
+from knack.commands import CLICommand, CLICommandsLoader
+from knack.help import CLIHelp, CommandHelpFile, GroupHelpFile, HelpFile
+from knack.parser import CLICommandParser
+
+from pratique.cli.arguments import PLACES
+from pratique.cli.index import GROUPS, NOT_YET
+from pratique.cli.output import columns_of
+from pratique.cli.table import Argument, Row, Table, Verb
+from pratique.cli.usage import UsageError, nearest
+
+ROWS: Final = "pratique rows"
+"""Under this key the data of knack's context hold the index in force."""
+
+_UNSEEN: Final = "…"
+"""The verb of a group that was not typed: it makes the group show, and nobody can type it by accident."""
+
+
+def typed_words(argv: Sequence[str]) -> list[str]:
+    """The words before the first flag: groups and verb."""
+    words: list[str] = []
+    for argument in argv:
+        if argument.startswith("-"):
+            break
+        words.append(argument.lower())
+    return words
+
+
+def is_typed(row: Row, words: Sequence[str]) -> bool:
+    """Whether `words` lead to the verbs of `row`."""
+    path = row.path.split()
+    return list(words[: len(path)]) == path
+
+
+def verbs_of(row: Row) -> Mapping[str, Verb]:
+    """The verbs of a row; imports its module."""
+    table: Table = import_module(row.module).TABLE
+    return table.verbs
+
+
+class Commands(CLICommandsLoader):  # type: ignore[misc] # knack publishes no types.
+    """Knack's command table, filled from the index."""
+
+    def load_command_table(self, args: list[str]) -> dict[str, Any]:
+        words = typed_words(args)
+        for row in self.cli_ctx.data[ROWS]:
+            if is_typed(row, words):
+                self._enter(row)
+            else:
+                self._enter_unseen(row)
+        table: dict[str, Any] = self.command_table
+        return table
+
+    def _enter(self, row: Row) -> None:
+        for path, verb in verbs_of(row).items():
+            self._add(path, _caller(verb), _help_of(verb), columns_of(verb.columns), _loader(verb))
+
+    def _enter_unseen(self, row: Row) -> None:
+        path = f"{row.path} {_UNSEEN}" if row.is_group else row.path
+        self._add(path, lambda _: None, {"type": "command", "short-summary": row.summary}, None, None)
+
+    def _add(self, path: str, handler: Any, said: dict[str, Any], table: Any, arguments: Any) -> None:
+        command = CLICommand(
+            self.cli_ctx,
+            path,
+            handler,
+            description=said["short-summary"],
+            table_transformer=table,
+            arguments_loader=arguments,
+        )
+        command.help = said
+        self.command_table[path] = command
+
+
+def _help_of(verb: Verb) -> dict[str, Any]:
+    return {
+        "type": "command",
+        "short-summary": verb.summary,
+        "long-summary": verb.details,
+        "examples": [{"name": name, "text": text} for name, text in verb.examples.items()],
+    }
+
+
+def _loader(verb: Verb) -> Callable[[], list[tuple[str, Any]]]:
+    return lambda: [(argument.name, _for_knack(argument)) for argument in arguments_of(verb)]
+
+
+def arguments_of(verb: Verb) -> tuple[Argument, ...]:
+    """Every flag of a verb but the global ones, those of its place included."""
+    return (*verb.arguments, *PLACES.get(_place_of(verb), ()))
+
+
+def _place_of(verb: Verb) -> str:
+    """The parameter by which `verb` asks for a place; empty when it asks for none."""
+    return next((name for name in verb.parameters if name in PLACES), "")
+
+
+def _for_knack(argument: Argument) -> Any:
+    made = CLICommandArgument(argument.name, options_list=list(argument.flags), help=argument.help, **argument.settings)
+    if argument.is_positional:
+        made.type.settings.update(options_list=[], metavar=argument.flags[0])
+    return made
+
+
+def _caller(verb: Verb) -> Callable[[dict[str, Any]], Any]:
+    """The handler as knack calls it: one mapping of all parameters."""
+
+    def call(parameters: dict[str, Any]) -> Any:
+        given = {argument.name: parameters.get(argument.name) for argument in verb.arguments}
+        if not (wanted := _place_of(verb)):
+            return verb.handler(**given)
+        # Its client takes a tenth of a second to import, which verbs that stay on this machine need not pay.
+        from pratique.cli.place import Place
+
+        flags: dict[str, Any] = {argument.name: parameters.get(argument.name) for argument in PLACES[wanted]}
+        return verb.handler(Place(**flags), **given)
+
+    return call
+
+
+class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types.
+    """Knack's parser; what it cannot understand becomes a `UsageError`."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._expand_prefixed_files(args)
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            raise _unknown_flags(parsed, unknown)
+        return parsed
+
+    def error(self, message: str) -> NoReturn:
+        choices = self._verbs()
+        if choices and ("_command" in message or "_subcommand" in message):
+            raise UsageError(
+                f"`{self.prog}` is a group; name what to do: {', '.join(choices)}",
+                hint=f"see `{self.prog} --help`",
+            )
+        raise UsageError(f"{self.prog}: {message}", hint=f"see `{self.prog} --help`")
+
+    def validation_error(self, message: str) -> NoReturn:
+        self.error(message)
+
+    def _check_value(self, action: Any, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        if action.dest in ("_command", "_subcommand"):
+            raise self._unknown_verb(str(value))
+        shown = "/".join(action.option_strings)
+        raise UsageError(
+            f"{shown}: {value!r} is not one of {', '.join(action.choices)}", hint=f"see `{self.prog} --help`"
+        )
+
+    def _unknown_verb(self, word: str) -> UsageError:
+        path = " ".join([*self.prog.split()[1:], word])
+        if path in NOT_YET:
+            return UsageError(
+                f"`{path}` is a command of az that this version does not have yet", hint="see `pratique --help`"
+            )
+        near = nearest(word, self._verbs())
+        meant = f"did you mean `{self.prog} {near[0]}`?" if near else f"known: {', '.join(self._verbs())}"
+        return UsageError(f"`{self.prog}` has no command {word!r}", hint=f"{meant} See `{self.prog} --help`")
+
+    def _verbs(self) -> list[str]:
+        last = self._actions[-1]
+        known = last.choices if isinstance(last, argparse._SubParsersAction) else {}
+        return [name for name in known if name != _UNSEEN]
+
+
+def _unknown_flags(parsed: Any, unknown: Sequence[str]) -> UsageError:
+    parser = getattr(parsed, "_parser", None)
+    prog = parser.prog if parser else "pratique"
+    known = list(parser._option_string_actions) if parser else []
+    guesses = [f"{word} → {near[0]}" for word in unknown if word.startswith("-") and (near := nearest(word, known))]
+    hint = f"did you mean {', '.join(guesses)}? " if guesses else ""
+    return UsageError(f"{prog}: not understood: {' '.join(unknown)}", hint=f"{hint}See `{prog} --help`")
+
+
+class _OurHelp(HelpFile):  # type: ignore[misc] # knack publishes no types.
+    """Help from the table; knack's own would import YAML to parse it."""
+
+    def _load_from_file(self) -> None:
+        rows = {row.path: row.summary for row in self.help_ctx.cli_ctx.data[ROWS]}
+        self._load_from_data({"short-summary": (GROUPS | rows).get(self.delimiters, "")})
+
+    @staticmethod
+    def _load_help_file_from_string(text: Any) -> Any:
+        return text
+
+
+class _GroupHelp(_OurHelp, GroupHelpFile):  # type: ignore[misc] # knack publishes no types.
+    pass
+
+
+class _VerbHelp(_OurHelp, CommandHelpFile):  # type: ignore[misc] # knack publishes no types.
+    pass
+
+
+class Help(CLIHelp):  # type: ignore[misc] # knack publishes no types.
+    """Knack's help pages."""
+
+    def __init__(self, cli_ctx: Any = None) -> None:
+        super().__init__(cli_ctx=cli_ctx, group_help_cls=_GroupHelp, command_help_cls=_VerbHelp, help_cls=_OurHelp)
+
+    def show_welcome(self, parser: Any) -> None:
+        """`pratique` alone shows what `pratique --help` shows, and writes nothing."""
+        self.show_help("pratique", [], parser, is_group=True)
+
+
+def rows_in_force(index: Sequence[Row], extra: Sequence[Row]) -> Iterator[Row]:
+    """The index with the rows of the layer above; a row of theirs replaces ours of the same words."""
+    theirs = {row.path for row in extra}
+    yield from (row for row in index if row.path not in theirs)
+    yield from extra

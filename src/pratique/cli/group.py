@@ -1,0 +1,62 @@
+"""`group`."""
+
+from typing import Any, Final
+
+from pratique.base.errors import NotFound
+from pratique.cli.arguments import LOCATION, SET_TAGS, YES
+from pratique.cli.confirm import confirm
+from pratique.cli.place import Place
+from pratique.cli.table import Table, flag
+from pratique.cli.talk import say
+from pratique.cli.usage import pairs
+from pratique.client.workspaces import Groups
+
+Document = dict[str, Any]
+
+TABLE = Table("group")
+
+NAME: Final = flag("name", "--name", "-n", "--resource-group", "-g", help="Name of the resource group.", required=True)
+COLUMNS: Final = {"Name": "name", "Location": "location"}
+
+
+@TABLE.verb(
+    "create",
+    arguments=(NAME, LOCATION, SET_TAGS),
+    examples={"Create a group": "pratique group create -n credit-rg -l westeurope"},
+)
+def create(platform: Place, *, name: str, location: str | None, tags: list[str]) -> Document:
+    """Create a resource group, or change it."""
+    where = location or platform.configuration.get("defaults", "location", "local")
+    return Groups(platform.connection).put(name, location=where, tags=pairs(tags, flag="--tags"))
+
+
+@TABLE.verb("show", arguments=(NAME,), examples={"Show a group": "pratique group show -n credit-rg"}, columns=COLUMNS)
+def show(platform: Place, *, name: str) -> Document:
+    """Show a resource group."""
+    return Groups(platform.connection).show(name)
+
+
+@TABLE.verb("list", examples={"List the groups": "pratique group list -o table"}, columns=COLUMNS)
+def list_all(platform: Place) -> list[Document]:
+    """List the resource groups."""
+    return Groups(platform.connection).all()
+
+
+@TABLE.verb("exists", arguments=(NAME,), examples={"Ask for a group": "pratique group exists -n credit-rg"})
+def exists(platform: Place, *, name: str) -> bool:
+    """Say whether there is such a group: true or false."""
+    try:
+        Groups(platform.connection).show(name)
+    except NotFound:
+        return False
+    return True
+
+
+@TABLE.verb("delete", arguments=(NAME, YES), examples={"Delete a group": "pratique group delete -n credit-rg --yes"})
+def delete(platform: Place, *, name: str, yes: bool) -> None:
+    """Delete a resource group; one that holds workspaces cannot be deleted."""
+    groups = Groups(platform.connection)
+    groups.show(name)
+    confirm(f"The resource group {name} will be deleted.", yes=yes)
+    groups.delete(name)
+    say(f"{name}: deleted")

@@ -1,0 +1,51 @@
+"""The index of every verb of the command line, without its imports."""
+
+from typing import Final
+
+from pratique.cli.table import Row
+
+INDEX: Final = (
+    Row("ml data", "pratique.cli.data", "Files and folders that jobs read, versioned.", is_group=True),
+    Row(
+        "ml environment",
+        "pratique.cli.environment",
+        "The Python packages that jobs and deployments run with.",
+        is_group=True,
+    ),
+    Row("ml job", "pratique.cli.job", "Submit jobs, follow their logs, fetch what they made.", is_group=True),
+    Row("ml model", "pratique.cli.model", "The registry of models, explicit versions.", is_group=True),
+    Row("ml online-deployment", "pratique.cli.online_deployment", "Models behind an endpoint.", is_group=True),
+    Row(
+        "ml online-endpoint",
+        "pratique.cli.online_endpoint",
+        "Addresses that answer requests, and their traffic.",
+        is_group=True,
+    ),
+    Row("ml workspace", "pratique.cli.workspace", "Where assets, jobs and endpoints live.", is_group=True),
+    Row("group", "pratique.cli.group", "Resource groups, which hold workspaces.", is_group=True),
+    Row("account", "pratique.cli.account", "Who is logged in, and tokens.", is_group=True),
+    Row("ad user", "pratique.cli.ad_user", "People.", is_group=True),
+    Row("ad sp", "pratique.cli.ad_sp", "Service principals: programs with a secret.", is_group=True),
+    Row("role assignment", "pratique.cli.role_assignment", "Who may do what, where.", is_group=True),
+    Row("login", "pratique.cli.login", "Log in as a service principal."),
+    Row("logout", "pratique.cli.logout", "Forget who logged in."),
+    Row("configure", "pratique.cli.configure", "Set or list defaults: group, workspace, location."),
+    Row("config", "pratique.cli.config", "Read and write single settings of the command line.", is_group=True),
+    Row("env", "pratique.cli.env", "Make this shell speak to the platform: az, MLflow."),
+    Row("extension", "pratique.cli.extension", "Accepted for scripts written for az; does nothing.", is_group=True),
+    Row("version", "pratique.cli.version", "The version of Pratique."),
+)
+
+GROUPS: Final = {
+    "": "Azure Machine Learning's life cycle on your own machines: same YAML, same commands.",
+    "ml": "Data, environments, jobs, models and endpoints of a workspace.",
+    "ad": "Users and service principals.",
+    "role": "Roles.",
+}
+
+NOT_YET: Final = (
+    "ml batch-deployment", "ml batch-endpoint", "ml component", "ml compute", "ml connection", "ml datastore",
+    "ml registry", "ml schedule", "ml feature-set", "ml feature-store", "ml serverless-endpoint",
+    "keyvault", "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
+)  # fmt: skip
+"""What `az` has and this version has not: said so, instead of a guess at a spelling mistake."""

@@ -1,0 +1,245 @@
+"""`ml job`."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from pratique.cli.arguments import (
+    ARCHIVED_ONLY,
+    DOWNLOAD_PATH,
+    FILE,
+    INCLUDE_ARCHIVED,
+    MAX_RESULTS,
+    NAME,
+    NO_WAIT,
+    OPTIONAL_NAME,
+    REMOVE,
+    SET,
+    TAG,
+    WEB,
+)  # fmt: skip
+from pratique.cli.assets import view_of
+from pratique.cli.browser import show_in_browser
+from pratique.cli.place import Place
+from pratique.cli.table import Table, flag, switch
+from pratique.cli.talk import goes_on, say
+from pratique.cli.usage import UsageError
+from pratique.cli.waiting import failure_of, wait_until
+from pratique.client.jobs import Jobs, is_terminal
+
+Document = dict[str, Any]
+
+TABLE = Table("ml job")
+
+COLUMNS: Final = {
+    "Name": "name",
+    "Display name": "display_name",
+    "Experiment": "experiment_name",
+    "Status": "status",
+    "Created": "creation_context.created_at",
+}
+CHANGEABLE: Final = ("description", "display_name", "tags")
+STREAM: Final = switch(
+    "stream", "--stream", "-s", help="Follow the log on stderr until the job ends; exit 1 when it failed."
+)
+
+
+@TABLE.verb(
+    "create",
+    arguments=(FILE.required(), OPTIONAL_NAME, SET, STREAM, WEB),
+    examples={
+        "Submit a job and follow it": "pratique ml job create -f job.yml --stream",
+        "Submit with another parameter": "pratique ml job create -f job.yml --set inputs.lr=0.1",
+        "Keep its name": "name=$(pratique ml job create -f job.yml --query name -o tsv)",
+    },
+)
+def create(place: Place, *, file: str, name: str | None, assignments: list[str], stream: bool, web: bool) -> Document:
+    """Submit a job: its code and local inputs are uploaded, its git commit is noted."""
+    from pratique.cli.yaml_files import read_spec, send_files
+    from pratique.client.source_control import git_tags
+
+    spec = read_spec("job", file=file, given={"name": name}, assignments=assignments)
+    jobs = Jobs(place.connection, place.workspace)
+    job = jobs.create(send_files(place, spec), git=git_tags(_code_folder(spec, Path(file))))
+    if web:
+        show_in_browser(place.connection, _page(job))
+    if not stream:
+        return job
+    return _follow(jobs, str(job["name"]), lambda chunk: _write(sys.stderr, chunk))
+
+
+@TABLE.verb(
+    "stream",
+    arguments=(NAME,),
+    examples={"Follow a job": "pratique ml job stream -n brave_lantern"},
+)
+def stream(place: Place, *, name: str) -> None:
+    """Follow the log of a job until it ends; exit 1 when it failed.
+
+    The log is data and goes to stdout; the final status goes to stderr.
+    """
+    jobs = Jobs(place.connection, place.workspace)
+    jobs.show(name)
+    _follow(jobs, name, lambda chunk: _write(sys.stdout, chunk))
+
+
+@TABLE.verb(
+    "show",
+    arguments=(NAME, WEB),
+    examples={"Show a job": "pratique ml job show -n brave_lantern --query status -o tsv"},
+    columns=COLUMNS,
+)
+def show(place: Place, *, name: str, web: bool) -> Document:
+    """Show a job."""
+    job = Jobs(place.connection, place.workspace).show(name)
+    if web:
+        show_in_browser(place.connection, _page(job))
+    return job
+
+
+@TABLE.verb(
+    "list",
+    arguments=(TAG, MAX_RESULTS, INCLUDE_ARCHIVED, ARCHIVED_ONLY),
+    examples={
+        "List the jobs": "pratique ml job list -o table",
+        "The newest that failed": "pratique ml job list --query \"[?status=='Failed'].name | [0]\" -o tsv",
+    },
+    columns=COLUMNS,
+)
+def list_all(
+    place: Place, *, tags: list[str], max_results: int | None, include_archived: bool, archived_only: bool
+) -> list[Document]:
+    """List the jobs, newest first."""
+    found = Jobs(place.connection, place.workspace).all(view=view_of(include_archived, archived_only))
+    found = [job for job in found if all(_has_tag(job, tag) for tag in tags)]
+    return found[:max_results] if max_results else found
+
+
+@TABLE.verb(
+    "cancel",
+    arguments=(NAME, NO_WAIT),
+    examples={"Stop a job": "pratique ml job cancel -n brave_lantern"},
+)
+def cancel(place: Place, *, name: str, no_wait: bool) -> Document | None:
+    """Stop a job, and wait until it has stopped."""
+    jobs = Jobs(place.connection, place.workspace)
+    jobs.cancel(name)
+    if no_wait:
+        return None
+    return wait_until(
+        lambda seconds: jobs.show(name, wait=seconds),
+        settled=is_terminal,
+        state="status",
+        name=name,
+        resume=f"pratique ml job show -n {name}",
+    )
+
+
+@TABLE.verb(
+    "update",
+    arguments=(NAME, SET.saying("Change tags, description or display_name."), REMOVE),
+    examples={"Tag a job": "pratique ml job update -n brave_lantern --set tags.keep=yes"},
+)
+def update(place: Place, *, name: str, assignments: list[str], removals: list[str]) -> Document:
+    """Change what is said about a job."""
+    from pratique.cli.changes import changes_of
+
+    if not assignments and not removals:
+        raise UsageError("nothing to change", hint="give --set tags.keep=yes or --remove tags.keep")
+    jobs = Jobs(place.connection, place.workspace)
+    changes = changes_of(jobs.show(name), assignments=assignments, removals=removals, allowed=CHANGEABLE)
+    return jobs.update(name, changes)
+
+
+@TABLE.verb(
+    "archive", arguments=(NAME,), examples={"Hide a job from lists": "pratique ml job archive -n brave_lantern"}
+)
+def archive(place: Place, *, name: str) -> None:
+    """Hide a job from lists."""
+    Jobs(place.connection, place.workspace).update(name, {"is_archived": True})
+    say(f"{name}: archived")
+
+
+@TABLE.verb("restore", arguments=(NAME,), examples={"Show it again": "pratique ml job restore -n brave_lantern"})
+def restore(place: Place, *, name: str) -> None:
+    """Show an archived job in lists again."""
+    Jobs(place.connection, place.workspace).update(name, {"is_archived": False})
+    say(f"{name}: restored")
+
+
+@TABLE.verb(
+    "download",
+    arguments=(
+        NAME,
+        flag("output_name", "--output-name", help="The output; without one, the job's artifacts."),
+        switch("all_outputs", "--all", help="The artifacts and every output."),
+        DOWNLOAD_PATH,
+    ),
+    examples={
+        "What the job wrote into ./outputs": "pratique ml job download -n brave_lantern",
+        "One output": "pratique ml job download -n brave_lantern --output-name model --download-path ./got",
+    },
+)
+def download(place: Place, *, name: str, output_name: str | None, all_outputs: bool, download_path: str) -> None:
+    """Download what a job made.
+
+    As with az: artifacts go to `artifacts`, an output to `named-outputs/NAME`, both in --download-path.
+    """
+    from pratique.cli.fetch import fetch
+
+    if output_name and all_outputs:
+        raise UsageError("--output-name and --all exclude one another")
+    jobs = Jobs(place.connection, place.workspace)
+    named = list(jobs.show(name).get("outputs") or {}) if all_outputs else []
+    for output in [*dict.fromkeys(["artifacts", *named])] if all_outputs else [output_name or "artifacts"]:
+        fetch(place, jobs.output(name, output), _folder_of(output, Path(download_path)))
+
+
+def _folder_of(output: str, into: Path) -> Path:
+    """Where an output goes; its name comes from the server and is taken as one plain folder only."""
+    from pratique.content.paths import check_relative
+
+    if output in ("artifacts", "default"):
+        return into / "artifacts"
+    if "/" in check_relative(output):
+        raise UsageError(f"{output!r} is not the name of an output")
+    return into / "named-outputs" / output
+
+
+def _follow(jobs: Jobs, name: str, write: Callable[[bytes], None]) -> Document:
+    """Write the log as it comes and return the finished job; raises `ComputeFailed` when it failed."""
+    with goes_on(f"pratique ml job stream -n {name}"):
+        for chunk in jobs.follow(name):
+            write(chunk)
+    job = jobs.show(name)
+    say(f"{name}: {job['status']}")
+    if job["status"] != "Completed":
+        raise failure_of(job, f"the job {name} is {job['status']}")
+    return job
+
+
+def _write(stream: Any, chunk: bytes) -> None:
+    """The log's bytes as they are: a line may end in the middle of a character."""
+    stream.flush()
+    stream.buffer.write(chunk)
+    stream.buffer.flush()
+
+
+def _code_folder(spec: Any, file: Path) -> Path:
+    """The folder whose repository the job's code is from."""
+    from pratique.specs.references import local_paths
+
+    code = next((use.path for use in local_paths(spec) if use.purpose == "code"), file.parent)
+    return code if code.is_dir() else code.parent
+
+
+def _page(job: Document) -> str:
+    studio = (job.get("services") or {}).get("Studio") or {}
+    return str(studio.get("endpoint") or "")
+
+
+def _has_tag(job: Document, wanted: str) -> bool:
+    name, given, value = wanted.partition("=")
+    tags = job.get("tags") or {}
+    return name in tags and (not given or str(tags[name]) == value)

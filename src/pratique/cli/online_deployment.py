@@ -1,0 +1,187 @@
+"""`ml online-deployment`."""
+
+from typing import Any, Final
+
+from pratique.base.errors import NotYet
+from pratique.cli.arguments import ENDPOINT_NAME, FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, SET, YES
+from pratique.cli.confirm import confirm
+from pratique.cli.online_endpoint import said_local
+from pratique.cli.place import Place
+from pratique.cli.table import Table, Text, flag, switch
+from pratique.cli.talk import say
+from pratique.cli.usage import UsageError
+from pratique.cli.waiting import failure_of, wait_until, wait_until_gone
+from pratique.client.endpoints import Deployments, is_settled
+
+Document = dict[str, Any]
+
+TABLE = Table("ml online-deployment")
+
+COLUMNS: Final = {"Name": "name", "Endpoint": "endpoint_name", "State": "provisioning_state", "Model": "model"}
+ENDPOINT: Final = ENDPOINT_NAME.required().saying("Name of the endpoint.")
+SPEC_KEYS: Final = (
+    "name", "endpoint_name", "model", "environment", "code_configuration", "instance_type", "instance_count",
+    "request_settings", "environment_variables", "tags", "properties", "description",
+)  # fmt: skip
+"""What of a deployment's document was in its spec, so that `update` can send it back changed."""
+
+
+@TABLE.verb(
+    "create",
+    arguments=(
+        FILE.required(), OPTIONAL_NAME, ENDPOINT_NAME, SET,
+        switch("all_traffic", help="Give it all traffic once it answers; nothing is dropped meanwhile."),
+        NO_WAIT, LOCAL,
+        switch("skip_script_validation", help="Accepted for scripts written for az: nothing is validated so."),
+        switch("package_model", help="Not yet."),
+    ),
+    examples={
+        "Deploy and switch to it": "pratique ml online-deployment create -f blue.yml --all-traffic",
+        "Deploy another version": "pratique ml online-deployment create -f blue.yml -n green --set model=azureml:m:2",
+    },
+)  # fmt: skip
+def create(
+    place: Place,
+    *,
+    file: str,
+    name: str | None,
+    endpoint_name: str | None,
+    assignments: list[str],
+    all_traffic: bool,
+    no_wait: bool,
+    local: bool,
+    skip_script_validation: bool,
+    package_model: bool,
+) -> Document:
+    """Create a deployment, or change it, and wait until it answers."""
+    from pratique.cli.yaml_files import read_spec, send_files
+
+    if package_model:
+        raise NotYet("--package-model: models are not packaged into images yet", hint="leave the flag out")
+    if skip_script_validation:
+        say("--skip-script-validation: there is none to skip")
+    said_local(local)
+    given = {"name": name, "endpoint_name": endpoint_name}
+    spec = send_files(place, read_spec("online-deployment", file=file, given=given, assignments=assignments))
+    deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
+    made = deployments.put(str(spec["name"]), spec, all_traffic=all_traffic)
+    return made if no_wait else _settled(deployments, str(spec["endpoint_name"]), str(spec["name"]))
+
+
+@TABLE.verb(
+    "show",
+    arguments=(NAME, ENDPOINT, LOCAL),
+    examples={"Show a deployment": "pratique ml online-deployment show -e credit -n blue"},
+    columns=COLUMNS,
+)
+def show(place: Place, *, name: str, endpoint_name: str, local: bool) -> Document:
+    """Show a deployment."""
+    said_local(local)
+    return Deployments(place.connection, place.workspace, endpoint_name).show(name)
+
+
+@TABLE.verb(
+    "list",
+    arguments=(ENDPOINT, LOCAL),
+    examples={"List the deployments": "pratique ml online-deployment list -e credit -o table"},
+    columns=COLUMNS,
+)
+def list_all(place: Place, *, endpoint_name: str, local: bool) -> list[Document]:
+    """List the deployments of an endpoint."""
+    said_local(local)
+    return Deployments(place.connection, place.workspace, endpoint_name).all()
+
+
+@TABLE.verb(
+    "update",
+    arguments=(FILE, OPTIONAL_NAME, ENDPOINT_NAME, SET, NO_WAIT),
+    examples={
+        "From its file": "pratique ml online-deployment update -f blue.yml",
+        "One key": "pratique ml online-deployment update -e credit -n blue --set instance_count=2",
+    },
+)
+def update(
+    place: Place,
+    *,
+    file: str | None,
+    name: str | None,
+    endpoint_name: str | None,
+    assignments: list[str],
+    no_wait: bool,
+) -> Document:
+    """Change a deployment without dropping a request, and wait until the new one answers."""
+    spec = _changed(place, file, name, endpoint_name, assignments)
+    deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
+    deployments.show(str(spec["name"]))
+    made = deployments.put(str(spec["name"]), spec)
+    return made if no_wait else _settled(deployments, str(spec["endpoint_name"]), str(spec["name"]))
+
+
+@TABLE.verb(
+    "delete",
+    arguments=(NAME, ENDPOINT, YES, NO_WAIT, LOCAL),
+    examples={"Delete a deployment": "pratique ml online-deployment delete -e credit -n blue --yes"},
+)
+def delete(place: Place, *, name: str, endpoint_name: str, yes: bool, no_wait: bool, local: bool) -> None:
+    """Delete a deployment; one that has traffic cannot be deleted."""
+    said_local(local)
+    deployments = Deployments(place.connection, place.workspace, endpoint_name)
+    deployments.show(name)
+    confirm(f"The deployment {name} of {endpoint_name} will be deleted.", yes=yes)
+    deployments.delete(name)
+    if not no_wait:
+        wait_until_gone(
+            lambda seconds: deployments.show(name, wait=seconds),
+            state="provisioning_state",
+            name=name,
+            resume=f"pratique ml online-deployment show -e {endpoint_name} -n {name}",
+        )
+
+
+@TABLE.verb(
+    "get-logs",
+    arguments=(
+        NAME,
+        ENDPOINT,
+        flag("lines", "--lines", "-l", type=int, default=50, help="How many of the last lines."),
+        LOCAL,
+    ),
+    examples={"The last lines": "pratique ml online-deployment get-logs -e credit -n blue --lines 100"},
+)
+def get_logs(place: Place, *, name: str, endpoint_name: str, lines: int, local: bool) -> Text:
+    """Print the last lines of a deployment's log."""
+    said_local(local)
+    return Text(Deployments(place.connection, place.workspace, endpoint_name).logs(name, lines=lines))
+
+
+def _changed(
+    place: Place, file: str | None, name: str | None, endpoint_name: str | None, assignments: list[str]
+) -> Document:
+    """The spec of the file, or the deployment's own, with the flags applied."""
+    from pratique.cli.yaml_files import read_spec, send_files
+    from pratique.specs.reader import apply_overrides, document_of
+
+    if file:
+        given = {"name": name, "endpoint_name": endpoint_name}
+        return send_files(place, read_spec("online-deployment", file=file, given=given, assignments=assignments))
+    if not name or not endpoint_name:
+        raise UsageError("--name/-n and --endpoint-name/-e are required without --file/-f")
+    if not assignments:
+        raise UsageError("nothing to change", hint="give --set instance_count=2 or a file with -f")
+    current = Deployments(place.connection, place.workspace, endpoint_name).show(name)
+    kept = {key: current[key] for key in SPEC_KEYS if current.get(key) is not None}
+    changed: Document = apply_overrides(document_of(kept), assignments).value
+    return changed
+
+
+def _settled(deployments: Deployments, endpoint: str, name: str) -> Document:
+    done = wait_until(
+        lambda seconds: deployments.show(name, wait=seconds),
+        settled=is_settled,
+        state="provisioning_state",
+        name=name,
+        resume=f"pratique ml online-deployment show -e {endpoint} -n {name}",
+    )
+    if done["provisioning_state"] != "Succeeded":
+        raise failure_of(done, f"the deployment {name} is {done['provisioning_state']}")
+    return done

@@ -1,0 +1,261 @@
+"""`ml online-endpoint`."""
+
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from pratique.base.errors import InvalidInput, StorageFailed
+from pratique.cli.arguments import FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, REMOVE, SET, YES
+from pratique.cli.confirm import confirm
+from pratique.cli.place import Place
+from pratique.cli.table import Table, flag
+from pratique.cli.talk import say
+from pratique.cli.usage import UsageError
+from pratique.cli.waiting import failure_of, wait_until, wait_until_gone
+from pratique.client.endpoints import Deployments, Endpoints, is_settled
+
+Document = dict[str, Any]
+
+TABLE = Table("ml online-endpoint")
+
+COLUMNS: Final = {
+    "Name": "name",
+    "State": "provisioning_state",
+    "Auth": "auth_mode",
+    "Scoring URI": "scoring_uri",
+}
+CHANGEABLE: Final = ("description", "mirror_traffic", "tags", "traffic")
+TRAFFIC: Final = flag(
+    "traffic", "--traffic", "-r", help='Shares in percent, such as "blue=90 green=10"; 0 to 100 in all.'
+)
+MIRROR: Final = flag(
+    "mirror_traffic", "--mirror-traffic", "-m", help='Copies in percent, such as "green=10"; answers are dropped.'
+)
+
+
+@TABLE.verb(
+    "create",
+    arguments=(
+        FILE, OPTIONAL_NAME,
+        flag("auth_mode", "--auth-mode", choices=["key", "aml_token", "aad_token"],
+             help="How callers prove who they are."),
+        SET, NO_WAIT, LOCAL,
+    ),
+    examples={
+        "From a file": "pratique ml online-endpoint create -f endpoint.yml",
+        "By name": "pratique ml online-endpoint create -n credit --auth-mode key",
+    },
+)  # fmt: skip
+def create(
+    place: Place,
+    *,
+    file: str | None,
+    name: str | None,
+    auth_mode: str | None,
+    assignments: list[str],
+    no_wait: bool,
+    local: bool,
+) -> Document:
+    """Create an endpoint, or change it, and wait until it is there."""
+    from pratique.cli.yaml_files import read_spec
+
+    if not file and not name:
+        raise UsageError("name what to create", hint="give a file with -f, or --name")
+    said_local(local)
+    spec = read_spec(
+        "online-endpoint", file=file, given={"name": name, "auth_mode": auth_mode}, assignments=assignments
+    ).to_document()
+    endpoints = Endpoints(place.connection, place.workspace)
+    made = endpoints.put(str(spec["name"]), spec)
+    return made if no_wait else _settled(endpoints, str(made["name"]))
+
+
+@TABLE.verb(
+    "show",
+    arguments=(NAME, LOCAL),
+    examples={"Where it answers": "pratique ml online-endpoint show -n credit --query scoring_uri -o tsv"},
+    columns=COLUMNS,
+)
+def show(place: Place, *, name: str, local: bool) -> Document:
+    """Show an endpoint."""
+    said_local(local)
+    return Endpoints(place.connection, place.workspace).show(name)
+
+
+@TABLE.verb(
+    "list",
+    arguments=(LOCAL,),
+    examples={"List the endpoints": "pratique ml online-endpoint list -o table"},
+    columns=COLUMNS,
+)
+def list_all(place: Place, *, local: bool) -> list[Document]:
+    """List the endpoints."""
+    said_local(local)
+    return Endpoints(place.connection, place.workspace).all()
+
+
+@TABLE.verb(
+    "update",
+    arguments=(NAME, FILE, TRAFFIC, MIRROR, SET.saying("Change traffic, mirror_traffic, tags, description."),
+        REMOVE, NO_WAIT),
+    examples={
+        "Share the traffic": 'pratique ml online-endpoint update -n credit --traffic "blue=90 green=10"',
+        "Mirror a part": 'pratique ml online-endpoint update -n credit --mirror-traffic "green=10"',
+    },
+)  # fmt: skip
+def update(
+    place: Place,
+    *,
+    name: str,
+    file: str | None,
+    traffic: str | None,
+    mirror_traffic: str | None,
+    assignments: list[str],
+    removals: list[str],
+    no_wait: bool,
+) -> Document:
+    """Change the traffic, the tags or the description of an endpoint, and wait until it is so.
+
+    --traffic replaces all shares: a deployment that is not named gets none.
+    """
+    from pratique.cli.changes import changes_of
+
+    endpoints = Endpoints(place.connection, place.workspace)
+    current = endpoints.show(name)
+    changes = _changes_in(file, name) if file else {}
+    changes |= changes_of(current, assignments=assignments, removals=removals, allowed=CHANGEABLE)
+    if traffic is not None:
+        changes["traffic"] = shares(traffic, flag="--traffic")
+    if mirror_traffic is not None:
+        changes["mirror_traffic"] = shares(mirror_traffic, flag="--mirror-traffic")
+    if not changes:
+        raise UsageError("nothing to change", hint='give --traffic "blue=100", --mirror-traffic, --set or a file')
+    changed = endpoints.update(name, changes)
+    return changed if no_wait else _settled(endpoints, name)
+
+
+@TABLE.verb(
+    "delete",
+    arguments=(NAME, YES, NO_WAIT, LOCAL),
+    examples={"Delete an endpoint": "pratique ml online-endpoint delete -n credit --yes"},
+)
+def delete(place: Place, *, name: str, yes: bool, no_wait: bool, local: bool) -> None:
+    """Delete an endpoint and its deployments."""
+    said_local(local)
+    endpoints = Endpoints(place.connection, place.workspace)
+    endpoints.show(name)
+    behind = [str(one["name"]) for one in Deployments(place.connection, place.workspace, name).all()]
+    confirm(f"The endpoint {name} and its deployments ({', '.join(behind) or 'none'}) will be deleted.", yes=yes)
+    endpoints.delete(name)
+    if not no_wait:
+        wait_until_gone(
+            lambda seconds: endpoints.show(name, wait=seconds),
+            state="provisioning_state",
+            name=name,
+            resume=f"pratique ml online-endpoint show -n {name}",
+        )
+
+
+@TABLE.verb(
+    "invoke",
+    arguments=(
+        NAME,
+        flag("request_file", "--request-file", "-r", help="File with the JSON to send; - reads stdin.", required=True),
+        flag("deployment_name", "--deployment-name", "-d", help="Send it to this one, whatever the traffic."),
+        LOCAL,
+    ),
+    examples={
+        "Send a request": "pratique ml online-endpoint invoke -n credit -r request.json",
+        "Ask one deployment": "pratique ml online-endpoint invoke -n credit -r request.json -d green",
+    },
+)
+def invoke(place: Place, *, name: str, request_file: str, deployment_name: str | None, local: bool) -> str:
+    """Send a request to an endpoint and print its answer, as text like az (-o tsv is the bare answer)."""
+    from pratique.client.scoring import score
+
+    said_local(local)
+    body = _request(request_file)
+    endpoints = Endpoints(place.connection, place.workspace)
+    uri = endpoints.show(name).get("scoring_uri")
+    if not uri:
+        raise InvalidInput(
+            f"the endpoint {name} has no address yet", hint=f"see `pratique ml online-endpoint show -n {name}`"
+        )
+    return score(str(uri), key=str(endpoints.keys(name)["primaryKey"]), body=body, deployment=deployment_name or "")
+
+
+@TABLE.verb(
+    "get-credentials",
+    arguments=(NAME,),
+    examples={"The key for curl": "pratique ml online-endpoint get-credentials -n credit --query primaryKey -o tsv"},
+)
+def get_credentials(place: Place, *, name: str) -> Document:
+    """Show the keys of an endpoint."""
+    return Endpoints(place.connection, place.workspace).keys(name)
+
+
+@TABLE.verb(
+    "regenerate-keys",
+    arguments=(
+        NAME,
+        flag("key_type", "--key-type", choices=["primary", "secondary"], default="primary", help="Which key to renew."),
+        YES,
+    ),
+    examples={"Renew a key": "pratique ml online-endpoint regenerate-keys -n credit --key-type secondary --yes"},
+)  # fmt: skip
+def regenerate_keys(place: Place, *, name: str, key_type: str, yes: bool) -> Any:
+    """Renew a key of an endpoint; callers that use the old one are refused from then on."""
+    endpoints = Endpoints(place.connection, place.workspace)
+    endpoints.show(name)
+    confirm(f"The {key_type} key of {name} will stop working.", yes=yes)
+    return endpoints.regenerate_keys(name, key_type)
+
+
+def said_local(local: bool) -> None:
+    """Answer --local, which starts Docker on Azure's side of things."""
+    if local:
+        say("--local: everything runs on this machine; there is no other kind here")
+
+
+def shares(text: str, *, flag: str) -> dict[str, int]:
+    """``blue=90 green=10`` as whole percents; commas may stand for spaces. An empty text is no share at all."""
+    found: dict[str, int] = {}
+    for word in text.replace(",", " ").split():
+        name, _, share = word.partition("=")
+        if not name or not share.isascii() or not share.isdigit() or name in found:
+            raise UsageError(f"{flag}: {word!r} is not NAME=PERCENT, each name once", hint=f'{flag} "blue=90 green=10"')
+        found[name] = int(share)
+    return found
+
+
+def _changes_in(file: str, name: str) -> Document:
+    from pratique.cli.yaml_files import read_spec
+
+    spec = read_spec("online-endpoint", file=file, given={"name": name}).to_document()
+    return {key: spec[key] for key in CHANGEABLE if key in spec}
+
+
+def _request(file: str) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(file).read_bytes()
+    except FileNotFoundError as error:
+        raise InvalidInput(
+            f"{file}: there is no such file", hint="give the JSON to send with --request-file"
+        ) from error
+    except OSError as error:
+        raise StorageFailed(f"{file} cannot be read: {error.strerror}") from error
+
+
+def _settled(endpoints: Endpoints, name: str) -> Document:
+    done = wait_until(
+        lambda seconds: endpoints.show(name, wait=seconds),
+        settled=is_settled,
+        state="provisioning_state",
+        name=name,
+        resume=f"pratique ml online-endpoint show -n {name}",
+    )
+    if done["provisioning_state"] != "Succeeded":
+        raise failure_of(done, f"the endpoint {name} is {done['provisioning_state']}")
+    return done

@@ -1,0 +1,112 @@
+"""`ml workspace`."""
+
+from typing import Any, Final
+
+from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, FILE, LOCATION, SET, SET_TAGS, YES
+from pratique.cli.confirm import confirm
+from pratique.cli.place import Place
+from pratique.cli.table import Table, flag
+from pratique.cli.talk import say
+from pratique.cli.usage import UsageError, pairs
+from pratique.client.workspaces import Workspaces
+
+Document = dict[str, Any]
+
+TABLE = Table("ml workspace")
+
+NAME: Final = flag(
+    "name", "--name", "-n", "--workspace-name", "-w", help="Workspace; has a default, see `pratique configure`."
+)
+COLUMNS: Final = {"Name": "name", "Group": "resource_group", "Location": "location"}
+CHANGEABLE: Final = ("description", "display_name", "tags")
+
+
+@TABLE.verb(
+    "create",
+    arguments=(FILE, NAME.saying("Name; overrides the file's."), LOCATION, DISPLAY_NAME, DESCRIPTION, SET_TAGS, SET),
+    examples={"Create a workspace": "pratique ml workspace create -n credit -g credit-rg"},
+)
+def create(
+    in_group: Place,
+    *,
+    file: str | None,
+    name: str | None,
+    location: str | None,
+    display_name: str | None,
+    description: str | None,
+    tags: list[str],
+    assignments: list[str],
+) -> Document:
+    """Create a workspace, or change it."""
+    from pratique.cli.yaml_files import read_spec
+
+    given = {
+        "name": name, "location": location, "display_name": display_name, "description": description,
+        "tags": pairs(tags, flag="--tags"),
+    }  # fmt: skip
+    if not file and not name:
+        raise UsageError("name what to create", hint="give --name, or a file with -f")
+    spec = read_spec("workspace", file=file, given=given, assignments=assignments).to_document()
+    group = in_group.resource_group or str(spec.get("resource_group") or "") or in_group.required_group
+    return Workspaces(in_group.connection).put(str(spec["name"]), spec, resource_group=group)
+
+
+@TABLE.verb(
+    "show",
+    arguments=(NAME,),
+    examples={
+        "Show a workspace": "pratique ml workspace show -n credit",
+        "Where MLflow is": "pratique ml workspace show --query mlflow_tracking_uri -o tsv",
+    },
+    columns=COLUMNS,
+)
+def show(in_group: Place, *, name: str | None) -> Document:
+    """Show a workspace."""
+    return Workspaces(in_group.connection).show(_workspace(in_group, name))
+
+
+@TABLE.verb("list", examples={"List the workspaces": "pratique ml workspace list -o table"}, columns=COLUMNS)
+def list_all(in_group: Place) -> list[Document]:
+    """List the workspaces, with -g those of one group."""
+    found = Workspaces(in_group.connection).all()
+    wanted = in_group.resource_group
+    return [one for one in found if not wanted or str(one.get("resource_group")).lower() == wanted.lower()]
+
+
+@TABLE.verb(
+    "update",
+    arguments=(NAME, DISPLAY_NAME, DESCRIPTION, SET.saying("Change tags, description or display_name.")),
+    examples={"Describe a workspace": "pratique ml workspace update -n credit --description 'Credit risk'"},
+)
+def update(
+    in_group: Place, *, name: str | None, display_name: str | None, description: str | None, assignments: list[str]
+) -> Document:
+    """Change what is said about a workspace."""
+    from pratique.cli.changes import changes_of
+
+    workspaces = Workspaces(in_group.connection)
+    current = workspaces.show(_workspace(in_group, name))
+    changes = changes_of(current, assignments=assignments, allowed=CHANGEABLE)
+    changes |= {key: value for key, value in (("display_name", display_name), ("description", description)) if value}
+    if not changes:
+        raise UsageError("nothing to change", hint="give --set, --display-name or --description")
+    kept = {key: current[key] for key in ("name", "location", *CHANGEABLE) if current.get(key)}
+    return workspaces.put(str(current["name"]), kept | changes, resource_group=str(current["resource_group"]))
+
+
+@TABLE.verb(
+    "delete",
+    arguments=(NAME, YES),
+    examples={"Delete a workspace": "pratique ml workspace delete -n credit --yes"},
+)
+def delete(in_group: Place, *, name: str | None, yes: bool) -> None:
+    """Delete a workspace and everything in it."""
+    workspaces = Workspaces(in_group.connection)
+    found = str(workspaces.show(_workspace(in_group, name))["name"])
+    confirm(f"The workspace {found}, its assets, jobs and endpoints will be deleted.", yes=yes)
+    workspaces.delete(found)
+    say(f"{found}: deleted")
+
+
+def _workspace(in_group: Place, name: str | None) -> str:
+    return Place(in_group.resource_group, name, configuration=in_group.configuration).workspace

@@ -1,0 +1,67 @@
+"""Reading an Azure ML file for a verb: the file, then the verb's own flags, then --set."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pratique.cli.place import Place
+from pratique.cli.talk import Transfer, warn
+from pratique.client.uploads import with_uploads
+from pratique.specs.kinds import Spec, load
+from pratique.specs.reader import Document, apply_overrides, document_of, read_document
+from pratique.specs.references import LocalPath, parse_reference
+
+
+def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], assignments: Sequence[str] = ()) -> Spec:
+    """The spec that `file` and flags describe; says which of its keys are planned and not run.
+
+    `given` are keys that flags of the verb name; None means that the flag was not typed.
+    """
+    document = read_document(Path(file)) if file else document_of({}, folder=Path.cwd())
+    typed = {key: value for key, value in given.items() if value not in (None, [], {})}
+    spec = load(kind, apply_overrides(_with_flags(document, typed), assignments))
+    for key in spec.planned():
+        warn(f"{file or kind}: {key}: planned, not run")
+    return spec
+
+
+def _with_flags(document: Document, typed: Mapping[str, Any]) -> Document:
+    """`document` with the values of flags in place of its own; a file that is no mapping is left to `load`."""
+    if document.value is not None and not isinstance(document.value, Mapping):
+        return document
+    return replace(
+        document,
+        value={**(document.value or {}), **typed},
+        lines={key: line for key, line in document.lines.items() if not key or key[0] not in typed},
+        written={key: text for key, text in document.written.items() if not key or key[0] not in typed},
+    )
+
+
+def send_files(place: Place, spec: Spec) -> dict[str, Any]:
+    """`spec` as the API takes it, its local files uploaded."""
+    return with_uploads(place.connection, place.workspace, spec, transfer("Uploading")).to_document()
+
+
+def transfer(verb: str) -> Callable[[int, int], None]:
+    """A progress of bytes, as `uploads` and `downloads` report it."""
+    line: list[Transfer] = []
+    reached = [0]
+
+    def report(done: int, total: int) -> None:
+        if not line or done < reached[0]:
+            line[:] = [Transfer(verb, total)]
+            reached[0] = 0
+        line[0].advance(done - reached[0])
+        reached[0] = done
+        if done >= total:
+            line[0].end()
+
+    return report
+
+
+def local_path(text: str | None) -> str | None:
+    """A path typed at the prompt is relative to here, not to a file: made absolute; a URI stays."""
+    if text is None or not isinstance(parse_reference(text), LocalPath):
+        return text
+    return str(Path(text).absolute())

@@ -1,0 +1,102 @@
+"""Who we are to the platform, in Azure's words: a subscription, a tenant, a token.
+
+Locally there is one subscription, the home, and one tenant. Their ids are
+derived from the home's path, so that they are the same tomorrow.
+"""
+
+import base64
+import binascii
+import json
+import time
+import uuid
+from dataclasses import replace
+from typing import Final
+
+from pratique.base.errors import InvalidInput
+from pratique.client.connection import Connection, Document, path_of
+from pratique.client.door import Door
+from pratique.client.profile import Profile, save_profile
+
+SUBSCRIPTION_NAME: Final = "pratique"
+
+_UNKNOWN_LIFETIME: Final = 3600
+"""Seconds that we vouch for a token which does not say when it ends."""
+
+_MARGIN: Final = 60
+"""Seconds before its end at which a token is renewed: what is started with it must still arrive."""
+
+
+def read_account(connection: Connection) -> Document:
+    """The API's answer: `id`, `name`, `kind`, `home`, `door`, `endpoints`, `roles`."""
+    found: Document = connection.get(path_of("account"))
+    return found
+
+
+def subscription_id(account: Document) -> str:
+    """The stable UUID of the platform's home."""
+    given = account.get("subscription_id")
+    return str(given or uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:subscription:{account.get('home', '')}"))
+
+
+def tenant_id(account: Document) -> str:
+    given = account.get("tenant_id")
+    return str(given or uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:tenant:{account.get('home', '')}"))
+
+
+def subscription(account: Document) -> Document:
+    """The account in the shape of `az account show`."""
+    kind = "servicePrincipal" if "service" in str(account.get("kind", "")).lower() else "user"
+    tenant = tenant_id(account)
+    return {
+        "environmentName": "AzureCloud",
+        "homeTenantId": tenant,
+        "id": subscription_id(account),
+        "isDefault": True,
+        "managedByTenants": [],
+        "name": SUBSCRIPTION_NAME,
+        "state": "Enabled",
+        "tenantId": tenant,
+        "user": {"name": account.get("name", ""), "type": kind},
+    }
+
+
+def log_in(door: Door, *, client_id: str, client_secret: str, tenant: str) -> Profile:
+    """Exchange the secret of a service principal for a token and keep both; raises `Unauthenticated`."""
+    profile = _with_new_token(Profile(door.url, client_id, client_secret, tenant, "", 0))
+    save_profile(profile)
+    return profile
+
+
+def renewed(door: Door) -> Door:
+    """`door`, with a new token when the profile's is about to end."""
+    profile = door.profile
+    if profile is None or profile.expires_on - _MARGIN > time.time():
+        return door
+    profile = _with_new_token(profile)
+    save_profile(profile)
+    return replace(door, token=profile.token, profile=profile)
+
+
+def token_end(token: str) -> int:
+    """When `token` ends, in seconds since 1970: its ``exp``, or what we vouch for when it has none."""
+    parts = token.split(".")
+    if len(parts) == 3:
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+            return int(claims["exp"])
+        except (binascii.Error, ValueError, KeyError, TypeError):
+            pass
+    return int(time.time()) + _UNKNOWN_LIFETIME
+
+
+def _with_new_token(profile: Profile) -> Profile:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": profile.client_id,
+        "client_secret": profile.client_secret,
+    }
+    answer = Connection(Door(profile.url, "", None)).post_form("/oauth2/token", form)
+    if not isinstance(answer, dict) or "access_token" not in answer:
+        raise InvalidInput("the platform gave no token", hint="see `pratique status`")
+    ends = int(time.time()) + int(answer.get("expires_in", _UNKNOWN_LIFETIME))
+    return replace(profile, token=str(answer["access_token"]), expires_on=ends)

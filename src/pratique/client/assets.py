@@ -1,0 +1,58 @@
+"""Data, environments and models: three nouns, one life.
+
+A version never changes its content; what can change is what is said about it
+(tags, description, properties) and whether lists show it (archived).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, TypeAlias
+
+from pratique.client.connection import Connection, Document, path_of
+
+Kind: TypeAlias = Literal["data", "environments", "models"]
+View: TypeAlias = Literal["active", "archived", "all"]
+
+
+class Assets:
+    """The assets of one kind in one workspace."""
+
+    def __init__(self, connection: Connection, workspace: str, kind: Kind) -> None:
+        self._connection = connection
+        self._root = ("workspaces", workspace, kind)
+
+    def create(self, spec: Document) -> Document:
+        """Register a version; the next one when `spec` names none."""
+        found: Document = self._connection.post(path_of(*self._root), {"spec": spec})
+        return found
+
+    def all(self, *, tags: Iterable[str] = (), view: View = "active") -> list[Document]:
+        """The newest version of each name; `tags` are ``name`` or ``name=value``, all of which must match."""
+        return self._listed(path_of(*self._root), tags, view)
+
+    def versions(self, name: str, *, tags: Iterable[str] = (), view: View = "active") -> list[Document]:
+        """The versions of `name`, newest first."""
+        return self._listed(path_of(*self._root, name, "versions"), tags, view)
+
+    def show(self, name: str, version: str) -> Document:
+        """One version; `version` may be ``@label``."""
+        found: Document = self._connection.get(self._one(name, version))
+        return found
+
+    def update(self, name: str, version: str, changes: Document) -> Document:
+        """Change what is said about a version."""
+        found: Document = self._connection.patch(self._one(name, version), changes)
+        return found
+
+    def delete(self, name: str, version: str) -> None:
+        self._connection.delete(self._one(name, version))
+
+    def _one(self, name: str, version: str) -> str:
+        return path_of(*self._root, name, "versions", version)
+
+    def _listed(self, path: str, tags: Iterable[str], view: View) -> list[Document]:
+        query: Mapping[str, str] = {
+            **({"tag": ",".join(tags)} if tags else {}),
+            **({"view": view} if view != "active" else {}),
+        }
+        found: list[Document] = self._connection.get(path, query)
+        return found

@@ -1,0 +1,83 @@
+"""Online endpoints and their deployments."""
+
+from typing import Any, Final
+
+from pratique.client.connection import Connection, Document, path_of
+
+TERMINAL: Final = frozenset({"Succeeded", "Failed", "Canceled"})
+
+
+def is_settled(document: Document) -> bool:
+    """Whether the endpoint or deployment has reached what was asked, or failed at it."""
+    return document.get("provisioning_state") in TERMINAL
+
+
+class Endpoints:
+    """The online endpoints of one workspace."""
+
+    def __init__(self, connection: Connection, workspace: str) -> None:
+        self._connection = connection
+        self._root = ("workspaces", workspace, "online-endpoints")
+
+    def put(self, name: str, spec: Document) -> Document:
+        """Make the endpoint or change it; answers before it is so."""
+        found: Document = self._connection.put(path_of(*self._root, name), {"spec": spec})
+        return found
+
+    def all(self) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of(*self._root))
+        return found
+
+    def show(self, name: str, *, wait: int = 0) -> Document:
+        """The endpoint; with `wait`, answers when it is settled or that many seconds have passed."""
+        query = {"wait": str(wait)} if wait else {}
+        found: Document = self._connection.get(path_of(*self._root, name), query)
+        return found
+
+    def update(self, name: str, changes: Document) -> Document:
+        """Change traffic, mirror_traffic, tags, description."""
+        found: Document = self._connection.patch(path_of(*self._root, name), changes)
+        return found
+
+    def delete(self, name: str) -> None:
+        self._connection.delete(path_of(*self._root, name))
+
+    def keys(self, name: str) -> Document:
+        """`primaryKey` and `secondaryKey`."""
+        found: Document = self._connection.get(path_of(*self._root, name, "keys"))
+        return found
+
+    def regenerate_keys(self, name: str, key_type: str) -> Any:
+        """Make a new ``primary`` or ``secondary`` key; the old one stops working."""
+        return self._connection.post(path_of(*self._root, name, "regenerate-keys"), {"key_type": key_type})
+
+
+class Deployments:
+    """The deployments behind one endpoint."""
+
+    def __init__(self, connection: Connection, workspace: str, endpoint: str) -> None:
+        self._connection = connection
+        self._root = ("workspaces", workspace, "online-endpoints", endpoint, "deployments")
+
+    def put(self, name: str, spec: Document, *, all_traffic: bool = False) -> Document:
+        """Make the deployment or change it; answers before it is so."""
+        body = {"spec": spec, "all_traffic": all_traffic}
+        found: Document = self._connection.put(path_of(*self._root, name), body)
+        return found
+
+    def all(self) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of(*self._root))
+        return found
+
+    def show(self, name: str, *, wait: int = 0) -> Document:
+        """The deployment; with `wait`, answers when it is settled or that many seconds have passed."""
+        query = {"wait": str(wait)} if wait else {}
+        found: Document = self._connection.get(path_of(*self._root, name), query)
+        return found
+
+    def delete(self, name: str) -> None:
+        self._connection.delete(path_of(*self._root, name))
+
+    def logs(self, name: str, *, lines: int) -> str:
+        """The last `lines` lines of the scorer's log."""
+        return self._connection.text(path_of(*self._root, name, "logs"), {"lines": str(lines)})

@@ -1,0 +1,86 @@
+"""Jobs: submit, follow, cancel."""
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from pratique.base.errors import Unavailable
+from pratique.client.assets import View
+from pratique.client.connection import Connection, Document, StreamCutError, path_of
+
+TERMINAL: Final = frozenset({"Completed", "Failed", "Canceled"})
+
+_PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each reconnection in a row that brought nothing; together a restart of the platform fits."""
+
+
+def is_terminal(job: Document) -> bool:
+    """Whether the job will never change again."""
+    return job.get("status") in TERMINAL
+
+
+class Jobs:
+    """The jobs of one workspace."""
+
+    def __init__(self, connection: Connection, workspace: str) -> None:
+        self._connection = connection
+        self._root = ("workspaces", workspace, "jobs")
+
+    def create(self, spec: Document, *, git: dict[str, str]) -> Document:
+        """Submit a job; `git` says which commit its code was, see `source_control`."""
+        found: Document = self._connection.post(path_of(*self._root), {"spec": spec, "git": git})
+        return found
+
+    def all(self, *, view: View = "active") -> list[Document]:
+        """The jobs, newest first."""
+        query = {"view": view} if view != "active" else {}
+        found: list[Document] = self._connection.get(path_of(*self._root), query)
+        return found
+
+    def show(self, name: str, *, wait: int = 0) -> Document:
+        """The job; with `wait`, answers when it is terminal or that many seconds have passed."""
+        query = {"wait": str(wait)} if wait else {}
+        found: Document = self._connection.get(path_of(*self._root, name), query)
+        return found
+
+    def update(self, name: str, changes: Document) -> Document:
+        """Change what is said about a job: tags, description, display_name, is_archived."""
+        found: Document = self._connection.patch(path_of(*self._root, name), changes)
+        return found
+
+    def cancel(self, name: str) -> None:
+        """Ask the job to stop; it is Canceled a little later."""
+        self._connection.post(path_of(*self._root, name, "cancel"))
+
+    def output(self, name: str, output: str) -> str:
+        """The digest of the manifest of one output."""
+        found: Document = self._connection.get(path_of(*self._root, name, "outputs", output))
+        return str(found["manifest"])
+
+    def follow(self, name: str) -> Iterator[bytes]:
+        """The job's log as it is written, to its end.
+
+        A stream that is cut (a laptop that slept, a platform that restarted) goes
+        on at the byte where it stopped. Raises `Unavailable` when the platform
+        stays away.
+        """
+        offset = 0
+        failures = 0
+        while True:
+            before = offset
+            try:
+                for chunk in self._connection.stream(path_of(*self._root, name, "stream"), {"offset": str(offset)}):
+                    offset += len(chunk)
+                    yield chunk
+                if is_terminal(self.show(name)):
+                    return
+            except (StreamCutError, Unavailable) as error:
+                failures = 1 if offset > before else failures + 1
+                if failures > len(_PAUSES):
+                    raise Unavailable(
+                        f"the log of {name} cannot be followed: {error}",
+                        hint=f"the job goes on; follow it with `pratique ml job stream -n {name}`",
+                    ) from error
+            else:
+                failures = 1
+            time.sleep(_PAUSES[failures - 1])

@@ -1,0 +1,84 @@
+"""Who is logged in: one JSON file of the configuration folder, readable by its owner only.
+
+The folder is ``PRATIQUE_CONFIG_DIR``, else ``AZURE_CONFIG_DIR`` (so that scripts
+which isolate `az` isolate us as well), else ``~/.config/pratique``.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from pratique.base.errors import InvalidInput, StorageFailed
+
+PROFILE_FILE: Final = "pratique-profile.json"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A service principal that logged in, and the door that knows it."""
+
+    url: str
+    client_id: str
+    client_secret: str
+    """Kept, as `az` keeps it, because a token lives for an hour and a script for longer."""
+    tenant: str
+    token: str
+    expires_on: int
+    """Seconds since 1970."""
+
+
+def configuration_folder() -> Path:
+    """Where this user's configuration is; it need not exist."""
+    chosen = os.environ.get("PRATIQUE_CONFIG_DIR") or os.environ.get("AZURE_CONFIG_DIR") or "~/.config/pratique"
+    return Path(chosen).expanduser().absolute()
+
+
+def load_profile() -> Profile | None:
+    """The profile of who logged in, None when nobody did."""
+    path = configuration_folder() / PROFILE_FILE
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))
+        return Profile(**{field.name: written[field.name] for field in fields(Profile)})
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"{path} is not a profile: {error}", hint="remove it with `pratique logout`, then log in again"
+        ) from error
+
+
+def save_profile(profile: Profile) -> None:
+    """Write `profile` in place of the one before it."""
+    write_private(configuration_folder() / PROFILE_FILE, json.dumps(asdict(profile), indent=2) + "\n")
+
+
+def forget_profile() -> bool:
+    """Remove the profile; False when there was none."""
+    try:
+        (configuration_folder() / PROFILE_FILE).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Write `text` to `path` by rename, for its owner only; raises `StorageFailed`."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.chmod(draft, mode)
+            os.replace(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
+    except OSError as error:
+        raise StorageFailed(
+            f"{path} cannot be written: {error.strerror}",
+            hint="choose another folder with PRATIQUE_CONFIG_DIR=/path",
+        ) from error

@@ -1,0 +1,44 @@
+"""One request to an endpoint, as any caller of it would send it."""
+
+from typing import Final
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from pratique.base.errors import ComputeFailed, NotFound, PratiqueError, TooLarge, Unauthenticated, Unavailable
+from pratique.client.door import check_url
+
+_TIMEOUT: Final = 320.0
+"""Seconds: above Azure's longest request timeout (300 s), so that the endpoint's own answer arrives."""
+
+_MEANINGS: Final[dict[int, tuple[type[PratiqueError], str]]] = {
+    401: (Unauthenticated, "get the key with `pratique ml online-endpoint get-credentials`"),
+    404: (NotFound, "no deployment has traffic; see `pratique ml online-endpoint update --traffic`"),
+    408: (ComputeFailed, "the model took longer than request_settings.request_timeout_ms"),
+    413: (TooLarge, "raise PRATIQUE_SCORE_BODY_LIMIT_MB and run `pratique up` again, or send less"),
+    424: (ComputeFailed, "see `pratique ml online-deployment get-logs`"),
+    429: (Unavailable, "too many requests wait; send them more slowly"),
+    503: (Unavailable, "see `pratique status`"),
+}
+
+
+def score(uri: str, *, key: str, body: bytes, deployment: str = "") -> str:
+    """The endpoint's answer to `body` (JSON); `deployment` pins one instead of the traffic's choice.
+
+    Raises `ComputeFailed` when the model answered with an error, with what it said.
+    """
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    if deployment:
+        headers["azureml-model-deployment"] = deployment
+    pool = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(connect=5, read=_TIMEOUT))
+    try:
+        answer = pool.request("POST", check_url(uri), body=body, headers=headers, redirect=False)
+    except HTTPError as error:
+        raise Unavailable(f"{uri} does not answer: {error}", hint="see `pratique status`") from error
+    text = answer.data.decode("utf-8", "replace")
+    if answer.status == 200:
+        return text
+    kind, hint = _MEANINGS.get(answer.status, (ComputeFailed, "see `pratique ml online-deployment get-logs`"))
+    behind = answer.headers.get("ms-azureml-model-error-statuscode")
+    said = f"{answer.status}, the model said {behind}" if behind else str(answer.status)
+    raise kind(f"the endpoint answered {said}: {text.strip() or 'no words'}", hint=hint)
