@@ -26,5 +26,5 @@ def configure_logging(level: str) -> None:
 
 def get_logger(name: str) -> Logger:
     """The logger of a module; `name` is its dotted name."""
-    logger: Logger = structlog.get_logger(logger=name)
+    logger: Logger = structlog.get_logger(module=name)
     return logger

@@ -90,9 +90,7 @@ class Api:
                 raise _refusal(answer)
             yield answer
         except OSError as error:
-            raise ApiError(
-                503, "TEMPORARILY_UNAVAILABLE", f"the Pratique API does not answer: {error}"
-            ) from error
+            raise ApiError(503, "TEMPORARILY_UNAVAILABLE", f"the Pratique API does not answer: {error}") from error
         finally:
             connection.close()
 

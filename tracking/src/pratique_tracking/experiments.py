@@ -3,6 +3,9 @@
 Every client sends "0" until it is told otherwise, while only the very first
 workspace of a database could own that number. So "0" is read as "the Default
 of this workspace", which is made on its first use.
+
+MLflow 3 lays the files of a model apart from its run. When such a model is
+complete the API is told, so that ``runs:/<run>/<name>`` finds it as it always did.
 """
 
 import functools
@@ -10,17 +13,20 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from pratique_tracking.api import Api, ApiError
+from pratique_tracking.errors import as_mlflow
+
 _ONE = ("experiment_id", "location")
 _MANY = ("experiment_ids", "locations")
 _ZERO = ("0", 0)
 
 
-def build_store(store_uri: str, artifact_uri: str) -> Any:
+def build_store(api: Api, store_uri: str, artifact_uri: str) -> Any:
     """The store for MLflow's registry of tracking stores; `store_uri` is a ``sqlite:///`` URL."""
     from mlflow.store.tracking.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
     from sqlalchemy import event
 
-    store = with_own_default(WorkspaceAwareSqlAlchemyStore)(store_uri, artifact_uri)
+    store = telling_of_models(with_own_default(WorkspaceAwareSqlAlchemyStore), api)(store_uri, artifact_uri)
 
     def prepare(connection: Any, _record: Any) -> None:
         # In WAL mode NORMAL cannot damage the file; a power cut may cost the last metrics, not more.
@@ -41,6 +47,29 @@ def with_own_default(store_class: type[Any]) -> type[Any]:
     }
     wrapped["start_trace"] = _start_trace(store_class)
     return type("WorkspaceStore", (store_class,), wrapped)
+
+
+def telling_of_models(store_class: type[Any], api: Api) -> type[Any]:
+    """`store_class`, telling `api` of every model of a run whose files are complete."""
+    from mlflow.entities import LoggedModelStatus
+
+    class Store(store_class):  # type: ignore[misc]
+        def finalize_logged_model(self, model_id: str, status: Any) -> Any:
+            if status == LoggedModelStatus.READY:
+                self._tell(self.get_logged_model(model_id))
+            return super().finalize_logged_model(model_id, status)
+
+        def _tell(self, model: Any) -> None:
+            if not model.source_run_id:
+                return
+            path = f"/internal/tracking/workspaces/{self._get_active_workspace()}/logged-models"
+            said = {"run_id": model.source_run_id, "name": model.name, "model_id": model.model_id}
+            try:
+                api.call("POST", path, body=said)
+            except ApiError as error:
+                raise as_mlflow(error) from error
+
+    return Store
 
 
 def own_default(store: Any) -> str:

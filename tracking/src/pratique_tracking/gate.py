@@ -19,7 +19,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CLOSED = frozenset(
     {
         "workspaces", "webhooks", "gateway", "gateway-proxy", "assistant", "jobs", "mcp-servers", "demo",
-        "genai", "scorer", "scorers", "prompt-optimization", "mlflow-artifacts", "registered-models", "model-versions",
+        "genai", "scorer", "scorers", "prompt-optimization",
+        "mlflow-artifacts", "registered-models", "model-versions",
     }
 )  # fmt: skip
 """First words of MLflow's API that nobody may reach."""

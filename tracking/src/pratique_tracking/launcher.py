@@ -13,6 +13,7 @@ The platform says, in the environment:
 """
 
 import argparse
+import functools
 import os
 import socket
 import sqlite3
@@ -76,7 +77,7 @@ def build_app(api: Api) -> App:
     workspaces = provider(WorkspaceNames(api))
     _get_workspace_store_registry().register(SCHEME, lambda workspace_uri: workspaces)  # noqa: ARG005 - by keyword.
     _artifact_repository_registry.register(SCHEME, artifact_repository(api))
-    handlers._tracking_store_registry.register("sqlite", build_store)
+    handlers._tracking_store_registry.register("sqlite", functools.partial(build_store, api))
     registry = build_registry(api)
     handlers._model_registry_store_registry.register(SCHEME, lambda store_uri: registry)  # noqa: ARG005 - by keyword.
     handlers.initialize_backend_stores(

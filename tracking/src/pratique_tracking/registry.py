@@ -33,9 +33,7 @@ def build_registry(api: Api) -> Any:
             sent = json.loads(json_body) if json_body else {}
             place = f"/mlflow/{get_request_workspace()}{path}"
             try:
-                said = (
-                    api.call(verb, place, query=sent) if verb == "GET" else api.call(verb, place, body=sent)
-                )
+                said = api.call(verb, place, query=sent) if verb == "GET" else api.call(verb, place, body=sent)
             except ApiError as error:
                 raise as_mlflow(error) from error
             answer = self._get_response_from_method(api_method)

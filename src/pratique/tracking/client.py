@@ -1,0 +1,136 @@
+"""Runs, as the platform itself writes them: one for each job, begun before the job and ended after it.
+
+A job's own process speaks MLflow with its own client and its own token. This is
+only what has to be there when the job's code never comes to it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pratique.base.errors import AlreadyExists, InvalidInput, NotFound
+from pratique.tracking.http import ask
+
+Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
+_API = "/api/2.0/mlflow"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of MLflow."""
+
+    run_id: str
+    experiment_id: str
+    artifact_uri: str
+    """Such as ``mlflow-artifacts:/1/<run id>/artifacts``."""
+    status: str
+    metrics: Mapping[str, float]
+    """The last value of each."""
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+
+    @property
+    def artifact_root(self) -> str:
+        """The same inside MLflow's artifact root: ``1/<run id>/artifacts``."""
+        return self.artifact_uri.partition(":")[2].strip("/")
+
+
+@dataclass(frozen=True)
+class RunsClient:
+    """Speaks to the MLflow server behind the unix socket at `socket`."""
+
+    socket: Path
+
+    def create_run(
+        self, workspace: str, experiment: str, name: str, tags: Mapping[str, str], user: str, now: datetime
+    ) -> Run:
+        """A new run of `experiment`, which is made when it is not there; raises `Unavailable` when MLflow is down."""
+        body = {
+            "experiment_id": self.experiment_id(workspace, experiment),
+            "run_name": name,
+            "user_id": user,
+            "start_time": _millis(now),
+            "tags": [
+                {"key": key, "value": value}
+                for key, value in {**tags, "mlflow.user": user, "mlflow.runName": name}.items()
+            ],
+        }
+        return _run(self._ask("POST", workspace, "runs/create", body=body)["run"])
+
+    def find_run(self, workspace: str, experiment: str, tag: str, value: str) -> Run | None:
+        """The newest run of `experiment` whose `tag` is `value`; None when there is none.
+
+        After a crash it says whether `create_run` had happened.
+        """
+        quoted = value.replace("'", "")
+        body = {
+            "experiment_ids": [self.experiment_id(workspace, experiment)],
+            "filter": f"tags.`{tag}` = '{quoted}'",
+            "max_results": 1,
+        }
+        found = self._ask("POST", workspace, "runs/search", body=body).get("runs", [])
+        return _run(found[0]) if found else None
+
+    def get_run(self, workspace: str, run_id: str) -> Run:
+        """One run with its last metrics; raises `NotFound`."""
+        try:
+            return _run(self._ask("GET", workspace, "runs/get", query={"run_id": run_id})["run"])
+        except InvalidInput as error:  # MLflow calls an id of another form a wrong parameter.
+            raise NotFound(f"there is no run {run_id!r} in workspace {workspace!r}") from error
+
+    def finish_run(self, workspace: str, run_id: str, status: Status, now: datetime) -> None:
+        """End a run; ending it again changes its status and nothing else."""
+        body = {"run_id": run_id, "status": status, "end_time": _millis(now)}
+        self._ask("POST", workspace, "runs/update", body=body)
+
+    def set_tags(self, workspace: str, run_id: str, tags: Mapping[str, str]) -> None:
+        """Write `tags` on a run over those of the same keys."""
+        rows = [{"key": key, "value": value} for key, value in tags.items()]
+        self._ask("POST", workspace, "runs/log-batch", body={"run_id": run_id, "tags": rows})
+
+    def experiment_id(self, workspace: str, name: str) -> str:
+        """The id of the experiment called `name`, which is made when it is not there."""
+        query = {"experiment_name": name}
+        try:
+            found = self._ask("GET", workspace, "experiments/get-by-name", query=query)
+            return str(found["experiment"]["experiment_id"])
+        except NotFound:
+            pass
+        try:
+            return str(self._ask("POST", workspace, "experiments/create", body={"name": name})["experiment_id"])
+        except AlreadyExists:  # Somebody was faster.
+            found = self._ask("GET", workspace, "experiments/get-by-name", query=query)
+            return str(found["experiment"]["experiment_id"])
+
+    def _ask(
+        self,
+        method: str,
+        workspace: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        said = ask(self.socket, method, f"{_API}/{path}", workspace=workspace, query=query, body=body)
+        answer: dict[str, Any] = json.loads(said) if said else {}
+        return answer
+
+
+def _run(document: Mapping[str, Any]) -> Run:
+    info, data = document["info"], document.get("data", {})
+    return Run(
+        run_id=str(info["run_id"]),
+        experiment_id=str(info["experiment_id"]),
+        artifact_uri=str(info["artifact_uri"]),
+        status=str(info["status"]),
+        metrics={row["key"]: float(row["value"]) for row in data.get("metrics", ())},
+        params={row["key"]: str(row["value"]) for row in data.get("params", ())},
+        tags={row["key"]: str(row["value"]) for row in data.get("tags", ())},
+    )
+
+
+def _millis(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
