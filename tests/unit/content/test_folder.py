@@ -109,9 +109,7 @@ def test_the_user_can_bring_back_what_we_leave_out(tmp_path: Path) -> None:
     assert paths_of(tmp_path) == [".amlignore", "__pycache__/x.pyc"]
 
 
-@pytest.mark.parametrize(
-    ("body", "said"), [(b"\xff\xfe\xfa", "not UTF-8"), (b"x\n" * 600_000, "larger than 1 MB")]
-)
+@pytest.mark.parametrize(("body", "said"), [(b"\xff\xfe\xfa", "not UTF-8"), (b"x\n" * 600_000, "larger than 1 MB")])
 def test_an_ignore_file_that_is_none_is_refused(tmp_path: Path, body: bytes, said: str) -> None:
     (tmp_path / ".amlignore").write_bytes(body)
     with pytest.raises(InvalidInput, match=said):

@@ -21,6 +21,4 @@ def test_a_file_and_a_stream_of_the_same_bytes_agree(tmp_path: Path) -> None:
 
 def test_only_64_lower_case_hex_digits_are_a_digest() -> None:
     assert is_digest(ABC)
-    assert not any(
-        is_digest(text) for text in (ABC.upper(), ABC[1:], ABC + "0", ABC + "\n", f"../{ABC[3:]}", None, 7)
-    )
+    assert not any(is_digest(text) for text in (ABC.upper(), ABC[1:], ABC + "0", ABC + "\n", f"../{ABC[3:]}", None, 7))

@@ -42,9 +42,7 @@ def test_identity_is_the_one_that_earlier_versions_wrote() -> None:
     assert manifest.digest == "eef3a62f6389cc1413b4a8acdc11d63ade92917edf9ed5a87833105cd45885dd"
 
 
-segments = st.text(st.sampled_from("abcåäö_. "), min_size=1, max_size=4).filter(
-    lambda text: text not in (".", "..")
-)
+segments = st.text(st.sampled_from("abcåäö_. "), min_size=1, max_size=4).filter(lambda text: text not in (".", ".."))
 paths = st.lists(segments, min_size=1, max_size=3).map("/".join)
 entries = st.lists(
     st.builds(Entry, paths, st.sampled_from([A, B]), st.integers(0, 9), st.booleans()),
@@ -127,9 +125,7 @@ def test_a_manifest_with_too_many_files_is_refused() -> None:
         Manifest.from_document({"entries": [{}] * (MAX_ENTRIES + 1)})
 
 
-@pytest.mark.parametrize(
-    "hostile", [{"entries": [row("a" * 100_000)]}, {"entries": [row("a/" * 5_000 + "b")]}]
-)
+@pytest.mark.parametrize("hostile", [{"entries": [row("a" * 100_000)]}, {"entries": [row("a/" * 5_000 + "b")]}])
 def test_a_huge_path_is_refused(hostile: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput):
         Manifest.from_document(hostile)
@@ -138,8 +134,7 @@ def test_a_huge_path_is_refused(hostile: dict[str, Any]) -> None:
 documents = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
-        st.lists(inner)
-        | st.dictionaries(st.sampled_from(["entries", "path", "digest", "size", "executable"]), inner)
+        st.lists(inner) | st.dictionaries(st.sampled_from(["entries", "path", "digest", "size", "executable"]), inner)
     ),
 )
 
@@ -159,9 +154,7 @@ TREE = Manifest([Entry("model/MLmodel", A, 1), Entry("model/data/x.bin", B, 2), 
 def test_a_subtree_has_paths_relative_to_its_folder() -> None:
     assert [entry.path for entry in TREE.subtree("model").entries] == ["MLmodel", "data/x.bin"]
     assert TREE.subtree("model/") == TREE.subtree("model")
-    assert (
-        TREE.subtree("model").digest == Manifest([Entry("MLmodel", A, 1), Entry("data/x.bin", B, 2)]).digest
-    )
+    assert TREE.subtree("model").digest == Manifest([Entry("MLmodel", A, 1), Entry("data/x.bin", B, 2)]).digest
 
 
 def test_a_subtree_that_is_one_file_keeps_its_base_name() -> None:

@@ -1,0 +1,1 @@
+"""The language: Azure ML v2 YAML as frozen, validated values, and the references and bindings inside it."""

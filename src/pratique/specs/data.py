@@ -1,0 +1,33 @@
+"""Data assets: ``pratique ml data create``."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pratique.specs.grammar import AssetName, Choice, Free, Reference, Spec, Tags, Text, Version, planned
+from pratique.specs.keys import Key
+from pratique.specs.references import Purpose
+
+
+class Data(Spec):
+    """A file or a folder under a name and a version."""
+
+    written_by_platform = Spec.written_by_platform | {"job_name", "latest_version"}
+
+    name: AssetName = Field(description="Name of the data asset.")
+    version: Version | None = Field(default=None, description="Version; without one, the platform counts.")
+    type: Annotated[Literal["uri_file", "uri_folder", "mltable"], Choice] = Field(
+        default="uri_folder", description="Whether `path` is a file, a folder, or a folder with an MLTable file."
+    )
+    path: Reference = Field(
+        description="A local file or folder, which the client uploads, or a reference to one that is elsewhere."
+    )
+    description: Text | None = Field(default=None, description="What it is, for people.")
+    tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
+    properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
+    datastore: Text | None = planned("The datastore to upload to; the content store takes everything.")
+    auto_delete_setting: Free | None = planned("When the asset may be deleted by itself.")
+
+    def references(self) -> Iterable[tuple[Key, str, Purpose]]:
+        yield ("path",), self.path, "data"

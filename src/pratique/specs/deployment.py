@@ -1,0 +1,198 @@
+"""Online deployments: ``pratique ml online-deployment create``."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, Tag
+
+from pratique.content.paths import check_relative
+from pratique.specs.environment import InlineEnvironment, problems_with_environment
+from pratique.specs.grammar import (
+    Choice,
+    Count,
+    FilledText,
+    Flag,
+    Free,
+    Part,
+    Reference,
+    Spec,
+    Tags,
+    Text,
+    TextOrMapping,
+    Variables,
+    Whole,
+    asset_reference,
+    checked,
+    named,
+    planned,
+)
+from pratique.specs.keys import Found, Key, below
+from pratique.specs.model import InlineModel
+from pratique.specs.references import Purpose
+
+MAX_REQUEST_TIMEOUT_MS = 180_000  # Azure's own limit for managed endpoints.
+
+
+class CodeConfiguration(Part):
+    """The scoring code."""
+
+    code: Reference = Field(description="Folder with the code; .amlignore or .gitignore say what is left out.")
+    scoring_script: Annotated[FilledText, checked(check_relative)] = Field(
+        description="The script in it with init() and run()."
+    )
+
+
+class RequestSettings(Part):
+    """How requests are treated."""
+
+    request_timeout_ms: Annotated[Whole, Field(ge=1, le=MAX_REQUEST_TIMEOUT_MS)] = Field(
+        default=5000, description="Milliseconds after which a caller gets 408."
+    )
+    max_concurrent_requests_per_instance: Count = Field(
+        default=1, description="Requests that one instance answers at a time; twice as many may be pending."
+    )
+    max_queue_wait_ms: Annotated[Whole, Field(ge=0)] | None = planned(
+        "Milliseconds that a request may wait in the queue."
+    )
+
+
+class Probe(Part):
+    """How often and how patiently the health of an instance is asked for."""
+
+    initial_delay: Annotated[Whole, Field(ge=0)] | None = Field(default=None, description="Seconds before the first.")
+    period: Count | None = Field(default=None, description="Seconds between two.")
+    timeout: Count | None = Field(default=None, description="Seconds after which one has failed.")
+    success_threshold: Count | None = Field(default=None, description="Successes in a row that make it healthy.")
+    failure_threshold: Count | None = Field(default=None, description="Failures in a row that make it unhealthy.")
+    path: Text | None = Field(default=None, description="Path that is asked.")
+    port: Count | None = Field(default=None, description="Port that is asked.")
+    scheme: Text | None = Field(default=None, description="http or https.")
+    method: Text | None = Field(default=None, description="Method of the request.")
+
+
+class ScaleSettings(Part):
+    """How many instances run."""
+
+    type: Annotated[Literal["default", "target_utilization"], Choice] = Field(
+        default="default", description="A fixed number, or by utilization."
+    )
+    min_instances: Annotated[Whole, Field(ge=0)] | None = Field(default=None, description="Fewest instances.")
+    max_instances: Count | None = Field(default=None, description="Most instances.")
+    polling_interval: Count | None = Field(default=None, description="Seconds between two looks.")
+    target_utilization_percentage: Annotated[Whole, Field(ge=1, le=100)] | None = Field(
+        default=None, description="Utilization to aim for."
+    )
+
+
+class CollectionData(Part):
+    """The data asset that a collection fills."""
+
+    name: Text | None = Field(default=None, description="Name of the data asset.")
+    version: Text | Whole | None = Field(default=None, description="Its version.")
+    path: Text | None = Field(default=None, description="Where it is kept.")
+
+
+class Collection(Part):
+    """One stream of collected data."""
+
+    enabled: Flag | None = Field(default=None, description="Whether it is collected.")
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="Share of requests.")
+    data: CollectionData | Text | None = Field(default=None, description="The data asset.")
+    client_id: Text | None = Field(default=None, description="The identity that writes it.")
+
+
+class DataCollector(Part):
+    """Which inputs and outputs of the model are kept."""
+
+    collections: dict[str, Collection] | None = Field(default=None, description="The streams by name.")
+    rolling_rate: Annotated[Literal["year", "month", "day", "hour", "minute"], Choice] | None = Field(
+        default=None, description="How much time one file covers."
+    )
+    sampling_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="Share of requests.")
+    request_logging: Free | None = Field(default=None, description="Headers that are kept as well.")
+    enabled: Flag | None = Field(default=None, description="Whether anything is kept; as older files write it.")
+    destination: Free | None = Field(default=None, description="Where to; as older files write it.")
+    sampling_strategy: Free | None = Field(default=None, description="Share of requests; as older files write it.")
+
+
+class ContainerResources(Part):
+    """What a container on Kubernetes asks for."""
+
+    requests: Free | None = Field(default=None, description="What it is given at least.")
+    limits: Free | None = Field(default=None, description="What it is given at most.")
+
+
+class OnlineDeployment(Spec):
+    """A model with its scoring code and environment, behind an endpoint."""
+
+    written_by_platform = Spec.written_by_platform | {"provisioning_state", "error", "timings"}
+
+    name: Annotated[str, named("deployment")] = Field(description="Name of the deployment.")
+    endpoint_name: Annotated[str, named("endpoint")] = Field(description="Name of its endpoint.")
+    type: Annotated[Literal["managed", "kubernetes"], Choice] = Field(
+        default="managed", description="Where it runs on Azure; here it is this machine."
+    )
+    description: Text | None = Field(default=None, description="What it is, for people.")
+    tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
+    properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
+    model: (
+        Annotated[
+            Annotated[FilledText, asset_reference("models"), Tag("<text>")] | Annotated[InlineModel, Tag("<mapping>")],
+            TextOrMapping,
+        ]
+        | None
+    ) = Field(default=None, description="A model asset (azureml:NAME:VERSION), or one inline.")
+    code_configuration: CodeConfiguration | None = Field(
+        default=None, description="The scoring code; an MLflow model needs none."
+    )
+    environment: (
+        Annotated[
+            Annotated[FilledText, asset_reference("environments"), Tag("<text>")]
+            | Annotated[InlineEnvironment, Tag("<mapping>")],
+            TextOrMapping,
+        ]
+        | None
+    ) = Field(default=None, description="An environment asset, or one inline; an MLflow model brings its own.")
+    environment_variables: Variables = Field(
+        default_factory=dict, description="Environment variables of the scoring process."
+    )
+    request_settings: RequestSettings = Field(default_factory=RequestSettings, description="How requests are treated.")
+    instance_count: Count = Field(default=1, description="Instances; one runs.")
+    instance_type: Text | None = planned("Size of an instance.")
+    app_insights_enabled: Flag | None = planned("Whether Application Insights watches it.")
+    scale_settings: ScaleSettings | None = planned("How many instances run.")
+    liveness_probe: Probe | None = planned("When an instance is started again.")
+    readiness_probe: Probe | None = planned("When an instance gets requests.")
+    startup_probe: Probe | None = planned("When an instance has started.")
+    data_collector: DataCollector | None = planned("Which inputs and outputs of the model are kept.")
+    model_mount_path: Text | None = planned("Where a container of your own sees the model.")
+    egress_public_network_access: Annotated[Literal["enabled", "disabled"], Choice] | None = planned(
+        "Whether it may reach the internet."
+    )
+    private_network_connection: Flag | None = planned("Whether it is in the private network of the workspace.")
+    resources: ContainerResources | None = planned("What its container on Kubernetes asks for.")
+
+    def planned_keys(self) -> Iterator[str]:
+        if self.type == "kubernetes":
+            yield "type"
+        if self.instance_count > 1:
+            yield "instance_count"
+        yield from super().planned_keys()
+
+    def references(self) -> Iterable[tuple[Key, str, Purpose]]:
+        if self.code_configuration is not None:
+            yield ("code_configuration", "code"), self.code_configuration.code, "code"
+        for name, part in (("model", self.model), ("environment", self.environment)):
+            if isinstance(part, Spec):
+                yield from (((name, *key), text, purpose) for key, text, purpose in part.references())
+
+    @classmethod
+    def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:
+        has_code = value.get("code_configuration") is not None
+        environment = value.get("environment")
+        if value.get("model") is None and not has_code:
+            yield Found((), "a deployment needs a model or a code_configuration")
+        if has_code and environment is None:
+            yield Found((), "a deployment with a code_configuration needs an environment")
+        if isinstance(environment, Mapping):
+            yield from below(("environment",), problems_with_environment(environment))

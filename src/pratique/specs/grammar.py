@@ -1,0 +1,360 @@
+"""What every kind of YAML file shares: the base of all specs, and the types of their keys.
+
+A spec is a frozen value. It is made from a document by `Spec.of`, which
+collects every problem of the file: those of single keys, found by pydantic,
+and those between keys, found by `Spec.cross_problems` on the raw values, so
+that a misspelt key does not hide a wrong binding. `to_document` gives it back
+as JSON values; read again, that is the same spec.
+
+Three classes of keys, marked where they are declared:
+
+- most are run;
+- *planned* ones (`planned(...)`) are understood and not run by this version;
+  `Spec.planned` names those that a file uses, and the verbs say them;
+- those that only the platform writes (`written_by_platform`) are accepted,
+  because users feed the output of `show` back in, and left out.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    JsonValue,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
+
+from pratique.base.errors import InvalidInput
+from pratique.base.names import problem_with_name
+from pratique.specs.keys import Found, Key
+from pratique.specs.problems import not_yet, problems_of, refuse, refused, with_known_keys
+from pratique.specs.reader import Document, document_of
+from pratique.specs.references import Asset, Noun, Purpose, parse_reference
+from pratique.specs.words import did_you_mean
+
+OWN_SETTINGS: Final[Mapping[str, str]] = {
+    "pratique.digest": "Digest of the manifest behind a version; written by the platform.",
+}
+"""Every ``pratique.*`` key of tags and properties, with its meaning; another one is an error."""
+
+TEXT_MAPS: Final = frozenset({"tags", "properties", "environment_variables"})
+"""Mappings whose values are text as it was written, quoted or not."""
+
+
+def planned(description: str) -> Any:
+    """A key that is understood and not run yet."""
+    return Field(default=None, description=description, json_schema_extra={"planned": True})
+
+
+class Part(BaseModel):
+    """One mapping of a file: frozen, and without room for unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    written_by_platform: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keys(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(cls._given(value))
+        except ValidationError as error:
+            raise with_known_keys(error, [*cls.keys()]) from None
+
+    @classmethod
+    def _given(cls, value: Any) -> Any:
+        """`value` without what is no statement: keys that only the platform writes, and keys left empty."""
+        if not isinstance(value, Mapping):
+            return value
+        silent, known = cls.written_by_platform, {*cls.keys()}
+        return {
+            name: inner
+            for name, inner in value.items()
+            if name not in silent and (inner is not None or name not in known)
+        }
+
+    @classmethod
+    def keys(cls) -> Iterator[str]:
+        """The keys that the mapping takes."""
+        return (field.alias or name for name, field in cls.model_fields.items())
+
+    def planned_keys(self) -> Iterator[str]:
+        """Dotted names of the keys in use that this version does not run."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            extra = field.json_schema_extra
+            if value is not None and isinstance(extra, dict) and extra.get("planned"):
+                yield field.alias or name
+            else:
+                yield from (f"{name}.{key}" for key in _planned_inside(value))
+
+
+def _planned_inside(value: Any) -> Iterator[str]:
+    if isinstance(value, Part):
+        yield from value.planned_keys()
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from (f"{name}.{key}" for key in _planned_inside(inner))
+
+
+class Spec(Part):
+    """One thing that a YAML file describes."""
+
+    written_by_platform = frozenset({"$schema", "id", "creation_context"})
+
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """What its relative paths are relative to; None for a spec that came over the API."""
+        return self._folder
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        """The spec in `document`.
+
+        Raises `InvalidInput` with every problem, or `NotYet` when all of them
+        are that this version does not run something.
+        """
+        value = as_written(document.value, (), document)
+        found = [
+            (one.is_not_yet, document.problem(one.key, one.message, hint=one.hint))
+            for one in (*_unquoted_dates(value, (), document), *_cross(cls, value))
+        ]
+        try:
+            spec = cls.model_validate(value)
+        except ValidationError as error:
+            refuse([*found, *problems_of(error, document)], document)
+            raise
+        refuse(found, document)
+        spec._folder = document.folder
+        return spec
+
+    @classmethod
+    def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:  # noqa: ARG003 - for kinds that look.
+        """What is wrong between the keys of `value`, whose parts may be of any type yet."""
+        return ()
+
+    def to_document(self) -> dict[str, Any]:
+        """The spec as JSON values, defaults put in, keys without a value left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def planned(self) -> list[str]:
+        """Dotted names of the keys in use that are understood and not run by this version."""
+        return [*self.planned_keys()]
+
+    def references(self) -> Iterable[tuple[Key, str, Purpose]]:
+        """Every field that may name a local file: where, what is written, what for."""
+        return ()
+
+    def with_values(self, values: Mapping[Key, Any]) -> Self:
+        """The same with other values at some keys, validated again."""
+        document = self.to_document()
+        for key, value in values.items():
+            _put(document, key, value)
+        return type(self).of(document_of(document, folder=self.folder))
+
+
+def _cross(cls: type[Spec], value: Any) -> Iterable[Found]:
+    return cls.cross_problems(value) if isinstance(value, Mapping) else ()
+
+
+def _put(document: Any, key: Key, value: Any) -> None:
+    for part in key[:-1]:
+        document = document[part]
+    document[key[-1]] = value
+
+
+def as_written(value: Any, key: Key, document: Document) -> Any:
+    """`value` with the written text in place of what YAML made of it, where only text is meant.
+
+    That is in tags, properties and environment variables (`release: 1.10`
+    stays 1.10), and for a version from the command line, which cannot be
+    quoted there.
+    """
+    if isinstance(value, Mapping):
+        return {name: as_written(inner, (*key, name), document) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [as_written(inner, (*key, index), document) for index, inner in enumerate(value)]
+    is_text = (len(key) > 1 and key[-2] in TEXT_MAPS) or (key[-1:] == ("version",) and key in document.assigned)
+    return document.written.get(key, value) if is_text else value
+
+
+def _unquoted_dates(value: Any, key: Key, document: Document) -> Iterator[Found]:
+    """Versions that are unquoted dates: Azure's own loader makes them no text."""
+    if not isinstance(value, Mapping):
+        return
+    for name, inner in value.items():
+        here = (*key, name)
+        if name == "version" and isinstance(inner, str) and here in document.written and here not in document.assigned:
+            said = f"expected text; {inner} is a date to other YAML loaders"
+            yield Found(here, said, f'quote it: version: "{inner}"')
+        elif name not in TEXT_MAPS and name != "conda_file":
+            yield from _unquoted_dates(inner, here, document)
+
+
+# --- types of keys -------------------------------------------------------------------------------------------------
+
+
+def _text(value: str) -> str:
+    if "\0" in value:
+        raise refused("a text cannot contain the character NUL")
+    return value
+
+
+def _filled(value: str) -> str:
+    if not value.strip():
+        raise refused("expected text that is not empty")
+    return value
+
+
+def _as_text(value: Any) -> Any:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return str(value)
+        case _:
+            return value
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise refused(f"expected a number; got {'true' if value else 'false'}")
+    return value
+
+
+_WORDS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def _as_flag(value: Any) -> Any:
+    if isinstance(value, str) and value.lower() in _WORDS:
+        return _WORDS[value.lower()]
+    if not isinstance(value, bool):
+        raise refused(f"expected true or false; got {value if isinstance(value, str | int | float) else 'no word'}")
+    return value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _version(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def named(kind: str) -> AfterValidator:
+    """A text that can name a `kind` (`base.names`)."""
+
+    def check(value: str) -> str:
+        if said := problem_with_name(kind, value):
+            raise refused(said)
+        return value
+
+    return AfterValidator(check)
+
+
+def not_run(**values: str) -> AfterValidator:
+    """Choices that are understood and that this version does not run, each with what it is."""
+
+    def check(value: str) -> str:
+        if value in values:
+            raise not_yet(f"{value}: {values[value]} not run in this version")
+        return value
+
+    return AfterValidator(check)
+
+
+def not_yet_at_all(what: str) -> BeforeValidator:
+    """A key that is understood and that this version does not run, whatever its value; `what` ends in a verb."""
+
+    def check(_value: Any) -> Any:
+        raise not_yet(f"{what} not run in this version")
+
+    return BeforeValidator(check)
+
+
+def _own_settings(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if name.startswith("pratique.") and name not in OWN_SETTINGS:
+            known = ", ".join(OWN_SETTINGS)
+            hint = did_you_mean(name, OWN_SETTINGS) or f"known: {known}"
+            raise refused(f"there is no setting {name}", hint=hint)
+    return value
+
+
+def _environment_names(value: dict[str, str]) -> dict[str, str]:
+    for name in value:
+        if not name or "=" in name:
+            raise refused(f"{name!r} cannot be the name of an environment variable")
+    return value
+
+
+def checked(check: Callable[[str], object]) -> AfterValidator:
+    """A text that `check` accepts; what it raises becomes a problem of the key."""
+
+    def run(value: str) -> str:
+        try:
+            check(value)
+        except InvalidInput as error:
+            raise refused(error.message, hint=error.hint) from error
+        return value
+
+    return AfterValidator(run)
+
+
+def asset_reference(noun: Noun) -> AfterValidator:
+    """A text that refers to an asset of kind `noun`, such as ``azureml:NAME:VERSION``."""
+
+    def check(value: str) -> None:
+        found = parse_reference(value)
+        if not isinstance(found, Asset):
+            hint = f"write azureml:{value}" if ":" in value and "/" not in value else "or describe it inline"
+            raise InvalidInput(f"expected azureml:NAME:VERSION or azureml:NAME@latest; got {value}", hint=hint)
+        if found.noun not in (None, noun):
+            raise InvalidInput(f"expected one of the {noun}; {value} is one of the {found.noun}")
+
+    return checked(check)
+
+
+def text_or_mapping(value: Any) -> str:
+    """The discriminator of a key that takes a text or a mapping."""
+    return "<mapping>" if isinstance(value, Mapping | BaseModel) else "<text>"
+
+
+TextOrMapping: Final = Discriminator(text_or_mapping)
+Choice: Final = BeforeValidator(_lower)
+"""Makes a choice of words independent of case, as on Azure."""
+
+Text: TypeAlias = Annotated[str, AfterValidator(_text)]
+FilledText: TypeAlias = Annotated[Text, AfterValidator(_filled)]
+Flag: TypeAlias = Annotated[bool, BeforeValidator(_as_flag)]
+Whole: TypeAlias = Annotated[int, BeforeValidator(_no_boolean)]
+Count: TypeAlias = Annotated[Whole, Field(ge=1)]
+Version: TypeAlias = Annotated[str, BeforeValidator(_version), named("version")]
+AssetName: TypeAlias = Annotated[str, named("asset")]
+ScalarText: TypeAlias = Annotated[Text, BeforeValidator(_as_text)]
+TextMap: TypeAlias = dict[str, ScalarText]
+Tags: TypeAlias = Annotated[TextMap, AfterValidator(_own_settings)]
+Variables: TypeAlias = Annotated[TextMap, AfterValidator(_environment_names)]
+Reference: TypeAlias = Annotated[FilledText, checked(parse_reference)]
+Free: TypeAlias = dict[str, JsonValue]
+"""A mapping whose inside is not looked at, because nothing of it is run."""
+
+AssetType: TypeAlias = Literal["uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model"]
+ModelType: TypeAlias = Annotated[
+    Literal["custom_model", "mlflow_model", "triton_model"],
+    Choice,
+    not_run(triton_model="models for the Triton server are"),
+]
