@@ -4,8 +4,7 @@ from pathlib import Path
 
 from pratique.base.errors import NotFound
 from pratique.cli.place import Place
-from pratique.cli.talk import say
-from pratique.cli.yaml_files import transfer
+from pratique.cli.talk import Transfer, say
 from pratique.client.downloads import download, read_manifest
 
 
@@ -14,5 +13,5 @@ def fetch(place: Place, digest: str, into: Path) -> None:
     if not digest:
         raise NotFound("it has no content here", hint="it is a reference to a place elsewhere")
     manifest = read_manifest(place.connection, place.workspace, digest)
-    download(place.connection, place.workspace, manifest, into, transfer("Downloading"))
+    download(place.connection, place.workspace, manifest, into, Transfer("Downloading").report)
     say(f"{len(manifest.entries)} files, {manifest.size:,} bytes: {into}")

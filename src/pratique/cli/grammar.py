@@ -140,6 +140,10 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
             raise _unknown_flags(parsed, unknown)
         return parsed
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._given = list(args or ())
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         choices = self._verbs()
         if choices and ("_command" in message or "_subcommand" in message):
@@ -147,7 +151,8 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
                 f"`{self.prog}` is a group; name what to do: {', '.join(choices)}",
                 hint=f"see `{self.prog} --help`",
             )
-        raise UsageError(f"{self.prog}: {message}", hint=f"see `{self.prog} --help`")
+        # A misspelt flag is found missing before it is found unknown: name it all the same.
+        raise UsageError(f"{self.prog}: {message}", hint=_hint(self, self._given))
 
     def validation_error(self, message: str) -> NoReturn:
         self.error(message)
@@ -179,12 +184,19 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
 
 
 def _unknown_flags(parsed: Any, unknown: Sequence[str]) -> UsageError:
-    parser = getattr(parsed, "_parser", None)
-    prog = parser.prog if parser else "pratique"
-    known = list(parser._option_string_actions) if parser else []
-    guesses = [f"{word} → {near[0]}" for word in unknown if word.startswith("-") and (near := nearest(word, known))]
-    hint = f"did you mean {', '.join(guesses)}? " if guesses else ""
-    return UsageError(f"{prog}: not understood: {' '.join(unknown)}", hint=f"{hint}See `{prog} --help`")
+    parser = parsed._parser
+    return UsageError(f"{parser.prog}: not understood: {' '.join(unknown)}", hint=_hint(parser, unknown))
+
+
+def _hint(parser: Any, words: Sequence[str]) -> str:
+    """Where the flags are listed, and which of them unknown ones among `words` may have meant."""
+    known = list(parser._option_string_actions)
+    strange = [word.partition("=")[0] for word in words if word.startswith("--")]
+    strange = [word for word in strange if not any(flag.startswith(word) for flag in known)]
+    guesses = [f"{word} → {near[0]}" for word in strange if (near := nearest(word, known))]
+    return (
+        f"did you mean {', '.join(guesses)}? See `{parser.prog} --help`" if guesses else f"see `{parser.prog} --help`"
+    )
 
 
 class _OurHelp(HelpFile):  # type: ignore[misc] # knack publishes no types.

@@ -18,6 +18,9 @@ quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 _DOT_EVERY: Final = 1.0
 """Seconds between two dots of a wait."""
 
+_REDRAW_EVERY: Final = 0.1
+"""Seconds between two drawings of a progress line."""
+
 
 def say(words: str) -> None:
     """One line for the person at the terminal."""
@@ -79,22 +82,19 @@ class Progress:
 
 
 class Transfer:
-    """A progress line for bytes; only on a terminal, because a log file wants no rewritten lines."""
+    """A line for bytes on their way; only on a terminal, because a log file wants no rewritten lines."""
 
-    def __init__(self, verb: str, total: int) -> None:
-        self._verb, self._total, self._done = verb, total, 0
+    def __init__(self, verb: str) -> None:
+        self._verb = verb
         self._drawn = 0.0
         self._visible = sys.stderr.isatty() and not quiet.get()
 
-    def advance(self, count: int) -> None:
-        """`count` more bytes are through."""
-        self._done += count
-        if self._visible and (time.monotonic() - self._drawn > 0.1 or self._done >= self._total):
-            self._drawn = time.monotonic()
-            share = 100 * self._done // max(self._total, 1)
-            print(f"\r{self._verb} {share:3d} % of {self._total / 1e6:.1f} MB", end="", file=sys.stderr, flush=True)
-
-    def end(self) -> None:
-        """Close the line."""
-        if self._visible and self._drawn:
-            print(file=sys.stderr, flush=True)
+    def report(self, done: int, total: int) -> None:
+        """`done` of `total` bytes are through."""
+        is_end = done >= total
+        if not self._visible or (not is_end and time.monotonic() - self._drawn < _REDRAW_EVERY):
+            return
+        self._drawn = time.monotonic()
+        share = 100 * done // max(total, 1)
+        line = f"\r{self._verb} {share:3d} % of {total / 1e6:.1f} MB"
+        print(line, end="\n" if is_end else "", file=sys.stderr, flush=True)

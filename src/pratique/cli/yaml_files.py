@@ -1,6 +1,6 @@
 """Reading an Azure ML file for a verb: the file, then the verb's own flags, then --set."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from pratique.cli.place import Place
 from pratique.cli.talk import Transfer, warn
 from pratique.client.uploads import with_uploads
-from pratique.specs.kinds import Spec, load
+from pratique.specs.grammar import Spec
+from pratique.specs.kinds import load
 from pratique.specs.reader import Document, apply_overrides, document_of, read_document
 from pratique.specs.references import LocalPath, parse_reference
 
@@ -40,24 +41,7 @@ def _with_flags(document: Document, typed: Mapping[str, Any]) -> Document:
 
 def send_files(place: Place, spec: Spec) -> dict[str, Any]:
     """`spec` as the API takes it, its local files uploaded."""
-    return with_uploads(place.connection, place.workspace, spec, transfer("Uploading")).to_document()
-
-
-def transfer(verb: str) -> Callable[[int, int], None]:
-    """A progress of bytes, as `uploads` and `downloads` report it."""
-    line: list[Transfer] = []
-    reached = [0]
-
-    def report(done: int, total: int) -> None:
-        if not line or done < reached[0]:
-            line[:] = [Transfer(verb, total)]
-            reached[0] = 0
-        line[0].advance(done - reached[0])
-        reached[0] = done
-        if done >= total:
-            line[0].end()
-
-    return report
+    return with_uploads(place.connection, place.workspace, spec, Transfer("Uploading").report).to_document()
 
 
 def local_path(text: str | None) -> str | None:

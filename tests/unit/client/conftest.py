@@ -1,0 +1,410 @@
+"""A small platform of the tests' own: a real HTTP server on loopback that answers the API's contract from memory."""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+
+from pratique.base.home import Home
+from pratique.content.manifest import Manifest
+
+Document = dict[str, Any]
+OWNER_TOKEN = "owner-token"
+SECRET = "s3cret"
+
+
+class Refused(Exception):
+    """An error that the platform answers on purpose."""
+
+    def __init__(self, status: int, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": {"code": code, "message": message, "hint": hint, "problems": []}}
+
+
+class Platform:
+    """What the server knows, and every request that it was sent."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.requests: list[tuple[str, str, Any]] = []
+        self.authorizations: list[str] = []
+        self.tokens = {OWNER_TOKEN}
+        self.groups: dict[str, Document] = {"rg": {"name": "rg", "location": "local", "tags": {}}}
+        self.workspaces: dict[str, Document] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.manifests: dict[str, Document] = {}
+        self.assets: dict[str, list[Document]] = {"data": [], "environments": [], "models": []}
+        self.jobs: dict[str, Document] = {}
+        self.job_ends: Document = {"status": "Completed"}
+        self.outputs: dict[tuple[str, str], str] = {}
+        self.log = b""
+        self.cuts: list[int] = []
+        """Bytes after which the log's stream is cut, one for each connection."""
+        self.endpoints: dict[str, Document] = {}
+        self.endpoint_ends: Document = {"provisioning_state": "Succeeded"}
+        self.deployments: dict[tuple[str, str], Document] = {}
+        self.deployment_ends: Document = {"provisioning_state": "Succeeded"}
+        self.score: Callable[[Document, dict[str, str]], tuple[int, dict[str, str], bytes]] = _echo
+        self.users: dict[str, Document] = {}
+        self.principals: dict[str, Document] = {}
+        self.roles: dict[str, Document] = {}
+        self.add_workspace("ws", "rg")
+
+    def add_workspace(self, name: str, group: str) -> None:
+        self.workspaces[name] = {
+            "name": name,
+            "resource_group": group,
+            "location": "local",
+            "tags": {},
+            "mlflow_tracking_uri": f"http://door/mlflow/{name}",
+        }
+
+    def sent(self, method: str, path: str) -> list[Any]:
+        """The bodies of the requests to `path`, below the API's root."""
+        return [body for verb, where, body in self.requests if verb == method and where == f"/api/v1/{path}"]
+
+    def keep_tree(self, files: dict[str, bytes]) -> str:
+        """Store a tree as an upload would; returns the digest of its manifest."""
+        rows = []
+        for path, body in files.items():
+            digest = hashlib.sha256(body).hexdigest()
+            self.blobs[digest] = body
+            rows.append({"path": path, "digest": digest, "size": len(body)})
+        document = {"entries": sorted(rows, key=lambda row: str(row["path"]))}
+        digest = Manifest.from_document(document).digest
+        self.manifests[digest] = document
+        return digest
+
+
+def _echo(body: Document, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    return 200, {}, json.dumps({"got": body, "deployment": headers.get("azureml-model-deployment", "")}).encode()
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request, routed by its first words."""
+
+    protocol_version = "HTTP/1.1"
+    platform: ClassVar[Platform]
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    do_PUT = do_POST = do_PATCH = do_DELETE = do_GET
+
+    def _answer(self) -> None:
+        where = urlsplit(self.path)
+        self.query = {key: values[0] for key, values in parse_qs(where.query).items()}
+        raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        is_json = self.headers.get("Content-Type", "").startswith("application/json")
+        self.body: Any = json.loads(raw) if raw and is_json else raw
+        self.platform.requests.append((self.command, where.path, self.body))
+        self.platform.authorizations.append(self.headers.get("Authorization", ""))
+        words = [unquote(word) for word in where.path.strip("/").split("/")]
+        try:
+            answer = self._route(words)
+        except Refused as refused:
+            self._send(refused.status, json.dumps(refused.body).encode(), {"Content-Type": "application/json"})
+            return
+        if answer is not NotImplemented:
+            self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+
+    def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _route(self, words: list[str]) -> Any:
+        if words[:1] == ["oauth2"]:
+            return self._token()
+        if words[:1] == ["endpoints"]:
+            return self._score()
+        if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.platform.tokens:
+            raise Refused(401, "Unauthenticated", "nobody we know", "log in")
+        match words[2:]:
+            case ["account"]:
+                return {"id": "owner", "name": "ada", "kind": "user", "home": "/home/x", "roles": []}
+            case ["groups", *rest]:
+                return self._named(self.platform.groups, rest, "group")
+            case ["workspaces"]:
+                return list(self.platform.workspaces.values())
+            case ["workspaces", name]:
+                return self._workspace(name)
+            case ["workspaces", _, "manifests", *rest]:
+                return self._manifests(rest)
+            case ["workspaces", _, "blobs", digest]:
+                return self._blob(digest)
+            case ["workspaces", _, ("data" | "environments" | "models") as kind, *rest]:
+                return self._assets(kind, rest)
+            case ["workspaces", _, "jobs", *rest]:
+                return self._jobs(rest)
+            case ["workspaces", _, "online-endpoints", *rest]:
+                return self._endpoints(rest)
+            case ["users", *rest]:
+                return self._named(self.platform.users, rest, "user")
+            case ["service-principals", *rest]:
+                return self._principals(rest)
+            case ["role-assignments", *rest]:
+                return self._roles(rest)
+            case ["links"]:
+                return {"url": f"{self.platform.url}/open/once"}
+        raise Refused(404, "NotFound", f"no route {words}")
+
+    def _token(self) -> Any:
+        form = parse_qs(self.body.decode())
+        if form["client_secret"] != [SECRET]:
+            raise Refused(401, "Unauthenticated", "that is not its secret", "make a new one")
+        token = f"token-of-{form['client_id'][0]}"
+        self.platform.tokens.add(token)
+        return {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
+
+    def _named(self, things: dict[str, Document], rest: list[str], noun: str) -> Any:
+        if not rest:
+            return list(things.values())
+        [name] = rest
+        if self.command == "PUT":
+            things[name] = {"name": name, **self.body}
+        if name not in things:
+            raise Refused(404, "NotFound", f"there is no {noun} {name!r}")
+        return things.pop(name) if self.command == "DELETE" else things[name]
+
+    def _workspace(self, name: str) -> Any:
+        if self.command == "PUT":
+            self.platform.add_workspace(name, self.body["resource_group"])
+            self.platform.workspaces[name] |= self.body["spec"]
+        if name not in self.platform.workspaces:
+            raise Refused(404, "NotFound", f"there is no workspace {name!r}")
+        if self.command == "DELETE":
+            return self.platform.workspaces.pop(name)
+        return self.platform.workspaces[name]
+
+    def _manifests(self, rest: list[str]) -> Any:
+        if rest:
+            return self.platform.manifests[rest[0]]
+        manifest = Manifest.from_document(self.body)
+        missing = sorted({entry.digest for entry in manifest.entries} - set(self.platform.blobs))
+        if not missing:
+            self.platform.manifests[manifest.digest] = manifest.to_document()
+        return {"digest": manifest.digest, "missing": missing}
+
+    def _blob(self, digest: str) -> Any:
+        if self.command == "PUT":
+            if hashlib.sha256(self.body).hexdigest() != digest:
+                raise Refused(400, "InvalidInput", "the bytes are not what the digest says")
+            self.platform.blobs[digest] = self.body
+            return {}
+        self._send(200, self.platform.blobs[digest], {"Content-Type": "application/octet-stream"})
+        return NotImplemented
+
+    def _assets(self, kind: str, rest: list[str]) -> Any:
+        known = self.platform.assets[kind]
+        match rest:
+            case [] if self.command == "POST":
+                spec = self.body["spec"]
+                of_name = [one for one in known if one["name"] == spec["name"]]
+                made = {"version": str(len(of_name) + 1), "tags": {}, **spec}
+                known.append(made)
+                return made
+            case []:
+                newest = {one["name"]: one for one in known if self._is_seen(one)}
+                return list(newest.values())
+            case [name, "versions"]:
+                found = [one for one in reversed(known) if one["name"] == name]
+                if not found:
+                    raise Refused(404, "NotFound", f"there is no {name!r}")
+                return [one for one in found if self._is_seen(one)]
+        [name, _, version] = rest
+        found = [one for one in known if one["name"] == name and version in (one["version"], "@latest")]
+        if not found:
+            raise Refused(404, "NotFound", f"there is no {name!r} in version {version!r}", "see list")
+        if self.command == "DELETE":
+            known.remove(found[-1])
+        if self.command == "PATCH":
+            found[-1].update(self.body)
+        return found[-1]
+
+    def _is_seen(self, one: Document) -> bool:
+        view, archived = self.query.get("view", "active"), bool(one.get("is_archived"))
+        wanted = [tag for tag in self.query.get("tag", "").split(",") if tag]
+        tags = {*one["tags"], *(f"{name}={value}" for name, value in one["tags"].items())}
+        return set(wanted) <= tags and (view == "all" or archived == (view == "archived"))
+
+    def _jobs(self, rest: list[str]) -> Any:
+        jobs = self.platform.jobs
+        if not rest and self.command == "POST":
+            name = self.body["spec"].get("name", "brave_lantern")
+            jobs[name] = {
+                "name": name,
+                "status": "Running",
+                "tags": self.body["git"],
+                "services": {"Studio": {"endpoint": "http://door/run"}},
+                **{key: self.body["spec"].get(key) for key in ("command", "display_name", "inputs")},
+            }
+            return jobs[name]
+        if not rest:
+            return list(jobs.values())
+        if rest[0] not in jobs:
+            raise Refused(404, "NotFound", f"there is no job {rest[0]!r}")
+        job = jobs[rest[0]]
+        match rest[1:]:
+            case ["stream"]:
+                return self._stream(job)
+            case ["cancel"]:
+                job["status"] = "Canceled"
+            case ["outputs", output]:
+                if (rest[0], output) not in self.platform.outputs:
+                    raise Refused(404, "NotFound", f"the job made no output {output!r}")
+                return {"manifest": self.platform.outputs[rest[0], output]}
+            case [] if self.command == "PATCH":
+                job.update(self.body)
+        return job
+
+    def _stream(self, job: Document) -> Any:
+        offset = int(self.query["offset"])
+        cut = self.platform.cuts.pop(0) if self.platform.cuts else None
+        body = self.platform.log[offset:] if cut is None else self.platform.log[offset : offset + cut]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        if body:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(body), body))
+        if cut is None:
+            self.wfile.write(b"0\r\n\r\n")
+            job.update(self.platform.job_ends)
+        else:
+            self.close_connection = True
+        return NotImplemented
+
+    def _endpoints(self, rest: list[str]) -> Any:
+        endpoints = self.platform.endpoints
+        if not rest:
+            return list(endpoints.values())
+        name = rest[0]
+        if rest[1:2] == ["deployments"]:
+            return self._deployments(name, rest[2:])
+        if self.command == "PUT":
+            endpoints[name] = {
+                "name": name,
+                "provisioning_state": "Creating",
+                "traffic": {},
+                "scoring_uri": f"{self.platform.url}/endpoints/ws/{name}/score",
+                **self.body["spec"],
+            }
+            return dict(endpoints[name])
+        if name not in endpoints:
+            raise Refused(404, "NotFound", f"there is no endpoint {name!r}")
+        match rest[1:]:
+            case ["keys"]:
+                return {"primaryKey": "key-1", "secondaryKey": "key-2"}
+            case ["regenerate-keys"]:
+                return {"primaryKey": "key-3", "secondaryKey": "key-2"}
+        if self.command == "DELETE":
+            return endpoints.pop(name)
+        if self.command == "PATCH":
+            endpoints[name] |= self.body
+        if "wait" in self.query:
+            endpoints[name] |= self.platform.endpoint_ends
+        return endpoints[name]
+
+    def _deployments(self, endpoint: str, rest: list[str]) -> Any:
+        known = self.platform.deployments
+        if not rest:
+            return [one for (owner, _), one in known.items() if owner == endpoint]
+        key = (endpoint, rest[0])
+        if self.command == "PUT":
+            known[key] = {"name": rest[0], "endpoint_name": endpoint, **self.body["spec"]}
+            known[key]["provisioning_state"] = "Creating"
+            return dict(known[key])
+        if key not in known:
+            raise Refused(404, "NotFound", f"there is no deployment {rest[0]!r}")
+        if rest[1:] == ["logs"]:
+            lines = [f"line {number}\n" for number in range(100)][-int(self.query["lines"]) :]
+            self._send(200, "".join(lines).encode(), {"Content-Type": "text/plain"})
+            return NotImplemented
+        if self.command == "DELETE":
+            return known.pop(key)
+        if "wait" in self.query:
+            known[key] |= self.platform.deployment_ends
+        return known[key]
+
+    def _principals(self, rest: list[str]) -> Any:
+        known = self.platform.principals
+        if rest:
+            return known.pop(rest[0])
+        if self.command == "POST":
+            made = {"appId": f"app-{len(known)}", "displayName": self.body.get("name", ""), "tenant": "t"}
+            known[str(made["appId"])] = made
+            return {**made, "password": SECRET}
+        return list(known.values())
+
+    def _roles(self, rest: list[str]) -> Any:
+        known = self.platform.roles
+        if rest:
+            return known.pop(rest[0])
+        if self.command == "POST":
+            made = {"id": f"role-{len(known)}", **self.body}
+            known[str(made["id"])] = made
+            return made
+        return [one for one in known.values() if all(one[key] == value for key, value in self.query.items())]
+
+    def _score(self) -> Any:
+        if self.headers.get("Authorization") != "Bearer key-1":
+            self._send(401, b"", {})
+            return NotImplemented
+        status, headers, body = self.platform.score(
+            self.body, {key.lower(): value for key, value in self.headers.items()}
+        )
+        self._send(status, body, headers)
+        return NotImplemented
+
+
+@pytest.fixture
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+    """A running platform, which this process finds as it finds a real one: by the runtime folder of its home."""
+    state = Platform()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"platform": state}))
+    server.daemon_threads = True
+    state.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    _point_here(monkeypatch, tmp_path)
+    runtime = Home.from_environment().runtime
+    runtime.mkdir(parents=True, mode=0o700)
+    (runtime / "door.json").write_text(json.dumps({"door": state.url, "endpoints": state.url, "pid": 1}))
+    (runtime / "owner.token").write_text(OWNER_TOKEN)
+    yield state
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment without a platform; the folder that it all lies in."""
+    _point_here(monkeypatch, tmp_path)
+    return tmp_path
+
+
+def _point_here(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    for name in ("PRATIQUE_URL", "PRATIQUE_TOKEN", "AZURE_CONFIG_DIR", "AZURE_CORE_OUTPUT"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("GROUP", "WORKSPACE", "LOCATION"):
+        monkeypatch.delenv(f"AZURE_DEFAULTS_{name}", raising=False)
+    monkeypatch.setenv("PRATIQUE_HOME", str(folder / "home"))
+    monkeypatch.setenv("PRATIQUE_RUNTIME_DIR", str(folder / "run"))
+    monkeypatch.setenv("PRATIQUE_CONFIG_DIR", str(folder / "config"))
+    (folder / "work").mkdir()
+    monkeypatch.chdir(folder / "work")
