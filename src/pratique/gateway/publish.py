@@ -196,11 +196,11 @@ class Gateway:
 
     def _take(self, step: "_Step") -> bool:
         """Write one file and wait for Envoy; True when it has it, False when Envoy is down."""
-        before = step.file.read_text(encoding="utf-8") if step.file.exists() else ""
+        before = _published(step.file)
         written = response(step.resources)
         statistics = self._statistics(step)
         version = written["version_info"]
-        if not before or json.loads(before)["version_info"] != version:
+        if before.get("version_info") != version:
             _write(step.file, written)
         if statistics is None:
             return False
@@ -208,7 +208,7 @@ class Gateway:
             return True
         return self._await(step, version, statistics, before)
 
-    def _await(self, step: "_Step", version: str, at_first: Mapping[str, Any], before: str) -> bool:
+    def _await(self, step: "_Step", version: str, at_first: Mapping[str, Any], before: Json) -> bool:
         pause, deadline = 0.001, time.monotonic() + _TAKEN_WITHIN.total_seconds()
         while time.monotonic() < deadline:
             now = self._statistics(step)
@@ -221,7 +221,7 @@ class Gateway:
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         if before:
-            write_private(step.file, before)
+            _write(step.file, before)
         raise InternalError(
             f"Envoy did not take {step.file.name}; the routes before it stay",
             hint="its reason is in the log of the service envoy: pratique status",
@@ -287,13 +287,18 @@ def _write(file: Path, document: Json) -> None:
     write_private(file, json.dumps(document, separators=(",", ":")))
 
 
-def _resources(file: Path) -> list[Json]:
-    """The resources of a published file; none when it is missing or damaged, it is then written anew."""
+def _published(file: Path) -> Json:
+    """The document of a published file; empty when it is missing or damaged, it is then written anew."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))["resources"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return found if isinstance(found, list) else []
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) and isinstance(document.get("resources"), list) else {}
+
+
+def _resources(file: Path) -> list[Json]:
+    resources: list[Json] = _published(file).get("resources", [])
+    return resources
 
 
 def _branches(configurations: Sequence[Json]) -> Mapping[str, Sequence[Json]]:

@@ -1,5 +1,6 @@
 """A real Envoy in front of small servers on unix sockets, one set for each test."""
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -226,7 +227,9 @@ def call(port: int, method: str, path: str, headers: Mapping[str, str], body: by
             connection.putheader(name, value)
         if body or method in ("POST", "PUT"):
             connection.putheader("content-length", str(len(body)))
-        connection.endheaders(body or None)
+        # An answer may come before all is sent, and the door then closes.
+        with contextlib.suppress(ConnectionError):
+            connection.endheaders(body or None)
         answer = connection.getresponse()
         return Answer(answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read())
     finally:

@@ -24,7 +24,7 @@ CALL_BODY_LIMIT: Final = 20_000_000
 SANDBOX: Final = (set_header("content-security-policy", "sandbox"),)
 """For answers that are somebody's files: no browser may run them in the origin of the pages."""
 
-_WAIT: Final = {
+WAIT: Final = {
     # Until the socket of a starting platform answers: about 30 s of full-jitter back-off. The request was
     # not sent, so nothing runs twice.
     "retry_on": "connect-failure",
@@ -57,7 +57,7 @@ def action(cluster: str, route_class: RouteClass) -> Json:
         "cluster": cluster,
         "timeout": seconds(route_class.total),
         "idle_timeout": seconds(route_class.idle),
-        "retry_policy": _WAIT,
+        "retry_policy": WAIT,
     }
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pratique.gateway.ports import LOOPBACK
 from pratique.gateway.render import door, scoring
-from pratique.gateway.render.classes import CALL_BODY_FILTER, CALL_BODY_LIMIT, UPLOAD_BODY_FILTER
+from pratique.gateway.render.classes import CALL_BODY_FILTER, CALL_BODY_LIMIT, UPLOAD_BODY_FILTER, WAIT
 from pratique.gateway.render.clusters import API
 from pratique.gateway.render.replies import MODEL_ERRORS, door_replies, failures_log, scoring_replies
 from pratique.gateway.render.resources import Json, extension, set_header, typed
@@ -142,6 +142,7 @@ def _authorize() -> Json:
         "http_service": {
             "server_uri": {"uri": f"http://{API}", "cluster": API, "timeout": "35s"},
             "path_prefix": AUTHORIZE,
+            "retry_policy": WAIT,
             "authorization_response": {
                 "allowed_upstream_headers": {"patterns": [{"prefix": "x-pratique-"}]},
                 "allowed_client_headers": _names(told),

@@ -1,0 +1,249 @@
+"""Publishing under traffic, with bad endpoints, and with Envoy dead."""
+
+import json
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pratique.base.errors import InternalError, InvalidInput, Unavailable
+from pratique.gateway import publish
+from pratique.gateway.model import EndpointRoute
+
+from .conftest import KEY, House
+
+
+def _bad(house: House) -> EndpointRoute:
+    return replace(house.endpoint(house.deployment("blue")), name="bad name")
+
+
+def test_shares_decide_where_a_call_goes(house: House) -> None:
+    house.model("blue"), house.model("green")
+    house.serve(house.endpoint(house.deployment("blue"), house.deployment("green"), traffic={"blue": 80, "green": 20}))
+    answers = [house.score().headers["azureml-model-deployment"] for _ in range(300)]
+    assert 30 <= answers.count("green") <= 90
+    assert answers.count("green") == len(house.models["green"].seen)
+
+
+def test_a_named_deployment_gets_the_call_whatever_its_share(house: House) -> None:
+    house.model("blue"), house.model("green")
+    house.serve(house.endpoint(house.deployment("blue"), house.deployment("green"), traffic={"blue": 100}))
+    assert {house.score({"azureml-model-deployment": "green"}).document["from"] for _ in range(5)} == {"green"}
+
+
+def test_a_mirror_gets_a_copy_of_the_body_and_the_caller_never_waits_for_it(house: House) -> None:
+    house.model("blue"), house.model("shadow")
+    house.serve(
+        house.endpoint(house.deployment("blue", max_body=2_000_000), house.deployment("shadow"), mirror={"shadow": 100})
+    )
+    body = b"0123456789" * 150_000
+    assert house.score(body=body).document["from"] == "blue"
+    house.models["shadow"].refusals["/"] = (500, {}, b"shadow is broken")
+    assert house.score(body=body).status == 200
+    deadline = time.monotonic() + 5
+    while len(house.models["shadow"].seen) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [seen.digest for seen in house.models["shadow"].seen] == [seen.digest for seen in house.models["blue"].seen]
+
+
+def test_a_pinned_call_is_not_mirrored(house: House) -> None:
+    house.model("blue"), house.model("shadow")
+    house.serve(house.endpoint(house.deployment("blue"), house.deployment("shadow"), mirror={"shadow": 100}))
+    for _ in range(5):
+        house.score({"azureml-model-deployment": "blue"})
+    house.score()
+    while not house.models["shadow"].seen:
+        pass
+    assert len(house.models["shadow"].seen) == 1
+
+
+def test_what_was_published_is_effective_when_it_returns(house: House) -> None:
+    house.model("blue"), house.model("green")
+    both = house.deployment("blue"), house.deployment("green")
+    for turn in range(20):
+        name = ("blue", "green")[turn % 2]
+        house.serve(house.endpoint(*both, traffic={name: 100}))
+        assert house.score().headers["azureml-model-deployment"] == name
+
+
+def test_a_deleted_endpoint_is_gone_and_its_neighbour_stays(house: House) -> None:
+    house.model("blue")
+    fraud = house.endpoint(house.deployment("blue"), name="fraud")
+    house.serve(house.endpoint(house.deployment("blue")), fraud)
+    house.serve(fraud)
+    assert (house.score().status, house.score(name="fraud").status) == (404, 200)
+
+
+def test_nothing_is_lost_while_deployments_and_replicas_change_under_load(house: House) -> None:
+    """Switches between two deployments, each time replacing the other one's replica as well."""
+    house.model("blue"), house.model("green"), house.model("blue-two"), house.model("green-two")
+    statuses: list[int] = []
+    over = threading.Event()
+
+    def caller() -> None:
+        while not over.is_set():
+            statuses.append(house.score().status)
+
+    house.serve(house.endpoint(house.deployment("blue"), house.deployment("green")))
+    callers = [threading.Thread(target=caller) for _ in range(3)]
+    for thread in callers:
+        thread.start()
+    for turn in range(20):
+        to, other = ("blue", "green") if turn % 2 else ("green", "blue")
+        replica = house.models[f"{other}-two" if turn % 4 < 2 else other].path
+        house.serve(
+            house.endpoint(house.deployment(to), house.deployment(other, sockets=(replica,)), traffic={to: 100})
+        )
+        house.serve(house.endpoint(house.deployment(to), traffic={to: 100}))
+    over.set()
+    for thread in callers:
+        thread.join()
+    assert len(statuses) > 100
+    assert set(statuses) == {200}
+
+
+def test_a_request_in_progress_survives_the_removal_of_its_deployment(house: House) -> None:
+    house.model("blue"), house.model("green")
+    house.serve(house.endpoint(house.deployment("blue")))
+    answers: list[int] = []
+    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
+    slow.start()
+    while not house.models["blue"].seen:
+        pass
+    house.serve(house.endpoint(house.deployment("green")))
+    slow.join()
+    assert answers == [200]
+
+
+def test_draining_waits_for_the_requests_in_progress(house: House) -> None:
+    house.model("blue"), house.model("green")
+    house.serve(house.endpoint(house.deployment("blue"), house.deployment("green")))
+    answers: list[int] = []
+    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
+    slow.start()
+    while not house.models["blue"].seen:
+        pass
+    house.serve(house.endpoint(house.deployment("blue"), house.deployment("green"), traffic={"green": 100}))
+    assert not house.gateway.drain("team-a", "credit", "blue", timeout=timedelta(seconds=0.2))
+    assert house.gateway.drain("team-a", "credit", "blue", timeout=timedelta(seconds=10))
+    slow.join()
+    assert answers == [200]
+    assert house.gateway.drain("team-a", "credit", "never-there", timeout=timedelta(seconds=5))
+
+
+def test_a_bad_endpoint_is_left_out_and_the_others_are_published(house: House) -> None:
+    house.model("blue")
+    good, bad = house.endpoint(house.deployment("blue")), _bad(house)
+    published = house.gateway.publish(["team-a"], [good, bad])
+    assert list(published.rejected) == ["team-a/bad name"]
+    assert published.effective
+    assert house.score().status == 200
+
+
+def test_what_only_envoy_finds_bad_is_left_out_with_envoys_reason(house: House) -> None:
+    house.model("blue")
+    # Longer than a protobuf duration; our own checks know nothing of that.
+    endless = house.deployment("blue", request_timeout=timedelta(days=400_000_000))
+    bad = house.endpoint(endless, name="bad")
+    published = house.gateway.publish(["team-a"], [house.endpoint(house.deployment("blue")), bad])
+    assert list(published.rejected) == ["team-a/bad"]
+    assert "duration" in published.rejected["team-a/bad"].lower()
+    assert (house.score().status, house.score(name="bad").status) == (200, 404)
+
+
+def test_an_endpoint_which_turns_bad_keeps_what_it_had(house: House) -> None:
+    house.model("blue")
+    good = house.endpoint(house.deployment("blue"))
+    house.serve(good)
+    published = house.gateway.publish(["team-a"], [replace(good, traffic={"nobody": 100})])
+    assert list(published.rejected) == ["team-a/credit"]
+    assert house.score().status == 200
+
+
+def test_no_reason_tells_a_key(house: House) -> None:
+    bad = replace(house.endpoint(house.deployment("blue")), keys=(KEY, "white space in the key"))
+    [reason] = house.gateway.publish(["team-a"], [bad]).rejected.values()
+    assert "white space" not in reason
+    assert KEY not in reason
+
+
+def test_a_bad_workspace_is_the_callers_mistake(house: House) -> None:
+    with pytest.raises(InvalidInput):
+        house.gateway.publish(["../etc"], [])
+
+
+def test_what_envoy_refuses_after_all_is_undone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.model("blue")
+    house.serve(house.endpoint(house.deployment("blue")))
+    routes = house.home.gateway / "rds-endpoints.json"
+    before = routes.read_text()
+    bad = house.endpoint(house.deployment("blue", request_timeout=timedelta(days=400_000_000)), name="bad")
+    # The preflight has passed this shape before: what it says and what Envoy does have parted.
+    house.gateway._passed.add(publish._shape(bad))
+    with pytest.raises(InternalError):
+        house.gateway.publish(["team-a"], [house.endpoint(house.deployment("blue")), bad])
+    assert json.loads(routes.read_text()) == json.loads(before)
+    assert house.score().status == 200
+    house.serve(house.endpoint(house.deployment("blue"), keys=("another-key-0123456789",)))
+    assert house.score(key="another-key-0123456789").status == 200
+
+
+def test_without_envoy_the_files_wait_for_it(idle_house: House) -> None:
+    idle_house.model("blue")
+    idle_house.gateway.write_bootstrap()
+    published = idle_house.gateway.publish(["team-a"], [idle_house.endpoint(idle_house.deployment("blue"))])
+    assert published.rejected == {}
+    assert not published.effective
+    assert idle_house.gateway.drain("team-a", "credit", "blue", timeout=timedelta(seconds=5))
+    idle_house.start_envoy()
+    assert idle_house.score().status == 200
+
+
+def test_envoy_serves_again_after_kill_9_without_anybody_publishing(house: House) -> None:
+    house.model("blue")
+    house.serve(house.endpoint(house.deployment("blue")))
+    house.stop_envoy()
+    assert not house.gateway.is_ready()
+    with pytest.raises(Unavailable):
+        house.gateway.actual_ports()
+    house.start_envoy()
+    assert house.score().status == 200
+
+
+def test_a_publisher_which_starts_anew_changes_nothing_by_publishing_the_same(house: House) -> None:
+    house.model("blue")
+    row = house.endpoint(house.deployment("blue"))
+    house.serve(row)
+    files = list(Path(house.home.gateway).glob("*ds*.json"))
+    before = {path: path.stat().st_mtime_ns for path in files}
+    house.serve(row)
+    assert {path: path.stat().st_mtime_ns for path in files} == before
+
+
+def test_a_damaged_file_is_written_anew(house: House) -> None:
+    house.model("blue")
+    row = house.endpoint(house.deployment("blue"))
+    house.serve(row)
+    (house.home.gateway / "rds-endpoints.json").write_text("{half")
+    house.serve(row)
+    house.stop_envoy()
+    house.start_envoy()
+    assert house.score().status == 200
+
+
+def test_shutting_waits_for_the_requests_in_progress(house: House) -> None:
+    house.model("blue")
+    house.serve(house.endpoint(house.deployment("blue")))
+    answers: list[int] = []
+    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "0.7"}).status))
+    slow.start()
+    while not house.models["blue"].seen:
+        pass
+    assert house.gateway.shut(timeout=timedelta(seconds=10))
+    house.stop_envoy()
+    slow.join()
+    assert answers == [200]
+    assert house.gateway.shut(), "nobody there is shut already"
