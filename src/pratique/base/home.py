@@ -87,7 +87,7 @@ class Home:
     @property
     def subscription(self) -> str:
         """The UUID that stands where Azure has a subscription id; the same for the same home."""
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:{self.root}"))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:subscription:{self.root}"))
 
     @property
     def runtime(self) -> Path:

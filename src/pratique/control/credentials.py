@@ -96,7 +96,7 @@ class SignIns:
 
     def authenticate(self, database: Database, client_id: str, secret: str, *, now: datetime) -> Principal:
         """The principal whose id or name is `client_id`; raises `Unauthenticated`, always with the same words."""
-        if len(client_id) > _LONGEST_ID or len(secret) > _LONGEST_SECRET:
+        if len(client_id) > _LONGEST_ID or not client_id.isprintable() or len(secret) > _LONGEST_SECRET:
             raise _wrong()
         with database.read() as tx:
             found = principals.get(tx, client_id) or principals.named(tx, client_id)

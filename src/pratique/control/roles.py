@@ -67,7 +67,7 @@ def every(tx: Transaction, actor: Actor, *, assignee: str | None = None, scope: 
 
 def get(tx: Transaction, actor: Actor, id: str) -> Assigned:  # noqa: A002 - the column's name.
     """One assignment; raises `NotFound`, also for one that the caller may not see."""
-    found = principals.assignment(tx, id)
+    found = principals.assignment(tx, id) if id.isprintable() else None
     principal = principals.get(tx, found.principal) if found else None
     if found is None or principal is None:
         raise NotFound(f"there is no role assignment {id[:64]!r}", hint="pratique role assignment list --all")
@@ -77,7 +77,7 @@ def get(tx: Transaction, actor: Actor, id: str) -> Assigned:  # noqa: A002 - the
 
 def unassign(tx: Transaction, actor: Actor, id: str, *, now: datetime) -> None:  # noqa: A002 - the column's name.
     """Take a role away; nothing happens when there is no such assignment, and the last Owner keeps theirs."""
-    found = principals.assignment(tx, id)
+    found = principals.assignment(tx, id) if id.isprintable() else None
     principal = principals.get(tx, found.principal) if found else None
     if found is None or principal is None:
         permit(actor, "roles/delete", HOME)
@@ -100,7 +100,8 @@ def keep_an_owner(tx: Transaction, *, without: Sequence[RoleAssignment]) -> None
 
 def find_principal(tx: Transaction, who: str) -> Principal:
     """The principal whose id or name is `who`; raises `NotFound`."""
-    if found := principals.get(tx, who) or principals.named(tx, who):
+    found = (principals.get(tx, who) or principals.named(tx, who)) if who.isprintable() else None
+    if found:
         return found
     raise NotFound(
         f"there is no user or service principal {who[:128]!r}",

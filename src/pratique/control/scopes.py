@@ -28,17 +28,18 @@ _BELOW_WORKSPACE: Final = re.compile(_WORKSPACE_SCOPE.pattern + r"/.+", re.IGNOR
 
 def parse_scope(text: str) -> str:
     """`text` as a scope of ours; raises `InvalidInput`, or `NotYet` for one that lies below a workspace."""
-    asked = text.strip().rstrip("/") or HOME
-    if asked == HOME or _SUBSCRIPTION_SCOPE.fullmatch(asked):
+    asked = text.removesuffix("/")
+    if text == HOME or _SUBSCRIPTION_SCOPE.fullmatch(asked):
         return HOME
     if found := _GROUP_SCOPE.fullmatch(asked):
         return group_scope(check_name("resource group", found["group"]))
     if found := _WORKSPACE_SCOPE.fullmatch(asked):
         return workspace_scope(check_name("workspace", found["workspace"]))
     if found := _BELOW_WORKSPACE.fullmatch(asked):
+        workspace = check_name("workspace", found["workspace"])
         raise NotYet(
             f"roles below a workspace are not given yet: {text[:200]!r}",
-            hint=f"give the role at {workspace_scope(found['workspace'])}",
+            hint=f"give the role at {workspace_scope(workspace)}",
         )
     said = f"{text[:200]!r} is not a scope: expected /, /groups/NAME, /workspaces/NAME or an Azure id of one of them"
     raise InvalidInput(said, problems=[Problem(said, key="scope")])

@@ -13,18 +13,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.compute.task import Task
+from pratique.control import grants
 from pratique.engine import packages
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
 from pratique.store import holdings, workspaces
 from pratique.store.jobs import Job
 
-_TOKEN_SPARE = timedelta(days=7)
+_JOB_TAG: Final = "azureml.job"
+_TOKEN_LASTS: Final = timedelta(days=7)
+"""It is refused earlier: as soon as the job has ended."""
 
 
 class Attempt:
@@ -34,6 +37,8 @@ class Attempt:
         self.bench = bench
         self.job = job
         """The row as it was last written."""
+        self.was_begun = job.started_at is not None
+        """Whether an earlier walk was cut off somewhere in it."""
         self.folder = bench.home.job_attempt(job.id, job.attempt)
 
     @property
@@ -115,14 +120,12 @@ def _materialise(attempt: Attempt, digest: str, target: Path, *, writable: bool)
 def _make_run(attempt: Attempt) -> None:
     """Make the MLflow run of the job; it waits while the tracking server starts."""
     bench, job = attempt.bench, attempt.job
-    run = bench.runs.create_run(
-        job.workspace,
-        _experiment(job),
-        str(job.spec.get("display_name") or job.name),
-        {**{str(k): str(v) for k, v in (job.spec.get("tags") or {}).items()}, **job.git, "azureml.job": job.name},
-        str(job.created_by.get("name", "")),
-        utc_now(),
-    )
+    experiment, title = _experiment(job), str(job.spec.get("display_name") or job.name)
+    given = {str(key): str(value) for key, value in (job.spec.get("tags") or {}).items()}
+    tags = {**given, **job.git, _JOB_TAG: job.name}
+    user = str(job.created_by.get("name", ""))
+    made = bench.runs.find_run(job.workspace, experiment, _JOB_TAG, job.name) if attempt.was_begun else None
+    run = made or bench.runs.create_run(job.workspace, experiment, title, tags, user, utc_now())
     attempt.job = replace(job, run_id=run.run_id, experiment_id=run.experiment_id)
 
 
@@ -186,4 +189,4 @@ def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
 def _token(attempt: Attempt) -> str:
     """A token with the rights of this job and no more, that ends with it."""
     job, now = attempt.job, utc_now()
-    return attempt.bench.issuer.issue_for_job(job.id, job.name, job.workspace, lasting=_TOKEN_SPARE, now=now)
+    return grants.token_of_job(attempt.bench.issuer, job, lasting=_TOKEN_LASTS, now=now)

@@ -30,11 +30,12 @@ from pratique.store import jobs
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
 from pratique.store.leases import Lease
+from pratique.tracking.client import Status
 
 _log = get_logger(__name__)
 _LOOK: Final = timedelta(seconds=1)
 _GRACE: Final = timedelta(seconds=10)
-_RUN_STATUS: Final = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
+_RUN_STATUS: Final[Mapping[str, Status]] = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 _UNFINISHED: Final = ("NotStarted", "Queued", "Preparing", "Starting", "Running", "Finalizing")
 
 
@@ -157,7 +158,7 @@ class Worker:
                 event = "Microsoft.MachineLearningServices.RunCompleted"
                 verbs.tell(tx, PLATFORM, event, ended, now=now, data={"status": status})
 
-    def _finish_run(self, attempt: Attempt, status: str, now: datetime) -> None:
+    def _finish_run(self, attempt: Attempt, status: Status, now: datetime) -> None:
         try:
             self._bench.runs.finish_run(attempt.job.workspace, attempt.job.run_id, status, now)
         except (Unavailable, OSError) as error:

@@ -9,7 +9,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.content.manifest import Manifest
 from pratique.control import artifacts, assets
-from pratique.control.actor import Actor, Grant
+from pratique.control.actor import PLATFORM, Actor, Grant
 from pratique.control.assets import Kind, Origin
 from pratique.control.permissions import workspace_scope
 from pratique.engine.attempts import Attempt
@@ -68,7 +68,7 @@ def keep_log(attempt: Attempt) -> None:
         digest, size = attempt.bench.blobs.put([attempt.log.read_bytes()])
         root = f"{_run_root(attempt)}/user_logs/std_log.txt"
         with attempt.bench.database.write() as tx:
-            artifacts.add_file(tx, attempt.job.workspace, root, digest, size, now=utc_now())
+            artifacts.add_file(tx, PLATFORM, attempt.job.workspace, root, digest, size, now=utc_now())
 
 
 def _add_to_run(attempt: Attempt, folder: Path, name: str) -> None:

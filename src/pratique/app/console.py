@@ -1,0 +1,23 @@
+"""The command line as a whole: the `az` grammar of `cli`, and the verbs of the platform itself."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from pratique.cli.main import run
+from pratique.cli.table import Row
+
+ROWS: Final = (
+    Row("up", "pratique.app.up", "Start the platform."),
+    Row("status", "pratique.app.status", "Show whether the platform is up, part by part."),
+    Row("down", "pratique.app.down", "Stop the platform and everything that it runs."),
+    Row("doctor", "pratique.app.doctor", "Check this machine before anything is downloaded or started."),
+    Row("demo", "pratique.app.demo", "Run the example project from data to a protected endpoint."),
+    Row("events", "pratique.app.events", "Follow what happens.", is_group=True),
+    Row("open", "pratique.app.open", "Make a one-time link that signs a browser in."),
+)
+"""The verbs of this layer; only the module of the one that was typed is imported."""
+
+
+def run_console(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    return run(argv, extra_tables=ROWS)

@@ -1,0 +1,142 @@
+"""The parts of one platform, made from its home and settings: the composition root.
+
+Everything that has a constructor is constructed here and nowhere else; what
+serves and what supervises share it.
+"""
+
+import getpass
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from pratique.base.clock import utc_now
+from pratique.base.home import Home
+from pratique.base.settings import Settings
+from pratique.compute.environments import Environments, Lock
+from pratique.compute.local import LocalCompute
+from pratique.compute.sources import package_copy
+from pratique.compute.task import Task
+from pratique.control import grants
+from pratique.control.tokens import LONGEST, Issuer
+from pratique.engine.services import LOG_NAME, Service
+from pratique.gateway.model import Doors
+from pratique.gateway.publish import Gateway
+from pratique.store.blobs import BlobStore
+from pratique.store.database import Database
+from pratique.store.sealing import Sealer
+from pratique.tracking.server import PACKAGE, TrackingServer, is_ready
+
+ENVOY: Final = "envoy"
+MLFLOW: Final = "mlflow"
+SERVER: Final = "server"
+API_SOCKET: Final = "api"
+MLFLOW_SOCKET: Final = "mlflow"
+_GRACE: Final = timedelta(seconds=10)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What is made once per process."""
+
+    home: Home
+    settings: Settings
+    database: Database
+    blobs: BlobStore
+    sealer: Sealer
+    issuer: Issuer
+    compute: LocalCompute
+    environments: Environments
+    gateway: Gateway
+    tracking: TrackingServer
+
+    @property
+    def door(self) -> str:
+        """The origin of the front door."""
+        return f"http://127.0.0.1:{self.settings.door_port}"
+
+    @property
+    def endpoints_door(self) -> str:
+        """The origin where endpoints answer."""
+        return f"http://127.0.0.1:{self.settings.endpoints_port}"
+
+
+def make_parts(home: Home, settings: Settings) -> Parts:
+    """Every part of the platform in `home`, which has been prepared; nothing is started."""
+    return Parts(
+        home=home,
+        settings=settings,
+        database=Database(settings.database_url) if settings.database_url else Database.at(home.database),
+        blobs=BlobStore(home.blobs),
+        sealer=Sealer(home.keys / "sealing.key"),
+        issuer=Issuer(home.keys, f"http://127.0.0.1:{settings.door_port}"),
+        compute=LocalCompute(),
+        environments=Environments(home.environments),
+        gateway=Gateway(home, doors_of(home, settings)),
+        tracking=TrackingServer(home),
+    )
+
+
+def doors_of(home: Home, settings: Settings) -> Doors:
+    """Where the two doors listen and what is behind the first."""
+    return Doors(
+        door_port=settings.door_port,
+        endpoints_port=settings.endpoints_port,
+        api_socket=home.socket(API_SOCKET),
+        mlflow_socket=home.socket(MLFLOW_SOCKET),
+        score_body_limit=settings.score_body_limit_mb * 1_000_000,
+        upload_body_limit=settings.upload_body_limit_mb * 1_000_000,
+    )
+
+
+def tracking_lock(parts: Parts) -> Lock:
+    """The lock of MLflow's own environment, for the Python that runs the platform itself."""
+    return parts.environments.adopt(parts.tracking.requirements(), f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def services_of(parts: Parts) -> tuple[Service, Service]:
+    """Envoy and MLflow, as the engine keeps them running."""
+    envoy = Service(ENVOY, parts.home, parts.compute, lambda folder: _envoy(parts, folder), parts.gateway.is_ready)
+    mlflow_socket = parts.home.socket(MLFLOW_SOCKET)
+    mlflow = Service(
+        MLFLOW, parts.home, parts.compute, lambda folder: _mlflow(parts, folder), lambda: is_ready(mlflow_socket)
+    )
+    return envoy, mlflow
+
+
+def _envoy(parts: Parts, folder: Path) -> Task:
+    return _task(folder, parts.gateway.argv(), {"PATH": "/usr/bin:/bin"}, socket=None)
+
+
+def _mlflow(parts: Parts, folder: Path) -> Task:
+    python = parts.environments.ensure(tracking_lock(parts), log=folder / LOG_NAME)
+    token = grants.token_of_service(parts.issuer, "mlflow", lasting=LONGEST, now=utc_now())
+    argv, environment = parts.tracking.command(
+        python,
+        package_copy(PACKAGE, parts.home.sources),
+        parts.home.socket(API_SOCKET),
+        token,
+    )
+    return _task(folder, argv, environment, socket=parts.home.socket(MLFLOW_SOCKET))
+
+
+def _task(folder: Path, argv: tuple[str, ...], environment: Mapping[str, str], *, socket: Path | None) -> Task:
+    return Task(
+        folder=folder,
+        argv=argv,
+        environment=environment,
+        working_folder=folder,
+        log=folder / LOG_NAME,
+        socket=socket,
+        grace=_GRACE,
+    )
+
+
+def login_name() -> str:
+    """The name of whoever runs this, for the owner of an embedded home."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "owner"

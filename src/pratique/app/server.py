@@ -1,0 +1,137 @@
+"""The server: API, pages and engine in one process, on the unix socket that its shim holds.
+
+Started by `pratique up` as ``python -m pratique.app.server``; ends on SIGTERM,
+and whatever it had begun is found again by the next one.
+"""
+
+import json
+import os
+import socket
+import tempfile
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import uvicorn
+
+from pratique.app.parts import MLFLOW_SOCKET, Parts, login_name, make_parts, services_of
+from pratique.base.clock import utc_now
+from pratique.base.home import Home
+from pratique.base.logging import configure_logging, get_logger
+from pratique.base.settings import load_settings
+from pratique.control import grants, principals
+from pratique.engine.engine import Engine
+from pratique.engine.workbench import Workbench
+from pratique.store.migrate import migrate
+from pratique.store.principals import Principal
+from pratique.tracking.client import RunsClient
+from pratique.web.app import create_app
+from pratique.web.bell import Bell
+from pratique.web.platform import Platform
+
+_log = get_logger(__name__)
+_INHERITED: Final = 3
+_OWNER_TOKEN_LASTS: Final = timedelta(hours=24)
+_OWNER_TOKEN_RENEWED: Final = timedelta(hours=6)
+_SHUTDOWN: Final = 5
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    home = Home.from_environment()
+    home.prepare()
+    settings = load_settings(home.root)
+    configure_logging(settings.log_level)
+    parts = make_parts(home, settings)
+    migrate(parts.database)
+    with parts.database.write() as tx:
+        owner = principals.ensure_owner(tx, login_name(), now=utc_now())
+    parts.gateway.write_bootstrap()
+    envoy, mlflow = services_of(parts)
+    engine = Engine(_bench(parts), (envoy, mlflow))
+    platform = Platform(
+        home=home,
+        settings=settings,
+        database=parts.database,
+        blobs=parts.blobs,
+        sealer=parts.sealer,
+        issuer=parts.issuer,
+        door=parts.door,
+        endpoints_door=parts.endpoints_door,
+        tracking_socket=home.socket(MLFLOW_SOCKET),
+        bell=Bell(),
+        parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
+    )
+    app = create_app(platform)
+    engine.start()
+    _announce(parts, owner)
+    renewed = _keep_announcing(parts, owner)
+    try:
+        _serve(app)
+    finally:
+        renewed.set()
+        engine.stop(timedelta(seconds=_SHUTDOWN))
+        parts.database.close()
+
+
+def _bench(parts: Parts) -> Workbench:
+    return Workbench(
+        home=parts.home,
+        settings=parts.settings,
+        database=parts.database,
+        blobs=parts.blobs,
+        sealer=parts.sealer,
+        issuer=parts.issuer,
+        compute=parts.compute,
+        environments=parts.environments,
+        gateway=parts.gateway,
+        runs=RunsClient(parts.home.socket(MLFLOW_SOCKET)),
+        door=parts.door,
+    )
+
+
+def _serve(app: object) -> None:
+    listener = socket.socket(fileno=_INHERITED)
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type] # FastAPI's own type, which this module need not know.
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_SHUTDOWN,
+        http="httptools",
+        ws="none",
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _keep_announcing(parts: Parts, owner: Principal) -> threading.Event:
+    """Renew the owner's token until the event is set."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(_OWNER_TOKEN_RENEWED.total_seconds()):
+            _announce(parts, owner)
+
+    threading.Thread(target=renew, name="owner-token", daemon=True).start()
+    return done
+
+
+def _announce(parts: Parts, owner: Principal) -> None:
+    """Write where the doors are and the owner's token, for the commands of whoever can read the home."""
+    facts = {"door": parts.door, "endpoints": parts.endpoints_door, "pid": os.getpid()}
+    token = grants.token_of(parts.issuer, owner, lasting=_OWNER_TOKEN_LASTS, now=utc_now())
+    _write_private(parts.home.runtime / "owner.token", token)
+    _write_private(parts.home.runtime / "door.json", json.dumps(facts))
+
+
+def _write_private(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent)  # Made 0600.
+    with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    Path(name).replace(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""``pratique status``."""
+
+from typing import Any
+
+from pratique import __version__
+from pratique.app import supervision
+from pratique.base.home import Home
+from pratique.base.settings import load_settings
+from pratique.cli.table import Table
+
+TABLE = Table("status")
+
+
+@TABLE.verb(
+    "", examples={"Show every part": "pratique status", "Wait in a script": "pratique status --query ready -o tsv"}
+)
+def status() -> dict[str, Any]:
+    """Show whether the platform is up, part by part, and where its logs are."""
+    home = Home.from_environment()
+    down = {"gateway": "down", "tracking": "down", "engine": "down"}
+    found = supervision.ask_status(load_settings(home.root)) if supervision.server_runs(home) else None
+    return {**(found or {"version": __version__, "ready": False, "parts": down}), **supervision.facts(home)}

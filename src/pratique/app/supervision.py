@@ -1,0 +1,176 @@
+"""Starting and stopping the server process and everything below it; used by `up`, `down`, `status` and `demo`."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from pratique.app.parts import API_SOCKET, ENVOY, MLFLOW, SERVER, Parts, doors_of, make_parts, tracking_lock
+from pratique.base.errors import ComputeFailed, PratiqueError
+from pratique.base.home import Home
+from pratique.base.settings import Settings, load_settings
+from pratique.client.connection import Connection
+from pratique.client.door import Door
+from pratique.compute.local import LocalCompute
+from pratique.compute.task import Exited, Lost, Running, Task
+from pratique.engine.services import LOG_NAME, newest_start, stop
+from pratique.engine.tails import last_lines
+from pratique.gateway.ports import check_ports
+from pratique.store import jobs
+
+_STARTS_WITHIN: Final = 60.0
+_GRACE: Final = timedelta(seconds=10)
+_LOOK: Final = 0.02
+_STATUS: Final = "/api/v1/status"
+_PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PASSED_ON_PREFIXES: Final = ("PRATIQUE_", "UV_", "PIP_", "XDG_", "PYENV_")
+_PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+Say = Callable[[str], None]
+
+
+def start(home: Home, say: Say) -> Mapping[str, Any]:
+    """Bring the platform of `home` up and return its status; does nothing when it is up already.
+
+    Raises `Conflict` for a taken port, `StorageFailed` for a home that cannot be
+    written, `ComputeFailed` with the last lines of the log when the server ends.
+    """
+    home.prepare()
+    settings = load_settings(home.root)
+    if server_runs(home):
+        return await_ready(home, settings)
+    parts = make_parts(home, settings)
+    if not _runs(home, parts.compute, ENVOY):
+        check_ports(doors_of(home, settings))
+    _fetch_tracking(parts, say)
+    _start_server(home, parts.compute)
+    return await_ready(home, settings)
+
+
+def server_runs(home: Home) -> bool:
+    """Whether the server process of `home` lives."""
+    return _runs(home, LocalCompute(), SERVER)
+
+
+def await_ready(home: Home, settings: Settings) -> Mapping[str, Any]:
+    """The status of the platform as soon as it is ready for verbs."""
+    compute, began = LocalCompute(), time.monotonic()
+    while time.monotonic() - began < _STARTS_WITHIN:
+        status = ask_status(settings)
+        if status and status["ready"]:
+            return status
+        folder = newest_start(home, SERVER)
+        seen = compute.observe(folder) if folder else None
+        if folder and isinstance(seen, Exited | Lost):
+            raise ComputeFailed(
+                "the server ended while it started",
+                hint=f"its log: {folder / LOG_NAME}",
+                log_tail=last_lines(folder / LOG_NAME, 20),
+            )
+        time.sleep(_LOOK)
+    raise ComputeFailed(
+        f"the platform was not ready after {_STARTS_WITHIN:.0f} s", hint=f"see the logs below {home.services}"
+    )
+
+
+def ask_status(settings: Settings) -> Mapping[str, Any] | None:
+    """What the platform says of itself through its door; None when nobody answers."""
+    try:
+        found: Mapping[str, Any] = Connection(Door(f"http://127.0.0.1:{settings.door_port}", "", None)).get(_STATUS)
+        return found
+    except PratiqueError:
+        return None
+
+
+def halt(home: Home, say: Say) -> None:
+    """Stop the server, then everything that it had started; nothing of `home` runs afterwards."""
+    compute = LocalCompute()
+    stop(home, compute, SERVER, grace=_GRACE)
+    for kind, root in (("job", home.jobs), ("replica", home.replicas)):
+        for folder in sorted(root.glob("*/*")):
+            if isinstance(compute.observe(folder), Running):
+                say(f"stopping {kind} {folder.parent.name}")
+                compute.stop(folder, grace=_GRACE)
+    for name in (ENVOY, MLFLOW):
+        stop(home, compute, name, grace=_GRACE)
+    for name in ("door.json", "owner.token"):
+        (home.runtime / name).unlink(missing_ok=True)
+
+
+def logs(home: Home) -> dict[str, str]:
+    """Where each part of the platform writes its log."""
+    found = {name: newest_start(home, name) for name in (SERVER, ENVOY, MLFLOW)}
+    return {name: str(folder / LOG_NAME) for name, folder in found.items() if folder}
+
+
+def _runs(home: Home, compute: LocalCompute, name: str) -> bool:
+    folder = newest_start(home, name)
+    return folder is not None and isinstance(compute.observe(folder), Running)
+
+
+def _fetch_tracking(parts: Parts, say: Say) -> None:
+    lock = tracking_lock(parts)
+    if not parts.environments.is_ready(lock):
+        say("fetching MLflow, once, into an environment of its own")
+        parts.environments.ensure(lock, say=say)
+
+
+def _start_server(home: Home, compute: LocalCompute) -> None:
+    before = newest_start(home, SERVER)
+    number = int(before.name) + 1 if before else 1
+    folder = home.services / SERVER / str(number)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    compute.start(
+        Task(
+            folder=folder,
+            argv=(sys.executable, "-m", "pratique.app.server"),
+            environment=_environment(home),
+            working_folder=folder,
+            log=folder / LOG_NAME,
+            socket=home.socket(API_SOCKET),
+            grace=_GRACE,
+        )
+    )
+
+
+def _environment(home: Home) -> dict[str, str]:
+    """What the server needs of the caller's environment: never a switch of the caller's own Python."""
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES) or name.lower() in _PROXIES
+    }
+    passed.pop("PRATIQUE_TOKEN", None)
+    passed.pop("PRATIQUE_URL", None)
+    return {**passed, "PRATIQUE_HOME": str(home.root), "LANG": passed.get("LANG", "C.UTF-8"), "PYTHONUNBUFFERED": "1"}
+
+
+def facts(home: Home) -> dict[str, Any]:
+    """What a person needs to find the platform: doors, home, logs, and how far it protects."""
+    settings = load_settings(home.root)
+    return {
+        "door": f"http://127.0.0.1:{settings.door_port}",
+        "endpoints": f"http://127.0.0.1:{settings.endpoints_port}",
+        "home": str(home.root),
+        "mode": "embedded: whoever can read the home is its owner",
+        "logs": logs(home),
+    }
+
+
+def cancel_jobs(home: Home, say: Say) -> None:
+    """Cancel what runs, so that the rows say why it ended; nothing to do when the server is not there."""
+    if not server_runs(home):
+        return
+    parts = make_parts(home, load_settings(home.root))
+    with parts.database.write() as tx:
+        running = jobs.unfinished(tx)
+        for job in running:
+            say(f"canceling job {job.name}")
+            jobs.change(tx, job.id, cancel_requested=True)
+    deadline = time.monotonic() + _GRACE.total_seconds()
+    while running and time.monotonic() < deadline:
+        with parts.database.read() as tx:
+            running = jobs.unfinished(tx)
+        time.sleep(_LOOK)
+    parts.database.close()
