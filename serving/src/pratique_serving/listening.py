@@ -38,9 +38,9 @@ def inherited(environment: MutableMapping[str, str]) -> socket.socket:
 
 def at_path(path: str) -> socket.socket:
     """A new unix socket that only this user may connect to; a stale one is replaced, a live one is not."""
+    _remove_stale(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(path)
         before = os.umask(0o177)
         try:
             listener.bind(path)
@@ -70,7 +70,8 @@ def _remove_stale(path: str) -> None:
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             raise Usage(f"{path} exists and is not a socket")
-    except FileNotFoundError:
+    except OSError:
+        # Nothing there. What else may be wrong with the path, bind() says.
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         try:

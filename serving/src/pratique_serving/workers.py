@@ -34,6 +34,11 @@ class Workers:
         self._calls.put((work, reply))
         return reply.get()
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a worker."""
+        return self._calls.qsize()
+
     def serve(self) -> None:
         """Work in this thread, and in as many more as there should be, until `close`."""
         others = [threading.Thread(target=self._work, daemon=True) for _ in range(self._count - 1)]

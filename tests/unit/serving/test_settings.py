@@ -1,0 +1,24 @@
+"""What the environment says."""
+
+import pytest
+
+from pratique_serving.errors import Usage
+from pratique_serving.settings import read_settings
+
+
+def test_one_call_at_a_time_unless_more_workers_are_asked_for() -> None:
+    assert read_settings({"AZUREML_ENTRY_SCRIPT": "score.py"}).worker_count == 1
+    assert read_settings({"AZUREML_ENTRY_SCRIPT": "score.py", "WORKER_COUNT": "3"}).worker_count == 3
+
+
+def test_an_environment_without_a_model_is_refused() -> None:
+    with pytest.raises(Usage, match="AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL"):
+        read_settings({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("WORKER_COUNT", "0"), ("WORKER_COUNT", "two"), ("SCORING_TIMEOUT_MS", "-1")]
+)
+def test_a_number_that_is_none_is_named(name: str, value: str) -> None:
+    with pytest.raises(Usage, match=name):
+        read_settings({"AZUREML_ENTRY_SCRIPT": "score.py", name: value})
