@@ -50,7 +50,7 @@ class _Request(BaseModel):
 class UserRequest(_Request):
     """A new user; without a password one is made."""
 
-    display_name: str = Field(default="", max_length=256)
+    display_name: str = Field(default="", max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")
     password: str | None = None
 
 
