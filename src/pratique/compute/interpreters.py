@@ -103,9 +103,10 @@ def platform_version() -> str:
 
 def _specifier(version: str) -> SpecifierSet:
     text = version.strip().removesuffix(".*")
-    exact = re.fullmatch(r"\d+(\.\d+)*", text)
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return SpecifierSet(f"=={text}.*")
     try:
-        return SpecifierSet(f"=={text}.*" if exact and text.count(".") < 2 else f"=={text}" if exact else text)
+        return SpecifierSet(f"=={text}" if re.match(r"\d|$", text) else text)
     except InvalidSpecifier:
         raise InvalidInput(
             f"{version!r} is not a Python version", hint="write it as 3.11, 3.11.7 or >=3.9,<3.12"

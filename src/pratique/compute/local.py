@@ -73,7 +73,7 @@ class LocalCompute:
         if (ended := _read_exit(folder)) is not None:
             return ended
         if record is None:
-            return Absent()
+            return Lost("what its shim wrote is damaged") if _is_spent(folder) else Absent()
         if _end_orphans(record):
             return Running(record.child, _moment(record.started))
         return Lost(_why_lost(record))
@@ -114,13 +114,14 @@ class LocalCompute:
     def _once_named(self, folder: Path) -> Observation:
         """Wait the moment which another starter's shim needs to name its child."""
         deadline = time.monotonic() + _START_LIMIT.total_seconds()
-        while _read_running(folder) is None and _read_exit(folder) is None:
-            if _holder(folder) is None and _read_running(folder) is None:
-                raise Unavailable("another start of the same process failed", hint="try again")
+        while _holder(folder) is not None and _read_running(folder) is None:
             if time.monotonic() > deadline:
                 raise Unavailable(f"the shim of {folder} does not get on")
             time.sleep(_LOOK_AGAIN)
-        return self.observe(folder)
+        seen = self.observe(folder)
+        if isinstance(seen, Absent):
+            raise Unavailable("another start of the same process failed", hint="try again")
+        return seen
 
 
 def _make_folder(folder: Path) -> None:
@@ -189,20 +190,27 @@ def _running(record: _Record | None, holder: int) -> Running:
     return Running(record.child, _moment(record.started))
 
 
+def _is_spent(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (shim.RUNNING_FILE, shim.EXIT_FILE))
+
+
 def _read_running(folder: Path) -> _Record | None:
-    facts = _read(folder / shim.RUNNING_FILE)
-    return None if facts is None else _Record(**facts)
+    try:
+        return _Record(**(_read(folder / shim.RUNNING_FILE) or {}))
+    except TypeError:
+        return None
 
 
 def _read_exit(folder: Path) -> Exited | None:
-    facts = _read(folder / shim.EXIT_FILE)
-    if facts is None:
+    facts = _read(folder / shim.EXIT_FILE) or {}
+    try:
+        return Exited(facts["code"], facts["signal"], facts["timed_out"], _moment(facts["at"]))
+    except (KeyError, TypeError):
         return None
-    return Exited(facts["code"], facts["signal"], facts["timed_out"], _moment(facts["at"]))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """One of the shim's own files; they appear by rename, so what is there is whole."""
+    """One of the shim's own files; they appear by rename, so only a failing disk leaves one that means nothing."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
@@ -211,10 +219,10 @@ def _read(path: Path) -> dict[str, Any] | None:
         raise StorageFailed(f"{path} cannot be read: {error.strerror}") from error
     with os.fdopen(file, "rb") as opened:
         try:
-            facts: dict[str, Any] = json.loads(opened.read())
-        except ValueError as error:
-            raise StorageFailed(f"{path} is damaged: {error}") from error
-    return facts
+            facts = json.loads(opened.read())
+        except ValueError:
+            return None
+    return facts if isinstance(facts, dict) else None
 
 
 def _moment(seconds: float) -> datetime:

@@ -55,7 +55,7 @@ class Attempts:
     def end_all(self) -> None:
         """End what still runs."""
         for folder in self._folders:
-            if isinstance(self.compute.observe(folder), Running):
+            if folder.is_dir() and isinstance(self.compute.observe(folder), Running):
                 self.compute.stop(folder, grace=timedelta(0))
 
 
