@@ -23,6 +23,7 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _WORD_OPERATORS: Final = ("LIKE", "ILIKE", "IN")
+_ORDERING: Final = ("<", ">", "<=", ">=")
 _MAX_LENGTH: Final = 6000
 
 
@@ -110,7 +111,8 @@ def _comparison(tokens: Sequence[tuple[str, str]], fields: Fields, text: str) ->
     is_number = not is_tag and fields.columns[field]
     kind, raw = tokens[2]
     wanted = "list" if operator == "IN" else ("number" if is_number else "text")
-    if kind != wanted or (operator in ("<", ">", "<=", ">=") and not is_number):
+    unfit = _WORD_OPERATORS if is_number else _ORDERING
+    if kind != wanted or operator in unfit:
         raise InvalidInput(f"{field!r} cannot be compared with {operator} {raw} in the filter {text!r}")
     return _Comparison(field, is_tag, operator, _value(kind, raw))
 
