@@ -67,13 +67,14 @@ class LocalCompute:
         """How the attempt in `folder` goes. `Lost` is said only after what it left running has been ended."""
         # The order matters: whoever wrote a record that was read before the lock was found free is gone,
         # and its exit status, if it left one, is there by now.
+        is_spent = _is_spent(folder)
         record = _read_running(folder)
         if (holder := _holder(folder)) is not None:
             return _running(record or _read_running(folder), holder)
         if (ended := _read_exit(folder)) is not None:
             return ended
         if record is None:
-            return Lost("what its shim wrote is damaged") if _is_spent(folder) else Absent()
+            return Lost("what its shim wrote is damaged") if is_spent else Absent()
         if _end_orphans(record):
             return Running(record.child, _moment(record.started))
         return Lost(_why_lost(record))
