@@ -102,7 +102,7 @@ def _load(settings: Settings) -> Optional[Model]:
         log.say(f"the model could not be loaded: {error}")
     # A script may raise anything while it is imported or in init(), sys.exit() included.
     except BaseException as error:  # noqa: BLE001
-        log.say_traceback("the model could not be loaded", error, depth=3)
+        log.say_traceback("the model could not be loaded", error)
     return None
 
 

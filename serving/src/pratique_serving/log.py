@@ -5,10 +5,14 @@ the user's script may configure it as it likes.
 """
 
 import contextlib
+import os
 import sys
 import time
 import traceback
+from types import TracebackType
 from typing import Optional, TextIO
+
+OURS = (os.path.dirname(os.path.abspath(__file__)) + os.sep, "<frozen importlib")
 
 
 def say(message: str) -> None:
@@ -17,14 +21,18 @@ def say(message: str) -> None:
     write(f"{now} pratique-serving: {message}\n")
 
 
-def say_traceback(message: str, error: BaseException, depth: int = 1) -> None:
-    """`message`, then the traceback of `error` without its outermost `depth` frames, which are ours."""
-    frames = error.__traceback__
-    for _ in range(depth):
-        if frames is not None and frames.tb_next is not None:
-            frames = frames.tb_next
-    said = "".join(traceback.format_exception(type(error), error, frames))
+def say_traceback(message: str, error: BaseException) -> None:
+    """`message`, then the traceback of `error`, beginning with the first frame that is the user's."""
+    said = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
     say(f"{message}\n{said.rstrip()}")
+
+
+def _users_part(frames: Optional[TracebackType]) -> Optional[TracebackType]:
+    """Without our frames, and the importer's, at the outer end; all of them when there are no others."""
+    inner = frames
+    while inner is not None and inner.tb_frame.f_code.co_filename.startswith(OURS):
+        inner = inner.tb_next
+    return inner or frames
 
 
 def write(text: str, stream: Optional[TextIO] = None) -> None:

@@ -117,14 +117,14 @@ class ScriptModel(Model):
         try:
             result = self._within_time(arguments)
         except Overrun as error:
-            log.say_traceback(f"run() was interrupted, request {request_id}", error, depth=2)
+            log.say_traceback(f"run() was interrupted, request {request_id}", error)
             milliseconds = int(self._timeout * 1000)
             raise Refused(500, f"Scoring timeout after {milliseconds} ms", run_failed=True) from None
         except Refused:
             raise
         # Anything a script can raise, sys.exit() included: the caller gets 500, the log the traceback.
         except BaseException as error:  # noqa: BLE001
-            log.say_traceback(f"run() failed, request {request_id}", error, depth=2)
+            log.say_traceback(f"run() failed, request {request_id}", error)
             raise Refused(500, FAILED, run_failed=True) from None
         took = (time.perf_counter() - began) * 1000
         try:

@@ -1,0 +1,178 @@
+"""Scorers as the platform starts them: a process with a listening socket at file descriptor 3."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import pratique_serving
+
+PACKAGE = Path(pratique_serving.__file__).parents[1]
+PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+
+LIMIT = 60.0
+"""Seconds that no wait of these tests reaches unless something is broken."""
+
+# What the process shim does: the socket becomes descriptor 3 of the process that is then executed.
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "pratique_serving"])
+"""
+
+
+class Answer(NamedTuple):
+    """One response; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def value(self) -> Any:
+        return json.loads(self.body)
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=LIMIT)
+        self._path = str(path)
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(LIMIT)
+        self.sock.connect(self._path)
+
+
+class Scorer:
+    """One process. Whatever still lives when the test is over is killed."""
+
+    def __init__(self, folder: Path, python: str, environment: dict[str, str]) -> None:
+        self.path = folder / "scorer.sock"
+        self.log = folder / "log"
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(str(self.path))
+        listener.listen(128)
+        with self.log.open("wb") as log, listener:
+            self.process = subprocess.Popen(
+                [python, "-c", HAND_OVER, str(listener.fileno())],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PACKAGE), **environment},
+                cwd=environment.get("AML_APP_ROOT", folder),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+
+    def connect(self) -> UnixConnection:
+        return UnixConnection(self.path)
+
+    def ask(self, method: str, target: str, body: bytes | str | None = None, **headers: str) -> Answer:
+        """One request on a connection of its own."""
+        connection = self.connect()
+        try:
+            return ask(connection, method, target, body, **headers)
+        finally:
+            connection.close()
+
+    def score(self, value: object, target: str = "/score") -> Answer:
+        return self.ask("POST", target, json.dumps(value), content_type="application/json")
+
+    def wait_until_ready(self) -> None:
+        """Until the model has loaded; fails with the log when the process ends first."""
+        until = time.monotonic() + LIMIT
+        while time.monotonic() < until and self.process.poll() is None:
+            if self.ask("GET", "/health/ready").status == 200:
+                return
+            time.sleep(0.02)
+        pytest.fail(f"not ready:\n{self.said()}")
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        self.process.terminate()
+        return self.process.wait(LIMIT)
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(LIMIT)
+
+
+class Scorers:
+    """Starts scorers in one folder; scripts are written there too."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._started: list[Scorer] = []
+
+    def script(self, text: str, python: str = sys.executable, **environment: str) -> Scorer:
+        """Serve this scoring script; it may still be loading when this returns."""
+        folder = self._folder / f"{len(self._started)}"
+        code = folder / "code"
+        code.mkdir(parents=True)
+        (code / "score.py").write_text(text)
+        given = {"AML_APP_ROOT": str(code), "AZUREML_ENTRY_SCRIPT": "score.py", **environment}
+        return self._start(folder, python, given)
+
+    def folder(self, python: Path, **environment: str) -> Scorer:
+        """Serve what the environment says."""
+        folder = self._folder / f"{len(self._started)}"
+        folder.mkdir()
+        return self._start(folder, str(python), environment)
+
+    def _start(self, folder: Path, python: str, environment: dict[str, str]) -> Scorer:
+        scorer = Scorer(folder, python, environment)
+        self._started.append(scorer)
+        return scorer
+
+    def end_all(self) -> None:
+        for scorer in self._started:
+            scorer.end()
+
+
+def ask(
+    connection: http.client.HTTPConnection, method: str, target: str, body: bytes | str | None = None, **headers: str
+) -> Answer:
+    """One request on this connection, which may carry more."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, target, body, named)
+    response = connection.getresponse()
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+
+
+def find_interpreter(version: str) -> str:
+    """The newest interpreter of this version on this machine; skips the test when there is none."""
+    found = [path for path in PYENV.glob(f"{version}.*/bin/python") if path.is_file()]
+    if found:
+        return str(max(found, key=lambda path: int(path.parts[-3].split(".")[2])))
+    pytest.skip(f"Python {version} is not on this machine")
+
+
+@pytest.fixture
+def scorers(tmp_path: Path) -> Iterator[Scorers]:
+    started = Scorers(tmp_path)
+    yield started
+    started.end_all()
+
+
+@pytest.fixture(params=["3.8", "3.9", "3.10", "3.11", "3.12", "3.13"])
+def interpreter(request: pytest.FixtureRequest) -> str:
+    """Each Python that users may have in their environments."""
+    return find_interpreter(request.param)
