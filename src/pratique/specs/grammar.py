@@ -58,7 +58,7 @@ def planned(description: str) -> Any:
 class Part(BaseModel):
     """One mapping of a file: frozen, and without room for unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     written_by_platform: ClassVar[frozenset[str]] = frozenset()
 

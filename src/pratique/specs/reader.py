@@ -360,7 +360,7 @@ def _syntax_problem(error: yaml.YAMLError, file: str, text: str) -> Problem:
         said, hint = f"a value cannot begin with {at[0]}", "quote it"
     elif "did not find expected" in said:
         hint = "mend the indentation here or in the line above"
-    elif "unexpected end" in said or "quoted scalar" in str(getattr(error, "context", "")):
+    elif "unexpected end" in said:
         hint = "close the quote or the bracket"
     else:
         hint = ""
@@ -380,8 +380,9 @@ def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
     one after its last. A name with dots stands in quotes: ``tags."a.b"=1``.
     Raises `InvalidInput` with every assignment that cannot be made.
     """
-    value = _copied(document.value)
-    value = {} if value is None else value
+    if not assignments:
+        return document
+    value = {} if document.value is None else _copied(document.value)
     lines, written = dict(document.lines), dict(document.written)
     assigned = set(document.assigned)
     problems: list[Problem] = []
@@ -392,14 +393,14 @@ def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
                 raise ValueError("expected key=value")
             key = _path_of(path)
             given, word = _given(text)
-            _put(value, key, given)
+            made = _put(value, key, given)
         except ValueError as error:
             problems.append(Problem(str(error), key=path, file=SET))
             continue
         for known in [inner for inner in (*lines, *written) if inner[: len(key)] == key]:
             lines.pop(known, None)
             written.pop(known, None)
-        assigned.add(key)
+        assigned |= {key, *made}
         if word is not None:
             written[key] = word
     if problems:
@@ -437,14 +438,17 @@ def _given(text: str) -> tuple[Any, str | None]:
     return value, None if isinstance(value, str) else text
 
 
-def _put(value: Any, key: Key, given: Any) -> None:
-    """Put `given` at `key`; raises `ValueError` when the way is barred."""
-    inner = value
+def _put(value: Any, key: Key, given: Any) -> list[Key]:
+    """Put `given` at `key`, and say which mappings and lists were made; raises `ValueError` when the way is barred."""
+    inner, made = value, []
     for depth, part in enumerate(key[:-1]):
+        here = key[: depth + 1]
         if _at(inner, part) is None:
-            _place(inner, part, [] if isinstance(key[depth + 1], int) else {}, key[: depth + 1])
+            _place(inner, part, [] if isinstance(key[depth + 1], int) else {}, here)
+            made.append(here)
         inner = _at(inner, part)
     _place(inner, key[-1], given, key)
+    return made
 
 
 def _at(inner: Any, part: str | int) -> Any:
