@@ -58,7 +58,7 @@ class PostgreSQL:
         """Where an account other than root can read them, too: the tree of a test may be a private one."""
         if os.geteuid() != 0:
             return programs
-        shutil.copytree(programs.parent, self._folder / "postgresql")
+        shutil.copytree(programs.parent, self._folder / "postgresql", copy_function=_link_or_copy)
         return self._folder / "postgresql" / "bin"
 
     def _start(self, programs: Path) -> None:
@@ -75,7 +75,8 @@ class PostgreSQL:
         )
         with (self._folder / "log").open("wb") as log:
             # Tests come and go: nothing needs to outlive a power cut.
-            options = ["-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200"]
+            chosen = ("listen_addresses=", "max_connections=200", "fsync=off", "full_page_writes=off", "autovacuum=off")
+            options = [word for setting in chosen for word in ("-c", setting)]
             self._server = subprocess.Popen(
                 [programs / "postgres", "-D", data, "-k", self._folder, *options],
                 cwd=self._folder,
@@ -127,6 +128,13 @@ class PostgreSQL:
                 self._server.kill()
                 self._server.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _installations() -> Iterator[tuple[Path, bool]]:

@@ -91,9 +91,9 @@ def change(tx: Connection, workspace: str, kind: str, name: str, **values: Any) 
     tx.execute(update(assets).where(_named(workspace, kind, name)).values(**values))
 
 
-def rename(tx: Connection, workspace: str, kind: str, name: str, new_name: str, *, now: datetime) -> None:
-    """Give the name another one; its versions and labels follow."""
-    tx.execute(update(assets).where(_named(workspace, kind, name)).values(name=new_name, updated_at=now))
+def rename(tx: Connection, workspace: str, kind: str, name: str, *, to: str, now: datetime) -> None:
+    """Call a name something else; its versions and labels follow."""
+    tx.execute(update(assets).where(_named(workspace, kind, name)).values(name=to, updated_at=now))
 
 
 def remove(tx: Connection, workspace: str, kind: str, name: str) -> None:
