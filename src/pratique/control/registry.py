@@ -162,7 +162,7 @@ def rename(tx: Transaction, actor: Actor, workspace: str, name: str, new_name: s
         raise AlreadyExists(f"a model {new_name!r} exists in workspace {workspace!r}")
     for one in known.versions:
         check_unused(tx, one)
-    assets.rename(tx, workspace, _KIND, name, new_name, now=now)
+    assets.rename(tx, workspace, _KIND, name, to=new_name, now=now)
     for one in known.versions:
         assets.change_version(tx, one.id, spec={**one.spec, "name": new_name})
     _tell(tx, actor, workspace, "Pratique.ModelRenamed", new_name, now=now, data={"from": name})

@@ -92,15 +92,21 @@ def platform(tmp_path: Path, issuer: Issuer, filled: Path) -> Iterator[Platform]
     database.close()
 
 
-@pytest.fixture
-def app(platform: Platform) -> FastAPI:
+@pytest.fixture(scope="session")
+def routes() -> FastAPI:
+    """The application with its routes, made once; the platform behind it is each test's own."""
     app = FastAPI(docs_url=None, redoc_url=None)
-    app.state.platform = platform
     errors.install(app)
     for part in (registry, artifacts, service):
         app.include_router(part.router)
     check_routes(app)
     return app
+
+
+@pytest.fixture
+def app(routes: FastAPI, platform: Platform) -> FastAPI:
+    routes.state.platform = platform
+    return routes
 
 
 @pytest.fixture
