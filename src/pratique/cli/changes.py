@@ -1,10 +1,13 @@
 """What an `update` verb may change of a thing that exists: --set and --remove on its current values."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from pratique.cli.usage import UsageError, nearest
-from pratique.specs.reader import apply_overrides, document_of
+from pratique.specs.reader import Document, apply_overrides, document_of
+
+_TEXTS: Final = ("properties", "tags")
+_MAPPINGS: Final = (*_TEXTS, "mirror_traffic", "traffic")
 
 
 def changes_of(
@@ -19,16 +22,19 @@ def changes_of(
                 f"{name!r} cannot be changed; what can: {', '.join(sorted(allowed))}",
                 hint=f"did you mean {near[0]}?" if near else "make a new version with create",
             )
-    start = {
-        name: current.get(name) or {}
-        if name in ("tags", "properties", "traffic", "mirror_traffic")
-        else current.get(name)
-        for name in fields
-    }
-    changed = apply_overrides(document_of(start), assignments).value
+    start = {name: current.get(name) or ({} if name in _MAPPINGS else None) for name in fields}
+    changed = apply_overrides(document_of(start), assignments)
     for path in removals:
-        _remove(changed, path)
-    return {name: changed.get(name) for name in fields}
+        _remove(changed.value, path)
+    return {name: _as_text(changed, name) if name in _TEXTS else changed.value.get(name) for name in fields}
+
+
+def _as_text(changed: Document, name: str) -> dict[str, str]:
+    """Tags and properties are text: ``tags.build=010`` stays ``010``."""
+    found = changed.value.get(name)
+    if not isinstance(found, dict):
+        raise UsageError(f"--set {name}: expected {name}.KEY=VALUE")
+    return {key: changed.written.get((name, key), str(value)) for key, value in found.items()}
 
 
 def _field(words: str) -> str:

@@ -36,6 +36,8 @@ def warn(words: str) -> None:
 def complain(error: PratiqueError) -> None:
     """``error: …`` with every problem, a blank line, ``hint: …``; never silenced."""
     print(f"error: {error}", file=sys.stderr)
+    for line in error.log_tail:
+        print(f"  | {line}", file=sys.stderr)
     if error.hint:
         print(f"\nhint: {error.hint}", file=sys.stderr)
 

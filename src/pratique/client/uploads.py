@@ -14,8 +14,8 @@ from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.client.connection import Connection, Document, path_of
 from pratique.content.folder import scan, source_of
 from pratique.content.manifest import Entry, Manifest
-from pratique.specs.keys import Key
 from pratique.specs.grammar import Spec
+from pratique.specs.keys import Key
 from pratique.specs.reader import read_document
 from pratique.specs.references import LocalUse, local_paths, replaced
 

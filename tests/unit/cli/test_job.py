@@ -82,11 +82,11 @@ def test_a_file_that_is_not_there_is_said(platform: Any, pratique: Any) -> None:
 
 def test_stream_puts_the_log_on_stdout_and_the_status_on_stderr(platform: Any, pratique: Any) -> None:
     platform.jobs["j"] = {"name": "j", "status": "Running"}
-    platform.log = "epoch 1\nepoch 2 – done\n".encode()
+    platform.log = "epoch 1\nepoch 2 ä done\n".encode()
 
     ran = pratique("ml", "job", "stream", "-n", "j")
 
-    assert (ran.code, ran.out) == (0, "epoch 1\nepoch 2 – done\n")
+    assert (ran.code, ran.out) == (0, "epoch 1\nepoch 2 ä done\n")
     assert "j: Completed" in ran.err
 
 

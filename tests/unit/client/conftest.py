@@ -19,7 +19,7 @@ OWNER_TOKEN = "owner-token"
 SECRET = "s3cret"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """An error that the platform answers on purpose."""
 
     def __init__(self, status: int, code: str, message: str, hint: str = "") -> None:
@@ -99,7 +99,17 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    do_PUT = do_POST = do_PATCH = do_DELETE = do_GET
+    def do_PUT(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def do_PATCH(self) -> None:
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        self._answer()
 
     def _answer(self) -> None:
         where = urlsplit(self.path)
@@ -112,7 +122,7 @@ class Handler(BaseHTTPRequestHandler):
         words = [unquote(word) for word in where.path.strip("/").split("/")]
         try:
             answer = self._route(words)
-        except Refused as refused:
+        except RefusedError as refused:
             self._send(refused.status, json.dumps(refused.body).encode(), {"Content-Type": "application/json"})
             return
         if answer is not NotImplemented:
@@ -132,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         if words[:1] == ["endpoints"]:
             return self._score()
         if self.headers.get("Authorization", "").removeprefix("Bearer ") not in self.platform.tokens:
-            raise Refused(401, "Unauthenticated", "nobody we know", "log in")
+            raise RefusedError(401, "Unauthenticated", "nobody we know", "log in")
         match words[2:]:
             case ["account"]:
                 return {"id": "owner", "name": "ada", "kind": "user", "home": "/home/x", "roles": []}
@@ -160,12 +170,12 @@ class Handler(BaseHTTPRequestHandler):
                 return self._roles(rest)
             case ["links"]:
                 return {"url": f"{self.platform.url}/open/once"}
-        raise Refused(404, "NotFound", f"no route {words}")
+        raise RefusedError(404, "NotFound", f"no route {words}")
 
     def _token(self) -> Any:
         form = parse_qs(self.body.decode())
         if form["client_secret"] != [SECRET]:
-            raise Refused(401, "Unauthenticated", "that is not its secret", "make a new one")
+            raise RefusedError(401, "Unauthenticated", "that is not its secret", "make a new one")
         token = f"token-of-{form['client_id'][0]}"
         self.platform.tokens.add(token)
         return {"access_token": token, "expires_in": 3600, "token_type": "Bearer"}
@@ -177,7 +187,7 @@ class Handler(BaseHTTPRequestHandler):
         if self.command == "PUT":
             things[name] = {"name": name, **self.body}
         if name not in things:
-            raise Refused(404, "NotFound", f"there is no {noun} {name!r}")
+            raise RefusedError(404, "NotFound", f"there is no {noun} {name!r}")
         return things.pop(name) if self.command == "DELETE" else things[name]
 
     def _workspace(self, name: str) -> Any:
@@ -185,7 +195,7 @@ class Handler(BaseHTTPRequestHandler):
             self.platform.add_workspace(name, self.body["resource_group"])
             self.platform.workspaces[name] |= self.body["spec"]
         if name not in self.platform.workspaces:
-            raise Refused(404, "NotFound", f"there is no workspace {name!r}")
+            raise RefusedError(404, "NotFound", f"there is no workspace {name!r}")
         if self.command == "DELETE":
             return self.platform.workspaces.pop(name)
         return self.platform.workspaces[name]
@@ -202,7 +212,7 @@ class Handler(BaseHTTPRequestHandler):
     def _blob(self, digest: str) -> Any:
         if self.command == "PUT":
             if hashlib.sha256(self.body).hexdigest() != digest:
-                raise Refused(400, "InvalidInput", "the bytes are not what the digest says")
+                raise RefusedError(400, "InvalidInput", "the bytes are not what the digest says")
             self.platform.blobs[digest] = self.body
             return {}
         self._send(200, self.platform.blobs[digest], {"Content-Type": "application/octet-stream"})
@@ -223,12 +233,12 @@ class Handler(BaseHTTPRequestHandler):
             case [name, "versions"]:
                 found = [one for one in reversed(known) if one["name"] == name]
                 if not found:
-                    raise Refused(404, "NotFound", f"there is no {name!r}")
+                    raise RefusedError(404, "NotFound", f"there is no {name!r}")
                 return [one for one in found if self._is_seen(one)]
         [name, _, version] = rest
         found = [one for one in known if one["name"] == name and version in (one["version"], "@latest")]
         if not found:
-            raise Refused(404, "NotFound", f"there is no {name!r} in version {version!r}", "see list")
+            raise RefusedError(404, "NotFound", f"there is no {name!r} in version {version!r}", "see list")
         if self.command == "DELETE":
             known.remove(found[-1])
         if self.command == "PATCH":
@@ -256,7 +266,7 @@ class Handler(BaseHTTPRequestHandler):
         if not rest:
             return list(jobs.values())
         if rest[0] not in jobs:
-            raise Refused(404, "NotFound", f"there is no job {rest[0]!r}")
+            raise RefusedError(404, "NotFound", f"there is no job {rest[0]!r}")
         job = jobs[rest[0]]
         match rest[1:]:
             case ["stream"]:
@@ -265,7 +275,7 @@ class Handler(BaseHTTPRequestHandler):
                 job["status"] = "Canceled"
             case ["outputs", output]:
                 if (rest[0], output) not in self.platform.outputs:
-                    raise Refused(404, "NotFound", f"the job made no output {output!r}")
+                    raise RefusedError(404, "NotFound", f"the job made no output {output!r}")
                 return {"manifest": self.platform.outputs[rest[0], output]}
             case [] if self.command == "PATCH":
                 job.update(self.body)
@@ -305,7 +315,7 @@ class Handler(BaseHTTPRequestHandler):
             }
             return dict(endpoints[name])
         if name not in endpoints:
-            raise Refused(404, "NotFound", f"there is no endpoint {name!r}")
+            raise RefusedError(404, "NotFound", f"there is no endpoint {name!r}")
         match rest[1:]:
             case ["keys"]:
                 return {"primaryKey": "key-1", "secondaryKey": "key-2"}
@@ -329,7 +339,7 @@ class Handler(BaseHTTPRequestHandler):
             known[key]["provisioning_state"] = "Creating"
             return dict(known[key])
         if key not in known:
-            raise Refused(404, "NotFound", f"there is no deployment {rest[0]!r}")
+            raise RefusedError(404, "NotFound", f"there is no deployment {rest[0]!r}")
         if rest[1:] == ["logs"]:
             lines = [f"line {number}\n" for number in range(100)][-int(self.query["lines"]) :]
             self._send(200, "".join(lines).encode(), {"Content-Type": "text/plain"})
@@ -406,5 +416,5 @@ def _point_here(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("PRATIQUE_HOME", str(folder / "home"))
     monkeypatch.setenv("PRATIQUE_RUNTIME_DIR", str(folder / "run"))
     monkeypatch.setenv("PRATIQUE_CONFIG_DIR", str(folder / "config"))
-    (folder / "work").mkdir()
+    (folder / "work").mkdir(exist_ok=True)
     monkeypatch.chdir(folder / "work")

@@ -1,0 +1,130 @@
+"""`ml data`, `ml environment`, `ml model`: three nouns, one life."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def model(platform: Any, pratique: Any) -> None:
+    Path("trained").mkdir()
+    Path("trained/MLmodel").write_text("flavors: {}\n")
+    Path("trained/.amlignore").write_text("*\n")
+    assert pratique("ml", "model", "create", "-n", "credit", "--path", "trained", "--type", "mlflow_model").code == 0
+
+
+@pytest.mark.usefixtures("model")
+def test_a_model_is_uploaded_whole_under_its_own_base_name(platform: Any) -> None:
+    [sent] = platform.sent("POST", "workspaces/ws/models")
+    digest, _, name = sent["spec"]["path"].removeprefix("upload:").partition("/")
+    assert name == "trained"
+    # Ignore files are for code; a model that holds one is that model.
+    assert [entry["path"] for entry in platform.manifests[digest]["entries"]] == [".amlignore", "MLmodel"]
+
+
+@pytest.mark.usefixtures("model")
+def test_an_explicit_version_is_sent_as_text(platform: Any, pratique: Any) -> None:
+    Path("model.yml").write_text("name: credit\npath: trained\ntype: mlflow_model\nversion: 1\n")
+    pratique("ml", "model", "create", "-f", "model.yml", "-v", "7", "--set", "tags.stage=prod", "description=x")
+    sent = platform.sent("POST", "workspaces/ws/models")[-1]["spec"]
+    assert (sent["version"], sent["tags"], sent["description"]) == ("7", {"stage": "prod"}, "x")
+
+
+def test_a_reference_is_sent_as_it_is(platform: Any, pratique: Any) -> None:
+    path = "azureml://jobs/brave_lantern/outputs/artifacts/paths/model"
+    pratique("ml", "model", "create", "-n", "credit", "--path", path, "--type", "mlflow_model")
+    assert platform.sent("POST", "workspaces/ws/models")[0]["spec"]["path"] == path
+
+
+@pytest.mark.usefixtures("model")
+def test_list_of_one_name_is_all_its_versions_newest_first(platform: Any, pratique: Any) -> None:
+    pratique("ml", "model", "create", "-n", "credit", "--path", "trained", "--type", "mlflow_model")
+    assert pratique("ml", "model", "list", "-n", "credit", "--query", "[].version", "-o", "tsv").out == "2\n1\n"
+    assert pratique("ml", "model", "list", "--query", "[].version", "-o", "tsv").out == "2\n"
+    assert pratique("ml", "model", "list", "-n", "credit", "-r", "1", "--query", "[].version", "-o", "tsv").out == "2\n"
+
+
+def test_list_of_an_unknown_name_exits_3(platform: Any, pratique: Any) -> None:
+    ran = pratique("ml", "model", "list", "-n", "absent")
+    assert (ran.code, ran.out) == (3, "")
+
+
+@pytest.mark.usefixtures("model")
+def test_tags_filter_lists(platform: Any, pratique: Any) -> None:
+    pratique("ml", "model", "update", "-n", "credit", "-l", "latest", "--set", "tags.stage=prod")
+    assert json.loads(pratique("ml", "model", "list", "--tag", "stage=prod").out)[0]["name"] == "credit"
+    assert pratique("ml", "model", "list", "--tag", "stage=dev").out == "[]\n"
+
+
+@pytest.mark.usefixtures("model")
+def test_show_wants_a_version_or_a_label(pratique: Any) -> None:
+    assert pratique("ml", "model", "show", "-n", "credit").code == 2
+    assert pratique("ml", "model", "show", "-n", "credit", "-v", "1", "-l", "latest").code == 2
+    assert (
+        pratique("ml", "model", "show", "-n", "credit", "-l", "latest", "--query", "version", "-o", "tsv").out == "1\n"
+    )
+
+
+@pytest.mark.usefixtures("model")
+def test_archive_hides_and_restore_shows_again(pratique: Any) -> None:
+    assert pratique("ml", "model", "archive", "-n", "credit").code == 0
+    assert pratique("ml", "model", "list").out == "[]\n"
+    assert pratique("ml", "model", "list", "--archived-only", "--query", "[].name", "-o", "tsv").out == "credit\n"
+    assert pratique("ml", "model", "list", "--include-archived", "--query", "[].name", "-o", "tsv").out == "credit\n"
+    pratique("ml", "model", "restore", "-n", "credit", "-v", "1")
+    assert pratique("ml", "model", "list", "--query", "[].name", "-o", "tsv").out == "credit\n"
+
+
+@pytest.mark.usefixtures("model")
+def test_delete_asks_and_does_nothing_when_nobody_answers(platform: Any, pratique: Any) -> None:
+    ran = pratique("ml", "model", "delete", "-n", "credit", "-v", "1")
+    assert ran.code == 1
+    assert "credit 1 of ws will be deleted for good" in ran.err
+    assert "hint: add --yes" in ran.err
+    assert platform.assets["models"]
+    assert pratique("ml", "model", "delete", "-n", "credit", "-v", "1", "--yes").code == 0
+    assert not platform.assets["models"]
+
+
+def test_download_makes_a_folder_of_the_model_s_name(platform: Any, pratique: Any) -> None:
+    digest = platform.keep_tree({"MLmodel": b"yaml", "data/model.pkl": b"\x80"})
+    platform.assets["models"].append(
+        {"name": "credit", "version": "3", "tags": {}, "properties": {"pratique.digest": digest}}
+    )
+    assert pratique("ml", "model", "download", "-n", "credit", "-v", "3", "--download-path", "got").code == 0
+    assert Path("got/credit/data/model.pkl").read_bytes() == b"\x80"
+
+
+def test_a_conda_file_travels_as_its_content(platform: Any, pratique: Any) -> None:
+    Path("conda.yml").write_text("dependencies:\n- python=3.11\n- pip:\n  - scikit-learn==1.5.2\n")
+    argv = ["--image", "mcr.microsoft.com/azureml/minimal-py312-inference:latest", "--conda-file", "conda.yml"]
+    assert pratique("ml", "environment", "create", "-n", "sk", *argv).code == 0
+    sent = platform.sent("POST", "workspaces/ws/environments")[0]["spec"]
+    assert sent["conda_file"] == {"dependencies": ["python=3.11", {"pip": ["scikit-learn==1.5.2"]}]}
+
+
+def test_a_data_file_keeps_its_name(platform: Any, pratique: Any) -> None:
+    Path("rows.csv").write_text("a\n1\n")
+    Path("data.yml").write_text("name: rows\ntype: uri_file\npath: ./rows.csv\n")
+    assert pratique("ml", "data", "create", "-f", "data.yml").code == 0
+    assert platform.sent("POST", "workspaces/ws/data")[0]["spec"]["path"].endswith("/rows.csv")
+
+
+def test_a_path_that_is_not_there_names_it(platform: Any, pratique: Any) -> None:
+    Path("data.yml").write_text("name: rows\ntype: uri_file\npath: ./rows.csv\n")
+    ran = pratique("ml", "data", "create", "-f", "data.yml")
+    assert ran.code != 0
+    assert "rows.csv" in ran.err
+    assert not platform.sent("POST", "workspaces/ws/data")
+
+
+def test_create_without_a_file_or_a_name_exits_2(platform: Any, pratique: Any) -> None:
+    assert pratique("ml", "data", "create").code == 2
+
+
+def test_a_tag_without_a_value_exits_2(platform: Any, pratique: Any) -> None:
+    ran = pratique("ml", "data", "create", "-n", "x", "--path", ".", "--tags", "stage")
+    assert ran.code == 2
+    assert "--tags: expected NAME=VALUE; got 'stage'" in ran.err
