@@ -41,7 +41,7 @@ def start(home: Home, say: Say) -> Mapping[str, Any]:
     if server_runs(home):
         return await_ready(home, settings)
     parts = make_parts(home, settings)
-    if not _runs(home, parts.compute, ENVOY):
+    if not gateway_runs(home):
         check_ports(doors_of(home, settings))
     _fetch_tracking(parts, say)
     _start_server(home, parts.compute)
@@ -51,6 +51,11 @@ def start(home: Home, say: Say) -> Mapping[str, Any]:
 def server_runs(home: Home) -> bool:
     """Whether the server process of `home` lives."""
     return _runs(home, LocalCompute(), SERVER)
+
+
+def gateway_runs(home: Home) -> bool:
+    """Whether the Envoy of `home` lives, and so holds its ports."""
+    return _runs(home, LocalCompute(), ENVOY)
 
 
 def await_ready(home: Home, settings: Settings) -> Mapping[str, Any]:

@@ -44,6 +44,7 @@ def _python(environments: Environments, request: PackageRequest, say: Say) -> Pa
     for dropped in request.dropped:
         say(f"environment: {dropped}")
     lock = environments.lock(request, say=say)
-    if not environments.is_ready(lock):
-        say(f"environment: building {lock.digest[:12]} for Python {lock.python}")
+    if environments.is_ready(lock):
+        return environments.ensure(lock)
+    say(f"environment: building {lock.digest[:12]} for Python {lock.python}")
     return environments.ensure(lock, say=say)

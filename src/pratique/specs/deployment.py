@@ -48,8 +48,10 @@ class RequestSettings(Part):
     request_timeout_ms: Annotated[Whole, Field(ge=1, le=MAX_REQUEST_TIMEOUT_MS)] = Field(
         default=5000, description="Milliseconds after which a caller gets 408."
     )
-    max_concurrent_requests_per_instance: Count = Field(
-        default=1, description="Requests that one instance answers at a time; twice as many may be pending."
+    max_concurrent_requests_per_instance: Count | None = Field(
+        default=None,
+        description="Requests that one instance answers at a time; twice as many may be pending. "
+        "Unset, the instance takes as many as it can; Azure would take one.",
     )
     max_queue_wait_ms: Annotated[Whole, Field(ge=0)] | None = planned(
         "Milliseconds that a request may wait in the queue."

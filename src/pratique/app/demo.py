@@ -1,0 +1,178 @@
+"""``pratique demo``: the example project from data to a protected endpoint, by the commands that a user types."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from pratique.app import load, supervision
+from pratique.app.down import down
+from pratique.app.example import example_folder
+from pratique.base.errors import ComputeFailed
+from pratique.base.home import Home
+from pratique.cli.table import Table, flag
+from pratique.cli.talk import say
+from pratique.client.connection import Connection
+from pratique.client.door import find_door
+
+TABLE = Table("demo")
+_GROUP: Final = "pratique-demo"
+_WORKSPACE: Final = "dev"
+_MODEL: Final = "credit-risk"
+_ENDPOINT: Final = "credit-risk"
+_FOLDER = flag("project", "--project", help="Where the example project is, or is to be written.")
+_REQUESTS = flag("requests", help="How many requests the endpoint is sent.", type=int, default=1000)
+
+
+@dataclass
+class Story:
+    """What is told while it happens, and the times for the last screen."""
+
+    folder: Path
+    times: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str, proves: str) -> Iterator[None]:
+        """One phase: its name, what it proves, and its time when it is done."""
+        say(f"\n{_bold(name)}\n  {proves}")
+        began = time.monotonic()
+        yield
+        self.times[name] = time.monotonic() - began
+        say(f"  {_dim(f'{self.times[name]:.1f} s')}")
+
+    def az(self, words: str, *, quiet: bool = True) -> Any:
+        """Run one command as a user would, show it, and return what it printed as JSON."""
+        say(f"  $ az {words}")
+        command = [sys.executable, "-m", "pratique", *shlex.split(words), "-o", "json"]
+        finished = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if quiet else None,
+            text=True,
+            check=False,
+        )
+        if finished.returncode:
+            raise ComputeFailed(
+                f"az {words} ended with exit code {finished.returncode}",
+                hint="pratique status names the logs",
+                log_tail=(finished.stderr or "").splitlines()[-20:],
+            )
+        return json.loads(finished.stdout) if finished.stdout.strip() else None
+
+
+@TABLE.verb(
+    "",
+    arguments=(_FOLDER, _REQUESTS),
+    examples={
+        "Run the example": "pratique demo",
+        "Write the example to a folder of yours and run it there": "pratique demo --project ./my-first",
+    },
+)
+def demo(*, project: str | None, requests: int) -> None:
+    """Run the example project from data to a protected endpoint, and say where to look.
+
+    Uses the workspace `dev` of the resource group `pratique-demo` and leaves the platform up; with CI=true in the
+    environment it stops it.
+    """
+    story = Story(example_folder(Path(project) if project else None))
+    began = time.monotonic()
+    with story.phase("Platform", "API, engine, MLflow and Envoy run on this machine and listen on loopback only."):
+        supervision.start(Home.from_environment(), say)
+        story.az(f"group create --name {_GROUP} --location local")
+        story.az(f"ml workspace create --name {_WORKSPACE} --resource-group {_GROUP}")
+    with story.phase("Data and environment", "Assets are versions with a digest: the same bytes are the same asset."):
+        story.az("ml data create --file data.yml")
+        story.az("ml environment create --file environment.yml")
+    with story.phase("Train", "A command job runs your script in its own locked environment and registers a model."):
+        job = story.az("ml job create --file train.yml --stream", quiet=False)
+        model = story.az(f"ml model show --name {_MODEL} --label latest")
+    with story.phase("Deploy", "The model answers in its own process, behind Envoy, and only to who has the key."):
+        endpoint = story.az("ml online-endpoint create --file endpoint.yml")
+        deployment = story.az("ml online-deployment create --file deployment-blue.yml --all-traffic")
+        story.az(f"ml online-endpoint invoke --name {_ENDPOINT} --request-file request.json")
+        key = story.az(f"ml online-endpoint get-credentials --name {_ENDPOINT}")["primaryKey"]
+    with story.phase("Load", f"{requests} requests over four connections, none retried, every broken one counted."):
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        body = (story.folder / "request.json").read_bytes()
+        tally = load.send(endpoint["scoring_uri"], headers, body, requests=requests)
+    _last_screen(story, job, model, endpoint, deployment, key, tally, time.monotonic() - began)
+    if os.environ.get("CI") == "true":
+        down()
+    if tally.failed:
+        raise ComputeFailed(f"{tally.failed} requests failed, the first: {tally.failures[0]}")
+
+
+def _last_screen(
+    story: Story,
+    job: Mapping[str, Any],
+    model: Mapping[str, Any],
+    endpoint: Mapping[str, Any],
+    deployment: Mapping[str, Any],
+    key: str,
+    tally: load.Tally,
+    total: float,
+) -> None:
+    metrics = ", ".join(f"{name} {value:.3f}" for name, value in sorted(_metrics(job["run_id"]).items()))
+    request = story.folder / "request.json"
+    timings = ", ".join(f"{name.removesuffix('_s')} {value:.2f} s" for name, value in deployment["timings"].items())
+    say(
+        f"""
+{_bold("Done")} in {total:.1f} s
+
+  model      {model["name"]}:{model["version"]}  {_dim(model["properties"]["pratique.digest"][:12])}
+  metrics    {metrics}
+  requests   {tally.answered} answered, {tally.failed} failed; \
+p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} ms
+  phases     {", ".join(f"{name} {seconds:.1f} s" for name, seconds in story.times.items())}
+  deploy     {timings}
+
+  MLflow run {job["services"]["Studio"]["endpoint"]}
+  OpenAPI    {endpoint["openapi_uri"]}
+
+  Ask it yourself:
+
+    curl -s {endpoint["scoring_uri"]} -H "Authorization: Bearer {key}" \\
+      -H "Content-Type: application/json" -d @{_shown(request)}
+
+  Next:
+
+    pratique open --next /mlflow/{_WORKSPACE}/      sign your browser in and look at the run
+    pratique ml model list -w {_WORKSPACE} -g {_GROUP} -o table
+    pratique events tail --lines 20 -o table     everything that just happened, and who did it
+
+  The platform stays up; stop it with: pratique down"""
+    )
+
+
+def _metrics(run_id: str) -> dict[str, float]:
+    query = urlencode({"run_id": run_id})
+    found = Connection(find_door()).get(f"/mlflow/{_WORKSPACE}/api/2.0/mlflow/runs/get?{query}")
+    return {row["key"]: float(row["value"]) for row in found["run"]["data"].get("metrics", [])}
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "AZURE_DEFAULTS_GROUP": _GROUP, "AZURE_DEFAULTS_WORKSPACE": _WORKSPACE}
+
+
+def _shown(path: Path) -> str:
+    """The path as the person would type it from where they are."""
+    here = Path.cwd()
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
+
+
+def _bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m" if sys.stderr.isatty() else text
+
+
+def _dim(text: str) -> str:
+    return f"\x1b[2m{text}\x1b[0m" if sys.stderr.isatty() else text
