@@ -226,12 +226,12 @@ class Watch:
                 os._exit(CANNOT_RUN)
         os.close(waiting)
         os.setpgid(self.child, self.child)
-        self._write_running(shim)
-        os.write(go, b"!")
-        os.close(go)
-        self.timeout_at = _after(self.task.timeout)
         if self._listener is not None:
             self._listener.close()
+        self._write_running(shim)
+        os.write(go, b"!")  # The last step that can fail: after it, it has run.
+        os.close(go)
+        self.timeout_at = _after(self.task.timeout)
 
     def _write_running(self, shim: int) -> None:
         facts = (

@@ -6,7 +6,9 @@ import http.server
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -259,6 +261,22 @@ def test_of_two_processes_at_once_one_builds_and_the_other_waits(
         process.join()
     assert sum(any("Installed 2 packages" in line for line in one) for one in lines) == 1
     assert environments.is_ready(lock)
+
+
+def test_a_build_whose_server_was_killed_is_made_anew(environments: Environments, index: Index, tmp_path: Path) -> None:
+    lock = environments.lock(REQUEST)
+    killed = f"""
+import os, signal
+from pathlib import Path
+from pratique.compute.environments import Environments, Lock
+def die(_line):
+    os.kill(os.getpid(), signal.SIGKILL)
+Environments(Path({str(tmp_path / "environments")!r})).ensure(Lock({lock.python!r}, {lock.text!r}), say=die)
+"""
+    done = subprocess.run([sys.executable, "-c", killed], check=False, timeout=120)
+    assert done.returncode == -signal.SIGKILL
+    assert not environments.is_ready(lock)
+    assert imported(environments.ensure(lock), "harbour")
 
 
 def test_progress_is_told_and_appended_to_the_log(environments: Environments, index: Index, tmp_path: Path) -> None:
