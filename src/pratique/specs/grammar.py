@@ -37,7 +37,7 @@ from pratique.base.errors import InvalidInput
 from pratique.base.names import problem_with_name
 from pratique.specs.keys import Found, Key
 from pratique.specs.problems import not_yet, problems_of, refuse, refused, with_known_keys
-from pratique.specs.reader import Document, document_of
+from pratique.specs.reader import SET, Document, document_of
 from pratique.specs.references import Asset, Noun, Purpose, parse_reference
 from pratique.specs.words import did_you_mean
 
@@ -157,21 +157,15 @@ class Spec(Part):
         return ()
 
     def with_values(self, values: Mapping[Key, Any]) -> Self:
-        """The same with other values at some keys, validated again."""
-        document = self.to_document()
+        """The same with other values at some keys, validated again; a `Document` keeps its file and lines."""
+        document = document_of(self.to_document(), folder=self.folder)
         for key, value in values.items():
-            _put(document, key, value)
-        return type(self).of(document_of(document, folder=self.folder))
+            document = document.with_value(key, value)
+        return type(self).of(document)
 
 
 def _cross(cls: type[Spec], value: Any) -> Iterable[Found]:
     return cls.cross_problems(value) if isinstance(value, Mapping) else ()
-
-
-def _put(document: Any, key: Key, value: Any) -> None:
-    for part in key[:-1]:
-        document = document[part]
-    document[key[-1]] = value
 
 
 def as_written(value: Any, key: Key, document: Document) -> Any:
@@ -185,7 +179,7 @@ def as_written(value: Any, key: Key, document: Document) -> Any:
         return {name: as_written(inner, (*key, name), document) for name, inner in value.items()}
     if isinstance(value, list):
         return [as_written(inner, (*key, index), document) for index, inner in enumerate(value)]
-    is_text = (len(key) > 1 and key[-2] in TEXT_MAPS) or (key[-1:] == ("version",) and key in document.assigned)
+    is_text = (len(key) > 1 and key[-2] in TEXT_MAPS) or (key[-1:] == ("version",) and document.file_of(key) == SET)
     return document.written.get(key, value) if is_text else value
 
 
@@ -195,7 +189,8 @@ def _unquoted_dates(value: Any, key: Key, document: Document) -> Iterator[Found]
         return
     for name, inner in value.items():
         here = (*key, name)
-        if name == "version" and isinstance(inner, str) and here in document.written and here not in document.assigned:
+        is_date = name == "version" and isinstance(inner, str) and here in document.written
+        if is_date and document.file_of(here) != SET:
             said = f"expected text; {inner} is a date to other YAML loaders"
             yield Found(here, said, f'quote it: version: "{inner}"')
         elif name not in TEXT_MAPS and name != "conda_file":

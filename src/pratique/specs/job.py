@@ -103,13 +103,18 @@ class DataInput(Part):
     )
     path: Reference = Field(description="A local file or folder, an asset, an output of a job, or a URI.")
     mode: Annotated[
-        Literal["ro_mount", "download", "direct", "eval_mount", "eval_download"],
+        Literal["ro_mount", "rw_mount", "download", "direct", "eval_mount", "eval_download"],
         Choice,
         not_run(eval_mount="evaluating an MLTable is", eval_download="evaluating an MLTable is"),
     ] = Field(default="ro_mount", description="How the job sees it: as a local path, or `direct` as its URI.")
     description: Text | None = Field(default=None, description="What it is, for people.")
     datastore: Text | None = planned("The datastore to upload to; the content store takes everything.")
     path_on_compute: Text | None = planned("Where on the compute to put it.")
+
+    def planned_keys(self) -> Iterator[str]:
+        if self.mode == "rw_mount":  # The job gets a copy; what it writes there is not brought back.
+            yield "mode"
+        yield from super().planned_keys()
 
 
 def _input_kind(value: Any) -> str:

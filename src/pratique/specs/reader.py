@@ -24,7 +24,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import yaml
 
@@ -49,6 +49,7 @@ _TRUE: Final = frozenset({"true", "True", "TRUE"})
 _FALSE: Final = frozenset({"false", "False", "FALSE"})
 _TAG: Final = "tag:yaml.org,2002:"
 _MERGE: Final = "<<"
+_T = TypeVar("_T")
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
@@ -65,18 +66,38 @@ class Document:
     """The unquoted text of every value that is no text, and of dates, which other loaders make no text."""
     folder: Path | None = None
     """What relative paths inside it are relative to; None when it did not come from a user's disk."""
-    assigned: frozenset[Key] = frozenset()
-    """The keys that ``--set`` gave."""
+    files: Mapping[Key, str] = field(default_factory=lambda: _NOTHING)
+    """Where the value at a key, with all that is in it, came from when not from `file`: another file, or `SET`."""
 
     def line(self, key: Key) -> int:
-        """The line of `key`, or of the nearest key around it; 0 when none is known."""
-        return next((self.lines[key[:end]] for end in range(len(key), -1, -1) if key[:end] in self.lines), 0)
+        """The line of `key`, or of the nearest key around it in the same file; 0 when none is known."""
+        around = [key[:end] for end in range(len(key), len(self._origin(key)) - 1, -1)]
+        return next((self.lines[outer] for outer in around if outer in self.lines), 0)
+
+    def file_of(self, key: Key) -> str:
+        """The file that the value at `key` came from, or `SET`."""
+        return self.files.get(self._origin(key), self.file)
 
     def problem(self, key: Key, message: str, *, hint: str = "") -> Problem:
         """A problem with the value at `key`, with its place."""
-        if any(key[:end] in self.assigned for end in range(len(key) + 1)):
-            return Problem(message, key=dotted(key), file=SET, hint=hint)
-        return Problem(message, key=dotted(key), file=self.file, line=self.line(key), hint=hint)
+        return Problem(message, key=dotted(key), file=self.file_of(key), line=self.line(key), hint=hint)
+
+    def _origin(self, key: Key) -> Key:
+        """The nearest key around `key` that came from somewhere else; empty when none did."""
+        return next((key[:end] for end in range(len(key), 0, -1) if key[:end] in self.files), ())
+
+    def with_value(self, key: Key, value: "Any | Document") -> "Document":
+        """The same with another value at `key`, which is there; a `Document` keeps its own file and lines."""
+        inner = value if isinstance(value, Document) else Document(value)
+        whole = _copied(self.value)
+        _put(whole, key, inner.value)
+        return replace(
+            self,
+            value=whole,
+            lines=_without(self.lines, key) | {(*key, *below): line for below, line in inner.lines.items()},
+            written=_without(self.written, key) | {(*key, *below): text for below, text in inner.written.items()},
+            files=_without(self.files, key) | ({key: inner.file} if inner.file else {}),
+        )
 
 
 def read_document(path: Path) -> Document:
@@ -383,8 +404,7 @@ def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
     if not assignments:
         return document
     value = {} if document.value is None else _copied(document.value)
-    lines, written = dict(document.lines), dict(document.written)
-    assigned = set(document.assigned)
+    lines, written, files = dict(document.lines), dict(document.written), dict(document.files)
     problems: list[Problem] = []
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
@@ -397,16 +417,19 @@ def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
         except ValueError as error:
             problems.append(Problem(str(error), key=path, file=SET))
             continue
-        for known in [inner for inner in (*lines, *written) if inner[: len(key)] == key]:
-            lines.pop(known, None)
-            written.pop(known, None)
-        assigned |= {key, *made}
+        lines, written = _without(lines, key), _without(written, key)
+        files = _without(files, key) | dict.fromkeys([key, *made], SET)
         if word is not None:
             written[key] = word
     if problems:
         raise InvalidInput.of(problems, what=SET)
     document_of(value, file=SET)
-    return replace(document, value=value, lines=lines, written=written, assigned=frozenset(assigned))
+    return replace(document, value=value, lines=lines, written=written, files=files)
+
+
+def _without(known: Mapping[Key, _T], key: Key) -> dict[Key, _T]:
+    """`known` without `key` and what is below it."""
+    return {inner: value for inner, value in known.items() if inner[: len(key)] != key}
 
 
 def _copied(value: Any) -> Any:

@@ -298,10 +298,14 @@ Spec = TypeVar("Spec", bound=HasReferences)
 
 
 def local_paths(spec: HasReferences) -> list[LocalUse]:
-    """The fields of `spec` that name local files, resolved against the folder of its YAML."""
+    """The fields of `spec` that name local files, resolved against the folder of its YAML.
+
+    A backslash separates folders here as it does where the file was written:
+    no name with one in it can be uploaded anyway.
+    """
     folder = spec.folder or Path()
     return [
-        LocalUse(key, folder / Path(found.path).expanduser(), purpose)
+        LocalUse(key, folder / Path(found.path.replace("\\", "/")).expanduser(), purpose)
         for key, text, purpose in spec.references()
         if isinstance(found := parse_reference(text), LocalPath)
     ]
@@ -318,5 +322,8 @@ def check_uploaded(spec: HasReferences) -> None:
 
 
 def replaced(spec: Spec, values: Mapping[Key, Any]) -> Spec:
-    """`spec` with other values at some keys, validated again."""
+    """`spec` with other values at some keys, validated again.
+
+    A `specs.reader.Document` as a value, such as a conda file, keeps its file and lines for errors.
+    """
     return spec.with_values(values)  # type: ignore[return-value]  # A spec gives its own class.

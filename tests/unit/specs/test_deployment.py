@@ -90,11 +90,11 @@ def test_a_kubernetes_deployment_is_recognised() -> None:
 
 def test_the_defaults_are_those_of_azure() -> None:
     spec = deployment()
-    assert (spec.request_settings.request_timeout_ms, spec.request_settings.max_concurrent_requests_per_instance) == (
-        5000,
-        1,
-    )
-    assert (spec.instance_count, spec.type) == (1, "managed")
+    assert (spec.request_settings.request_timeout_ms, spec.instance_count, spec.type) == (5000, 1, "managed")
+
+
+def test_concurrency_is_left_open_unless_it_is_set() -> None:
+    assert deployment().request_settings.max_concurrent_requests_per_instance is None
 
 
 def test_an_mlflow_model_needs_neither_code_nor_environment() -> None:

@@ -91,6 +91,10 @@ def test_what_is_not_run_on_this_machine_is_said() -> None:
     ]
 
 
+def test_writing_back_to_an_input_is_planned() -> None:
+    assert job(inputs={"x": {"path": "azureml:d:1", "mode": "rw_mount"}}).planned() == ["inputs.x.mode"]
+
+
 def test_one_instance_here_needs_no_word() -> None:
     assert job(compute="local", resources={"instance_count": 1}).planned() == []
 
@@ -140,7 +144,7 @@ def test_a_literal_may_say_its_type(kind: str, value: Any) -> None:
         ({"type": "number"}, "inputs.x.value: this key is required"),
         ({"type": "uri_file"}, "inputs.x.path: this key is required"),
         ({"type": "uri_fiel", "path": "x"}, "did you mean uri_file?"),
-        ({"path": "x", "mode": "mount"}, "inputs.x.mode: expected one of ro_mount, download, direct, eval_mount"),
+        ({"path": "x", "mode": "mount"}, "inputs.x.mode: expected one of ro_mount, rw_mount, download, direct"),
         ({"path": "x", "mde": "download"}, "inputs.x.mde: unknown key (did you mean mode?)"),
         ({"path": "azureml:a:b:c"}, "inputs.x.path: azureml:a:b:c is no reference that is known"),
         ({"path": 3}, 'inputs.x.path: expected text; got 3 (quote it: path: "3")'),

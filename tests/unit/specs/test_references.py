@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pratique.base.errors import InvalidInput
 from pratique.specs.kinds import load
-from pratique.specs.reader import Document, document_of
+from pratique.specs.reader import Document, document_of, parse_document
 from pratique.specs.references import (
     Asset,
     Compute,
@@ -153,6 +153,21 @@ def test_the_local_files_of_a_spec_are_relative_to_its_yaml() -> None:
         LocalUse(("code_configuration", "code"), Path("/home/me/credit/src"), "code"),
         LocalUse(("model", "path"), Path("/home/me/credit/../model"), "model"),
         LocalUse(("environment", "conda_file"), Path("/home/me/credit/conda.yml"), "environment"),
+    ]
+
+
+def test_a_path_written_on_windows_is_found() -> None:
+    spec = load("model", document_of({"name": "m", "path": "..\\model\\x.pkl"}, folder=Path("/home/me")))
+    assert [use.path for use in local_paths(spec)] == [Path("/home/me/../model/x.pkl")]
+
+
+def test_a_conda_file_that_takes_the_place_of_its_path_keeps_its_lines() -> None:
+    spec = load("online-deployment", document_of(DEPLOYMENT))
+    conda = parse_document("dependencies:\n  - python=3.11\n  - openmpi\n", file="conda.yml")
+    with pytest.raises(InvalidInput) as caught:
+        replaced(spec, {("environment", "conda_file"): conda})
+    assert [(problem.file, problem.line, problem.key) for problem in caught.value.problems] == [
+        ("conda.yml", 3, "environment.conda_file.dependencies[1]")
     ]
 
 
