@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from pratique.base.errors import NotFound
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import say, warn
@@ -22,17 +21,18 @@ ID: Final = flag("app_id", "--id", help="Its appId or display name.", required=T
         flag("name", "--name", "--display-name", "-n", help="Name for people.", default=""),
         flag("role", help="Role to give it: Owner, Contributor, Reader or Approver."),
         flag("scopes", nargs="+", default=[], help="Where the role counts."),
+        flag("years", type=int, default=1, help="How long the secret is good, 1 to 10."),
     ),
     examples={
         "A program that may deploy": "pratique ad sp create-for-rbac -n ci --role Contributor "
         "--scopes /subscriptions/pratique/resourceGroups/credit-rg",
     },
 )
-def create_for_rbac(platform: Place, *, name: str, role: str | None, scopes: list[str]) -> Document:
+def create_for_rbac(platform: Place, *, name: str, role: str | None, scopes: list[str], years: int) -> Document:
     """Create a service principal and print its secret, this once."""
     if bool(role) != bool(scopes):
         raise UsageError("--role and --scopes go together")
-    made = Principals(platform.connection).create_service_principal(name)
+    made = Principals(platform.connection).create_service_principal(name, years=years)
     warn("the password is shown this once; keep it where secrets are kept")
     for scope in scopes:
         Roles(platform.connection).assign(str(role), assignee=str(made["appId"]), scope=scope)
@@ -48,16 +48,11 @@ def list_all(platform: Place) -> list[Document]:
 @TABLE.verb("show", arguments=(ID,), examples={"Show a program": "pratique ad sp show --id APP_ID"})
 def show(platform: Place, *, app_id: str) -> Document:
     """Show a service principal."""
-    found = Principals(platform.connection).service_principals()
-    for one in found:
-        if app_id in (one.get("appId"), one.get("displayName")):
-            return one
-    raise NotFound(f"there is no service principal {app_id!r}", hint="see `pratique ad sp list`")
+    return Principals(platform.connection).show_service_principal(app_id)
 
 
 @TABLE.verb("delete", arguments=(ID,), examples={"Remove a program": "pratique ad sp delete --id APP_ID"})
 def delete(platform: Place, *, app_id: str) -> None:
     """Remove a service principal; its tokens stop working."""
-    found = show(platform, app_id=app_id)
-    Principals(platform.connection).delete_service_principal(str(found["appId"]))
-    say(f"{found['appId']}: deleted")
+    Principals(platform.connection).delete_service_principal(app_id)
+    say(f"{app_id}: deleted")

@@ -1,13 +1,10 @@
 """`ad user`."""
 
-import getpass
-import sys
 from typing import Any, Final
 
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag
-from pratique.cli.talk import say
-from pratique.cli.usage import UsageError
+from pratique.cli.talk import say, warn
 from pratique.client.principals import Principals
 
 Document = dict[str, Any]
@@ -22,14 +19,17 @@ ID: Final = flag("user_id", "--id", "--upn-or-object-id", help="The user's name.
     arguments=(
         flag("user_principal_name", "--user-principal-name", help="The name to log in with.", required=True),
         flag("display_name", "--display-name", help="Name for people.", required=True),
-        flag("password", help="Asked for when it is left out."),
+        flag("password", help="Made, and shown this once, when it is left out."),
     ),
     examples={"Add a person": "pratique ad user create --display-name 'Ada' --user-principal-name ada@example.com"},
 )
 def create(platform: Place, *, user_principal_name: str, display_name: str, password: str | None) -> Document:
     """Add a person."""
-    secret = password or _asked()
-    return Principals(platform.connection).create_user(user_principal_name, display_name=display_name, password=secret)
+    if password is None:
+        warn("the password is shown this once; keep it where secrets are kept")
+    return Principals(platform.connection).create_user(
+        user_principal_name, display_name=display_name, password=password
+    )
 
 
 @TABLE.verb("show", arguments=(ID,), examples={"Show a person": "pratique ad user show --id ada@example.com"})
@@ -49,9 +49,3 @@ def delete(platform: Place, *, user_id: str) -> None:
     """Remove a person; what they made stays, with their name."""
     Principals(platform.connection).delete_user(user_id)
     say(f"{user_id}: deleted")
-
-
-def _asked() -> str:
-    if not sys.stdin.isatty():
-        raise UsageError("--password is required", hint="nobody is here to be asked for it")
-    return getpass.getpass("Password of the new user: ")

@@ -7,7 +7,7 @@ from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
-from pratique.client.assets import Assets, Kind, View
+from pratique.client.assets import Assets, Kind
 
 Document = dict[str, Any]
 
@@ -41,11 +41,15 @@ def version_of(version: str | None, label: str | None) -> str:
     return version or f"@{label}"
 
 
-def view_of(include_archived: bool, archived_only: bool) -> View:
-    """Which of the living and the archived to list."""
+def check_view(include_archived: bool, archived_only: bool) -> None:
+    """Raises `UsageError` for two flags that exclude one another."""
     if include_archived and archived_only:
         raise UsageError("--include-archived and --archived-only exclude one another")
-    return "all" if include_archived else "archived" if archived_only else "active"
+
+
+def in_view(document: Document, *, include_archived: bool, archived_only: bool) -> bool:
+    """Whether a list shows `document`."""
+    return include_archived or bool(document.get("is_archived")) == archived_only
 
 
 def listed(
@@ -59,10 +63,15 @@ def listed(
     archived_only: bool,
 ) -> list[Document]:
     """The newest version of each name, or all versions of one, newest first."""
+    check_view(include_archived, archived_only)
+    if not name and (include_archived or archived_only):
+        raise UsageError(
+            "--include-archived and --archived-only go with --name", hint="archived versions are listed by name"
+        )
     assets = assets_of(place, kind)
-    view = view_of(include_archived, archived_only)
-    found = assets.versions(name, tags=tags, view=view) if name else assets.all(tags=tags, view=view)
-    return found[:max_results] if max_results else found
+    found = assets.versions(name, tags=tags) if name else assets.all(tags=tags)
+    seen = [one for one in found if in_view(one, include_archived=include_archived, archived_only=archived_only)]
+    return seen[:max_results] if max_results else seen
 
 
 def updated(
@@ -83,7 +92,12 @@ def updated(
     assets = assets_of(place, kind)
     which = version_of(version, label)
     current = assets.show(name, which)
-    changes = changes_of(current, assignments=assignments, removals=removals, allowed=CHANGEABLE)
+    changes = changes_of(
+        current,
+        assignments=assignments,
+        removals=removals,
+        allowed=(*CHANGEABLE, *(["stage"] if kind == "models" else [])),
+    )
     return assets.update(name, str(current.get("version", which)), changes)
 
 
@@ -95,7 +109,7 @@ def set_archived(
     if version or label:
         which = [version_of(version, label)]
     else:
-        which = [str(found["version"]) for found in assets.versions(name, view="all")]
+        which = [str(found["version"]) for found in assets.versions(name)]
     for one in which:
         assets.update(name, one, {"is_archived": is_archived})
     say(f"{name} {', '.join(which)}: {'archived' if is_archived else 'restored'}")

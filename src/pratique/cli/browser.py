@@ -3,6 +3,7 @@
 import os
 import sys
 import webbrowser
+from urllib.parse import urlsplit
 
 from pratique.cli.talk import say, warn
 from pratique.client.connection import Connection, path_of
@@ -13,7 +14,9 @@ def show_in_browser(connection: Connection, page: str) -> None:
     if not page:
         warn("--web: there is no page of it yet")
         return
-    link = str(connection.post(path_of("links"), {"next": page})["url"])
+    parts = urlsplit(page)
+    onward = parts.path + (f"#{parts.fragment}" if parts.fragment else "")
+    link = str(connection.post(path_of("links"), {"next": onward})["url"])
     say(f"Web View: {page}")
     has_screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if not (sys.stderr.isatty() and has_screen and webbrowser.open(link)):

@@ -14,19 +14,18 @@ from pratique.cli.arguments import (
     NAME,
     NO_WAIT,
     OPTIONAL_NAME,
-    REMOVE,
     SET,
     TAG,
     WEB,
 )  # fmt: skip
-from pratique.cli.assets import view_of
+from pratique.cli.assets import check_view, in_view
 from pratique.cli.browser import show_in_browser
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag, switch
-from pratique.cli.talk import goes_on, say
+from pratique.cli.talk import goes_on, say, warn
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import failure_of, wait_until
-from pratique.client.jobs import Jobs, is_terminal
+from pratique.client.jobs import MOST, Jobs, is_terminal
 
 Document = dict[str, Any]
 
@@ -39,7 +38,6 @@ COLUMNS: Final = {
     "Status": "status",
     "Created": "creation_context.created_at",
 }
-CHANGEABLE: Final = ("description", "display_name", "tags")
 STREAM: Final = switch(
     "stream", "--stream", "-s", help="Follow the log on stderr until the job ends; exit 1 when it failed."
 )
@@ -111,9 +109,19 @@ def list_all(
     place: Place, *, tags: list[str], max_results: int | None, include_archived: bool, archived_only: bool
 ) -> list[Document]:
     """List the jobs, newest first."""
-    found = Jobs(place.connection, place.workspace).all(view=view_of(include_archived, archived_only))
-    found = [job for job in found if all(_has_tag(job, tag) for tag in tags)]
-    return found[:max_results] if max_results else found
+    check_view(include_archived, archived_only)
+    narrowed = tags or archived_only
+    limit = max_results if max_results and not narrowed else MOST
+    found = Jobs(place.connection, place.workspace).all(limit=limit, archived=include_archived or archived_only)
+    if len(found) == MOST:
+        warn(f"these are of the newest {MOST} jobs")
+    seen = [
+        job
+        for job in found
+        if in_view(job, include_archived=include_archived, archived_only=archived_only)
+        and all(_has_tag(job, tag) for tag in tags)
+    ]
+    return seen[:max_results] if max_results else seen
 
 
 @TABLE.verb(
@@ -137,34 +145,18 @@ def cancel(place: Place, *, name: str, no_wait: bool) -> Document | None:
 
 
 @TABLE.verb(
-    "update",
-    arguments=(NAME, SET.saying("Change tags, description or display_name."), REMOVE),
-    examples={"Tag a job": "pratique ml job update -n brave_lantern --set tags.keep=yes"},
-)
-def update(place: Place, *, name: str, assignments: list[str], removals: list[str]) -> Document:
-    """Change what is said about a job."""
-    from pratique.cli.changes import changes_of
-
-    if not assignments and not removals:
-        raise UsageError("nothing to change", hint="give --set tags.keep=yes or --remove tags.keep")
-    jobs = Jobs(place.connection, place.workspace)
-    changes = changes_of(jobs.show(name), assignments=assignments, removals=removals, allowed=CHANGEABLE)
-    return jobs.update(name, changes)
-
-
-@TABLE.verb(
     "archive", arguments=(NAME,), examples={"Hide a job from lists": "pratique ml job archive -n brave_lantern"}
 )
 def archive(place: Place, *, name: str) -> None:
     """Hide a job from lists."""
-    Jobs(place.connection, place.workspace).update(name, {"is_archived": True})
+    Jobs(place.connection, place.workspace).archive(name, is_archived=True)
     say(f"{name}: archived")
 
 
 @TABLE.verb("restore", arguments=(NAME,), examples={"Show it again": "pratique ml job restore -n brave_lantern"})
 def restore(place: Place, *, name: str) -> None:
     """Show an archived job in lists again."""
-    Jobs(place.connection, place.workspace).update(name, {"is_archived": False})
+    Jobs(place.connection, place.workspace).archive(name, is_archived=False)
     say(f"{name}: restored")
 
 

@@ -167,4 +167,4 @@ def download(place: Place, *, name: str, version: str | None, label: str | None,
     from pratique.cli.fetch import fetch
 
     found = assets.assets_of(place, "models").show(name, assets.version_of(version, label))
-    fetch(place, str((found.get("properties") or {}).get("pratique.digest", "")), Path(download_path) / name)
+    fetch(place, str(found.get("manifest") or ""), Path(download_path) / name)

@@ -25,6 +25,9 @@ SPEC_KEYS: Final = (
 )  # fmt: skip
 """What of a deployment's document was in its spec, so that `update` can send it back changed."""
 
+_COMPUTED: Final = frozenset({"pratique.model_digest", "pratique.generation", "pratique.restarts"})
+"""Properties that the platform shows and nobody gives."""
+
 
 @TABLE.verb(
     "create",
@@ -169,9 +172,20 @@ def _changed(
     if not assignments:
         raise UsageError("nothing to change", hint="give --set instance_count=2 or a file with -f")
     current = Deployments(place.connection, place.workspace, endpoint_name).show(name)
-    kept = {key: current[key] for key in SPEC_KEYS if current.get(key) is not None}
+    kept = _spec_of(current)
     changed: Document = apply_overrides(document_of(kept), assignments).value
     return changed
+
+
+def _spec_of(current: Document) -> Document:
+    """The spec that made a deployment; raises `UsageError` when its document does not tell it whole."""
+    properties = current.get("properties") or {}
+    if properties.get("pratique.model_digest") and not current.get("model"):
+        raise UsageError("its model was given inline", hint="change its file and give it with -f")
+    if current.get("code_configuration") and not current.get("environment"):
+        raise UsageError("its environment was given inline", hint="change its file and give it with -f")
+    kept = {key: current[key] for key in SPEC_KEYS if current.get(key) is not None}
+    return kept | {"properties": {key: value for key, value in properties.items() if key not in _COMPUTED}}
 
 
 def _settled(deployments: Deployments, endpoint: str, name: str) -> Document:

@@ -203,12 +203,13 @@ def get_credentials(place: Place, *, name: str) -> Document:
     ),
     examples={"Renew a key": "pratique ml online-endpoint regenerate-keys -n credit --key-type secondary --yes"},
 )  # fmt: skip
-def regenerate_keys(place: Place, *, name: str, key_type: str, yes: bool) -> Any:
-    """Renew a key of an endpoint; callers that use the old one are refused from then on."""
+def regenerate_keys(place: Place, *, name: str, key_type: str, yes: bool) -> Document:
+    """Renew a key of an endpoint and show both; callers that use the old one are refused from then on."""
     endpoints = Endpoints(place.connection, place.workspace)
     endpoints.show(name)
     confirm(f"The {key_type} key of {name} will stop working.", yes=yes)
-    return endpoints.regenerate_keys(name, key_type)
+    endpoints.regenerate_key(name, key_type)
+    return endpoints.keys(name)
 
 
 def said_local(local: bool) -> None:

@@ -21,7 +21,7 @@ ROLE: Final = flag("role", help="Owner, Contributor, Reader or Approver.")
 SCOPE: Final = flag(
     "scope", help="Where it counts, such as /subscriptions/ID/resourceGroups/NAME; -g is short for that."
 )
-COLUMNS: Final = {"Id": "id", "Assignee": "assignee", "Role": "role", "Scope": "scope"}
+COLUMNS: Final = {"Id": "id", "Principal": "principalName", "Role": "roleDefinitionName", "Scope": "scope"}
 
 
 @TABLE.verb(
@@ -96,4 +96,4 @@ def _scope(in_group: Place, scope: str | None) -> str:
 def _found(in_group: Place, assignee: str | None, role: str | None, scope: str | None) -> list[Document]:
     query = {key: value for key, value in (("assignee", assignee), ("scope", scope)) if value}
     found = Roles(in_group.connection).all(query)
-    return [one for one in found if not role or str(one.get("role")).lower() == role.lower()]
+    return [one for one in found if not role or str(one.get("roleDefinitionName")).lower() == role.lower()]

@@ -90,8 +90,7 @@ def update(
     changes |= {key: value for key, value in (("display_name", display_name), ("description", description)) if value}
     if not changes:
         raise UsageError("nothing to change", hint="give --set, --display-name or --description")
-    kept = {key: current[key] for key in ("name", "location", *CHANGEABLE) if current.get(key)}
-    return workspaces.put(str(current["name"]), kept | changes, resource_group=str(current["resource_group"]))
+    return workspaces.update(str(current["name"]), changes)
 
 
 @TABLE.verb(

@@ -4,13 +4,12 @@ A version never changes its content; what can change is what is said about it
 (tags, description, properties) and whether lists show it (archived).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from pratique.client.connection import Connection, Document, path_of
 
 Kind: TypeAlias = Literal["data", "environments", "models"]
-View: TypeAlias = Literal["active", "archived", "all"]
 
 
 class Assets:
@@ -25,13 +24,15 @@ class Assets:
         found: Document = self._connection.post(path_of(*self._root), {"spec": spec})
         return found
 
-    def all(self, *, tags: Iterable[str] = (), view: View = "active") -> list[Document]:
+    def all(self, *, tags: Sequence[str] = ()) -> list[Document]:
         """The newest version of each name; `tags` are ``name`` or ``name=value``, all of which must match."""
-        return self._listed(path_of(*self._root), tags, view)
+        found: list[Document] = self._connection.get(path_of(*self._root), {"tag": tags})
+        return found
 
-    def versions(self, name: str, *, tags: Iterable[str] = (), view: View = "active") -> list[Document]:
-        """The versions of `name`, newest first."""
-        return self._listed(path_of(*self._root, name, "versions"), tags, view)
+    def versions(self, name: str, *, tags: Sequence[str] = ()) -> list[Document]:
+        """The versions of `name`, newest first, archived ones (`is_archived`) among them."""
+        found: list[Document] = self._connection.get(path_of(*self._root, name, "versions"), {"tag": tags})
+        return found
 
     def show(self, name: str, version: str) -> Document:
         """One version; `version` may be ``@label``."""
@@ -48,11 +49,3 @@ class Assets:
 
     def _one(self, name: str, version: str) -> str:
         return path_of(*self._root, name, "versions", version)
-
-    def _listed(self, path: str, tags: Iterable[str], view: View) -> list[Document]:
-        query: Mapping[str, str] = {
-            **({"tag": ",".join(tags)} if tags else {}),
-            **({"view": view} if view != "active" else {}),
-        }
-        found: list[Document] = self._connection.get(path, query)
-        return found

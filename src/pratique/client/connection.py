@@ -6,7 +6,7 @@ would reach another route.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import IO, Any, Final, TypeAlias
 from urllib.parse import quote, urlencode
@@ -20,6 +20,9 @@ from pratique.client.door import Door
 
 Document: TypeAlias = dict[str, Any]
 """A JSON object of the API: the field names are Azure's; values are JSON, so `Any`."""
+
+Query: TypeAlias = Mapping[str, str | Sequence[str]]
+"""A sequence is the same name several times."""
 
 _READ_TIMEOUT: Final = timedelta(seconds=75)
 """A little above the 60 s that the door gives the API, so that the door's answer arrives."""
@@ -53,7 +56,7 @@ class Connection:
             ),
         )
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+    def get(self, path: str, query: Query | None = None) -> Any:
         """What is at `path`; the shape of the answer is the route's."""
         return self._json("GET", path, query=query)
 
@@ -69,7 +72,7 @@ class Connection:
     def delete(self, path: str) -> Any:
         return self._json("DELETE", path)
 
-    def text(self, path: str, query: Mapping[str, str] | None = None) -> str:
+    def text(self, path: str, query: Query | None = None) -> str:
         """The text at `path`, such as a log; bytes that are no UTF-8 become replacement characters."""
         answer = self._request("GET", path, query=query)
         return answer.data.decode("utf-8", "replace")
@@ -85,7 +88,7 @@ class Connection:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         self._request("PUT", path, body=stream, headers=headers)
 
-    def stream(self, path: str, query: Mapping[str, str] | None = None) -> Iterator[bytes]:
+    def stream(self, path: str, query: Query | None = None) -> Iterator[bytes]:
         """The bytes at `path` as they arrive; raises `StreamCutError` when they end too early."""
         answer = self._request("GET", path, query=query, preload=False)
         try:
@@ -96,9 +99,7 @@ class Connection:
         finally:
             answer.close()
 
-    def _json(
-        self, method: str, path: str, *, body: Document | None = None, query: Mapping[str, str] | None = None
-    ) -> Any:
+    def _json(self, method: str, path: str, *, body: Document | None = None, query: Query | None = None) -> Any:
         encoded = None if body is None else json.dumps(body).encode()
         headers = {} if body is None else {"Content-Type": "application/json"}
         return _parsed(self._request(method, path, body=encoded, query=query, headers=headers))
@@ -109,11 +110,11 @@ class Connection:
         path: str,
         *,
         body: bytes | IO[bytes] | None = None,
-        query: Mapping[str, str] | None = None,
+        query: Query | None = None,
         headers: Mapping[str, str] | None = None,
         preload: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        url = f"{self.door.url}{path}" + (f"?{urlencode(query)}" if query else "")
+        url = f"{self.door.url}{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
         sent = {**self._pool.headers, **(headers or {})}
         if self.door.token:
             sent["Authorization"] = f"Bearer {self.door.token}"

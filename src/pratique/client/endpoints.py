@@ -1,6 +1,6 @@
 """Online endpoints and their deployments."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.client.connection import Connection, Document, path_of
 
@@ -47,9 +47,9 @@ class Endpoints:
         found: Document = self._connection.get(path_of(*self._root, name, "keys"))
         return found
 
-    def regenerate_keys(self, name: str, key_type: str) -> Any:
+    def regenerate_key(self, name: str, key_type: str) -> None:
         """Make a new ``primary`` or ``secondary`` key; the old one stops working."""
-        return self._connection.post(path_of(*self._root, name, "regenerate-keys"), {"key_type": key_type})
+        self._connection.post(path_of(*self._root, name, "regenerate-keys"), {"key_type": key_type})
 
 
 class Deployments:

@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from pratique.base.errors import Unavailable
-from pratique.client.assets import View
 from pratique.client.connection import Connection, Document, StreamCutError, path_of
 
 TERMINAL: Final = frozenset({"Completed", "Failed", "Canceled"})
+
+MOST: Final = 1000
+"""The API lists at most so many jobs at once."""
 
 _PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each reconnection in a row that brought nothing; together a restart of the platform fits."""
@@ -31,9 +33,9 @@ class Jobs:
         found: Document = self._connection.post(path_of(*self._root), {"spec": spec, "git": git})
         return found
 
-    def all(self, *, view: View = "active") -> list[Document]:
-        """The jobs, newest first."""
-        query = {"view": view} if view != "active" else {}
+    def all(self, *, limit: int = MOST, archived: bool = False) -> list[Document]:
+        """The newest `limit` jobs, newest first; with `archived`, those that are (`is_archived`) as well."""
+        query = {"limit": str(min(limit, MOST)), "archived": str(archived).lower()}
         found: list[Document] = self._connection.get(path_of(*self._root), query)
         return found
 
@@ -43,9 +45,9 @@ class Jobs:
         found: Document = self._connection.get(path_of(*self._root, name), query)
         return found
 
-    def update(self, name: str, changes: Document) -> Document:
-        """Change what is said about a job: tags, description, display_name, is_archived."""
-        found: Document = self._connection.patch(path_of(*self._root, name), changes)
+    def archive(self, name: str, *, is_archived: bool) -> Document:
+        """Hide the job from lists, or show it again."""
+        found: Document = self._connection.patch(path_of(*self._root, name), {"is_archived": is_archived})
         return found
 
     def cancel(self, name: str) -> None:

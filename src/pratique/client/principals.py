@@ -11,8 +11,11 @@ class Principals:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create_user(self, name: str, *, display_name: str, password: str) -> Document:
-        body = {"display_name": display_name, "password": password}
+    def create_user(self, name: str, *, display_name: str, password: str | None) -> Document:
+        """The user; without a `password` one is made, and is in the answer this once."""
+        body: Document = {"display_name": display_name}
+        if password is not None:
+            body["password"] = password
         found: Document = self._connection.put(path_of("users", name), body)
         return found
 
@@ -27,9 +30,15 @@ class Principals:
     def delete_user(self, name: str) -> None:
         self._connection.delete(path_of("users", name))
 
-    def create_service_principal(self, name: str) -> Document:
+    def create_service_principal(self, name: str, *, years: int) -> Document:
         """`appId`, `displayName`, `tenant` and the `password`, which is shown this once."""
-        found: Document = self._connection.post(path_of("service-principals"), {"name": name} if name else {})
+        body = {"name": name, "years": years}
+        found: Document = self._connection.post(path_of("service-principals"), body)
+        return found
+
+    def show_service_principal(self, app_id: str) -> Document:
+        """One of them, by appId or name."""
+        found: Document = self._connection.get(path_of("service-principals", app_id))
         return found
 
     def service_principals(self) -> list[Document]:

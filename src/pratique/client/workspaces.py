@@ -46,5 +46,10 @@ class Workspaces:
         found: list[Document] = self._connection.get(path_of("workspaces"))
         return found
 
+    def update(self, name: str, changes: Document) -> Document:
+        """Change display_name, description or tags."""
+        found: Document = self._connection.patch(path_of("workspaces", name), changes)
+        return found
+
     def delete(self, name: str) -> None:
         self._connection.delete(path_of("workspaces", name))

@@ -59,6 +59,25 @@ def test_tags_filter_lists(platform: Any, pratique: Any) -> None:
 
 
 @pytest.mark.usefixtures("model")
+def test_what_never_changes_is_refused(platform: Any, pratique: Any) -> None:
+    ran = pratique("ml", "model", "update", "-n", "credit", "-v", "1", "--set", "path=other")
+    assert ran.code == 2
+    assert "'path' cannot be changed" in ran.err
+    assert pratique("ml", "model", "update", "-n", "credit", "-v", "1").code == 2
+    assert pratique("ml", "model", "update", "-n", "credit", "-v", "1", "--remove", "tags.absent").code == 2
+    assert not [path for method, path, _ in platform.requests if method == "PATCH"]
+
+
+@pytest.mark.usefixtures("model")
+def test_a_tag_is_the_text_that_was_typed(platform: Any, pratique: Any) -> None:
+    argv = ["ml", "model", "update", "-n", "credit", "-v", "1"]
+    pratique(*argv, "--set", "tags.build=010", "tags.n=1.10", "tags.old=x", "description=A model")
+    assert pratique(*argv, "--remove", "tags.old").code == 0
+    [version] = platform.assets["models"]
+    assert (version["tags"], version["description"]) == ({"build": "010", "n": "1.10"}, "A model")
+
+
+@pytest.mark.usefixtures("model")
 def test_show_wants_a_version_or_a_label(pratique: Any) -> None:
     assert pratique("ml", "model", "show", "-n", "credit").code == 2
     assert pratique("ml", "model", "show", "-n", "credit", "-v", "1", "-l", "latest").code == 2
@@ -71,8 +90,11 @@ def test_show_wants_a_version_or_a_label(pratique: Any) -> None:
 def test_archive_hides_and_restore_shows_again(pratique: Any) -> None:
     assert pratique("ml", "model", "archive", "-n", "credit").code == 0
     assert pratique("ml", "model", "list").out == "[]\n"
-    assert pratique("ml", "model", "list", "--archived-only", "--query", "[].name", "-o", "tsv").out == "credit\n"
-    assert pratique("ml", "model", "list", "--include-archived", "--query", "[].name", "-o", "tsv").out == "credit\n"
+    assert pratique("ml", "model", "list", "-n", "credit").out == "[]\n"
+    named = ("-n", "credit", "--query", "[].name", "-o", "tsv")
+    assert pratique("ml", "model", "list", "--archived-only", *named).out == "credit\n"
+    assert pratique("ml", "model", "list", "--include-archived", *named).out == "credit\n"
+    assert pratique("ml", "model", "list", "--archived-only").code == 2
     pratique("ml", "model", "restore", "-n", "credit", "-v", "1")
     assert pratique("ml", "model", "list", "--query", "[].name", "-o", "tsv").out == "credit\n"
 
@@ -90,9 +112,7 @@ def test_delete_asks_and_does_nothing_when_nobody_answers(platform: Any, pratiqu
 
 def test_download_makes_a_folder_of_the_model_s_name(platform: Any, pratique: Any) -> None:
     digest = platform.keep_tree({"MLmodel": b"yaml", "data/model.pkl": b"\x80"})
-    platform.assets["models"].append(
-        {"name": "credit", "version": "3", "tags": {}, "properties": {"pratique.digest": digest}}
-    )
+    platform.assets["models"].append({"name": "credit", "version": "3", "tags": {}, "manifest": digest})
     assert pratique("ml", "model", "download", "-n", "credit", "-v", "3", "--download-path", "got").code == 0
     assert Path("got/credit/data/model.pkl").read_bytes() == b"\x80"
 

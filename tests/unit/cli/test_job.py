@@ -127,12 +127,16 @@ def test_create_with_stream_keeps_stdout_for_the_document(platform: Any, pratiqu
 
 
 def test_web_prints_the_page_and_a_way_in(platform: Any, pratique: Any) -> None:
-    platform.jobs["j"] = {"name": "j", "status": "Running", "services": {"Studio": {"endpoint": "http://door/run"}}}
+    platform.jobs["j"] = {
+        "name": "j",
+        "status": "Running",
+        "services": {"Studio": {"endpoint": "http://door/run#here"}},
+    }
 
     ran = pratique("ml", "job", "show", "-n", "j", "--web")
 
     assert "Web View: http://door/run" in ran.err
-    assert f"{platform.url}/open/once" in ran.err
+    assert f"{platform.url}/open/once?next=/run#here" in ran.err
 
 
 def test_cancel_waits_until_it_is_so(platform: Any, pratique: Any) -> None:
@@ -151,21 +155,15 @@ def test_list_filters_by_tag(platform: Any, pratique: Any) -> None:
     assert pratique("ml", "job", "list", "--tag", "keep=no", "-o", "json").out == "[]\n"
 
 
-def test_a_tag_can_be_set_and_removed(platform: Any, pratique: Any) -> None:
-    platform.jobs["j"] = {"name": "j", "status": "Completed", "tags": {"old": "1"}}
-
-    assert pratique("ml", "job", "update", "-n", "j", "--set", "tags.keep=yes", "--remove", "tags.old").code == 0
-
-    assert platform.jobs["j"]["tags"] == {"keep": "yes"}
-
-
-def test_what_never_changes_is_refused(platform: Any, pratique: Any) -> None:
-    platform.jobs["j"] = {"name": "j", "status": "Completed", "tags": {}}
-
-    ran = pratique("ml", "job", "update", "-n", "j", "--set", "command=other")
-
-    assert ran.code == 2
-    assert "'command' cannot be changed" in ran.err
+def test_list_shows_archived_jobs_when_asked(platform: Any, pratique: Any) -> None:
+    platform.jobs["a"] = {"name": "a", "status": "Failed", "is_archived": True}
+    platform.jobs["b"] = {"name": "b", "status": "Failed"}
+    names = ("--query", "[].name", "-o", "tsv")
+    assert pratique("ml", "job", "list", *names).out == "b\n"
+    assert pratique("ml", "job", "list", "--archived-only", *names).out == "a\n"
+    assert pratique("ml", "job", "list", "--include-archived", *names).out == "a\nb\n"
+    assert pratique("ml", "job", "list", "--include-archived", "-r", "1", *names).out == "a\n"
+    assert pratique("ml", "job", "list", "--include-archived", "--archived-only").code == 2
 
 
 def test_archive_and_restore_are_said_to_the_server(platform: Any, pratique: Any) -> None:

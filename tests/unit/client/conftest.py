@@ -48,6 +48,7 @@ class Platform:
         self.cuts: list[int] = []
         """Bytes after which the log's stream is cut, one for each connection."""
         self.endpoints: dict[str, Document] = {}
+        self.keys = {"primaryKey": "key-1", "secondaryKey": "key-2"}
         self.endpoint_ends: Document = {"provisioning_state": "Succeeded"}
         self.deployments: dict[tuple[str, str], Document] = {}
         self.deployment_ends: Document = {"provisioning_state": "Succeeded"}
@@ -113,6 +114,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         where = urlsplit(self.path)
+        self.tags = parse_qs(where.query).get("tag", [])
         self.query = {key: values[0] for key, values in parse_qs(where.query).items()}
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         is_json = self.headers.get("Content-Type", "").startswith("application/json")
@@ -169,7 +171,7 @@ class Handler(BaseHTTPRequestHandler):
             case ["role-assignments", *rest]:
                 return self._roles(rest)
             case ["links"]:
-                return {"url": f"{self.platform.url}/open/once"}
+                return {"url": f"{self.platform.url}/open/once?next={self.body['next']}"}
         raise RefusedError(404, "NotFound", f"no route {words}")
 
     def _token(self) -> Any:
@@ -198,6 +200,8 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(404, "NotFound", f"there is no workspace {name!r}")
         if self.command == "DELETE":
             return self.platform.workspaces.pop(name)
+        if self.command == "PATCH":
+            self.platform.workspaces[name] |= self.body
         return self.platform.workspaces[name]
 
     def _manifests(self, rest: list[str]) -> Any:
@@ -228,13 +232,13 @@ class Handler(BaseHTTPRequestHandler):
                 known.append(made)
                 return made
             case []:
-                newest = {one["name"]: one for one in known if self._is_seen(one)}
-                return list(newest.values())
+                newest = {one["name"]: one for one in known if not one.get("is_archived")}
+                return [one for one in newest.values() if self._has_tags(one)]
             case [name, "versions"]:
                 found = [one for one in reversed(known) if one["name"] == name]
                 if not found:
                     raise RefusedError(404, "NotFound", f"there is no {name!r}")
-                return [one for one in found if self._is_seen(one)]
+                return [one for one in found if self._has_tags(one)]
         [name, _, version] = rest
         found = [one for one in known if one["name"] == name and version in (one["version"], "@latest")]
         if not found:
@@ -245,11 +249,9 @@ class Handler(BaseHTTPRequestHandler):
             found[-1].update(self.body)
         return found[-1]
 
-    def _is_seen(self, one: Document) -> bool:
-        view, archived = self.query.get("view", "active"), bool(one.get("is_archived"))
-        wanted = [tag for tag in self.query.get("tag", "").split(",") if tag]
+    def _has_tags(self, one: Document) -> bool:
         tags = {*one["tags"], *(f"{name}={value}" for name, value in one["tags"].items())}
-        return set(wanted) <= tags and (view == "all" or archived == (view == "archived"))
+        return set(self.tags) <= tags
 
     def _jobs(self, rest: list[str]) -> Any:
         jobs = self.platform.jobs
@@ -264,7 +266,8 @@ class Handler(BaseHTTPRequestHandler):
             }
             return jobs[name]
         if not rest:
-            return list(jobs.values())
+            shown = [one for one in jobs.values() if self.query["archived"] == "true" or not one.get("is_archived")]
+            return shown[: int(self.query["limit"])]
         if rest[0] not in jobs:
             raise RefusedError(404, "NotFound", f"there is no job {rest[0]!r}")
         job = jobs[rest[0]]
@@ -278,7 +281,7 @@ class Handler(BaseHTTPRequestHandler):
                     raise RefusedError(404, "NotFound", f"the job made no output {output!r}")
                 return {"manifest": self.platform.outputs[rest[0], output]}
             case [] if self.command == "PATCH":
-                job.update(self.body)
+                job["is_archived"] = self.body["is_archived"]
         return job
 
     def _stream(self, job: Document) -> Any:
@@ -318,9 +321,10 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(404, "NotFound", f"there is no endpoint {name!r}")
         match rest[1:]:
             case ["keys"]:
-                return {"primaryKey": "key-1", "secondaryKey": "key-2"}
+                return self.platform.keys
             case ["regenerate-keys"]:
-                return {"primaryKey": "key-3", "secondaryKey": "key-2"}
+                self.platform.keys[f"{self.body['key_type']}Key"] = "key-3"
+                return endpoints[name]
         if self.command == "DELETE":
             return endpoints.pop(name)
         if self.command == "PATCH":
@@ -353,9 +357,12 @@ class Handler(BaseHTTPRequestHandler):
     def _principals(self, rest: list[str]) -> Any:
         known = self.platform.principals
         if rest:
-            return known.pop(rest[0])
+            found = [one for one in known.values() if rest[0] in (one["appId"], one["displayName"])]
+            if not found:
+                raise RefusedError(404, "NotFound", f"there is no service principal {rest[0]!r}")
+            return known.pop(found[0]["appId"]) if self.command == "DELETE" else found[0]
         if self.command == "POST":
-            made = {"appId": f"app-{len(known)}", "displayName": self.body.get("name", ""), "tenant": "t"}
+            made = {"appId": f"app-{len(known)}", "displayName": self.body["name"], "tenant": "t"}
             known[str(made["appId"])] = made
             return {**made, "password": SECRET}
         return list(known.values())
@@ -365,10 +372,16 @@ class Handler(BaseHTTPRequestHandler):
         if rest:
             return known.pop(rest[0])
         if self.command == "POST":
-            made = {"id": f"role-{len(known)}", **self.body}
+            made = {
+                "id": f"role-{len(known)}",
+                "principalName": self.body["assignee"],
+                "roleDefinitionName": self.body["role"],
+                "scope": self.body["scope"],
+            }
             known[str(made["id"])] = made
             return made
-        return [one for one in known.values() if all(one[key] == value for key, value in self.query.items())]
+        names = {"assignee": "principalName", "scope": "scope"}
+        return [one for one in known.values() if all(one[names[key]] == value for key, value in self.query.items())]
 
     def _score(self) -> Any:
         if self.headers.get("Authorization") != "Bearer key-1":
