@@ -54,6 +54,8 @@ FAILED = 74
 CANNOT_RUN = 127
 """The exit code of a child that could not be executed, as shells have it."""
 
+_NAME = b"pratique-shim"
+"""What `ps` and other shims know a shim by; the kernel takes 15 bytes."""
 _LISTENER = 3
 _RESERVED_BYTES = 512
 _KILL_AGAIN = 0.05
@@ -98,6 +100,7 @@ class NotStartedError(Exception):
 
 def main(folder: str) -> int:
     """Detach a shim for `folder`, and say how it went once its child has been released."""
+    _take_name()
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(reading)
@@ -386,10 +389,31 @@ def started_at(pid: int) -> int:
 
 
 def descendants() -> list[int]:
-    """The live processes which this one must end: its children's children, and its session."""
+    """The live processes which this one must end: its children's children, and its session.
+
+    A server under a shim starts shims of its own. They are there to outlive
+    it, so other shims, and what lives under them, are left out.
+    """
     me = os.getpid()
-    facts = {pid: parent_and_session(pid) for pid in processes()}
+    facts = {pid: parent_and_session(pid) for pid in processes() if pid == me or not _is_shim(pid)}
     return [pid for pid in facts if pid != me and (facts[pid][1] == me or _descends(pid, me, facts))]
+
+
+def _is_shim(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/comm", "rb", buffering=0) as file:
+            return (file.read() or b"").strip() == _NAME
+    except OSError:
+        return False
+
+
+def _take_name() -> None:
+    """Be known as a shim from the first moment: a shim around us must not end us."""
+    try:
+        with open("/proc/self/comm", "wb", buffering=0) as file:
+            file.write(_NAME)
+    except OSError:  # Without it we only live shorter.
+        return
 
 
 def processes() -> list[int]:

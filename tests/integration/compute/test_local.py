@@ -35,6 +35,18 @@ def log(task: Task) -> str:
     return task.log.read_text()
 
 
+def starting(task: Task) -> str:
+    """A program that starts `task` as a server would."""
+    return f"""
+from pathlib import Path
+from pratique.compute.local import LocalCompute
+from pratique.compute.task import Task
+LocalCompute().start(Task(
+    Path({str(task.folder)!r}), {task.argv!r}, {dict(task.environment)!r},
+    Path({str(task.working_folder)!r}), Path({str(task.log)!r})))
+"""
+
+
 # How a process ends.
 
 
@@ -211,17 +223,7 @@ def test_what_runs_cannot_be_cleared(attempts: Any) -> None:
 
 def test_a_process_outlives_a_killed_server_and_the_next_one_adopts_it(attempts: Any, is_alive: IsAlive) -> None:
     task = attempts.task("sh", "-c", "echo ran; sleep 60; exit 4")
-    server = f"""
-import os, signal
-from datetime import timedelta
-from pathlib import Path
-from pratique.compute.local import LocalCompute
-from pratique.compute.task import Task
-LocalCompute().start(Task(
-    Path({str(task.folder)!r}), {task.argv!r}, {dict(task.environment)!r},
-    Path({str(task.working_folder)!r}), Path({str(task.log)!r})))
-os.kill(os.getpid(), signal.SIGKILL)
-"""
+    server = starting(task) + "import os; os.kill(os.getpid(), 9)"
     done = subprocess.run([sys.executable, "-c", server], check=False, timeout=60)
     assert done.returncode == -signal.SIGKILL
     seen = attempts.compute.start(task)
@@ -229,6 +231,30 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert is_alive(seen.pid)
     assert isinstance(attempts.compute.stop(task.folder, grace=LIMIT), Exited)
     assert log(task) == "ran\n"
+
+
+@pytest.mark.parametrize("end", ["", "import os; os.kill(os.getpid(), 9)", "import time; time.sleep(60)"])
+def test_what_a_server_under_a_shim_has_started_outlives_it(attempts: Any, until: Until, end: str) -> None:
+    """Whether it ends by itself, is killed, or is stopped; and though its own shim ends what it leaves behind."""
+    job = attempts.task("sleep", "60", name="job")
+    server = attempts.task(sys.executable, "-c", starting(job) + end, name="server")
+    attempts.compute.start(server)
+    until(lambda: (job.folder / shim.RUNNING_FILE).exists())
+    if "sleep" in end:
+        attempts.compute.stop(server.folder, grace=LIMIT)
+    assert isinstance(attempts.compute.wait(server.folder, LIMIT), Exited)
+    assert isinstance(attempts.compute.observe(job.folder), Running)
+    assert isinstance(attempts.compute.stop(job.folder, grace=LIMIT), Exited)
+
+
+def test_a_job_outlives_the_killed_shim_of_its_server(attempts: Any, until: Until) -> None:
+    job = attempts.task("sleep", "60", name="job")
+    server = attempts.task(sys.executable, "-c", starting(job) + "import time; time.sleep(60)", name="server")
+    attempts.compute.start(server)
+    until(lambda: (job.folder / shim.RUNNING_FILE).exists())
+    os.kill(ids(server)[0], signal.SIGKILL)
+    assert isinstance(attempts.compute.wait(server.folder, LIMIT), Lost)
+    assert isinstance(attempts.compute.observe(job.folder), Running)
 
 
 def test_a_shim_that_sleeps_as_on_a_laptop_is_still_running(attempts: Any) -> None:
