@@ -15,14 +15,16 @@ looked at again: a ``${{…}}`` inside it stays text.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from pratique.base.errors import InvalidInput, Problem
 from pratique.specs.words import did_you_mean
 
-_BINDING: Final = re.compile(r"\$\{\{\s*([^{}]*?)\s*\}\}")
-_OPTIONAL: Final = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
+# Braces end the search, so that no command, however odd, takes more than one pass.
+_BINDING: Final = re.compile(r"\$\{\{([^{}]*)\}\}")
 _PIPELINE_ONLY: Final = ("parent", "search_space", "default_datastore")
+_SHOWN: Final = 100  # Problems of one command; more would help nobody.
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,15 @@ def text_of(value: str | int | float) -> str:
 
 def bindings_of(command: str) -> Iterator[Binding]:
     """Every binding in `command`, in order."""
-    optional = [(found.start(), found.end()) for found in _OPTIONAL.finditer(command)]
-    for found in _BINDING.finditer(command):
-        inside = any(start < found.start() < end for start, end in optional)
-        yield Binding(found[1], inside)
+    for part, is_optional in _parts(command):
+        for found in _BINDING.finditer(part):
+            yield Binding(found[1].strip(), is_optional)
 
 
 def problems_with_command(command: str, inputs: Mapping[str, object], outputs: Mapping[str, object]) -> list[Problem]:
     """Each binding in `command` that names nothing, or needs an input that has no value (None)."""
-    found = [_problem(binding, inputs, outputs) for binding in bindings_of(command)]
-    unique = dict.fromkeys(problem for problem in found if problem)
-    return [*unique]
+    found = (_problem(binding, inputs, outputs) for binding in dict.fromkeys(bindings_of(command)))
+    return [*islice(dict.fromkeys(problem for problem in found if problem), _SHOWN)]
 
 
 def bind_command(command: str, *, inputs: Mapping[str, str | None], outputs: Mapping[str, str], name: str) -> str:
@@ -67,15 +67,27 @@ def bind_command(command: str, *, inputs: Mapping[str, str | None], outputs: Map
         raise InvalidInput.of(problems, what="command")
 
     def value(found: re.Match[str]) -> str:
-        kind, _, key = found[1].partition(".")
+        kind, _, key = found[1].strip().partition(".")
         return name if kind == "name" else outputs[key] if kind == "outputs" else inputs[key] or ""
 
-    def part(found: re.Match[str]) -> str:
-        needed = (binding.parts for binding in bindings_of(found[1]))
-        has_all = all(inputs[key] is not None for kind, *(key,) in needed if kind == "inputs")
-        return found[1] if has_all else ""
+    wanted = (part for part, is_optional in _parts(command) if not is_optional or _has_values(part, inputs))
+    return "".join(_BINDING.sub(value, part) for part in wanted)
 
-    return _BINDING.sub(value, _OPTIONAL.sub(part, command))
+
+def _has_values(part: str, inputs: Mapping[str, str | None]) -> bool:
+    """Whether every input that `part` binds has a value."""
+    needed = (binding.parts for binding in bindings_of(part))
+    return all(inputs[key] is not None for kind, *(key,) in needed if kind == "inputs")
+
+
+def _parts(command: str) -> Iterator[tuple[str, bool]]:
+    """`command` cut into what always stays and what stands inside ``$[[ … ]]``, in order."""
+    at = 0
+    while (start := command.find("$[[", at)) >= 0 and (end := command.find("]]", start)) >= 0:
+        yield command[at:start], False
+        yield command[start + 3 : end], True
+        at = end + 2
+    yield command[at:], False
 
 
 def _problem(binding: Binding, inputs: Mapping[str, object], outputs: Mapping[str, object]) -> Problem | None:

@@ -40,6 +40,7 @@ from pratique.specs.words import did_you_mean, shown
 PYTHONS: Final = ("3.11", "3.12", "3.10", "3.13", "3.9", "3.8", "3.14")
 """Versions that a range is matched against, the preferred one first."""
 
+_LONGEST: Final = 1000  # Characters of one entry; no requirement comes near.
 _CONDA_KEYS: Final = frozenset({"name", "channels", "dependencies", "prefix", "variables"})
 _MATCH: Final = re.compile(r"(?:(?P<channel>[^\s:=<>!~]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<pin>.*)")
 _COMPARED: Final = re.compile(r"\s*(===|==|!=|<=|>=|~=|<|>)\s*([^\s=<>!~,|]+)\s*")
@@ -100,7 +101,7 @@ def from_requirements(text: str, *, file: str = "requirements.txt") -> PackageRe
     problems: list[Problem] = []
     # The last line of a requirement that goes on over several is told: its number is at hand.
     for number, line in _logical_lines(text):
-        words = re.sub(r"\s+--hash[= ]\S+", "", re.sub(r"(^|\s)#.*", "", line)).strip()
+        words = re.sub(r"(?<!\s)\s+--hash[= ]\S+", "", re.sub(r"(^|\s)#.*", "", line)).strip()
         if not words:
             continue
         try:
@@ -178,7 +179,7 @@ def _pip_section(section: Any, key: Key, into: _Translation) -> Iterator[Found]:
 
 def _conda_package(text: str, into: _Translation) -> None:
     """Read one dependency of conda into `into`; raises `_RefusedError`."""
-    found = _MATCH.fullmatch(text)
+    found = _MATCH.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None or "[" in text:
         raise _RefusedError(
             f"{shown(text)} is no package with a version that is understood", "write name=1.2 or name>=1.2,<2"
@@ -287,6 +288,8 @@ def _fits(version: str, allowed: SpecifierSet) -> bool:
 
 def _pip_requirement(line: str) -> str:
     """`line` as a requirement with a name and versions; raises `_RefusedError` for anything else."""
+    if len(line) > _LONGEST:
+        raise _RefusedError(f"{shown(line)} is longer than {_LONGEST} characters", "write names and versions only")
     if line.startswith("-"):
         option = line.split()[0].partition("=")[0]
         raise _RefusedError(f"{option} is an option of pip, which is not taken", "write names and versions only")

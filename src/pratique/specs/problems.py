@@ -19,6 +19,9 @@ NOT_YET: Final = "not_yet"
 BRANCHES: Final = frozenset({"<text>", "<mapping>", "<literal>", "<data>"})
 """The tags of unions (`specs.grammar`): pydantic puts them into places, people do not."""
 
+MAX_PROBLEMS: Final = 100
+"""Told at once; a file with more is another kind of file, and looking for near names takes time."""
+
 _EXPECTED: Final = (
     # Beginning of pydantic's error type, and what to tell a person.
     ("int", "a whole number"),
@@ -68,7 +71,7 @@ def _with_known(details: ErrorDetails, known: Sequence[str]) -> PydanticCustomEr
 
 def problems_of(error: ValidationError, document: Document) -> Iterator[tuple[bool, Problem]]:
     """Each problem, and whether it is only that this version does not run it."""
-    for details in error.errors(include_url=False):
+    for details in error.errors(include_url=False)[:MAX_PROBLEMS]:
         key = tuple(part for part in details["loc"] if part not in BRANCHES)
         message, hint = _said(details, key, document)
         yield details["type"] == NOT_YET, document.problem(key, message, hint=hint)

@@ -159,7 +159,7 @@ _DATASTORES: Final = (
     re.compile(rf"azureml:{_WORKSPACE}/{_DATASTORE}"),
 )
 _OUTPUTS: Final = re.compile(rf"azureml://{_OUTPUT}")
-_BINDING: Final = re.compile(r"\$\{\{.*?\}\}")
+_BINDING: Final = re.compile(r"\$\{\{[^{}]*\}\}")
 _COMPUTE: Final = re.compile(rf"azureml:(?:{_WORKSPACE}/computes/)?(?P<name>[A-Za-z][A-Za-z0-9-]*)")
 
 

@@ -78,3 +78,15 @@ def test_every_unknown_binding_is_told_once() -> None:
 )
 def test_literals_are_written_as_python_writes_them(value: str | int | float, text: str) -> None:
     assert text_of(value) == text
+
+
+@pytest.mark.parametrize("piece", ["${{", "$[[", "${{ ", "]]", "$[[${{", " "])
+def test_a_huge_command_that_closes_nothing_is_left_as_it_is(piece: str) -> None:
+    command = f"${{{{{' ' * 100_000}{piece * 100_000}"
+    assert bound(command) == command
+
+
+def test_no_more_problems_are_told_than_help() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        bound(" ".join(f"${{{{inputs.x{number}}}}}" for number in range(1000)))
+    assert len(caught.value.problems) == 100

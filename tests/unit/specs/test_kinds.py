@@ -139,6 +139,10 @@ compute: cpu
     ]  # fmt: skip
 
 
+def test_a_file_with_very_many_problems_tells_the_first_hundred() -> None:
+    assert len(problems("data", "name: x\npath: y\n" + "".join(f"key{number}: 1\n" for number in range(5000)))) == 100
+
+
 def test_a_missing_key_is_said_where_its_mapping_begins() -> None:
     assert problems("online-deployment", "name: blue\ncode_configuration:\n  code: src\n") == [
         "x.yml:1: a deployment with a code_configuration needs an environment",

@@ -246,3 +246,14 @@ def test_any_entry_becomes_a_requirement_or_is_refused(entry: str) -> None:
         return
     for requirement in found.requirements:
         assert Requirement(requirement).url is None
+
+
+@pytest.mark.parametrize("long", ["a" * 2000, "numpy" + " " * 2000 + "x", "numpy=" + "1." * 2000])
+def test_an_entry_that_is_far_too_long_is_refused(long: str) -> None:
+    assert problems(long)
+    assert problems({"pip": [long]})
+
+
+def test_a_huge_line_of_requirements_takes_one_pass() -> None:
+    with pytest.raises(InvalidInput):
+        from_requirements("numpy" + " " * 1_000_000 + "x")
