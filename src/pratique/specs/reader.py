@@ -33,7 +33,7 @@ from pratique.specs.keys import Key, dotted
 
 MAX_BYTES: Final = 10_000_000
 MAX_DEPTH: Final = 64
-MAX_NODES: Final = 100_000
+MAX_NODES: Final = 20_000
 """Values after every alias is expanded; a bomb of ten lines would reach billions."""
 
 SET: Final = "--set"

@@ -158,13 +158,13 @@ def test_aliases_and_merges_are_expanded() -> None:
 def test_a_bomb_of_aliases_is_refused_before_it_expands() -> None:
     rows = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"]
     rows += [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
-    assert "expands to more than 100,000 values" in said("\n".join(rows))
+    assert "expands to more than 20,000 values" in said("\n".join(rows))
 
 
 def test_a_bomb_of_merges_is_refused() -> None:
     rows = ["a0: &a0 {k: [x,x,x,x,x,x,x,x,x,x]}"]
     rows += [f"a{n}: &a{n} {{" + ", ".join(f"k{i}: *a{n - 1}" for i in range(10)) + "}" for n in range(1, 30)]
-    assert "expands to more than 100,000 values" in said("\n".join(rows))
+    assert "expands to more than 20,000 values" in said("\n".join(rows))
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
@@ -211,7 +211,7 @@ def test_a_document_of_a_value_is_bounded_too() -> None:
     deep: Any = 1
     for _ in range(MAX_DEPTH + 1):
         deep = [deep]
-    for hostile in (deep, [0] * 100_001, {"a": float("nan")}, {"a": {1: 2}}, {"a": b"x"}):
+    for hostile in (deep, [0] * 20_001, {"a": float("nan")}, {"a": {1: 2}}, {"a": b"x"}):
         with pytest.raises(InvalidInput):
             document_of(hostile)
     assert document_of({"a": [1]}).line(("a",)) == 0
