@@ -9,9 +9,9 @@
 dict of lists. What that becomes depends on the model's signature: a DataFrame
 where it names columns, arrays where it names tensors.
 
-Numbers are widened or narrowed to the signature's types only where no value
-changes. Everything else is left to MLflow, which enforces the signature and
-says what does not fit.
+Columns take the signature's types only where no value changes: 3 is a double and
+3.0 a long, but 1.5 is no long and "false" no boolean. What remains (arrays,
+objects, shapes of tensors, parameters) is left to MLflow, which enforces it.
 """
 
 import base64
@@ -26,6 +26,7 @@ from pratique_serving.errors import Refused
 FORMATS = ("input_data", "dataframe_split", "dataframe_records", "inputs", "instances")
 
 _NUMBERS = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
+_PLAIN: Dict[str, Tuple[type, ...]] = {"string": (str,), "boolean": (bool, np.bool_)}
 
 
 class Column(NamedTuple):
@@ -34,6 +35,7 @@ class Column(NamedTuple):
     name: Optional[str]
     type: str
     """MLflow's name for a column's type, numpy's for a tensor's."""
+    is_required: bool
 
 
 class Signature(NamedTuple):
@@ -144,15 +146,34 @@ def _unnamed_rows(value: List[Any], signature: Signature) -> pd.DataFrame:
 def _frame(frame: pd.DataFrame, signature: Optional[Signature]) -> pd.DataFrame:
     if signature is None or signature.is_tensors:
         return frame
+    missing = [column.name for column in signature.inputs if column.is_required and column.name not in frame.columns]
+    if missing and None not in missing:
+        raise ValueError(f"the model is missing inputs {missing}")
     for column in signature.inputs:
         if column.name is not None and column.name in frame.columns:
-            frame[column.name] = _fitted(frame[column.name], column.type)
+            values = frame[column.name]
+            fitted = _fitted(column.name, column.type, values)
+            if fitted is not values:
+                frame[column.name] = fitted
     return frame
 
 
-def _fitted(values: pd.Series, kind: str) -> pd.Series:
+def _fitted(name: str, kind: str, values: pd.Series) -> pd.Series:
+    try:
+        fitted = _convert(kind, values)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"the column {name!r} must be of type {kind}: {error}") from None
+    if fitted is None:
+        raise ValueError(f"the column {name!r} must be of type {kind}")
+    return fitted
+
+
+def _convert(kind: str, values: pd.Series) -> Optional[pd.Series]:
+    """The values in the signature's type; None when that would change one of them."""
     if kind in _NUMBERS:
-        return _fitted_numbers(values, np.dtype(_NUMBERS[kind]))
+        return _convert_numbers(values, np.dtype(_NUMBERS[kind]))
+    if kind in _PLAIN:
+        return values if all(isinstance(value, _PLAIN[kind]) for value in values.dropna()) else None
     if kind == "datetime":
         return pd.to_datetime(values).astype("datetime64[ns]")
     if kind == "binary":
@@ -160,16 +181,11 @@ def _fitted(values: pd.Series, kind: str) -> pd.Series:
     return values
 
 
-def _fitted_numbers(values: pd.Series, wanted: "np.dtype[Any]") -> pd.Series:
-    if values.isna().all():
-        # Only missing values: pandas cannot know that they are numbers.
-        return values.astype("float64") if wanted.kind == "f" else values
-    if values.dtype.kind not in "iuf" or values.dtype == wanted:
-        return values
+def _convert_numbers(values: pd.Series, wanted: "np.dtype[Any]") -> Optional[pd.Series]:
     if wanted.kind == "f":
-        # JSON writes 3 for 3.0. Into float32 every producer of JSON rounds, so that is no change of ours.
-        return values.astype(wanted)
-    if values.isna().any() or not np.isfinite(values).all():
-        return values
+        # JSON writes 3 for 3.0, and null for NaN. That float32 rounds is what every producer of JSON expects.
+        return values.astype(wanted) if values.dtype.kind in "iuf" or values.isna().all() else None
+    if values.dtype.kind not in "iuf" or values.isna().any() or not np.isfinite(values).all():
+        return None
     narrowed = values.astype(wanted)
-    return narrowed if (narrowed == values).all() else values
+    return narrowed if (narrowed == values).all() else None

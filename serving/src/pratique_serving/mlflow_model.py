@@ -86,7 +86,13 @@ def signature_of(metadata: Any) -> Optional[Signature]:
     if schema is None or not schema.inputs:
         return None
     is_tensors = bool(schema.is_tensor_spec())
-    return Signature(tuple(Column(spec.name, _type_name(spec.type)) for spec in schema.inputs), is_tensors)
+    return Signature(tuple(_column(spec) for spec in schema.inputs), is_tensors)
+
+
+def _column(spec: Any) -> Column:
+    # MLflow before 2.10 said `optional` where it says `required` now.
+    is_required = getattr(spec, "required", not getattr(spec, "optional", False))
+    return Column(spec.name, _type_name(spec.type), bool(is_required))
 
 
 def _type_name(kind: Any) -> str:
