@@ -3,7 +3,8 @@
 The door repeats the request's method and path (below ``/internal/authorize``)
 and hands over the headers that prove who asks; 200 lets it through, anything
 else is what the caller gets. The path is ``/mlflow/<workspace>/<rest>``, after
-the door has normalised it.
+the door has normalised it, and is judged as it was sent: a letter that somebody
+found worth escaping is not the letter that a rule names.
 """
 
 from typing import Annotated, Final
@@ -25,14 +26,15 @@ router = APIRouter(include_in_schema=False)
 ACTOR_HEADER: Final = "x-pratique-actor"
 """Tells MLflow who asks; callers cannot set it, because the door overwrites it."""
 
+_PREFIX: Final = "/internal/authorize/"
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-@router.api_route("/internal/authorize/{path:path}", methods=_METHODS, dependencies=[Depends(PUBLIC)])
-def authorize(path: str, request: Request, platform: Annotated[Platform, Depends(platform_of)]) -> Response:
+@router.api_route(_PREFIX + "{path:path}", methods=_METHODS, dependencies=[Depends(PUBLIC)])
+def authorize(request: Request, platform: Annotated[Platform, Depends(platform_of)]) -> Response:
     """200 when the caller may do this to MLflow, else 401 or 403."""
     try:
-        actor = _permitted(request, path)
+        actor = _permitted(request)
     except Unauthenticated as error:
         if is_a_person(request):
             return sign_in_page()
@@ -42,8 +44,9 @@ def authorize(path: str, request: Request, platform: Annotated[Platform, Depends
     return Response(status_code=200, headers={ACTOR_HEADER: actor.name})
 
 
-def _permitted(request: Request, path: str) -> Actor:
+def _permitted(request: Request) -> Actor:
     actor = authenticate(request)
+    path = request.scope["raw_path"].decode("latin-1").removeprefix(_PREFIX)
     first, workspace, rest = (*path.split("/", 2), "", "")[:3]
     if first != "mlflow" or problem_with_name("workspace", workspace):
         raise Forbidden("this is not a path of MLflow: expected /mlflow/WORKSPACE/…")
