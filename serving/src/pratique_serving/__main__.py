@@ -21,7 +21,6 @@ import signal
 import socket
 import threading
 import time
-from types import FrameType
 from typing import List, Optional
 
 from pratique_serving import __version__, listening, log
@@ -126,14 +125,13 @@ def _make_output_timely() -> None:
 
 
 def _stop_on_signals(server: Server) -> None:
-    """The signal's byte goes to the accepting thread; the handler itself has nothing to do."""
+    """Two ways to the accepting thread: a byte at once, and a handler, should a script take the first away.
+
+    An event loop with signal handlers of its own does that; and the handler waits for the model's call to end.
+    """
     signal.set_wakeup_fd(server.wake_descriptor, warn_on_full_buffer=False)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ignore)
-
-
-def _ignore(number: int, frame: Optional[FrameType]) -> None:
-    """A handler must exist for the byte to be written."""
+        signal.signal(number, lambda *_: server.stop())
 
 
 def _leave_soon() -> None:

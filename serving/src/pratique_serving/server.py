@@ -11,6 +11,7 @@ how many there can be is bounded, and further callers wait in the listening queu
 
 import contextlib
 import select
+import signal
 import socket
 import threading
 import time
@@ -21,6 +22,8 @@ from pratique_serving.errors import Malformed
 from pratique_serving.wire import Connection, Limits, Request, Response
 
 MAX_CONNECTIONS = 1000
+
+STOPS = frozenset({int(signal.SIGTERM), int(signal.SIGINT)})
 
 # Out of file descriptors or memory: do not spin until some come back.
 PAUSE_AFTER_FAILED_ACCEPT = 0.1
@@ -45,16 +48,17 @@ class Server:
 
     @property
     def wake_descriptor(self) -> int:
-        """Writing a byte to this file descriptor is the same as `stop()`: for `signal.set_wakeup_fd`.
+        """For `signal.set_wakeup_fd`: SIGTERM or SIGINT written here is the same as `stop()`.
 
-        The interpreter writes it at once, also while the main thread is inside a long call of the model.
+        The interpreter writes the number of a signal at once, also while the main thread is inside a long call
+        of the model. Signals that a script handles for itself arrive here too, and mean nothing.
         """
         return self._wake.fileno()
 
     def stop(self) -> None:
         """Begin to drain; may be called from anywhere, more than once."""
         with contextlib.suppress(OSError):
-            self._wake.send(b"\0")
+            self._wake.send(bytes([signal.SIGTERM]))
 
     def run(self, on_stop: Callable[[], None]) -> None:
         """Accept connections until `stop`, then call `on_stop` and return when every connection has ended."""
@@ -62,8 +66,11 @@ class Server:
         poll = select.poll()
         poll.register(self._listener, select.POLLIN)
         poll.register(self._wake_end, select.POLLIN)
-        while self._wake_end.fileno() not in {descriptor for descriptor, _ in poll.poll()}:
-            if self._has_room():
+        while True:
+            ready = {descriptor for descriptor, _ in poll.poll()}
+            if self._wake_end.fileno() in ready and STOPS.intersection(self._wake_end.recv(1024)):
+                break
+            if self._listener.fileno() in ready and self._has_room():
                 self._accept()
         self._drain(on_stop)
 

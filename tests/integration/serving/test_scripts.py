@@ -258,3 +258,35 @@ def test_a_thread_that_a_script_left_running_does_not_keep_the_process(scorers: 
     )
     scorer.wait_until_ready()
     assert scorer.stop() == 0
+
+
+def test_signals_of_the_script_do_not_stop_the_server(scorers: Scorers) -> None:
+    scorer = scorers.script(
+        "import os, signal, time\n"
+        "def init():\n"
+        "    signal.signal(signal.SIGUSR1, lambda *_: None)\n"
+        "def run(data):\n"
+        "    os.kill(os.getpid(), signal.SIGUSR1)\n"
+        "    time.sleep(5 if 'slow' in data else 0)\n"
+        "    return 'fine'\n",
+        SCORING_TIMEOUT_MS="50",
+    )
+    slow = scorer.score("slow")
+    assert (slow.status, slow.value["message"]) == (500, "Scoring timeout after 50 ms")
+    assert [scorer.score("quick").value for _ in range(3)] == ["fine"] * 3
+    assert scorer.stop() == 0
+
+
+def test_a_script_with_an_event_loop_is_stopped_all_the_same(scorers: Scorers) -> None:
+    scorer = scorers.script(
+        "import asyncio, signal\n"
+        "def init(): pass\n"
+        "async def work():\n"
+        "    loop = asyncio.get_running_loop()\n"
+        "    loop.add_signal_handler(signal.SIGUSR2, print)\n"
+        "    loop.remove_signal_handler(signal.SIGUSR2)\n"
+        "    return 'done'\n"
+        "def run(data): return asyncio.run(work())\n"
+    )
+    assert scorer.score(1).value == "done"
+    assert scorer.stop() == 0
