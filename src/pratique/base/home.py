@@ -92,11 +92,9 @@ class Home:
     @property
     def runtime(self) -> Path:
         """The short folder of this home's sockets and of its live facts (ports, owner token)."""
-        base = (
-            os.environ.get("PRATIQUE_RUNTIME_DIR")
-            or os.environ.get("XDG_RUNTIME_DIR")
-            or f"/tmp/pratique-{os.getuid()}"
-        )  # noqa: S108 - made 0700 and checked for its owner in `prepare`.
+        # The last resort is made 0700 by `prepare` and checked to be ours.
+        shared = f"/tmp/pratique-{os.getuid()}"  # noqa: S108
+        base = os.environ.get("PRATIQUE_RUNTIME_DIR") or os.environ.get("XDG_RUNTIME_DIR") or shared
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:10]
         return Path(base) / f"pratique-{name}"
 

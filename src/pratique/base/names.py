@@ -10,18 +10,28 @@ from typing import Final
 
 from pratique.base.errors import InvalidInput, Problem
 
+_SERVED = r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]", "3 to 32 letters, digits or hyphens, starting with a letter"
 _RULES: Final = {
     # kind: (pattern, what to tell a person); the limits are Azure's.
     "workspace": (r"[a-z0-9][a-z0-9-]{1,31}[a-z0-9]", "3 to 33 lower-case letters, digits or hyphens"),
-    "resource group": (r"[A-Za-z0-9][A-Za-z0-9_.()-]{0,88}[A-Za-z0-9_()-]|[A-Za-z0-9]", "1 to 90 letters, digits, _ . ( ) -, not ending in a dot"),
-    "asset": (r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", "1 to 255 letters, digits, _ . -, starting with a letter or digit"),
+    "resource group": (
+        r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9_.()-]{0,88}[A-Za-z0-9_()-]",
+        "1 to 90 letters, digits, _ . ( ) -, not ending in a dot",
+    ),
+    "asset": (
+        r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}",
+        "1 to 255 letters, digits, _ . -, starting with a letter or digit",
+    ),
     "version": (r"[A-Za-z0-9][A-Za-z0-9_.-]{0,29}", "1 to 30 letters, digits, _ . -"),
     "label": (r"[A-Za-z][A-Za-z0-9_.-]{0,99}", "1 to 100 letters, digits, _ . -, starting with a letter"),
-    "job": (r"[A-Za-z0-9][A-Za-z0-9_-]{0,253}[A-Za-z0-9]|[A-Za-z0-9]", "1 to 255 letters, digits, _ -, starting and ending with a letter or digit"),
-    "endpoint": (r"[a-zA-Z](?:[a-zA-Z0-9-]{1,30}[a-zA-Z0-9])", "3 to 32 letters, digits or hyphens, starting with a letter"),
-    "deployment": (r"[a-zA-Z](?:[a-zA-Z0-9-]{1,30}[a-zA-Z0-9])", "3 to 32 letters, digits or hyphens, starting with a letter"),
+    "job": (
+        r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9_-]{0,253}[A-Za-z0-9]",
+        "1 to 255 letters, digits, _ -, starting and ending with a letter or digit",
+    ),
+    "endpoint": _SERVED,
+    "deployment": _SERVED,
     "principal": (r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}", "1 to 128 letters, digits, _ . @ + -"),
-}  # fmt: skip
+}
 _COMPILED: Final = {kind: re.compile(pattern, re.ASCII) for kind, (pattern, _) in _RULES.items()}
 
 RESERVED_WORKSPACES: Final = frozenset({"workspaces", "api", "ajax-api", "static-files", "default"})
@@ -32,10 +42,14 @@ def problem_with_name(kind: str, name: str) -> str:
     """Why `name` cannot be the name of a `kind`; empty when it can."""
     _, words = _RULES[kind]
     if not _COMPILED[kind].fullmatch(name):
-        return f"{name!r} is not a name for a {kind}: expected {words}"
+        return f"{name!r} cannot name {_article(kind)} {kind}: expected {words}"
     if kind == "workspace" and name in RESERVED_WORKSPACES:
         return f"{name!r} is reserved and cannot name a workspace"
     return ""
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "aeiou" else "a"
 
 
 def check_name(kind: str, name: str) -> str:

@@ -50,7 +50,10 @@ ROLES: Final = {
     # What the MLflow server may do in every workspace; nobody can be assigned it.
     "Tracking": ("workspaces/read", "artifacts/*", "content/read", "models/read"),
     # What a running job may do in its own workspace; nobody can be assigned it.
-    "Job": ("workspaces/read", "runs/*", "artifacts/*", "models/read", "models/write", "data/read", "content/read", "environments/read"),
+    "Job": (
+        "workspaces/read", "runs/*", "artifacts/*", "models/read", "models/write", "data/read", "content/read",
+        "environments/read",
+    ),
 }  # fmt: skip
 """Role → patterns of actions."""
 

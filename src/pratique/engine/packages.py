@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pratique.base.errors import ComputeFailed
 from pratique.compute.environments import Environments
 from pratique.content.manifest import Manifest
 from pratique.specs.packages import PackageRequest, from_conda, from_requirements
+from pratique.specs.reader import parse_document
 from pratique.store.blobs import BlobStore
 
 Say = Callable[[str], None]
@@ -37,7 +36,7 @@ def python_for_model(environments: Environments, blobs: BlobStore, manifest: Man
 
 
 def _from_conda_text(text: str) -> PackageRequest:
-    return from_conda(yaml.safe_load(text))
+    return from_conda(parse_document(text, file="conda.yaml"))
 
 
 def _python(environments: Environments, request: PackageRequest, say: Say) -> Path:

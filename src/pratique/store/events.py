@@ -108,7 +108,8 @@ def first_broken(tx: Connection, *, seen: tuple[int, str] | None = None) -> int 
     in_order = select(events).order_by(events.c.sequence)
     with tx.execute(in_order, execution_options={"yield_per": 1000}) as rows:  # Left early, it has to be closed.
         for row in rows:
-            fits = row.sequence == expected and row.previous_hash == previous and row.hash == chained_hash(row._mapping)
+            facts = dict(row._mapping)
+            fits = row.sequence == expected and row.previous_hash == previous and row.hash == chained_hash(facts)
             if not fits or (seen and seen[0] == expected and seen[1] != row.hash):
                 return expected
             previous, expected = row.hash, expected + 1

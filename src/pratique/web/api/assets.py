@@ -9,10 +9,9 @@ from pratique.base.errors import InvalidInput
 from pratique.control import assets
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
-from pratique.specs.kinds import load
-from pratique.specs.reader import document_of
 from pratique.store.assets import AssetVersion
 from pratique.web.api.fields import creation_context, present
+from pratique.web.api.specs import read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
@@ -22,7 +21,7 @@ Here = Annotated[Platform, Depends(platform_of)]
 def document(version: AssetVersion) -> dict[str, Any]:
     """A version as Azure prints it."""
     spec = {key: value for key, value in version.spec.items() if key not in ("$schema", "path", "tags", "properties")}
-    own = {
+    own: dict[str, Any] = {
         "id": f"azureml:/workspaces/{version.workspace}/{version.kind}/{version.name}/versions/{version.version}",
         "name": version.name,
         "version": version.version,
@@ -59,7 +58,7 @@ def router_for(kind: Kind) -> APIRouter:
         platform: Here, actor: may_write, workspace: str, body: Annotated[dict[str, Any], Body()]
     ) -> dict[str, Any]:
         """Make a version."""
-        spec = load(VERB_NOUN[kind], document_of(body.get("spec"))).to_document()
+        spec = read_spec(VERB_NOUN[kind], body)
         with platform.database.write() as tx:
             return document(assets.create(tx, actor, workspace, kind, spec, now=utc_now()))
 

@@ -10,11 +10,10 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import NotFound
 from pratique.control import deployments
 from pratique.control.actor import Actor
-from pratique.specs.kinds import load
-from pratique.specs.reader import document_of
 from pratique.store.deployments import OnlineDeployment
 from pratique.web.api.endpoints import SETTLED
 from pratique.web.api.fields import creation_context, present
+from pratique.web.api.specs import read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
@@ -80,8 +79,7 @@ def write(
     body: Annotated[dict[str, Any], Body()],
 ) -> dict[str, Any]:
     """Make or change a deployment; it is ready when its state says so."""
-    given = {**body.get("spec", {}), "name": deployment, "endpoint_name": endpoint}
-    spec = load("online-deployment", document_of(given)).to_document()
+    spec = read_spec("online-deployment", body, name=deployment, endpoint_name=endpoint)
     everything = bool(body.get("all_traffic"))
     with platform.database.write() as tx:
         written = deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=everything, now=utc_now())

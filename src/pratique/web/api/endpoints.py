@@ -8,10 +8,9 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import NotFound
 from pratique.control import endpoints
 from pratique.control.actor import Actor
-from pratique.specs.kinds import load
-from pratique.specs.reader import document_of
 from pratique.store.endpoints import OnlineEndpoint
 from pratique.web.api.fields import creation_context, present
+from pratique.web.api.specs import read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
@@ -61,7 +60,7 @@ def write(
     platform: Here, actor: Writer, workspace: str, endpoint: str, body: Annotated[dict[str, Any], Body()]
 ) -> dict[str, Any]:
     """Make or change an endpoint."""
-    spec = load("online-endpoint", document_of({**body.get("spec", {}), "name": endpoint})).to_document()
+    spec = read_spec("online-endpoint", body, name=endpoint)
     with platform.database.write() as tx:
         written = endpoints.write(tx, actor, workspace, spec, sealer=platform.sealer, now=utc_now())
     return document(written, platform)

@@ -11,10 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from pratique.base.clock import iso, utc_now
 from pratique.control import jobs
 from pratique.control.actor import Actor
-from pratique.specs.kinds import load
-from pratique.specs.reader import document_of
 from pratique.store.jobs import Job
 from pratique.web.api.fields import creation_context, present
+from pratique.web.api.specs import read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
@@ -81,7 +80,7 @@ def _outputs(job: Job) -> dict[str, Any]:
 @router.post("", status_code=201)
 def create(platform: Here, actor: Writer, workspace: str, body: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
     """Queue a job."""
-    spec = load("job", document_of(body.get("spec"))).to_document()
+    spec = read_spec("job", body)
     git = {str(key): str(value) for key, value in (body.get("git") or {}).items()}
     with platform.database.write() as tx:
         return document(jobs.create(tx, actor, workspace, spec, git=git, now=utc_now()), platform)

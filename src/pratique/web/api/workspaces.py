@@ -7,10 +7,9 @@ from fastapi import APIRouter, Body, Depends
 from pratique.base.clock import utc_now
 from pratique.control import workspaces
 from pratique.control.actor import Actor
-from pratique.specs.kinds import load
-from pratique.specs.reader import document_of
 from pratique.store.workspaces import Workspace
 from pratique.web.api.fields import creation_context
+from pratique.web.api.specs import read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
@@ -50,7 +49,7 @@ def create(
     body: Annotated[dict[str, Any], Body()],
 ) -> dict[str, Any]:
     """Make or change a workspace."""
-    spec = load("workspace", document_of({**body.get("spec", {}), "name": workspace})).to_document()
+    spec = read_spec("workspace", body, name=workspace)
     group = str(body.get("resource_group") or spec.get("resource_group") or "")
     with platform.database.write() as tx:
         return document(workspaces.create(tx, actor, spec, group=group, now=utc_now()), platform)
