@@ -39,11 +39,11 @@ _RUN_STATUS: Final[Mapping[str, Status]] = {"Completed": "FINISHED", "Failed": "
 _UNFINISHED: Final = ("NotStarted", "Queued", "Preparing", "Starting", "Running", "Finalizing")
 
 
-class _Canceled(Exception):.
+class _Canceled(Exception):
     """Somebody asked for the end of the job."""
 
 
-class _LeaseLost(Exception):.
+class _LeaseLost(Exception):
     """Another worker has the job now, or the engine stops: whatever was done here must be dropped."""
 
 

@@ -7,11 +7,10 @@ PostgreSQL it takes an advisory lock first. So a writing transaction may read,
 decide and write without a retry, and the hash chain of the events has one
 order.
 
-    SQLite      readers: a pool        writers: one connection, whose pool is the queue
-    PostgreSQL  readers and writers: a pool; the advisory lock is the queue
-
+Writers of one process take turns before they ask the database, because
 SQLite's own way of waiting is to sleep and look again, which is slow and not
-fair; waiting for the one connection is neither (docs/decisions/0004).
+fair (docs/decisions/0004). Writers of several processes, which only
+PostgreSQL should have, queue at the lock.
 
 A commit wakes whoever asked to be woken; polling is only the net.
 """
@@ -28,6 +27,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy import exc as sql
 
 from pratique.base.errors import Conflict, InvalidInput, PratiqueError, StorageFailed, Unavailable
+from pratique.store.turns import Turns
 
 Transaction = Connection
 """What `Database.read` and `Database.write` hand out; other layers pass it on and never look inside."""
@@ -49,6 +49,7 @@ class Database:
         self.url = _checked(url)
         """Without the password when printed."""
         self._listeners: list[Callable[[], None]] = []
+        self._turns = Turns()
         if self.url.get_backend_name() == "sqlite":
             self._readers = _sqlite(self.url, "BEGIN", "query_only=ON", **_READERS)
             self._writers = _sqlite(self.url, "BEGIN IMMEDIATE", **_ONE_WRITER)
@@ -81,7 +82,7 @@ class Database:
         Raises `Unavailable` when its turn does not come within 30 s, and
         `StorageFailed` when the disk does not take it; nothing is written then.
         """
-        with _storage_errors(), self._writers.begin() as connection:
+        with _storage_errors(), self._turns.turn(_PATIENCE), self._writers.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(
                     text("SELECT pg_advisory_xact_lock(:key), pg_notify(:channel, '')"),
@@ -196,7 +197,7 @@ def _storage_errors() -> Iterator[None]:
     """Say what a full disk, a read-only home or a missing server is, instead of the driver's words."""
     try:
         yield
-    except sql.TimeoutError as error:
+    except (TimeoutError, sql.TimeoutError) as error:
         raise _busy() from error
     except sql.DBAPIError as error:
         meaning = _of_sqlite(error.orig) if isinstance(error.orig, sqlite3.Error) else _of_postgresql(error)

@@ -76,9 +76,7 @@ def in_workspace(tx: Connection, workspace: str) -> list[OnlineDeployment]:
 
 def every(tx: Connection) -> list[OnlineDeployment]:
     """The deployments of all workspaces, oldest first."""
-    return values_of(
-        OnlineDeployment, tx.execute(select(online_deployments).order_by(online_deployments.c.id))
-    )
+    return values_of(OnlineDeployment, tx.execute(select(online_deployments).order_by(online_deployments.c.id)))
 
 
 def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.

@@ -39,9 +39,7 @@ def add(tx: Connection, endpoint: OnlineEndpoint) -> None:
 
 def get(tx: Connection, workspace: str, name: str) -> OnlineEndpoint | None:
     """The endpoint called `name`."""
-    wanted = select(online_endpoints).where(
-        online_endpoints.c.workspace == workspace, online_endpoints.c.name == name
-    )
+    wanted = select(online_endpoints).where(online_endpoints.c.workspace == workspace, online_endpoints.c.name == name)
     row = tx.execute(wanted).first()
     return value_of(OnlineEndpoint, row) if row else None
 

@@ -38,9 +38,7 @@ def manifest(tx: Connection, workspace: str, digest: str) -> Manifest | None:
     return Manifest.from_document(document)
 
 
-def hold(
-    tx: Connection, workspace: str, kind: Kind, things: Iterable[tuple[str, int]], *, now: datetime
-) -> None:
+def hold(tx: Connection, workspace: str, kind: Kind, things: Iterable[tuple[str, int]], *, now: datetime) -> None:
     """Let `workspace` hold each (digest, size in bytes); what it holds already stays as it is."""
     rows = [
         {"workspace": workspace, "digest": digest, "kind": kind, "size": size, "created_at": now}

@@ -71,21 +71,15 @@ def newest(tx: Connection, workspace: str, *, limit: int, archived: bool = False
     wanted = select(jobs).where(jobs.c.workspace == workspace)
     if not archived:
         wanted = wanted.where(jobs.c.is_archived.is_(False))
-    return values_of(
-        Job, tx.execute(wanted.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit))
-    )
+    return values_of(Job, tx.execute(wanted.order_by(jobs.c.created_at.desc(), jobs.c.id.desc()).limit(limit)))
 
 
 def unfinished(tx: Connection) -> list[Job]:
     """Every job of every workspace that is not terminal, oldest first."""
-    return values_of(
-        Job, tx.execute(select(jobs).where(jobs.c.status.not_in(TERMINAL)).order_by(jobs.c.created_at))
-    )
+    return values_of(Job, tx.execute(select(jobs).where(jobs.c.status.not_in(TERMINAL)).order_by(jobs.c.created_at)))
 
 
-def claim(
-    tx: Connection, statuses: Sequence[str], *, now: datetime, lasting: timedelta
-) -> tuple[Job, Lease] | None:
+def claim(tx: Connection, statuses: Sequence[str], *, now: datetime, lasting: timedelta) -> tuple[Job, Lease] | None:
     """Claim the oldest free job in one of `statuses`."""
     lease = leases.claim(tx, jobs, jobs.c.status.in_(statuses), now=now, lasting=lasting)
     job = by_id(tx, lease.id) if lease else None
