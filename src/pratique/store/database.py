@@ -27,7 +27,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy import exc as sql
 
 from pratique.base.errors import Conflict, InvalidInput, PratiqueError, StorageFailed, Unavailable
-from pratique.store.turns import Turns
+from pratique.store.turns import Turns, busy
 
 Transaction = Connection
 """What `Database.read` and `Database.write` hand out; other layers pass it on and never look inside."""
@@ -197,19 +197,13 @@ def _storage_errors() -> Iterator[None]:
     """Say what a full disk, a read-only home or a missing server is, instead of the driver's words."""
     try:
         yield
-    except (TimeoutError, sql.TimeoutError) as error:
-        raise _busy() from error
+    except sql.TimeoutError as error:
+        raise busy(_PATIENCE) from error
     except sql.DBAPIError as error:
         meaning = _of_sqlite(error.orig) if isinstance(error.orig, sqlite3.Error) else _of_postgresql(error)
         if meaning is None:
             raise
         raise meaning from error
-
-
-def _busy() -> PratiqueError:
-    return Unavailable(
-        f"the database was busy for {_PATIENCE} seconds", hint="try again; see whether its disk is overloaded"
-    )
 
 
 def _unwritable(said: object) -> PratiqueError:
@@ -222,7 +216,7 @@ def _unwritable(said: object) -> PratiqueError:
 def _of_sqlite(error: sqlite3.Error) -> PratiqueError | None:
     name = getattr(error, "sqlite_errorname", "")  # Only errors of SQLite itself have one.
     if name.startswith("SQLITE_BUSY"):
-        return _busy()
+        return busy(_PATIENCE)
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
         return _unwritable(error)
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
@@ -233,7 +227,7 @@ def _of_sqlite(error: sqlite3.Error) -> PratiqueError | None:
 def _of_postgresql(error: sql.DBAPIError) -> PratiqueError | None:
     state = getattr(error.orig, "sqlstate", None) or ""
     if state == "55P03":  # lock_not_available: `lock_timeout` is over.
-        return _busy()
+        return busy(_PATIENCE)
     if state in ("53100", "25006"):  # disk_full, read_only_sql_transaction
         return _unwritable(error.orig)
     # Without a state the server was not reached; 08, 57P and 53300 are a connection lost, shut down, refused.
