@@ -20,11 +20,14 @@ from pratique.base.errors import ComputeFailed
 from pratique.compute.task import Task
 from pratique.control import grants
 from pratique.engine import packages
+from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
 from pratique.store import holdings, workspaces
 from pratique.store.jobs import Job
 
+_MLFLOW_WITHIN: Final = timedelta(minutes=5)
+"""How long a job waits for MLflow: longer than its first start takes on a slow machine."""
 _JOB_TAG: Final = "azureml.job"
 _TOKEN_LASTS: Final = timedelta(days=7)
 """It is refused earlier: as soon as the job has ended."""
@@ -77,7 +80,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     _write_files(attempt)
     check()
     if not job.run_id:
-        _make_run(attempt)
+        patiently(lambda: _make_run(attempt), within=_MLFLOW_WITHIN, check=check)
     check()
     attempt.say(f"starting with {python}")
     timeout = (job.spec.get("limits") or {}).get("timeout")
@@ -118,7 +121,7 @@ def _materialise(attempt: Attempt, digest: str, target: Path, *, writable: bool)
 
 
 def _make_run(attempt: Attempt) -> None:
-    """Make the MLflow run of the job; it waits while the tracking server starts."""
+    """Make the MLflow run of the job, or find the one that an earlier walk has made."""
     bench, job = attempt.bench, attempt.job
     experiment, title = _experiment(job), str(job.spec.get("display_name") or job.name)
     given = {str(key): str(value) for key, value in (job.spec.get("tags") or {}).items()}

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import ComputeFailed, Unavailable
+from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.logging import get_logger
 from pratique.compute.task import Absent, Exited, Lost, Observation
 from pratique.control import jobs as verbs
@@ -24,6 +24,7 @@ from pratique.engine.attempts import Attempt
 from pratique.engine.failures import error_document
 from pratique.engine.heartbeat import LEASE, heartbeat
 from pratique.engine.loop import Stop
+from pratique.engine.patience import patiently
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 from pratique.store import jobs
@@ -35,6 +36,7 @@ from pratique.tracking.client import Status
 _log = get_logger(__name__)
 _LOOK: Final = timedelta(seconds=1)
 _GRACE: Final = timedelta(seconds=10)
+_MLFLOW_WITHIN: Final = timedelta(seconds=60)
 _RUN_STATUS: Final[Mapping[str, Status]] = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 _UNFINISHED: Final = ("NotStarted", "Queued", "Preparing", "Starting", "Running", "Finalizing")
 
@@ -159,11 +161,14 @@ class Worker:
                 verbs.tell(tx, PLATFORM, event, ended, now=now, data={"status": status})
 
     def _finish_run(self, attempt: Attempt, status: Status, now: datetime) -> None:
+        job = attempt.job
         try:
-            self._bench.runs.finish_run(attempt.job.workspace, attempt.job.run_id, status, now)
-        except (Unavailable, OSError) as error:
+            patiently(
+                lambda: self._bench.runs.finish_run(job.workspace, job.run_id, status, now), within=_MLFLOW_WITHIN
+            )
+        except PratiqueError as error:
             # The job is what counts; its run in MLflow keeps an older status, and the log says so.
-            _log.warning("run.not_finished", job=attempt.job.name, reason=str(error))
+            _log.warning("run.not_finished", job=job.name, reason=str(error))
 
     def _renew(self, lease: Lease) -> bool:
         with self._bench.database.write() as tx:
