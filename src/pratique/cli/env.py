@@ -16,7 +16,7 @@ from pratique.base.errors import PratiqueError
 from pratique.cli.place import Place
 from pratique.cli.table import Table, Text, flag
 from pratique.cli.talk import say, warn
-from pratique.client.account import read_account, subscription_id
+from pratique.client.account import read_account
 from pratique.client.profile import configuration_folder, write_private
 from pratique.client.workspaces import Workspaces
 
@@ -52,7 +52,7 @@ def variables_of(place: Place) -> dict[str, str]:
     return {
         "MLFLOW_TRACKING_URI": str(workspace["mlflow_tracking_uri"]),
         "MLFLOW_TRACKING_TOKEN": place.connection.door.token,
-        "AZUREML_ARM_SUBSCRIPTION": subscription_id(read_account(place.connection)),
+        "AZUREML_ARM_SUBSCRIPTION": str(read_account(place.connection)["subscription_id"]),
         "AZUREML_ARM_RESOURCEGROUP": str(workspace["resource_group"]),
         "AZUREML_ARM_WORKSPACE_NAME": str(workspace["name"]),
     }

@@ -7,7 +7,7 @@ from pratique.base.errors import NotFound
 from pratique.cli.configuration import Configuration
 from pratique.cli.talk import warn
 from pratique.cli.usage import UsageError
-from pratique.client.account import SUBSCRIPTION_NAME, read_account, renewed, subscription_id
+from pratique.client.account import SUBSCRIPTION_NAME, read_account, renewed
 from pratique.client.connection import Connection
 from pratique.client.door import find_door
 from pratique.client.workspaces import Workspaces
@@ -68,5 +68,5 @@ class Place:
 
 def said_subscription(connection: Connection, given: str) -> None:
     """Say that `given` chooses nothing, unless it is the one subscription that there is."""
-    if given not in (SUBSCRIPTION_NAME, subscription_id(read_account(connection))):
+    if given not in (SUBSCRIPTION_NAME, read_account(connection)["subscription_id"]):
         warn(f"there is one subscription here, {SUBSCRIPTION_NAME!r}; {given!r} chooses nothing")

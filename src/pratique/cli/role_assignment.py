@@ -9,7 +9,7 @@ from pratique.cli.place import Place
 from pratique.cli.table import Table, flag, switch
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
-from pratique.client.account import read_account, subscription_id
+from pratique.client.account import read_account
 from pratique.client.principals import Roles
 
 Document = dict[str, Any]
@@ -88,9 +88,8 @@ def _scope(in_group: Place, scope: str | None) -> str:
         return scope
     if not in_group.resource_group:
         raise UsageError("--scope is required", hint="such as -g NAME for a resource group")
-    return (
-        f"/subscriptions/{subscription_id(read_account(in_group.connection))}/resourceGroups/{in_group.resource_group}"
-    )
+    subscription = read_account(in_group.connection)["subscription_id"]
+    return f"/subscriptions/{subscription}/resourceGroups/{in_group.resource_group}"
 
 
 def _found(in_group: Place, assignee: str | None, role: str | None, scope: str | None) -> list[Document]:

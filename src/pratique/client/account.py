@@ -1,14 +1,13 @@
 """Who we are to the platform, in Azure's words: a subscription, a tenant, a token.
 
-Locally there is one subscription, the home, and one tenant. Their ids are
-derived from the home's path, so that they are the same tomorrow.
+There is one subscription, the platform's home, and one tenant. The platform
+derives their ids from the home, so that they are the same tomorrow.
 """
 
 import base64
 import binascii
 import json
 import time
-import uuid
 from dataclasses import replace
 from typing import Final
 
@@ -27,30 +26,19 @@ _MARGIN: Final = 60
 
 
 def read_account(connection: Connection) -> Document:
-    """The API's answer: `id`, `name`, `kind`, `home`, `door`, `endpoints`, `roles`."""
+    """The API's answer: who we are (`id`, `name`, `kind`, `roles`), and where (`subscription_id`, `tenant_id`, …)."""
     found: Document = connection.get(path_of("account"))
     return found
-
-
-def subscription_id(account: Document) -> str:
-    """The stable UUID of the platform's home."""
-    given = account.get("subscription_id")
-    return str(given or uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:subscription:{account.get('home', '')}"))
-
-
-def tenant_id(account: Document) -> str:
-    given = account.get("tenant_id")
-    return str(given or uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:tenant:{account.get('home', '')}"))
 
 
 def subscription(account: Document) -> Document:
     """The account in the shape of `az account show`."""
     kind = "servicePrincipal" if "service" in str(account.get("kind", "")).lower() else "user"
-    tenant = tenant_id(account)
+    tenant = account["tenant_id"]
     return {
         "environmentName": "AzureCloud",
         "homeTenantId": tenant,
-        "id": subscription_id(account),
+        "id": account["subscription_id"],
         "isDefault": True,
         "managedByTenants": [],
         "name": SUBSCRIPTION_NAME,

@@ -6,6 +6,7 @@ would reach another route.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import IO, Any, Final, TypeAlias
@@ -28,6 +29,9 @@ _READ_TIMEOUT: Final = timedelta(seconds=75)
 """A little above the 60 s that the door gives the API, so that the door's answer arrives."""
 
 _CHUNK: Final = 1 << 16
+
+_log = logging.getLogger("cli.pratique.client")
+"""Below the command line's own logger, which --verbose makes speak. Paths only: a query or a body may be private."""
 
 
 class StreamCutError(Exception):
@@ -122,6 +126,7 @@ class Connection:
             answer = self._pool.request(method, url, body=body, headers=sent, redirect=False, preload_content=preload)
         except HTTPError as error:
             raise self._unreachable(error) from error
+        _log.info("%s %s: %d", method, path, answer.status)
         if answer.status >= 300:
             raise _failure(answer)
         return answer

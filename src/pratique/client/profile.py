@@ -6,7 +6,6 @@ which isolate `az` isolate us as well), else ``~/.config/pratique``.
 
 import json
 import os
-import tempfile
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,8 @@ from typing import Final
 from pratique.base.errors import InvalidInput, StorageFailed
 
 PROFILE_FILE: Final = "pratique-profile.json"
+
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,13 @@ def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:
     """Write `text` to `path` by rename, for its owner only; raises `StorageFailed`."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        draft = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            with os.fdopen(os.open(draft, _NEW, mode), "w", encoding="utf-8") as stream:
                 stream.write(text)
-            os.chmod(draft, mode)
-            os.replace(draft, path)
+            draft.replace(path)
         except BaseException:
-            os.unlink(draft)
+            draft.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise StorageFailed(

@@ -1,5 +1,6 @@
 """One request to an endpoint, as any caller of it would send it."""
 
+import json
 from typing import Final
 
 import urllib3
@@ -38,7 +39,21 @@ def score(uri: str, *, key: str, body: bytes, deployment: str = "") -> str:
     text = answer.data.decode("utf-8", "replace")
     if answer.status == 200:
         return text
+    raise _refused(answer, text, deployment)
+
+
+def _refused(answer: urllib3.BaseHTTPResponse, text: str, deployment: str) -> PratiqueError:
     kind, hint = _MEANINGS.get(answer.status, (ComputeFailed, "see `pratique ml online-deployment get-logs`"))
+    if answer.status == 404 and deployment:
+        hint = "see `pratique ml online-deployment list`"
     behind = answer.headers.get("ms-azureml-model-error-statuscode")
     said = f"{answer.status}, the model said {behind}" if behind else str(answer.status)
-    raise kind(f"the endpoint answered {said}: {text.strip() or 'no words'}", hint=hint)
+    return kind(f"the endpoint answered {said}: {_words(text)}", hint=hint)
+
+
+def _words(text: str) -> str:
+    """What the door says inside its JSON; what a model answered, as it is."""
+    try:
+        return str(json.loads(text)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return text.strip() or "no words"

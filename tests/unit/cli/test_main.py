@@ -160,6 +160,13 @@ def test_debug_shows_requests_and_no_secret(platform: Any) -> None:
     assert "token-of-app" not in ran.stderr
 
 
+def test_verbose_shows_requests_on_stderr(platform: Any) -> None:
+    code = "import sys; from pratique.cli.main import run; sys.exit(run(['group', 'list', '--verbose']))"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stderr == "INFO: GET /api/v1/groups: 200\n"
+    assert json.loads(ran.stdout)[0]["name"] == "rg"
+
+
 def test_a_reader_that_leaves_is_no_error(nowhere: Path) -> None:
     code = "import sys; from pratique.cli.main import run; sys.exit(run(['version']))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -111,6 +111,16 @@ def test_invoke_says_what_the_endpoint_answered(
 
 
 @pytest.mark.usefixtures("endpoint")
+def test_invoke_of_a_deployment_that_is_not_there_says_the_door_s_words(platform: Any, pratique: Any) -> None:
+    Path("request.json").write_text("{}")
+    platform.score = lambda *_: (404, {}, b'{"error": {"code": "NotFound", "message": "no deployment has the name"}}')
+    ran = pratique("ml", "online-endpoint", "invoke", "-n", "credit", "-r", "request.json", "-d", "green")
+    assert ran.code == 3
+    assert ran.err.startswith("error: the endpoint answered 404: no deployment has the name\n")
+    assert "pratique ml online-deployment list" in ran.err
+
+
+@pytest.mark.usefixtures("endpoint")
 def test_invoke_without_its_file_asks_nothing(platform: Any, pratique: Any) -> None:
     ran = pratique("ml", "online-endpoint", "invoke", "-n", "credit", "-r", "absent.json")
     assert ran.code == 1

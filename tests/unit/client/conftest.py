@@ -17,6 +17,8 @@ from pratique.content.manifest import Manifest
 Document = dict[str, Any]
 OWNER_TOKEN = "owner-token"
 SECRET = "s3cret"
+SUB = "c0d681b1-87c9-576d-bab2-4f40f5619b86"
+TENANT = "af8a76c5-56f3-534d-8820-57d3381244ae"
 
 
 class RefusedError(Exception):
@@ -147,7 +149,14 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(401, "Unauthenticated", "nobody we know", "log in")
         match words[2:]:
             case ["account"]:
-                return {"id": "owner", "name": "ada", "kind": "user", "home": "/home/x", "roles": []}
+                return {
+                    "id": "1",
+                    "name": "ada",
+                    "kind": "user",
+                    "roles": [],
+                    "subscription_id": SUB,
+                    "tenant_id": TENANT,
+                }
             case ["groups", *rest]:
                 return self._named(self.platform.groups, rest, "group")
             case ["workspaces"]:

@@ -8,7 +8,7 @@ import pytest
 
 from pratique.base.errors import InvalidInput, StorageFailed, Unavailable
 from pratique.base.home import Home
-from pratique.client.account import renewed, subscription_id, token_end
+from pratique.client.account import renewed, token_end
 from pratique.client.door import check_url, find_door
 from pratique.client.profile import Profile, load_profile, save_profile
 
@@ -80,12 +80,6 @@ def test_the_end_of_a_token_is_read_from_it() -> None:
     assert token_end(f"head.{claims}.sign") == 1700000000
     assert token_end("opaque") > time.time()
     assert token_end("a.b.c") > time.time()
-
-
-def test_the_subscription_s_id_is_the_same_tomorrow() -> None:
-    assert subscription_id({"home": "/home/x"}) == subscription_id({"home": "/home/x", "name": "other"})
-    assert subscription_id({"home": "/home/x"}) != subscription_id({"home": "/home/y"})
-    assert subscription_id({"home": "/home/x", "subscription_id": "given"}) == "given"
 
 
 def test_a_folder_that_cannot_be_written_is_said(nowhere: Path) -> None:
