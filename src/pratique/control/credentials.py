@@ -49,6 +49,8 @@ _AT_ONCE: Final = Semaphore(2)
 _NOBODYS: Final = "$argon2id$v=19$m=19456,t=2,p=1$IFgsbOeYYsx9+CDbsWifrw$NlMvHpqU4fnJXR2Y5c9jDe8/+xk4Z7QtdS47WB16Yro"
 """A hash with the same parameters, for ids that nobody has."""
 
+_ANOTHER: Final = "an Owner can make another secret: pratique ad sp create-for-rbac --name NAME"
+
 
 @dataclass(frozen=True)
 class Credential:
@@ -103,9 +105,7 @@ class SignIns:
         if found is None or not self._was_right(found, secret, now):
             self._check(found, client_id, secret, now)
         if found is None or found.secret_expires_at is None or found.secret_expires_at <= now:
-            raise Unauthenticated(
-                "the secret has expired", hint="an Owner can make another: pratique ad sp credential reset"
-            )
+            raise Unauthenticated("the secret has expired", hint=_ANOTHER)
         return found
 
     def _check(self, found: Principal | None, client_id: str, secret: str, now: datetime) -> None:
@@ -158,7 +158,4 @@ def _remember(kept: OrderedDict[K, V], key: K, value: V) -> None:
 
 
 def _wrong() -> Unauthenticated:
-    return Unauthenticated(
-        "the client id or its secret is wrong",
-        hint="an Owner can make another secret: pratique ad sp credential reset --id NAME",
-    )
+    return Unauthenticated("the client id or its secret is wrong", hint=_ANOTHER)

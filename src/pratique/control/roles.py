@@ -105,7 +105,7 @@ def find_principal(tx: Transaction, who: str) -> Principal:
         return found
     raise NotFound(
         f"there is no user or service principal {who[:128]!r}",
-        hint="pratique ad user list, pratique ad sp list --all",
+        hint="pratique ad user list, pratique ad sp list",
     )
 
 

@@ -20,7 +20,6 @@ from pratique.control.actor import Actor
 from pratique.control.credentials import Credential, new_credential
 from pratique.control.principals import SERVICE_PRINCIPAL, USER
 from pratique.control.roles import Assigned
-from pratique.control.scopes import HOME
 from pratique.store.principals import Principal
 from pratique.web.api.fields import present
 from pratique.web.auth import KNOWN, allow, allow_somewhere
@@ -73,7 +72,7 @@ class RoleRequest(_Request):
 
     role: str
     assignee: str
-    scope: str = HOME
+    scope: str
 
 
 class LinkRequest(_Request):
