@@ -10,8 +10,11 @@ a user has pinned. The modules, from the wire to the model:
     wire       HTTP/1.1: bytes to Request, Response to bytes
     routes     path and method to an answer; identifiers; status codes
     workers    the threads that call the model
-    models     which model it is: `script` (score.py) or `mlflow_model`
+    models     which model it is: `script` (score.py) or `mlflow_model` (with `frames`)
     results    what a model returned, as a Response
+
+Beside them: `identifiers` and `swagger` for what Azure's callers expect; `aml`,
+`multipart` and `contrib` for scripts that want the request itself; `errors`, `log`.
 """
 
 __version__ = "0.1.0"
