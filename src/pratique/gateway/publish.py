@@ -34,7 +34,7 @@ from pratique.gateway.preflight import Preflight
 from pratique.gateway.render import door, scoring
 from pratique.gateway.render.bootstrap import Files, bootstrap, trial
 from pratique.gateway.render.clusters import deployment_clusters
-from pratique.gateway.render.resources import Json, response
+from pratique.gateway.render.resources import Json, branches_of, response
 
 _TAKEN_WITHIN: Final = timedelta(seconds=30)
 """Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
@@ -169,8 +169,11 @@ class Gateway:
 
     def _held(self, labels: Mapping[str, str]) -> dict[str, _Rendering]:
         """What is published now of `labels`."""
+        if not labels:
+            return {}
         clusters = _resources(self._files.clusters)
-        branches = _branches(_resources(self._files.endpoint_routes))
+        configurations = _resources(self._files.endpoint_routes)
+        branches = branches_of(configurations[0]) if configurations else {}
         return {
             label: _Rendering(branches[prefix], [row for row in clusters if row["name"].startswith(f"{label}/")])
             for label in labels
@@ -299,11 +302,3 @@ def _published(file: Path) -> Json:
 def _resources(file: Path) -> list[Json]:
     resources: list[Json] = _published(file).get("resources", [])
     return resources
-
-
-def _branches(configurations: Sequence[Json]) -> Mapping[str, Sequence[Json]]:
-    """The routes by prefix of a published route configuration."""
-    for host in (host for row in configurations for host in row["virtual_hosts"] if "matcher" in host):
-        tree = host["matcher"]["matcher_tree"]["prefix_match_map"]["map"]
-        return {prefix: branch["action"]["typed_config"]["routes"] for prefix, branch in tree.items()}
-    return {}

@@ -9,7 +9,7 @@ from .conftest import Answer, House
 def _call_then_start(house: House, path: str, *, first: str) -> Answer:
     """Call while a server is down, start it a second later, and hand back the answer."""
     answers: list[Answer] = []
-    caller = threading.Thread(target=lambda: answers.append(house.door("POST", path, body=b"x" * 5000)))
+    caller = threading.Thread(target=lambda: answers.append(house.door("POST", path, body=b"x" * 5_000_000)))
     caller.start()
     time.sleep(1)
     assert answers == [], "the caller waits"
@@ -23,7 +23,7 @@ def test_a_call_waits_for_the_api(idle_house: House) -> None:
     idle_house.serve()
     answer = _call_then_start(idle_house, "/api/v1/status", first="api")
     assert answer.status == 200
-    assert [seen.size for seen in idle_house.api.seen] == [5000]
+    assert [seen.size for seen in idle_house.api.seen] == [5_000_000]
 
 
 def test_a_call_waits_for_mlflow(idle_house: House) -> None:
@@ -32,7 +32,7 @@ def test_a_call_waits_for_mlflow(idle_house: House) -> None:
     idle_house.serve()
     answer = _call_then_start(idle_house, "/mlflow/team-a/api/2.0/mlflow/runs/create", first="mlflow")
     assert answer.status == 200
-    assert [seen.size for seen in idle_house.mlflow.seen] == [5000]
+    assert [seen.size for seen in idle_house.mlflow.seen] == [5_000_000]
 
 
 def test_a_permission_waits_for_the_api(idle_house: House) -> None:

@@ -17,7 +17,7 @@ from pratique.gateway.render.bootstrap import Files, bootstrap, trial
 from pratique.gateway.render.clusters import deployment_clusters
 from pratique.gateway.render.door import door_routes
 from pratique.gateway.render.mlflow import workspace_routes
-from pratique.gateway.render.resources import by_prefix, direct, response
+from pratique.gateway.render.resources import branches_of, response
 from pratique.gateway.render.scoring import endpoint_prefix, endpoint_routes, scoring_routes
 
 KEYS = ("primary-0123456789", "secondary-0123456789")
@@ -50,7 +50,7 @@ def _key_filter(route: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_route_which_leads_to_a_model_asks_for_this_endpoints_keys() -> None:
     leading = [route for route in endpoint_routes(CREDIT) if "route" in route]
-    assert len(leading) == 2 * 4
+    assert len(leading) == 4
     for route in leading:
         assert [row["key"] for row in _key_filter(route)["credentials"]] == list(KEYS)
         assert _key_filter(route)["forwarding"]["hide_credentials"] is True
@@ -89,25 +89,21 @@ def test_mlflow_gets_its_workspace_from_us_and_no_credentials() -> None:
 
 
 def test_a_share_of_zero_is_no_share_and_no_mirror() -> None:
-    [split, _] = [route for route in endpoint_routes(CREDIT) if route["name"] == "team-a/credit/split"]
+    split = endpoint_routes(CREDIT)[-1]
     shares = {row["name"]: row["weight"] for row in split["route"]["weighted_clusters"]["clusters"]}
     assert shares == {"team-a/credit/blue": 90, "team-a/credit/green": 10}
     assert [row["cluster"] for row in split["route"]["request_mirror_policies"]] == ["team-a/credit/shadow"]
 
 
-def test_only_scoring_is_mirrored() -> None:
-    mirrored = [
-        route["match"]["path"]
-        for route in endpoint_routes(CREDIT)
-        if "request_mirror_policies" in route.get("route", {})
-    ]
-    assert mirrored == ["/endpoints/team-a/credit/score"]
+def test_a_pinned_call_is_not_mirrored() -> None:
+    mirrored = [row["name"] for row in endpoint_routes(CREDIT) if "request_mirror_policies" in row.get("route", {})]
+    assert mirrored == ["split"]
 
 
 def test_every_branch_ends_in_an_answer_for_everything() -> None:
-    for routes in (endpoint_routes(CREDIT), workspace_routes("team-a")):
-        assert routes[-1]["match"] == {"prefix": "/"}
-        assert routes[-1]["direct_response"]["status"] == 404
+    """Nothing falls through from a branch, so what its last route does not take would have no answer of ours."""
+    for prefix, rows in (("/endpoints/team-a/credit/", endpoint_routes(CREDIT)), ("/", workspace_routes("team-a"))):
+        assert rows[-1]["match"] == {"prefix": prefix}
 
 
 def test_every_route_names_a_cluster_which_is_published_with_it() -> None:
@@ -133,9 +129,10 @@ def test_the_version_is_of_the_content() -> None:
     assert response([{"a": 1}])["version_info"] != response([{"a": 2}])["version_info"]
 
 
-def test_without_branches_there_is_no_tree_because_envoy_takes_no_empty_one() -> None:
-    nothing = direct("nothing", {"prefix": "/"}, 404, "nothing")
-    assert by_prefix({}, [nothing]) == {"routes": [nothing]}
+def test_the_branches_can_be_read_back() -> None:
+    branches = {endpoint_prefix(CREDIT.label): endpoint_routes(CREDIT)}
+    assert branches_of(scoring_routes(branches)) == branches
+    assert branches_of(scoring_routes({})) == branches_of(door_routes([])) == {}
 
 
 def test_a_trial_holds_no_keys_but_those_it_was_given_and_never_says_its_resources_types() -> None:

@@ -28,7 +28,7 @@ WAIT: Final = {
     # Until the socket of a starting platform answers: about 30 s of full-jitter back-off. The request was
     # not sent, so nothing runs twice.
     "retry_on": "connect-failure",
-    "num_retries": 60,
+    "num_retries": 80,
     "retry_back_off": {"base_interval": "0.05s", "max_interval": "1s"},
 }
 
@@ -43,10 +43,12 @@ class RouteClass:
     """Without a byte in either direction."""
     filters: Mapping[str, Json] = field(default_factory=dict)
     """Filters of the door that this class changes."""
+    kept: int = 1_048_576
+    """Bytes of a body that are kept while the request waits for a start-up; a larger one is refused instead."""
 
 
-CALL: Final = RouteClass(timedelta(seconds=60), timedelta(minutes=5))
-STREAM: Final = RouteClass(timedelta(0), timedelta(0))
+CALL: Final = RouteClass(timedelta(seconds=60), timedelta(minutes=5), kept=CALL_BODY_LIMIT)
+STREAM: Final = RouteClass(timedelta(0), timedelta(0), kept=CALL_BODY_LIMIT)
 # Envoy's streaming body limit takes no settings by route, so the smaller of two is switched off.
 UPLOAD: Final = RouteClass(timedelta(0), timedelta(minutes=5), {CALL_BODY_FILTER: SKIPPED})
 
@@ -67,6 +69,7 @@ def to_api(name: str, match: Json, route_class: RouteClass, headers: Sequence[Js
         "name": name,
         "match": match,
         "route": action(API, route_class),
+        "request_body_buffer_limit": route_class.kept,
         "typed_per_filter_config": {"envoy.filters.http.ext_authz": SKIPPED, **route_class.filters},
         "response_headers_to_add": list(headers),
     }

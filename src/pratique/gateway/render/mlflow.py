@@ -67,6 +67,7 @@ def _to_mlflow(
         "match": match,
         # MLflow checks the host itself, and knows only this one.
         "route": action(MLFLOW, route_class) | {"regex_rewrite": rewrite, "host_rewrite_literal": "localhost"},
+        "request_body_buffer_limit": route_class.kept,
         "request_headers_to_add": [set_header("x-mlflow-workspace", workspace)],
         "request_headers_to_remove": ["authorization", "cookie"],
         "response_headers_to_add": list(headers),

@@ -69,32 +69,70 @@ SKIPPED: Final = typed("envoy.config.route.v3.FilterConfig", {"disabled": True})
 """Switch a filter off for one route; only filters that the listener has are looked up."""
 
 
+def routes(rows: Sequence[Json]) -> Json:
+    """What to do with a request: try these in order."""
+    return {"action": extension("routes", "envoy.config.route.v3.RouteList", {"routes": list(rows)})}
+
+
 def by_prefix(branches: Mapping[str, Sequence[Json]], otherwise: Sequence[Json]) -> Json:
     """Route by the longest of the prefixes that the path starts with, in time independent of their number.
 
-    Each prefix ends in a slash. The routes of a prefix are tried in order and
-    must end in one that takes everything, because nothing falls through to
-    `otherwise`. Envoy refuses an empty tree, so without branches it is a list.
+    Each prefix ends in a slash. The routes of a prefix must end in one that
+    takes everything, because nothing falls through to `otherwise`.
     """
     if not branches:
-        return {"routes": list(otherwise)}
+        # Envoy refuses an empty tree.
+        return {"on_no_match": routes(otherwise)}
     tree = {
-        "input": extension("path", "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", {"header_name": ":path"}),
-        "prefix_match_map": {"map": {prefix: _routes(routes) for prefix, routes in branches.items()}},
+        "input": _header_input(":path"),
+        "prefix_match_map": {"map": {prefix: routes(rows) for prefix, rows in branches.items()}},
     }
-    return {"matcher": {"matcher_tree": tree, "on_no_match": _routes(otherwise)}}
+    return {"matcher_tree": tree, "on_no_match": routes(otherwise)}
 
 
-def _routes(routes: Sequence[Json]) -> Json:
-    return {"action": extension("routes", "envoy.config.route.v3.RouteList", {"routes": list(routes)})}
+def branches_of(configuration: Json) -> Mapping[str, Sequence[Json]]:
+    """The branches that `by_prefix` put into a route configuration."""
+    matcher = configuration["virtual_hosts"][0]["matcher"]
+    while "matcher_tree" not in matcher:
+        if "matcher" not in matcher["on_no_match"]:
+            return {}
+        matcher = matcher["on_no_match"]["matcher"]
+    tree = matcher["matcher_tree"]["prefix_match_map"]["map"]
+    return {prefix: branch["action"]["typed_config"]["routes"] for prefix, branch in tree.items()}
+
+
+def guarded_by(guards: Sequence[tuple[Json, Json]], matcher: Json) -> Json:
+    """`matcher`, for requests that none of the `guards`, pairs of predicate and route, answers before."""
+    rows = [{"predicate": predicate, "on_match": routes([route])} for predicate, route in guards]
+    return {"matcher_list": {"matchers": rows}, "on_no_match": {"matcher": matcher}}
+
+
+def header_is(name: str, pattern: str) -> Json:
+    """A predicate: the whole header matches an RE2 expression; the path counts with its query."""
+    value = {"safe_regex": {"google_re2": {}, "regex": pattern}}
+    return {"single_predicate": {"input": _header_input(name), "value_match": value}}
+
+
+def negated(predicate: Json) -> Json:
+    """A predicate: not `predicate`."""
+    return {"not_matcher": predicate}
+
+
+def all_of(*predicates: Json) -> Json:
+    """A predicate: every one of `predicates`."""
+    return {"and_matcher": {"predicate": list(predicates)}}
+
+
+def _header_input(name: str) -> Json:
+    return extension(name.strip(":"), "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", {"header_name": name})
 
 
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 """The only names a caller may know us by: a page of another name that resolves here is an attack."""
 
 
-def route_configuration(name: str, routes: Mapping[str, Any], misdirected: str) -> Json:
-    """All routes of one listener, for our own names only; `routes` comes from `by_prefix`."""
+def route_configuration(name: str, matcher: Json, misdirected: str, **host: Any) -> Json:
+    """All routes of one listener, for our own names only; `host` are settings for all of them."""
     elsewhere = direct("misdirected", {"prefix": "/"}, 421, misdirected)
     return typed(
         "envoy.config.route.v3.RouteConfiguration",
@@ -102,7 +140,7 @@ def route_configuration(name: str, routes: Mapping[str, Any], misdirected: str) 
             "name": name,
             "ignore_port_in_host_matching": True,
             "virtual_hosts": [
-                {"name": name, "domains": list(LOOPBACK_NAMES), **routes},
+                {"name": name, "domains": list(LOOPBACK_NAMES), "matcher": matcher, **host},
                 {"name": "misdirected", "domains": ["*"], "routes": [elsewhere]},
             ],
             # A publication writes the clusters first and waits; this makes a mistake loud.

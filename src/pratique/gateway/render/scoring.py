@@ -14,10 +14,13 @@ from typing import Final
 from pratique.gateway.model import DeploymentRoute, EndpointRoute, cluster_name
 from pratique.gateway.render.resources import (
     Json,
+    all_of,
     by_prefix,
     direct,
     exact_header,
-    method_in,
+    guarded_by,
+    header_is,
+    negated,
     route_configuration,
     set_header,
     typed,
@@ -28,7 +31,24 @@ ROUTES: Final = "endpoints"
 
 PIN: Final = "azureml-model-deployment"
 
-_PATHS: Final[Mapping[str, Sequence[str]]] = {"score": ("POST", "GET", "OPTIONS"), "swagger.json": ("GET",)}
+_EVERYTHING: Final = {"prefix": "/"}
+_OPENAPI: Final = header_is(":path", r"[^?]*/swagger\.json(?:\?.*)?")
+
+# Before an endpoint is looked up, once for all of them: one that is not called properly is not named.
+_GUARDS: Final = (
+    (
+        negated(header_is(":path", r"/endpoints/[^/?]+/[^/?]+/(?:score|swagger\.json)(?:\?.*)?")),
+        direct("other", _EVERYTHING, 404, "there is no such path; an endpoint has /score and /swagger.json"),
+    ),
+    (
+        all_of(_OPENAPI, negated(header_is(":method", "GET"))),
+        direct("method", _EVERYTHING, 405, "swagger.json takes GET"),
+    ),
+    (
+        negated(header_is(":method", "POST|GET|OPTIONS")),
+        direct("method", _EVERYTHING, 405, "score takes POST, GET and OPTIONS"),
+    ),
+)
 
 _RETRIES: Final = {
     # Only a connection that was refused: the model has seen nothing, so nothing runs twice.
@@ -47,8 +67,13 @@ _RETRIES: Final = {
 
 def scoring_routes(branches: Mapping[str, Sequence[Json]]) -> Json:
     """Every endpoint's routes by prefix; the cost of one request does not grow with their number."""
-    unknown = direct("unknown", {"prefix": "/"}, 404, "there is no such endpoint")
-    return route_configuration(ROUTES, by_prefix(branches, [unknown]), "endpoints are called as 127.0.0.1 or localhost")
+    unknown = direct("unknown", _EVERYTHING, 404, "there is no such endpoint")
+    return route_configuration(
+        ROUTES,
+        guarded_by(_GUARDS, by_prefix(branches, [unknown])),
+        "endpoints are called as 127.0.0.1 or localhost",
+        retry_policy=_RETRIES,
+    )
 
 
 def endpoint_prefix(label: str) -> str:
@@ -57,58 +82,33 @@ def endpoint_prefix(label: str) -> str:
 
 
 def endpoint_routes(endpoint: EndpointRoute) -> list[Json]:
-    """Every route below an endpoint's prefix."""
-    routes = [route for path in _PATHS for route in _path_routes(endpoint, path)]
-    other = direct(f"{endpoint.label}/other", {"prefix": "/"}, 404, "an endpoint has /score and /swagger.json")
-    return [*routes, other]
+    """The routes below an endpoint's prefix: named deployments first, then the split."""
+    pinned = {"prefix": "/", "headers": [{"name": PIN, "present_match": True}]}
+    unknown = direct("unknown-pin", pinned, 404, f"no deployment has the name in {PIN}")
+    rows = [*(_pinned(endpoint, row) for row in endpoint.deployments), unknown, _split(endpoint)]
+    return [_for_keys(row, endpoint.keys) for row in rows]
 
 
-def _path_routes(endpoint: EndpointRoute, path: str) -> list[Json]:
-    place = f"/endpoints/{endpoint.label}/{path}"
-    allowed = method_in(_PATHS[path])
-    pinned = {"path": place, "headers": [allowed, {"name": PIN, "present_match": True}]}
-    unknown_pin = direct(f"{endpoint.label}/unknown-pin", pinned, 404, f"no deployment has the name in {PIN}")
-    return [
-        *(_pinned(endpoint, deployment, place, path) for deployment in endpoint.deployments),
-        _guarded(unknown_pin, endpoint),
-        _split(endpoint, {"path": place, "headers": [allowed]}, path),
-        direct(f"{endpoint.label}/method", {"path": place}, 405, f"{path} takes {', '.join(_PATHS[path])}"),
-    ]
+def _pinned(endpoint: EndpointRoute, deployment: DeploymentRoute) -> Json:
+    match = {"prefix": endpoint_prefix(endpoint.label), "headers": [exact_header(PIN, deployment.name)]}
+    return {"name": "pin", "match": match, "route": _action([_share(endpoint, deployment, 100)])}
 
 
-def _pinned(endpoint: EndpointRoute, deployment: DeploymentRoute, place: str, path: str) -> Json:
-    headers = [method_in(_PATHS[path]), exact_header(PIN, deployment.name)]
-    return _guarded(
-        {
-            "name": f"{endpoint.label}/pin",
-            "match": {"path": place, "headers": headers},
-            "route": _action(path, [_share(endpoint, deployment, 100)]),
-        },
-        endpoint,
-    )
-
-
-def _split(endpoint: EndpointRoute, match: Json, path: str) -> Json:
+def _split(endpoint: EndpointRoute) -> Json:
     shares = [
         _share(endpoint, deployment, weight)
         for deployment in endpoint.deployments
         if (weight := endpoint.traffic.get(deployment.name, 0)) > 0
     ]
-    name = f"{endpoint.label}/split"
     if not shares:
-        return _guarded(direct(name, match, 404, "no deployment of the endpoint takes traffic"), endpoint)
-    action = _action(path, shares) | _mirrors(endpoint, path)
-    return _guarded({"name": name, "match": match, "route": action}, endpoint)
+        return direct("split", _EVERYTHING, 404, "no deployment of the endpoint takes traffic")
+    match = {"prefix": endpoint_prefix(endpoint.label)}
+    return {"name": "split", "match": match, "route": _action(shares) | _mirrors(endpoint)}
 
 
-def _action(path: str, shares: Sequence[Json]) -> Json:
-    return {
-        "weighted_clusters": {"clusters": list(shares)},
-        "prefix_rewrite": f"/{path}",
-        # The deployment's cluster has the time limit.
-        "timeout": "0s",
-        "retry_policy": _RETRIES,
-    }
+def _action(shares: Sequence[Json]) -> Json:
+    # The deployment's cluster has the time limit.
+    return {"weighted_clusters": {"clusters": list(shares)}, "prefix_rewrite": "/", "timeout": "0s"}
 
 
 def _share(endpoint: EndpointRoute, deployment: DeploymentRoute, weight: int) -> Json:
@@ -124,32 +124,27 @@ def _share(endpoint: EndpointRoute, deployment: DeploymentRoute, weight: int) ->
     }
 
 
-def _mirrors(endpoint: EndpointRoute, path: str) -> Json:
-    if path != "score":
-        return {}
-    return {
-        "request_mirror_policies": [
-            {
-                "cluster": cluster_name(endpoint, name),
-                "runtime_fraction": {"default_value": {"numerator": percent, "denominator": "HUNDRED"}},
-                "disable_shadow_host_suffix_append": True,
-            }
-            for name, percent in endpoint.mirror.items()
-            if percent > 0
-        ]
-    }
-
-
-def _guarded(route: Json, endpoint: EndpointRoute) -> Json:
-    """`route`, for callers with one of the endpoint's keys; the key ends here and is not passed on."""
-    # One key under two names makes Envoy refuse the whole file, hence the set of keys.
-    credentials = [{"client": f"key-{index}", "key": key} for index, key in enumerate(dict.fromkeys(endpoint.keys))]
-    keys = typed(
-        "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
+def _mirrors(endpoint: EndpointRoute) -> Json:
+    policies = [
         {
-            "credentials": credentials,
-            "key_sources": [{"header": "Authorization"}],
-            "forwarding": {"hide_credentials": True},
-        },
-    )
-    return route | {"typed_per_filter_config": {"envoy.filters.http.api_key_auth": keys}}
+            "cluster": cluster_name(endpoint, name),
+            "runtime_fraction": {"default_value": {"numerator": percent, "denominator": "HUNDRED"}},
+            "disable_shadow_host_suffix_append": True,
+        }
+        for name, percent in endpoint.mirror.items()
+        if percent > 0
+    ]
+    return {"request_mirror_policies": policies} if policies else {}
+
+
+def _for_keys(route: Json, keys: Sequence[str]) -> Json:
+    """`route`, for callers with one of `keys`; the key ends here and is not passed on."""
+    # One key under two names makes Envoy refuse the whole file, hence each once.
+    credentials = [{"client": f"key-{index}", "key": key} for index, key in enumerate(dict.fromkeys(keys))]
+    settings = {
+        "credentials": credentials,
+        "key_sources": [{"header": "Authorization"}],
+        "forwarding": {"hide_credentials": True},
+    }
+    per_route = typed("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", settings)
+    return route | {"typed_per_filter_config": {"envoy.filters.http.api_key_auth": per_route}}
