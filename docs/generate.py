@@ -1,0 +1,35 @@
+"""Writes the generated pages of ``docs/reference``: what the code knows of itself, in Markdown.
+
+    python docs/generate.py     what `make docs` runs
+
+A page is a function from nothing to text, so that the tests compare what is
+committed with what would be written now. Nothing is started and nothing is
+asked of a platform.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from generator import errors, events, permissions, settings, verbs, yaml_keys
+
+REFERENCE: Final = Path(__file__).parent / "reference"
+PAGES: Final[Mapping[str, Callable[[], str]]] = {
+    "verbs.md": verbs.page,
+    "yaml.md": yaml_keys.page,
+    "settings.md": settings.page,
+    "errors.md": errors.page,
+    "permissions.md": permissions.page,
+    "events.md": events.page,
+}
+
+
+def main() -> None:
+    """Write every page."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

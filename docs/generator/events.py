@@ -1,0 +1,121 @@
+"""``events.md``: every type of event, found in the code and explained here.
+
+The types are the texts of the modules that write events; the explanations are
+in the table below, and a type without one, or one that nobody writes any more,
+is an error.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import pratique
+from generator.markdown import code, document, table
+
+_WRITERS: Final = ("control", "engine", "app")
+_AZURE: Final = "Microsoft.MachineLearningServices."
+_OURS: Final = "Pratique."
+
+MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
+    # type: its subject, what happened
+    "Microsoft.MachineLearningServices.ModelRegistered": (
+        "models/NAME:VERSION",
+        "A version of a model was registered, by a verb, by a job's output or by an MLflow client.",
+    ),
+    "Microsoft.MachineLearningServices.ModelDeployed": (
+        "endpoints/ENDPOINT/deployments/NAME",
+        "A deployment is ready and routed; `data.by` is who asked for it.",
+    ),
+    "Microsoft.MachineLearningServices.RunStatusChanged": ("jobs/NAME", "A job went on to `data.status`."),
+    "Microsoft.MachineLearningServices.RunCompleted": (
+        "jobs/NAME",
+        "A job ended, well or not: `data.status` is `Completed`, `Failed` or `Canceled`.",
+    ),
+    "Pratique.AssetDeleted": ("KIND/NAME:VERSION", "A version, or all of a name, was deleted."),
+    "Pratique.AssetUpdated": (
+        "KIND/NAME:VERSION",
+        "Tags, properties or description changed; `data.changed` says which.",
+    ),
+    "Pratique.CredentialReset": ("principals/ID", "A service principal has a new secret, or a user a new password."),
+    "Pratique.DataRegistered": ("data/NAME:VERSION", "A version of a data asset was registered."),
+    "Pratique.DeploymentCreated": ("endpoints/ENDPOINT/deployments/NAME", "A deployment was asked for."),
+    "Pratique.DeploymentUpdated": (
+        "endpoints/ENDPOINT/deployments/NAME",
+        "Another generation of a deployment was asked for.",
+    ),
+    "Pratique.DeploymentFailed": (
+        "endpoints/ENDPOINT/deployments/NAME",
+        "A generation did not get ready; what served before goes on serving.",
+    ),
+    "Pratique.DeploymentDeleteRequested": (
+        "endpoints/ENDPOINT/deployments/NAME",
+        "A deployment is to be deleted.",
+    ),
+    "Pratique.DeploymentDeleted": ("endpoints/ENDPOINT/deployments/NAME", "A deployment is gone."),
+    "Pratique.EndpointCreated": ("endpoints/NAME", "An endpoint was asked for."),
+    "Pratique.EndpointUpdated": ("endpoints/NAME", "Traffic, mirror traffic, tags or description changed."),
+    "Pratique.EndpointDeleteRequested": ("endpoints/NAME", "An endpoint is to be deleted with its deployments."),
+    "Pratique.EndpointDeleted": ("endpoints/NAME", "An endpoint is gone."),
+    "Pratique.EndpointKeysRead": ("endpoints/NAME", "Somebody was shown the keys."),
+    "Pratique.EndpointKeyRegenerated": ("endpoints/NAME", "A key was replaced; `data.key_type` says which."),
+    "Pratique.EnvironmentRegistered": ("environments/NAME:VERSION", "A version of an environment was registered."),
+    "Pratique.JobCreated": ("jobs/NAME", "A job was queued."),
+    "Pratique.JobCancelRequested": ("jobs/NAME", "Somebody asked for the end of a job."),
+    "Pratique.JobArchived": ("jobs/NAME", "A job was hidden from lists."),
+    "Pratique.JobRestored": ("jobs/NAME", "An archived job was shown in lists again."),
+    "Pratique.LinkCreated": ("principals/ID", "A one-time link for a browser was made."),
+    "Pratique.SessionOpened": ("principals/ID", "A one-time link was used; a browser session began."),
+    "Pratique.SessionClosed": ("principals/ID", "A browser session was ended."),
+    "Pratique.ModelAliasSet": ("models/NAME", "An alias of a model points to a version."),
+    "Pratique.ModelAliasRemoved": ("models/NAME", "An alias of a model was removed."),
+    "Pratique.ModelNameCreated": ("models/NAME", "An MLflow client made a registered model without a version."),
+    "Pratique.ModelRenamed": ("models/NAME", "A registered model has another name; `data.from` is the one before."),
+    "Pratique.PrincipalDeleted": ("principals/ID", "A user or a service principal was deleted."),
+    "Pratique.ReplicaEnded": (
+        "endpoints/ENDPOINT/deployments/NAME",
+        "The process of a deployment ended by itself; it is started again.",
+    ),
+    "Pratique.ResourceGroupWritten": ("groups/NAME", "A resource group was created or changed."),
+    "Pratique.ResourceGroupDeleted": ("groups/NAME", "A resource group was deleted."),
+    "Pratique.RoleAssigned": ("role-assignments/ID", "A principal was given a role."),
+    "Pratique.RoleUnassigned": ("role-assignments/ID", "A role was taken from a principal."),
+    "Pratique.ServicePrincipalCreated": ("principals/ID", "A service principal was made."),
+    "Pratique.UserCreated": ("principals/ID", "A user was made."),
+    "Pratique.WorkspaceCreated": ("workspaces/NAME", "A workspace was made."),
+    "Pratique.WorkspaceUpdated": ("workspaces/NAME", "A workspace was changed."),
+    "Pratique.WorkspaceDeleted": ("workspaces/NAME", "A workspace was deleted."),
+}
+
+_INTRODUCTION: Final = f"""What the platform does is written down as events in the shape of CloudEvents 1.0.
+[Events](../concepts/events.md) says what that promises.
+Types that begin with `{_AZURE}` are Azure's own names, so that a handler written for Azure Event Grid knows them."""
+
+
+def types_in_code() -> set[str]:
+    """Every type of event that the code names."""
+    root = Path(pratique.__file__).parent
+    return {text for layer in _WRITERS for file in (root / layer).rglob("*.py") for text in _types(file)}
+
+
+def _types(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            name = node.value.removeprefix(_AZURE).removeprefix(_OURS)
+            if name != node.value and name.isalpha():
+                yield node.value
+
+
+def page() -> str:
+    """The page."""
+    found = types_in_code()
+    if found != set(MEANINGS):
+        raise LookupError(f"events without a meaning, or without an author: {sorted(found ^ set(MEANINGS))}")
+    return document(
+        "Events",
+        _INTRODUCTION,
+        table(
+            ("type", "subject", "what happened"),
+            [(code(one), code(MEANINGS[one][0]), MEANINGS[one][1]) for one in sorted(found)],
+        ),
+    )

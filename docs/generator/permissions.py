@@ -1,0 +1,49 @@
+"""``permissions.md``: which role may do what."""
+
+from typing import Final
+
+from generator.markdown import code, document, table
+from pratique.control.actor import Actor, Grant
+from pratique.control.permissions import ACTIONS, ASSIGNABLE, ROLES, is_permitted
+
+_INTRODUCTION: Final = """Every verb of the API asks one question: may this actor do this action at this scope?
+What no role grants is denied, and a route of the API that names no action does not start.
+
+A role is given at a scope and counts for everything below it: `/` is the whole home, `/groups/NAME` a resource group \
+with its workspaces, `/workspaces/NAME` one workspace.
+Azure's ids of these are taken as well.
+
+```sh
+pratique role assignment create --assignee ci --role Contributor --scope /workspaces/dev
+```"""
+
+_OTHERS: Final = {
+    "Tracking": "the MLflow server, in every workspace",
+    "Job": "a running job, in its own workspace and until it ends",
+}
+"""Who has the roles that nobody can be given."""
+
+
+def _has(role: str, action: str) -> str:
+    actor = Actor("0", "anybody", "user", (Grant(role, "/"),))
+    return "yes" if is_permitted(actor, action, "/") else ""
+
+
+def page() -> str:
+    """The page."""
+    internal = [role for role in ROLES if role not in ASSIGNABLE]
+    actions = sorted(ACTIONS)
+    return document(
+        "Roles and permissions",
+        _INTRODUCTION,
+        table(("action", *ASSIGNABLE), [(code(one), *(_has(role, one) for role in ASSIGNABLE)) for one in actions]),
+        "## Roles of the platform's own parts",
+        "Nobody can be given these.",
+        table(
+            ("role", "who has it", "actions"),
+            [
+                (code(role), _OTHERS[role], ", ".join(code(one) for one in actions if _has(role, one)))
+                for role in internal
+            ],
+        ),
+    )

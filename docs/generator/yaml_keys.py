@@ -1,0 +1,212 @@
+"""``yaml.md``: every key of every kind of file, from the models that read them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from generator.markdown import code, document, table
+from pratique.specs.grammar import OWN_SETTINGS, Part, Spec
+from pratique.specs.job import OTHER_TYPES
+from pratique.specs.kinds import KINDS, PLANNED_KINDS
+from pratique.specs.problems import NOT_YET
+
+_INTRODUCTION: Final = """The files are those of Azure Machine Learning v2.
+A key that is not on this page is an error that names the file, the line and what was probably meant.
+
+| state | meaning |
+| --- | --- |
+| run | It does what it says. |
+| planned | It is understood and checked, and not run by this version; the verb that reads it says so. |
+| refused | It is understood, and this version stops there instead of doing something else. |
+
+`<name>` stands for a name of your own, `[]` for each item of a list.
+Words are compared without their case where a key takes one of a few.
+YAML is read as 1.2: `yes` and `on` are text except where a key expects true or false, a version such as `1.10` should \
+be quoted, and duplicate keys, tabs and aliases that expand without bound are errors."""
+
+_CHECKED_TOGETHER: Final = {
+    ("environment", "build"): "refused",
+    ("job", "component"): "refused",
+}
+"""Keys which are refused by a rule between keys, or whatever their value is."""
+
+_NOT_ON_THIS_COMPUTE: Final = {("inputs.<name>.mode", "direct")}
+"""Choices that the language takes and that the only compute of this version refuses when the job is made."""
+
+_TITLES: Final = {
+    "data": "Data asset",
+    "environment": "Environment",
+    "model": "Model",
+    "job": "Command job",
+    "online-endpoint": "Online endpoint",
+    "online-deployment": "Online deployment",
+    "workspace": "Workspace",
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a file."""
+
+    path: str
+    """Dotted, with ``<name>`` and ``[]`` for what users choose."""
+    value: str
+    state: str
+    meaning: str
+    is_required: bool
+    default: str
+    instead: tuple[str, ...] = ()
+    """Keys of the other forms that the same mapping can have, one of which is required where this one is not."""
+
+
+def keys_of(kind: type[Part], prefix: str = "", *, state: str = "run") -> Iterator[Key]:
+    """Every key of `kind` and of the mappings inside it; a part of something planned is planned."""
+    for name, field in kind.model_fields.items():
+        path = f"{prefix}{field.alias or name}"
+        own = _state(path, kind, field) if state == "run" else state
+        yield Key(
+            path=path,
+            value=_marked(path, ", ".join(dict.fromkeys(_values(field.annotation, field.metadata)))),
+            state=own,
+            meaning=str(field.description or ""),
+            is_required=field.is_required(),
+            default=_default(field),
+        )
+        forms = dict.fromkeys(_parts(field.annotation))
+        yield from _merged([[*keys_of(inner, f"{path}{step}.", state=own)] for inner, step in forms])
+
+
+def _merged(forms: list[list[Key]]) -> Iterator[Key]:
+    """The keys of a mapping that has one of several forms; what they share is one key."""
+    found: dict[str, Key] = {}
+    for keys in forms:
+        others = [key for other in forms if other is not keys for key in other]
+        for key in keys:
+            required = [other.path for other in others if other.is_required] if key.is_required else []
+            known = found.get(key.path)
+            found[key.path] = _joined(known, key) if known else replace(key, instead=tuple(required))
+    yield from found.values()
+
+
+def _joined(first: Key, second: Key) -> Key:
+    both = dict.fromkeys((first.meaning, second.meaning))
+    return replace(
+        first,
+        value=", ".join(dict.fromkeys((*first.value.split(", "), *second.value.split(", ")))),
+        meaning=" ".join(both),
+        default=first.default or second.default,
+    )
+
+
+def page() -> str:
+    """The page."""
+    return document(
+        "YAML",
+        _INTRODUCTION,
+        *(part for name, kind in KINDS.items() for part in _section(name, kind)),
+        "## Settings of Pratique in tags and properties",
+        "A key of `tags` or `properties` that begins with `pratique.` must be one of these, so that every file stays "
+        "valid on Azure.",
+        table(("key", "meaning"), [(code(name), meaning) for name, meaning in OWN_SETTINGS.items()]),
+        "## Kinds that are not there yet",
+        "Azure Machine Learning has these kinds of files and this version has not; they are refused by name.",
+        ", ".join(code(kind) for kind in sorted(PLANNED_KINDS)),
+        f"A job's `type` can be `command`; {', '.join(code(name) for name in OTHER_TYPES)} are refused by name.",
+    )
+
+
+def _section(name: str, kind: type[Spec]) -> Iterator[str]:
+    yield f"## {_TITLES[name]}"
+    yield table(
+        ("key", "value", "state", "meaning"),
+        [(code(key.path), key.value, key.state, _meaning(key)) for key in keys_of(kind)],
+    )
+    silent = ", ".join(code(key) for key in sorted(kind.written_by_platform))
+    yield f"Accepted and left out, because `show` prints them: {silent}."
+
+
+def _meaning(key: Key) -> str:
+    instead = "".join(f", or {code(path.rpartition('.')[2])}" for path in key.instead)
+    required = f"**Required{instead}.** " if key.is_required else ""
+    return f"{required}{key.meaning}{f' Default: {key.default}.' if key.default else ''}"
+
+
+def _state(path: str, kind: type[Part], field: FieldInfo) -> str:
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and extra.get("planned"):
+        return "planned"
+    noun = kind.__name__.removeprefix("Inline").removeprefix("Command").lower()
+    return _CHECKED_TOGETHER.get((noun, path.rpartition(".")[2]), "run")
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    if field.is_required() or field.default_factory is not None or value is None:
+        return ""
+    return code(value)
+
+
+def _values(annotation: Any, metadata: list[Any]) -> Iterator[str]:
+    """What a value may be, in words."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        yield from _values(inner[0], [*inner[1:], *metadata])
+    elif origin in (Union, UnionType):
+        for choice in inner:
+            if choice is not NoneType:
+                yield from _values(choice, metadata)
+    elif origin is Literal:
+        whole = TypeAdapter(Annotated[annotation, *metadata] if metadata else annotation)
+        yield from (f"{code(choice)}{' (refused)' if _is_refused(whole, choice) else ''}" for choice in inner)
+    elif origin is list:
+        yield f"a list of {' or '.join(_values(inner[0], []))}"
+    elif annotation == dict[str, JsonValue]:
+        yield "a mapping"
+    elif origin is dict:
+        yield f"a mapping of names to {' or '.join(dict.fromkeys(_values(inner[1], [])))}"
+    else:
+        yield _word(annotation)
+
+
+def _marked(path: str, values: str) -> str:
+    """`values` with what the compute refuses marked like what the language refuses."""
+    for place, choice in _NOT_ON_THIS_COMPUTE:
+        if place == path:
+            values = values.replace(code(choice), f"{code(choice)} (refused)")
+    return values
+
+
+def _word(annotation: Any) -> str:
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return "a mapping"
+    words = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+    return words.get(annotation, "any value")
+
+
+def _is_refused(adapter: TypeAdapter[Any], choice: str) -> bool:
+    """Whether the choice is understood and not run: asked of the very type that reads the files."""
+    try:
+        adapter.validate_python(choice)
+    except ValidationError as error:
+        return any(details["type"] == NOT_YET for details in error.errors())
+    return False
+
+
+def _parts(annotation: Any, step: str = "") -> Iterator[tuple[type[Part], str]]:
+    """The mappings with keys of their own inside a type, and the step that leads to each."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        yield annotation, step
+    elif origin is dict:
+        yield from _parts(inner[1], f"{step}.<name>")
+    elif origin is list:
+        yield from _parts(inner[0], f"{step}[]")
+    elif origin is Annotated:
+        yield from _parts(inner[0], step)
+    elif origin in (Union, UnionType):
+        for choice in inner:
+            yield from _parts(choice, step)
