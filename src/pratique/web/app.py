@@ -12,6 +12,7 @@ from pratique.web.api import identity as api_identity
 from pratique.web.api.assets import router_for
 from pratique.web.auth import check_routes
 from pratique.web.mlflow import artifacts, registry, service
+from pratique.web.pages import overview
 from pratique.web.platform import Platform
 
 _API = "/api/v1"
@@ -41,7 +42,7 @@ def create_app(platform: Platform) -> FastAPI:
         app.include_router(noun.router, prefix=_API)
     for kind in ("data", "environments", "models"):
         app.include_router(router_for(kind), prefix=_API)
-    for part in (identity, authorize, registry, artifacts, service):
+    for part in (identity, authorize, registry, artifacts, service, overview):
         app.include_router(part.router)
     check_routes(app)
     return app

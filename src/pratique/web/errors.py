@@ -1,12 +1,13 @@
 """How errors leave: every one as the document of `base.errors`, never a traceback."""
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pratique.base.errors import InternalError, InvalidInput, PratiqueError, Problem
+from pratique.base.errors import InternalError, InvalidInput, PratiqueError, Problem, Unauthenticated
 from pratique.base.logging import get_logger
+from pratique.web.browser import is_a_person, sign_in_page
 
 _log = get_logger(__name__)
 
@@ -20,7 +21,9 @@ def install(app: FastAPI) -> None:
     """Let `app` answer every error in one shape."""
 
     @app.exception_handler(PratiqueError)
-    def _ours(_request: Request, error: PratiqueError) -> JSONResponse:
+    def _ours(request: Request, error: PratiqueError) -> Response:
+        if isinstance(error, Unauthenticated) and is_a_person(request):
+            return sign_in_page()
         return answer(error)
 
     @app.exception_handler(RequestValidationError)

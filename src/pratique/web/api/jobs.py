@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import iso, utc_now
+from pratique.base.errors import InvalidInput, Problem
 from pratique.control import jobs
 from pratique.control.actor import Actor
 from pratique.store.jobs import Job
@@ -120,6 +121,8 @@ def archive(
     platform: Here, actor: Writer, workspace: str, name: str, body: Annotated[dict[str, Any], Body()]
 ) -> dict[str, Any]:
     """Hide a job from lists (`is_archived: true`) or show it again."""
+    if unknown := sorted(set(body) - {"is_archived"}):
+        raise InvalidInput.of([Problem("cannot be changed", key=key) for key in unknown], what=name)
     with platform.database.write() as tx:
         archived = bool(body.get("is_archived"))
         return document(jobs.archive(tx, actor, workspace, name, archived=archived, now=utc_now()), platform)
