@@ -74,6 +74,7 @@ class Gateway:
         self._preflight = Preflight(self._envoy, home.gateway)
         self._lock = threading.Lock()
         self._passed: set[object] = set()
+        self._taken: dict[Path, str] = {}
 
     def argv(self) -> tuple[str, ...]:
         """Envoy's command line; whoever supervises processes starts it, after `write_bootstrap`."""
@@ -195,21 +196,25 @@ class Gateway:
         )
         # Every file is written, even when Envoy is down and the first wait says so.
         taken = [self._take(step) for step in steps]
-        return all(taken)
+        return all(taken) and self.is_ready()
 
     def _take(self, step: "_Step") -> bool:
         """Write one file and wait for Envoy; True when it has it, False when Envoy is down."""
         before = _published(step.file)
         written = response(step.resources)
-        statistics = self._statistics(step)
         version = written["version_info"]
+        if before.get("version_info") == version == self._taken.get(step.file):
+            # Envoy had it, and one that was started since has begun with it.
+            return True
+        statistics = self._statistics(step)
         if before.get("version_info") != version:
             _write(step.file, written)
         if statistics is None:
             return False
-        if statistics.get(step.version) == version:
-            return True
-        return self._await(step, version, statistics, before)
+        if statistics.get(step.version) != version and not self._await(step, version, statistics, before):
+            return False
+        self._taken[step.file] = version
+        return True
 
     def _await(self, step: "_Step", version: str, at_first: Mapping[str, Any], before: Json) -> bool:
         pause, deadline = 0.001, time.monotonic() + _TAKEN_WITHIN.total_seconds()

@@ -28,7 +28,7 @@ WAIT: Final = {
     # Until the socket of a starting platform answers: about 30 s of full-jitter back-off. The request was
     # not sent, so nothing runs twice.
     "retry_on": "connect-failure",
-    "num_retries": 80,
+    "num_retries": 70,
     "retry_back_off": {"base_interval": "0.05s", "max_interval": "1s"},
 }
 
