@@ -1,0 +1,59 @@
+"""The YAML that is shown, and the YAML that is shipped, is what the platform reads."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pratique.specs.kinds import KINDS, load
+from pratique.specs.packages import from_conda
+from pratique.specs.reader import parse_document, read_document
+
+from .conftest import ROOT, blocks, markdown_files, shown
+
+_MARK = re.compile(r"# Azure ML YAML: ([a-z-]+)\n")
+_SCHEMAS = {
+    "data": "data",
+    "environment": "environment",
+    "model": "model",
+    "commandJob": "job",
+    "managedOnlineEndpoint": "online-endpoint",
+    "managedOnlineDeployment": "online-deployment",
+    "workspace": "workspace",
+}
+EXAMPLES = sorted((ROOT / "examples").rglob("*.yml"))
+WITH_YAML = [page for page in markdown_files() if [*blocks(page.read_text(encoding="utf-8"), "yaml", "yml")]]
+
+
+@pytest.mark.parametrize("page", WITH_YAML, ids=shown)
+def test_every_block_of_yaml_says_its_kind_and_loads(page: Path) -> None:
+    for block in blocks(page.read_text(encoding="utf-8"), "yaml", "yml"):
+        marked = _MARK.match(block)
+        assert marked, f"begin it with `# Azure ML YAML: KIND`, one of {', '.join(KINDS)}:\n{block}"
+        spec = load(marked[1], parse_document(block, file=shown(page)))
+        assert spec.planned() == [], "what is shown as an example should run"
+
+
+def test_there_is_yaml_to_look_at() -> None:
+    assert WITH_YAML
+    assert len(EXAMPLES) >= 6
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=shown)
+def test_every_file_of_an_example_loads(file: Path) -> None:
+    document = read_document(file)
+    schema = document.value.get("$schema")
+    if schema is None:
+        assert from_conda(document).requirements
+        return
+    kind = _SCHEMAS[schema.rpartition("/")[2].partition(".")[0]]
+    assert load(kind, document).to_document()
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=shown)
+def test_an_example_uses_planned_keys_only_where_azure_wants_them(file: Path) -> None:
+    document = read_document(file)
+    schema = document.value.get("$schema")
+    if schema is not None:
+        kind = _SCHEMAS[schema.rpartition("/")[2].partition(".")[0]]
+        assert set(load(kind, document).planned()) <= {"instance_type", "compute", "image"}
