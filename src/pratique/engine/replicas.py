@@ -9,7 +9,6 @@ changes nothing for the gateway.
 
 import http.client
 import shutil
-import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -18,6 +17,7 @@ from typing import Final
 
 from pratique.base.errors import ComputeFailed
 from pratique.base.home import Home
+from pratique.base.unix_http import UnixConnection
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
 from pratique.engine import packages
@@ -30,6 +30,7 @@ GRACE: Final = timedelta(seconds=10)
 READY_TIMEOUT: Final = timedelta(minutes=10)
 """How long a model may take to load, as long as its process lives."""
 _LOOK: Final = 0.01
+_ANSWERS_WITHIN: Final = 2.0
 Say = Callable[[str], None]
 
 
@@ -181,7 +182,7 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
 
 
 def _answers_ready(path: Path) -> bool:
-    connection = _UnixConnection(path)
+    connection = UnixConnection(path, timeout=_ANSWERS_WITHIN)
     try:
         connection.request("GET", "/health/ready")
         return connection.getresponse().status == 200
@@ -189,17 +190,6 @@ def _answers_ready(path: Path) -> bool:
         return False
     finally:
         connection.close()
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=2)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(2)
-        self.sock.connect(str(self._path))
 
 
 def _how(seen: Observation) -> str:

@@ -6,7 +6,6 @@ exposed through a door: it can dump the configuration and stop the process.
 
 import http.client
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pratique.base.errors import Unavailable
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
+from pratique.base.unix_http import UnixConnection
 
 
 @dataclass(frozen=True)
@@ -60,7 +47,7 @@ class Admin:
         self._call("POST", "/drain_listeners?graceful&skip_exit")
 
     def _call(self, method: str, path: str) -> tuple[int, bytes]:
-        connection = _UnixConnection(self.socket, self.timeout)
+        connection = UnixConnection(self.socket, timeout=self.timeout)
         try:
             connection.request(method, path)
             answer = connection.getresponse()

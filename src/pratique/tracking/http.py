@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +16,7 @@ from pratique.base.errors import (
     PratiqueError,
     Unavailable,
 )
+from pratique.base.unix_http import UnixConnection
 
 WORKSPACE_HEADER: Final = "X-MLFLOW-WORKSPACE"
 _TIMEOUT_SECONDS: Final = 30.0
@@ -31,19 +31,6 @@ _ERRORS: Final[Mapping[str, type[PratiqueError]]] = {
 }
 
 
-class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket. The Host is one that MLflow's own check of it lets through."""
-
-    def __init__(self, path: Path, timeout: float) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
 def ask(
     path_of_socket: Path,
     method: str,
@@ -55,7 +42,7 @@ def ask(
     timeout: float = _TIMEOUT_SECONDS,
 ) -> bytes:
     """The body of the answer; raises the error of ours that MLflow's code means, `Unavailable` when it is not up."""
-    connection = _UnixConnection(path_of_socket, timeout)
+    connection = UnixConnection(path_of_socket, timeout=timeout)
     headers = {"Content-Type": "application/json"} | ({WORKSPACE_HEADER: workspace} if workspace else {})
     target = f"{path}?{urlencode(query, doseq=True)}" if query else path
     try:
