@@ -66,12 +66,12 @@ def is_folder(tx: Connection, workspace: str, path: str) -> bool:
 
 def of_run(tx: Connection, workspace: str, run_id: str) -> list[Artifact]:
     """Every file below a folder ``<anything>/<run_id>/artifacts``, by path."""
-    return _marked(tx, workspace, f"/{run_id}/artifacts/")
+    return _in_folder(tx, workspace, f"/{run_id}")
 
 
 def of_model(tx: Connection, workspace: str, model_id: str) -> list[Artifact]:
     """Every file below a folder ``<anything>/models/<model_id>/artifacts``, by path."""
-    return _marked(tx, workspace, f"/models/{model_id}/artifacts/")
+    return _in_folder(tx, workspace, f"/models/{model_id}")
 
 
 def remove(tx: Connection, workspace: str, prefix: str) -> int:
@@ -80,10 +80,17 @@ def remove(tx: Connection, workspace: str, prefix: str) -> int:
     return int(tx.execute(gone).rowcount)
 
 
-def _marked(tx: Connection, workspace: str, marker: str) -> list[Artifact]:
+def _in_folder(tx: Connection, workspace: str, folder: str) -> list[Artifact]:
+    """What lies below ``<anything><folder>/artifacts/``, where that is the first ``artifacts`` of the path.
+
+    What comes after it was named by whoever wrote the file: a run that writes
+    ``<another run>/artifacts/model.pkl`` has not written into the other one.
+    """
     position = func.strpos if tx.dialect.name == "postgresql" else func.instr
-    wanted = select(artifacts).where(artifacts.c.workspace == workspace, position(artifacts.c.path, marker) > 0)
-    return values_of(Artifact, tx.execute(wanted.order_by(artifacts.c.path)))
+    marked = position(artifacts.c.path, f"{folder}/artifacts/") > 0
+    wanted = select(artifacts).where(artifacts.c.workspace == workspace, marked).order_by(artifacts.c.path)
+    found = values_of(Artifact, tx.execute(wanted))
+    return [file for file in found if file.path.partition("/artifacts/")[0].endswith(folder)]
 
 
 def _at_or_below(tx: Connection, prefix: str) -> ColumnElement[bool]:
