@@ -91,6 +91,11 @@ class RunsClient:
         rows = [{"key": key, "value": value} for key, value in tags.items()]
         self._ask("POST", workspace, "runs/log-batch", body={"run_id": run_id, "tags": rows})
 
+    def run_of_model(self, workspace: str, model_id: str) -> str:
+        """The id of the run that logged a model of MLflow 3 (``m-…``); empty when none did; raises `NotFound`."""
+        found = self._ask("GET", workspace, f"logged-models/{model_id}")
+        return str(found["model"]["info"].get("source_run_id") or "")
+
     def experiment_id(self, workspace: str, name: str) -> str:
         """The id of the experiment called `name`, which is made when it is not there."""
         query = {"experiment_name": name}

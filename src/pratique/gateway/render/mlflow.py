@@ -35,6 +35,7 @@ _TRACKING: Final = (
     rf"{_API}/3\.0/mlflow/(?:traces|datasets)(?:/{_SAFE}){{0,4}}",
     rf"{_API}/3\.0/mlflow/(?:server-info|scorers/(?:list|get|versions))",
     r"/graphql",
+    r"/v1/traces",  # OpenTelemetry's place for spans; clients of MLflow 3 send theirs there.
 )
 _PAGES: Final = (r"/", r"/static-files/.*", r"/version", r"/health")
 

@@ -49,16 +49,19 @@ def listing(
 @_verbs.get("/artifacts/{path:path}")
 def download(platform: Here, actor: Reader, workspace: str, path: str) -> FileResponse:
     """One file."""
-    with platform.database.read() as tx:
-        entry = artifacts.find(tx, actor, workspace, path)
-    name = path.rpartition("/")[2]
-    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-    return FileResponse(
-        platform.blobs.path(entry.digest),
-        media_type=kind,
-        filename=name,
-        headers={**_SAFE, "ETag": f'"{entry.digest}"'},
-    )
+    return _file(platform, actor, workspace, path)
+
+
+def of_version(
+    platform: Here,
+    actor: Annotated[Actor, Depends(allow("models/read"))],
+    workspace: str,
+    name: Annotated[str, Query(max_length=256)],
+    version: Annotated[str, Query(max_length=256)],
+    path: Annotated[str, Query(max_length=4096)],
+) -> FileResponse:
+    """One file of a registered version, as MLflow's pages ask for it."""
+    return _file(platform, actor, workspace, f"{artifacts.version_root(name, version)}/{path}")
 
 
 @_verbs.put("/artifacts/{path:path}")
@@ -101,6 +104,19 @@ def presigned() -> None:
     raise NotYet("Presigned downloads are not supported for the current artifact repository")
 
 
-router = APIRouter(include_in_schema=False)
+def _file(platform: Platform, actor: Actor, workspace: str, path: str) -> FileResponse:
+    with platform.database.read() as tx:
+        entry = artifacts.find(tx, actor, workspace, path)
+    name = path.rpartition("/")[2]
+    return FileResponse(
+        platform.blobs.path(entry.digest),
+        media_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
+        filename=name,
+        headers={**_SAFE, "ETag": f'"{entry.digest}"'},
+    )
+
+
+router = APIRouter(include_in_schema=False, route_class=MlflowRoute)
+router.add_api_route("/mlflow/{workspace}/model-versions/get-artifact", of_version, methods=["GET"])
 for _prefix in ("api/2.0", "ajax-api/2.0"):
     router.include_router(_verbs, prefix=f"/mlflow/{{workspace}}/{_prefix}/mlflow-artifacts")

@@ -44,7 +44,6 @@ _TRACKING: Final[tuple[Row, ...]] = (
     ("GET", "metrics/get-history-bulk", "runs/read"),
     ("GET", "metrics/get-history-bulk-interval", "runs/read"),
     ("GET", "artifacts/list", "artifacts/read"),
-    ("POST", "upload-artifact", "artifacts/write"),
     ("GET", "get-trace-artifact", "artifacts/read"),
     ("POST", "logged-models", "runs/write"),
     ("POST", "logged-models/search", "runs/read"),

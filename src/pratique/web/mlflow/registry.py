@@ -18,8 +18,9 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, NotYet
 from pratique.control import registry
 from pratique.control.actor import Actor
-from pratique.control.registry import NamedModel, Registration
+from pratique.control.registry import LoggedModel, NamedModel, Registration, Source
 from pratique.store.assets import AssetVersion
+from pratique.tracking.client import RunsClient
 from pratique.web.auth import allow
 from pratique.web.mlflow.errors import MlflowRoute
 from pratique.web.mlflow.filters import Fields, parse_filter, parse_order
@@ -266,7 +267,8 @@ def create_version(platform: Here, actor: Writer, workspace: str, said: NewVersi
     """Register files that the platform keeps as the next version."""
     tags = _tags(said.tags)
     source = parse_source(said.source, run_id=said.run_id, model_id=said.model_id)
-    words = Registration(said.source, said.run_id, said.model_id, said.run_link, said.description, tags)
+    run_id = said.run_id or _run_of(platform, workspace, source)
+    words = Registration(said.source, run_id, said.model_id, said.run_link, said.description, tags)
     with platform.database.write() as tx:
         made = registry.register(tx, actor, workspace, said.name, source, words, now=utc_now())
     return {"model_version": version_document(made, {})}
@@ -446,6 +448,13 @@ def _version(platform: Platform, actor: Actor, workspace: str, name: str, text: 
         model = registry.get(tx, actor, workspace, name)
         found = registry.version(tx, actor, workspace, name, text)
     return {"model_version": version_document(found, model.aliases)}
+
+
+def _run_of(platform: Platform, workspace: str, source: Source) -> str:
+    """The run that logged a model of MLflow 3, which its clients leave to the server to know."""
+    if not isinstance(source, LoggedModel):
+        return ""
+    return RunsClient(platform.tracking_socket).run_of_model(workspace, source.model_id)
 
 
 def _tags(tags: Sequence[Tag]) -> dict[str, str]:

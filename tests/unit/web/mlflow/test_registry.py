@@ -120,7 +120,7 @@ def test_another_workspace_has_neither_the_name_nor_the_files(model: httpx.Clien
 
 def test_a_model_of_mlflow_3_is_registered_by_its_id(model: httpx.Client) -> None:
     log(model, "1/models/m-abc123/artifacts/MLmodel", b"flavors: {}\n")
-    made = register(model, source="models:/m-abc123", model_id="m-abc123", run_id="")
+    made = register(model, source="models:/m-abc123", model_id="m-abc123")
     assert made["model_id"] == "m-abc123"
     assert read(model, "registry/credit/1/MLmodel") == b"flavors: {}\n"
     wrong = {"name": "credit", "source": "models:/m-abc123", "model_id": "m-other"}

@@ -1,0 +1,157 @@
+"""The MLflow server behind the real door."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from pratique.base.errors import NotFound
+from pratique.tracking.client import RunsClient
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def client(house: Any) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {house.token}"}
+    with httpx.Client(base_url=house.door, headers=headers, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def runs(house: Any) -> RunsClient:
+    return RunsClient(house.platform.tracking_socket)
+
+
+def ask(client: httpx.Client, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
+    answer = client.request(method, path, json=body)
+    try:
+        return answer.status_code, answer.json()
+    except json.JSONDecodeError:
+        return answer.status_code, answer.text
+
+
+def test_the_platform_writes_a_run_that_a_client_reads(client: httpx.Client, runs: RunsClient) -> None:
+    made = runs.create_run("dev", "jobs", "brave_boat", {"pratique.job": "brave_boat"}, "ada", NOW)
+    assert made.artifact_root == f"{made.experiment_id}/{made.run_id}/artifacts"
+    runs.finish_run("dev", made.run_id, "FINISHED", NOW)
+    _, said = ask(client, "GET", f"/mlflow/dev/api/2.0/mlflow/runs/get?run_id={made.run_id}")
+    info = said["run"]["info"]
+    assert (info["run_name"], info["status"], info["start_time"]) == ("brave_boat", "FINISHED", 1772366400000)
+    found = runs.find_run("dev", "jobs", "pratique.job", "brave_boat")
+    assert found and found.run_id == made.run_id
+    assert runs.find_run("dev", "jobs", "pratique.job", "other") is None
+    with pytest.raises(NotFound):
+        runs.get_run("qua", made.run_id)
+
+
+def test_experiment_zero_belongs_to_each_workspace(client: httpx.Client) -> None:
+    ids = [
+        ask(client, "POST", f"/mlflow/{name}/api/2.0/mlflow/runs/create", {"experiment_id": "0"})[1]["run"]["info"][
+            "experiment_id"
+        ]
+        for name in ("dev", "qua", "dev")
+    ]
+    assert ids[0] == ids[2] != ids[1]
+    assert "0" not in ids
+
+
+def test_a_header_of_the_caller_does_not_choose_the_workspace(client: httpx.Client, runs: RunsClient) -> None:
+    made = runs.create_run("qua", "hidden", "x", {}, "ada", NOW)
+    answer = client.get(
+        "/mlflow/dev/api/2.0/mlflow/runs/get",
+        params={"run_id": made.run_id},
+        headers={"X-MLFLOW-WORKSPACE": "qua"},
+    )
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "ajax-api/3.0/mlflow/workspaces"),
+        ("POST", "api/3.0/mlflow/workspaces"),
+        ("POST", "ajax-api/3.0/mlflow/jobs/search"),
+        ("GET", "ajax-api/3.0/mlflow/assistant/status"),
+        ("POST", "gateway/mlflow/v1/chat/completions"),
+        ("POST", "api/2.0/mlflow/webhooks"),
+        ("POST", "api%2f3.0/mlflow/workspaces"),
+    ],
+)
+def test_what_is_not_on_the_list_is_refused(client: httpx.Client, method: str, path: str) -> None:
+    assert client.request(method, f"/mlflow/dev/{path}").status_code in (400, 403, 404)
+
+
+def test_nobody_reaches_mlflow(house: Any) -> None:
+    for path in ("/mlflow/dev/", "/mlflow/dev/api/2.0/mlflow/experiments/search?max_results=1"):
+        assert httpx.get(house.door + path).status_code == 401
+
+
+def test_an_unknown_workspace_is_not_there(client: httpx.Client) -> None:
+    status, _ = ask(client, "POST", "/mlflow/nope/api/2.0/mlflow/runs/search", {"experiment_ids": ["0"]})
+    assert status in (403, 404)
+
+
+def test_the_pages_load_below_the_prefix(client: httpx.Client) -> None:
+    page = client.get("/mlflow/dev/")
+    assert (page.status_code, "MLflow" in page.text) == (200, True)
+    script = page.text.split('src="')[1].split('"')[0]
+    assert not script.startswith("/")
+    assert client.get(f"/mlflow/dev/{script}").status_code == 200
+    _, info = ask(client, "GET", "/mlflow/dev/ajax-api/3.0/mlflow/server-info")
+    assert info["workspaces_enabled"] is False
+
+
+def test_the_pages_show_files_and_models_of_a_run(client: httpx.Client, runs: RunsClient) -> None:
+    made = runs.create_run("dev", "pages", "x", {}, "ada", NOW)
+    files = "/mlflow/dev/api/2.0/mlflow-artifacts/artifacts"
+    root = made.artifact_root
+    client.put(f"{files}/{root}/model/MLmodel", content=b"flavors: {}\n").raise_for_status()
+    client.put(f"{files}/{root}/a b.txt", content=b"hello").raise_for_status()
+    api = "/mlflow/dev/api/2.0/mlflow"
+    name = {"name": f"pages-{made.run_id[:8]}"}
+    assert ask(client, "POST", f"{api}/registered-models/create", name)[0] == 200
+    said = name | {"source": f"runs:/{made.run_id}/model", "run_id": made.run_id}
+    assert ask(client, "POST", f"{api}/model-versions/create", said)[0] == 200
+
+    pages = "/mlflow/dev/ajax-api/2.0/mlflow"
+    _, listed = ask(client, "GET", f"{pages}/artifacts/list?run_id={made.run_id}")
+    assert [(one["path"], one["is_dir"]) for one in listed["files"]] == [("a b.txt", False), ("model", True)]
+    got = client.get("/mlflow/dev/get-artifact", params={"run_id": made.run_id, "path": "a b.txt"})
+    assert got.content == b"hello"
+    got = client.get("/mlflow/dev/model-versions/get-artifact", params=name | {"version": "1", "path": "MLmodel"})
+    assert got.content == b"flavors: {}\n"
+    query = (
+        "query GetRun($data: MlflowGetRunInput!) "
+        "{ mlflowGetRun(input: $data) { run { modelVersions { name version } } } }"
+    )
+    asked = {"operationName": "GetRun", "variables": {"data": {"runId": made.run_id}}, "query": query}
+    _, answer = ask(client, "POST", "/mlflow/dev/graphql", asked)
+    assert answer["data"]["mlflowGetRun"]["run"]["modelVersions"] == [name | {"version": "1"}]
+
+
+def test_a_large_file_streams_in_constant_memory(client: httpx.Client, runs: RunsClient, house: Any) -> None:
+    made = runs.create_run("dev", "large", "z", {}, "ada", NOW)
+    path = f"/mlflow/dev/api/2.0/mlflow-artifacts/artifacts/{made.artifact_root}/large.bin"
+    piece, count = bytes(range(256)) * 4096, 200
+
+    def body() -> Any:
+        for _ in range(count):
+            yield piece
+
+    before = resident_mb()
+    client.put(path, content=body(), headers={"Content-Length": str(len(piece) * count)}).raise_for_status()
+    received = 0
+    with client.stream("GET", path) as answer:
+        for chunk in answer.iter_bytes(1 << 20):
+            received += len(chunk)
+    assert received == len(piece) * count
+    assert resident_mb() - before < 60, "the API, which runs in this process, kept the file in memory"
+
+
+def resident_mb() -> float:
+    with open("/proc/self/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
