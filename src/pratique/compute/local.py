@@ -14,6 +14,7 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import struct
 import subprocess
@@ -82,8 +83,8 @@ class LocalCompute:
     def wait(self, folder: Path, timeout: timedelta) -> Observation:
         """Wait until the attempt has ended, at most `timeout`; `Running` when it has not."""
         deadline = time.monotonic() + timeout.total_seconds()
-        while isinstance(seen := self.observe(folder), Running) and time.monotonic() < deadline:
-            time.sleep(_LOOK_AGAIN)
+        while isinstance(seen := self.observe(folder), Running) and (left := deadline - time.monotonic()) > 0:
+            _await_end(_holder(folder), left)
         return seen
 
     def stop(self, folder: Path, *, grace: timedelta) -> Observation:
@@ -182,6 +183,21 @@ def _holder(folder: Path) -> int | None:
     finally:
         os.close(file)
     return None if kind == fcntl.F_UNLCK else int(pid)
+
+
+def _await_end(holder: int | None, seconds: float) -> None:
+    """Return when the shim `holder` has ended or `seconds` have passed; costs nothing meanwhile."""
+    try:
+        process = os.pidfd_open(holder or 0)
+    except OSError:  # It has just ended, or this kernel is older than 5.3.
+        time.sleep(min(seconds, _LOOK_AGAIN))
+        return
+    try:
+        poll = select.poll()
+        poll.register(process, select.POLLIN)
+        poll.poll(1000 * seconds)
+    finally:
+        os.close(process)
 
 
 def _running(record: _Record | None, holder: int) -> Running:
