@@ -273,7 +273,7 @@ def measure(name: str, make: Callable[[], Database], levels: tuple[str, str]) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on the disk to measure")  # noqa: S108
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp"), help="on the disk to measure")
     parser.add_argument("--postgresql", metavar="URL", help="an empty database")
     arguments = parser.parse_args()
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.release()}")

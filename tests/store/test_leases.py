@@ -167,6 +167,36 @@ def test_a_released_row_is_free_at_once_and_carries_what_was_written(
         assert not jobs.apply(tx, found[1], attempt=4)
 
 
+def test_a_postponed_row_waits_for_its_moment_and_is_no_longer_held(
+    database: Database, new_job: NewJob, now: datetime
+) -> None:
+    add_jobs(database, new_job, 1, now)
+    with database.write() as tx:
+        found = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        assert found is not None
+        assert leases.postpone(tx, table, found[1], until=now + 3 * MINUTE)
+        assert not jobs.is_held(tx, found[1])
+        assert not jobs.apply(tx, found[1], status="Running")
+        assert jobs.claim(tx, jobs.WAITING, now=now + 2 * MINUTE, lasting=MINUTE) is None
+        assert jobs.claim(tx, jobs.WAITING, now=now + 4 * MINUTE, lasting=MINUTE) is not None
+
+
+def test_a_reader_can_ask_whether_a_claim_would_find_a_row(database: Database, new_job: NewJob, now: datetime) -> None:
+    def asked(moment: datetime) -> bool:
+        with database.read() as tx:
+            return jobs.any_free(tx, jobs.WAITING, now=moment)
+
+    assert not asked(now)
+    add_jobs(database, new_job, 1, now)
+    assert asked(now)
+    with database.write() as tx:
+        found = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        assert found is not None
+        assert jobs.is_held(tx, found[1])
+    assert not asked(now)
+    assert asked(now + 2 * MINUTE)
+
+
 def test_the_start_of_the_one_server_frees_every_row(database: Database, new_job: NewJob, now: datetime) -> None:
     add_jobs(database, new_job, 1, now)
     with database.write() as tx:

@@ -137,7 +137,7 @@ def test_a_deployment_is_claimed_until_it_is_as_it_is_wished(
         assert deployments.apply(tx, lease, blue, applied=blue.generation, provisioning_state="Succeeded")
         deployments.release(tx, lease)
         assert deployments.claim(tx, now=now, lasting=timedelta(minutes=1)) is None
-        assert not deployments.any_wished(tx)
+        assert not deployments.any_wished(tx, now=now)
 
 
 def test_two_deployments_of_one_name_fit_on_two_endpoints_only(
