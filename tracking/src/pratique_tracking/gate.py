@@ -5,6 +5,10 @@ to those braces: even a request that reached the socket some other way finds no
 workspace administration, no job runner, no model gateway, and no second way to
 models and files. It also answers ``server-info`` as a server without
 workspaces: the URL names the workspace, so MLflow's pages must not offer others.
+
+And it hides MLflow's assistant in the page. The pages open its panel for
+whoever comes to a local address, whatever the server says; no flag stops that,
+and here it could never answer.
 """
 
 import json
@@ -34,6 +38,11 @@ _INFO = {
     "features_enabled": {"gateway": False},
 }
 
+_HIDDEN = b"<style>[data-assistant-ui]{display:none!important}</style>"
+_HEAD_ENDS = b"</head>"
+_OF_THE_FILE = frozenset({b"content-length", b"etag", b"last-modified", b"accept-ranges"})
+"""Headers that tell what is on the disk, not what is sent."""
+
 
 def is_closed(path: str) -> bool:
     """Whether `path`, as the server sees it, belongs to a part that is not run here."""
@@ -42,9 +51,9 @@ def is_closed(path: str) -> bool:
         return True
     if parts[:1] not in (["api"], ["ajax-api"]) or len(parts) < 3:
         return False
-    words = parts[2:4] if parts[2] == "preview" else parts[2:]
-    first = words[1] if words[0] == "mlflow" and len(words) > 1 else words[0]
-    return first in CLOSED or parts[-1] == "invoke"
+    words = parts[3:] if parts[2] == "preview" else parts[2:]
+    first = words[1:2] if words[:1] == ["mlflow"] else words[:1]
+    return not CLOSED.isdisjoint(first) or parts[-1] == "invoke"
 
 
 def gated(app: App) -> App:
@@ -58,8 +67,33 @@ def gated(app: App) -> App:
         elif is_closed(scope["path"]):
             said = {"error_code": "ENDPOINT_NOT_FOUND", "message": f"{scope['path']} is not served here"}
             await _answer(send, 404, said)
+        elif scope["path"] == "/" and scope["method"] == "GET":
+            await app(scope, receive, _without_assistant(send))
         else:
             await app(scope, receive, send)
+
+    return call
+
+
+def _without_assistant(send: Send) -> Send:
+    """`send` for the one page that MLflow has: what is added to it hides the assistant."""
+    begun: list[MutableMapping[str, Any]] = []
+    page = bytearray()
+
+    async def call(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            begun.append(message)
+            return
+        page.extend(message.get("body", b""))
+        if message.get("more_body"):
+            return
+        body = bytes(page)
+        if begun[0]["status"] == 200:
+            body = body.replace(_HEAD_ENDS, _HIDDEN + _HEAD_ENDS, 1)
+            kept = [(name, value) for name, value in begun[0]["headers"] if name.lower() not in _OF_THE_FILE]
+            begun[0]["headers"] = [*kept, (b"content-length", str(len(body)).encode())]
+        await send(begun[0])
+        await send({"type": "http.response.body", "body": body})
 
     return call
 
