@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
 from pratique.cli.talk import Transfer, warn
 from pratique.client.uploads import with_uploads
 from pratique.specs.grammar import Spec
 from pratique.specs.kinds import load
 from pratique.specs.reader import Document, apply_overrides, document_of, read_document
-from pratique.specs.references import LocalPath, parse_reference
+from pratique.specs.references import LocalPath, local_paths, parse_reference
+
+_RELATIVE: Final = "a relative path starts at the folder of the file"
 
 
 def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], assignments: Sequence[str] = ()) -> Spec:
@@ -21,10 +24,23 @@ def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], assignme
     """
     document = read_document(Path(file)) if file else document_of({}, folder=Path.cwd())
     typed = {key: value for key, value in given.items() if value not in (None, [], {})}
-    spec = load(kind, apply_overrides(_with_flags(document, typed), assignments))
+    whole = apply_overrides(_with_flags(document, typed), assignments)
+    spec = load(kind, whole)
+    _check_local_paths(spec, whole)
     for key in spec.planned():
         warn(f"{file or kind}: {key}: planned, not run")
     return spec
+
+
+def _check_local_paths(spec: Spec, document: Document) -> None:
+    """Raise `InvalidInput` with the line of every path that leads nowhere, before anything is sent."""
+    problems = [
+        document.problem(use.key, f"there is no file or folder {use.path}", hint=_RELATIVE)
+        for use in local_paths(spec)
+        if not use.path.exists()
+    ]
+    if problems:
+        raise InvalidInput.of(problems, what=document.file)
 
 
 def _with_flags(document: Document, typed: Mapping[str, Any]) -> Document:

@@ -106,6 +106,8 @@ def read_document(path: Path) -> Document:
     try:
         with path.open("rb") as stream:
             body = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise _invalid(name, "there is no such file", hint=f"looked for {path.absolute()}") from error
     except OSError as error:
         raise _invalid(name, f"it cannot be read: {error.strerror}") from error
     if len(body) > MAX_BYTES:

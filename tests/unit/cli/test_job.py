@@ -202,3 +202,16 @@ def test_an_unknown_job_exits_3_with_an_empty_stdout(platform: Any, pratique: An
 
     assert (ran.code, ran.out) == (3, "")
     assert ran.err.startswith("error: there is no job 'absent'")
+
+
+def test_a_path_that_leads_nowhere_is_named_with_its_line_before_anything_is_sent(
+    platform: Any, pratique: Any, job_file: Path
+) -> None:
+    job_file.write_text(JOB.replace("./src", "./nowhere"))
+    before = len(platform.requests)
+
+    ran = pratique("ml", "job", "create", "-f", str(job_file))
+
+    assert ran.code == 1
+    assert "job.yml:3 code: there is no file or folder nowhere" in ran.err
+    assert platform.requests[before:] == []
