@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
@@ -258,9 +258,9 @@ def running(installation: Installation) -> Iterator[Installation]:
         installation.down()
 
 
-def prepare_workspace(installation: Installation, name: str, files: Sequence[Mapping[str, str]] = ()) -> Path:
+def prepare_workspace(installation: Installation, name: str) -> Path:
     """A workspace with the plain environment, as the default of the command line; the folder of its project."""
-    project = write(installation.folder / name, {**PLAIN_ENVIRONMENT, **{k: v for one in files for k, v in one.items()}})
+    project = write(installation.folder / name, PLAIN_ENVIRONMENT)
     installation.do("group", "create", "-n", "acceptance", "-l", "local")
     installation.do("ml", "workspace", "create", "-n", name, "-g", "acceptance")
     write(project, {"config.json": json.dumps({"resource_group": "acceptance", "workspace_name": name})})
