@@ -43,7 +43,7 @@ class Deployer:
     def step(self) -> bool:
         """Claim a wish that is not fulfilled and work on it; False when there is none."""
         with self._bench.database.read() as tx:
-            if not deployments.any_wished(tx):
+            if not deployments.any_wished(tx, now=utc_now()):
                 return False
         with self._bench.database.write() as tx:
             claimed = deployments.claim(tx, now=utc_now(), lasting=LEASE)

@@ -38,7 +38,6 @@ _LOOK: Final = timedelta(seconds=1)
 _GRACE: Final = timedelta(seconds=10)
 _MLFLOW_WITHIN: Final = timedelta(seconds=60)
 _RUN_STATUS: Final[Mapping[str, Status]] = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
-_UNFINISHED: Final = ("NotStarted", "Queued", "Preparing", "Starting", "Running", "Finalizing")
 
 
 class _Canceled(Exception):
@@ -59,10 +58,10 @@ class Worker:
     def step(self) -> bool:
         """Claim the oldest job that nobody walks, and walk it; False when there is none."""
         with self._bench.database.read() as tx:
-            if not jobs.unfinished(tx):
+            if not jobs.any_free(tx, jobs.UNFINISHED, now=utc_now()):
                 return False
         with self._bench.database.write() as tx:
-            claimed = jobs.claim(tx, _UNFINISHED, now=utc_now(), lasting=LEASE)
+            claimed = jobs.claim(tx, jobs.UNFINISHED, now=utc_now(), lasting=LEASE)
         if claimed is None:
             return False
         job, lease = claimed

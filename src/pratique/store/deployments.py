@@ -84,9 +84,9 @@ def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the 
     tx.execute(update(online_deployments).where(online_deployments.c.id == id).values(**values))
 
 
-def any_wished(tx: Connection) -> bool:
-    """Whether some deployment is not yet as it is wished."""
-    return tx.execute(select(online_deployments.c.id).where(_is_wished()).limit(1)).first() is not None
+def any_wished(tx: Connection, *, now: datetime) -> bool:
+    """Whether `claim` would find a deployment."""
+    return leases.any_free(tx, online_deployments, _is_wished(), now=now)
 
 
 def claim(tx: Connection, *, now: datetime, lasting: timedelta) -> tuple[OnlineDeployment, Lease] | None:
@@ -104,6 +104,17 @@ def renew(tx: Connection, lease: Lease, *, now: datetime, lasting: timedelta) ->
 def release(tx: Connection, lease: Lease) -> None:
     """Give a deployment back."""
     leases.release(tx, online_deployments, lease)
+
+
+def postpone(tx: Connection, lease: Lease, *, until: datetime) -> None:
+    """Give a deployment back, to be tried again at `until`."""
+    leases.postpone(tx, online_deployments, lease, until=until)
+
+
+def is_held(tx: Connection, lease: Lease, deployment: OnlineDeployment) -> bool:
+    """Whether `lease` still holds, and the wish is still the one that was claimed."""
+    same = leases.held(online_deployments, lease) & (online_deployments.c.generation == deployment.generation)
+    return tx.execute(select(online_deployments.c.id).where(same)).first() is not None
 
 
 def free_all(tx: Connection) -> None:

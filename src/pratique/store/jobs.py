@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from pratique.store import leases
 from pratique.store.leases import Lease
@@ -18,6 +18,7 @@ from pratique.store.schema import jobs
 
 TERMINAL: Final = ("Completed", "Failed", "Canceled")
 WAITING: Final = ("NotStarted", "Queued")
+UNFINISHED: Final = (*WAITING, "Preparing", "Starting", "Running", "Finalizing")
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,29 @@ def unfinished(tx: Connection) -> list[Job]:
     return values_of(Job, tx.execute(select(jobs).where(jobs.c.status.not_in(TERMINAL)).order_by(jobs.c.created_at)))
 
 
+def any_free(tx: Connection, statuses: Sequence[str], *, now: datetime) -> bool:
+    """Whether `claim` would find a job."""
+    return leases.any_free(tx, jobs, jobs.c.status.in_(statuses), now=now)
+
+
 def claim(tx: Connection, statuses: Sequence[str], *, now: datetime, lasting: timedelta) -> tuple[Job, Lease] | None:
     """Claim the oldest free job in one of `statuses`."""
-    lease = leases.claim(tx, jobs, jobs.c.status.in_(statuses), now=now, lasting=lasting)
-    job = by_id(tx, lease.id) if lease else None
-    return (job, lease) if job and lease else None
+    return _claim(tx, jobs.c.status.in_(statuses), now=now, lasting=lasting)
+
+
+def any_canceled(tx: Connection, *, now: datetime) -> bool:
+    """Whether `claim_canceled` would find a job."""
+    return leases.any_free(tx, jobs, _is_canceled_in_queue(), now=now)
+
+
+def claim_canceled(tx: Connection, *, now: datetime, lasting: timedelta) -> tuple[Job, Lease] | None:
+    """Claim a job that still waits and is no longer wanted."""
+    return _claim(tx, _is_canceled_in_queue(), now=now, lasting=lasting)
+
+
+def is_held(tx: Connection, lease: Lease) -> bool:
+    """Whether `lease` still holds its job."""
+    return leases.is_held(tx, jobs, lease)
 
 
 def apply(tx: Connection, lease: Lease, **values: Any) -> bool:
@@ -109,3 +128,15 @@ def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the 
 def free_all(tx: Connection) -> None:
     """Drop every lease, at the start of the server."""
     leases.free_all(tx, jobs)
+
+
+def _claim(
+    tx: Connection, wanted: ColumnElement[bool], *, now: datetime, lasting: timedelta
+) -> tuple[Job, Lease] | None:
+    lease = leases.claim(tx, jobs, wanted, now=now, lasting=lasting)
+    job = by_id(tx, lease.id) if lease else None
+    return (job, lease) if job and lease else None
+
+
+def _is_canceled_in_queue() -> ColumnElement[bool]:
+    return jobs.c.status.in_(WAITING) & jobs.c.cancel_requested.is_(True)

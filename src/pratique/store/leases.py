@@ -32,7 +32,7 @@ def claim(
     """Claim the oldest free row of `table` that is `wanted`; None when there is none."""
     candidate = (
         select(table.c.id)
-        .where(wanted, either(table.c.lease_until.is_(None), table.c.lease_until < now))
+        .where(wanted, _is_free(table, now))
         .order_by(table.c.created_at, table.c.id)
         .limit(1)
         # Claims wait for their turn as writers. Even if they did not, nobody would look at a row that
@@ -46,6 +46,11 @@ def claim(
     )
     row = tx.execute(statement).first()
     return Lease(row.id, token, until) if row else None
+
+
+def any_free(tx: Connection, table: Table, wanted: ColumnElement[bool], *, now: datetime) -> bool:
+    """Whether `claim` would find a row; asked in a reading transaction, because every write wakes all who wait."""
+    return tx.execute(select(table.c.id).where(wanted, _is_free(table, now)).limit(1)).first() is not None
 
 
 def renew(tx: Connection, table: Table, lease: Lease, *, now: datetime, lasting: timedelta) -> Lease | None:
@@ -65,6 +70,16 @@ def release(tx: Connection, table: Table, lease: Lease, **values: Any) -> bool:
     return apply(tx, table, lease, lease_token=None, lease_until=None, **values)
 
 
+def postpone(tx: Connection, table: Table, lease: Lease, *, until: datetime) -> bool:
+    """Give the row back, and let nobody claim it before `until`; False when the lease was lost."""
+    return apply(tx, table, lease, lease_token=None, lease_until=until)
+
+
+def is_held(tx: Connection, table: Table, lease: Lease) -> bool:
+    """Whether `lease` still holds its row."""
+    return tx.execute(select(table.c.id).where(held(table, lease))).first() is not None
+
+
 def held(table: Table, lease: Lease) -> ColumnElement[bool]:
     """The condition that `lease` still holds its row."""
     return (table.c.id == lease.id) & (table.c.lease_token == lease.token)
@@ -73,3 +88,7 @@ def held(table: Table, lease: Lease) -> ColumnElement[bool]:
 def free_all(tx: Connection, table: Table) -> None:
     """Drop every lease; only for the start of the one server of a home, when nobody can hold one."""
     tx.execute(update(table).values(lease_token=None, lease_until=None))
+
+
+def _is_free(table: Table, now: datetime) -> ColumnElement[bool]:
+    return either(table.c.lease_until.is_(None), table.c.lease_until < now)
