@@ -58,8 +58,13 @@ class PostgreSQL:
         """Where an account other than root can read them, too: the tree of a test may be a private one."""
         if os.geteuid() != 0:
             return programs
-        shutil.copytree(programs.parent, self._folder / "postgresql", copy_function=_link_or_copy)
-        return self._folder / "postgresql" / "bin"
+        # Programs look for their libraries beside the package, so the copies lie as the originals do.
+        package = programs.parent.parent
+        libraries = f"{package.name}.libs"
+        for source in (programs.parent, package.parent / libraries):
+            target = self._folder / source.relative_to(package.parent)
+            shutil.copytree(source, target, copy_function=_link_or_copy)
+        return self._folder / programs.relative_to(package.parent)
 
     def _start(self, programs: Path) -> None:
         account: dict[str, Any] = {}
@@ -70,9 +75,11 @@ class PostgreSQL:
             account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         data = self._folder / "data"
         initdb: list[str | Path] = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
-        subprocess.run(
-            [*initdb, "-E", "UTF8"], cwd=self._folder, check=True, capture_output=True, timeout=120, **account
+        done = subprocess.run(
+            [*initdb, "-E", "UTF8"], cwd=self._folder, capture_output=True, text=True, timeout=120, **account
         )
+        if done.returncode:
+            raise RuntimeError(done.stderr)
         with (self._folder / "log").open("wb") as log:
             # Tests come and go: nothing needs to outlive a power cut.
             chosen = ("listen_addresses=", "max_connections=200", "fsync=off", "full_page_writes=off", "autovacuum=off")
@@ -147,16 +154,26 @@ def _installations() -> Iterator[tuple[Path, bool]]:
         yield programs, False
 
 
+_TOLD: list[str] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which server it was, and which would have come first but did not start."""
+    for line in _TOLD:
+        terminalreporter.write_line(line)
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """The session's server."""
-    failures = []
+    failures: list[str] = []
     for programs, is_private in _installations():
         try:
             server = PostgreSQL(programs, is_private=is_private)
         except (OSError, KeyError, RuntimeError, subprocess.SubprocessError) as error:
             failures.append(f"{programs}: {error}")
             continue
+        _TOLD.extend([*(f"PostgreSQL did not start: {failure}" for failure in failures), f"PostgreSQL: {programs}"])
         yield server
         server.close()
         return
