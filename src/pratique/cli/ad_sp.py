@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from pratique.base.errors import PratiqueError
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import say, warn
@@ -32,10 +33,16 @@ def create_for_rbac(platform: Place, *, name: str, role: str | None, scopes: lis
     """Create a service principal and print its secret, this once."""
     if bool(role) != bool(scopes):
         raise UsageError("--role and --scopes go together")
-    made = Principals(platform.connection).create_service_principal(name, years=years)
+    principals = Principals(platform.connection)
+    made = principals.create_service_principal(name, years=years)
+    try:
+        for scope in scopes:
+            Roles(platform.connection).assign(str(role), assignee=str(made["appId"]), scope=scope)
+    except PratiqueError:
+        # Nobody would ever see its password.
+        principals.delete_service_principal(str(made["appId"]))
+        raise
     warn("the password is shown this once; keep it where secrets are kept")
-    for scope in scopes:
-        Roles(platform.connection).assign(str(role), assignee=str(made["appId"]), scope=scope)
     return made
 
 

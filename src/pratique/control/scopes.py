@@ -4,7 +4,7 @@ what is written                                            what it means
 /                                                          the whole home
 /subscriptions/ID                                          the same: a home is one subscription
 /groups/NAME, [/subscriptions/ID]/resourceGroups/NAME      a resource group and its workspaces
-/workspaces/NAME, or an Azure id ending in it              one workspace
+/workspaces/NAME, or an id ending in it, Azure's or ours   one workspace
 """
 
 import re
@@ -21,7 +21,7 @@ _PROVIDER: Final = "/providers/Microsoft.MachineLearningServices"
 _SUBSCRIPTION_SCOPE: Final = re.compile(r"/subscriptions/[^/]+", re.IGNORECASE)
 _GROUP_SCOPE: Final = re.compile(_GROUP, re.IGNORECASE)
 _WORKSPACE_SCOPE: Final = re.compile(
-    rf"(?:{_GROUP}{re.escape(_PROVIDER)})?/workspaces/(?P<workspace>[^/]+)", re.IGNORECASE
+    rf"(?:{_GROUP}(?:{re.escape(_PROVIDER)})?)?/workspaces/(?P<workspace>[^/]+)", re.IGNORECASE
 )
 _BELOW_WORKSPACE: Final = re.compile(_WORKSPACE_SCOPE.pattern + r"/.+", re.IGNORECASE)
 

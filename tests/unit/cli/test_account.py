@@ -115,6 +115,14 @@ def test_service_principals_and_their_roles(platform: Any, pratique: Any) -> Non
     assert not platform.principals
 
 
+def test_a_service_principal_which_cannot_get_its_role_is_not_kept(platform: Any, pratique: Any) -> None:
+    ran = pratique("ad", "sp", "create-for-rbac", "-n", "ci", "--role", "Reader", "--scopes", "/a", "elsewhere")
+    assert (ran.code, ran.out) == (1, "")
+    assert "it is not a scope" in ran.err
+    assert "shown this once" not in ran.err
+    assert not platform.principals
+
+
 def test_role_assignments(platform: Any, pratique: Any) -> None:
     argv = ["role", "assignment", "create", "--assignee", "ada", "--role", "Reader"]
     assert pratique(*argv).code == 2

@@ -241,7 +241,10 @@ class Handler(BaseHTTPRequestHandler):
                 known.append(made)
                 return made
             case []:
-                newest = {one["name"]: one for one in known if not one.get("is_archived")}
+                view = self.query.get("archived", "no")
+                shown = {one["name"]: one for one in known if not one.get("is_archived")}
+                hidden = {one["name"]: one for one in known if one["name"] not in shown}
+                newest = hidden if view == "only" else hidden | shown if view == "include" else shown
                 return [one for one in newest.values() if self._has_tags(one)]
             case [name, "versions"]:
                 found = [one for one in reversed(known) if one["name"] == name]
@@ -290,7 +293,7 @@ class Handler(BaseHTTPRequestHandler):
                     raise RefusedError(404, "NotFound", f"the job made no output {output!r}")
                 return {"manifest": self.platform.outputs[rest[0], output]}
             case [] if self.command == "PATCH":
-                job["is_archived"] = self.body["is_archived"]
+                job.update(self.body)
         return job
 
     def _stream(self, job: Document) -> Any:
@@ -381,6 +384,8 @@ class Handler(BaseHTTPRequestHandler):
         if rest:
             return known.pop(rest[0])
         if self.command == "POST":
+            if not self.body["scope"].startswith("/"):
+                raise RefusedError(400, "InvalidInput", "it is not a scope")
             made = {
                 "id": f"role-{len(known)}",
                 "principalName": self.body["assignee"],

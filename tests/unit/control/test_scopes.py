@@ -24,6 +24,7 @@ PROVIDER = "/providers/Microsoft.MachineLearningServices/workspaces"
         (f"{SUBSCRIPTION}/resourceGroups/team{PROVIDER}/dev", "/workspaces/dev"),
         (f"{SUBSCRIPTION}/resourceGroups/team{PROVIDER.lower()}/dev", "/workspaces/dev"),
         (f"/resourceGroups/team{PROVIDER}/dev", "/workspaces/dev"),
+        ("/resourceGroups/team/workspaces/dev", "/workspaces/dev"),
     ],
 )
 def test_a_scope_is_understood(written: str, meant: str) -> None:
