@@ -7,6 +7,7 @@ and whatever it had begun is found again by the next one.
 import json
 import os
 import socket
+import sys
 import tempfile
 import threading
 from datetime import timedelta
@@ -17,6 +18,7 @@ import uvicorn
 
 from pratique.app.parts import MLFLOW_SOCKET, Parts, login_name, make_parts, services_of
 from pratique.base.clock import utc_now
+from pratique.base.errors import PratiqueError
 from pratique.base.home import Home
 from pratique.base.logging import configure_logging, get_logger
 from pratique.base.settings import load_settings
@@ -37,8 +39,18 @@ _OWNER_TOKEN_RENEWED: Final = timedelta(hours=6)
 _SHUTDOWN: Final = 5
 
 
-def main() -> None:
-    """Serve until SIGTERM."""
+def main() -> int:
+    """Serve until SIGTERM; the exit code. What keeps it from starting is the last thing in its log."""
+    try:
+        serve()
+    except PratiqueError as error:
+        sys.stderr.write(f"error: {error}\n" + (f"\nhint: {error.hint}\n" if error.hint else ""))
+        return error.exit_code
+    return 0
+
+
+def serve() -> None:
+    """Serve until SIGTERM; raises `PratiqueError` for a home that cannot be served."""
     home = Home.from_environment()
     home.prepare()
     settings = load_settings(home.root)
@@ -134,4 +146,4 @@ def _write_private(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,14 +1,16 @@
 """Starting and stopping the server process and everything below it; used by `up`, `down`, `status` and `demo`."""
 
+import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
 from pratique.app.parts import API_SOCKET, ENVOY, MLFLOW, SERVER, Parts, doors_of, make_parts, tracking_lock
-from pratique.base.errors import ComputeFailed, PratiqueError
+from pratique.base.errors import ComputeFailed, PratiqueError, StorageFailed
 from pratique.base.home import Home
 from pratique.base.settings import Settings, load_settings
 from pratique.client.connection import Connection
@@ -38,13 +40,9 @@ def start(home: Home, say: Say) -> Mapping[str, Any]:
     """
     home.prepare()
     settings = load_settings(home.root)
-    if server_runs(home):
-        return await_ready(home, settings)
-    parts = make_parts(home, settings)
-    if not gateway_runs(home):
-        check_ports(doors_of(home, settings))
-    _fetch_tracking(parts, say)
-    _start_server(home, parts.compute)
+    if not server_runs(home):
+        with _alone(home):
+            _bring_up(home, settings, say)
     return await_ready(home, settings)
 
 
@@ -112,6 +110,33 @@ def logs(home: Home) -> dict[str, str]:
 def _runs(home: Home, compute: LocalCompute, name: str) -> bool:
     folder = newest_start(home, name)
     return folder is not None and isinstance(compute.observe(folder), Running)
+
+
+@contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    """Wait until nobody else starts this home: two commands at once would make two servers."""
+    path = home.root / "up.lock"
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StorageFailed(
+            f"{path} cannot be written: {error.strerror}", hint="free space, or set the permissions of the home"
+        ) from error
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(file)
+
+
+def _bring_up(home: Home, settings: Settings, say: Say) -> None:
+    if server_runs(home):  # Whoever held the lock before has started it.
+        return
+    parts = make_parts(home, settings)
+    if not gateway_runs(home):
+        check_ports(doors_of(home, settings))
+    _fetch_tracking(parts, say)
+    _start_server(home, parts.compute)
 
 
 def _fetch_tracking(parts: Parts, say: Say) -> None:
