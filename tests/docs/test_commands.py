@@ -142,3 +142,13 @@ def texts_of(file: Path) -> Iterator[str]:
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
             yield node.value
+
+
+@pytest.mark.parametrize("page", PAGES, ids=shown)
+def test_every_target_of_make_that_a_page_names_exists(page: Path) -> None:
+    targets = re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(
+        r"(?:^|`)make ([a-z][a-z-]*)", "\n".join([*blocks(text, "sh", ""), *re.findall(r"`[^`\n]+`", text)]), re.M
+    )
+    assert [name for name in named if name not in targets] == []
