@@ -7,12 +7,12 @@ CloudEvents 1.0; the types are Azure's where Azure has one.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, func, insert, select
 
 from pratique.base.clock import iso
 from pratique.base.ids import new_id
@@ -86,10 +86,22 @@ def chained_hash(row: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def after(tx: Connection, sequence: int, *, limit: int = 100) -> list[StoredEvent]:
-    """Up to `limit` events with a higher number than `sequence`, in order."""
-    rows = tx.execute(select(events).where(events.c.sequence > sequence).order_by(events.c.sequence).limit(limit))
-    return [StoredEvent(**row._mapping) for row in rows]
+def after(
+    tx: Connection, sequence: int, *, limit: int = 100, sources: Collection[str] | None = None
+) -> list[StoredEvent]:
+    """Up to `limit` events with a higher number than `sequence`, in order; with `sources`, of these only."""
+    wanted = _of(sources).where(events.c.sequence > sequence).order_by(events.c.sequence).limit(limit)
+    return [StoredEvent(**row._mapping) for row in tx.execute(wanted)]
+
+
+def newest(tx: Connection, *, limit: int, sources: Collection[str] | None = None) -> list[StoredEvent]:
+    """The last `limit` events, in order; with `sources`, of these only."""
+    wanted = _of(sources).order_by(events.c.sequence.desc()).limit(limit)
+    return [StoredEvent(**row._mapping) for row in tx.execute(wanted)][::-1]
+
+
+def _of(sources: Collection[str] | None) -> Select[Any]:
+    return select(events) if sources is None else select(events).where(events.c.source.in_(sources))
 
 
 def last_sequence(tx: Connection) -> int:

@@ -1,18 +1,21 @@
 """The journal, to read and to follow."""
 
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
 
 from pratique.base.clock import iso
+from pratique.control import events
 from pratique.control.actor import Actor
-from pratique.store import events
 from pratique.store.events import StoredEvent
-from pratique.web.auth import allow
+from pratique.web.api.fields import Wait
+from pratique.web.auth import allow_somewhere
 from pratique.web.platform import Platform, platform_of
 
 router = APIRouter(prefix="/events", tags=["events"])
+MOST: Final = 2**63 - 1
+"""The highest number that a database can count to."""
 
 
 def document(event: StoredEvent) -> dict[str, Any]:
@@ -24,16 +27,17 @@ def document(event: StoredEvent) -> dict[str, Any]:
 @router.get("")
 async def after(
     platform: Annotated[Platform, Depends(platform_of)],
-    actor: Annotated[Actor, Depends(allow("events/read"))],  # noqa: ARG001 - asked for its permission only.
-    after: Annotated[int, Query(ge=-1)] = 0,
+    actor: Annotated[Actor, Depends(allow_somewhere("events/read"))],
+    after: Annotated[int, Query(ge=-1, le=MOST)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    wait: Annotated[float, Query(ge=0, le=50)] = 0,
+    wait: Wait = 0,
 ) -> list[dict[str, Any]]:
-    """Events after a sequence number; -1 means the newest `limit`; with `wait`, as soon as there are any."""
+    """The caller's events after a number; -1 means the newest `limit`; with `wait`, as soon as there are any."""
 
     def look() -> list[StoredEvent]:
         with platform.database.read() as tx:
-            start = after if after >= 0 else max(0, events.last_sequence(tx) - limit)
-            return events.after(tx, start, limit=limit)
+            if after < 0:
+                return events.newest(tx, actor, limit=limit)
+            return events.after(tx, actor, after, limit=limit)
 
     return [document(event) for event in await platform.bell.until(look, bool, seconds=wait)]

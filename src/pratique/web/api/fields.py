@@ -1,10 +1,18 @@
-"""Fields that every noun shows the same way."""
+"""Fields and parameters that every noun has the same way."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final, TypeAlias
+
+from fastapi import Query
 
 from pratique.base.clock import iso
+
+Wait: TypeAlias = Annotated[float, Query(ge=0, le=50, description="Seconds to wait for what is asked for.")]
+"""The bound of a long poll, below the 60 seconds after which the door gives up."""
+
+AS_TEXT: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+"""Headers of what users' code has written: a browser must not take it for a page of the door."""
 
 
 def creation_context(created_at: datetime, created_by: Mapping[str, Any]) -> dict[str, str]:
