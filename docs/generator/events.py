@@ -62,6 +62,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Pratique.EnvironmentRegistered": ("environments/NAME:VERSION", "A version of an environment was registered."),
     "Pratique.JobCreated": ("jobs/NAME", "A job was queued."),
     "Pratique.JobCancelRequested": ("jobs/NAME", "Somebody asked for the end of a job."),
+    "Pratique.JobUpdated": ("jobs/NAME", "Words about a job changed; `data.changed` says which."),
     "Pratique.JobArchived": ("jobs/NAME", "A job was hidden from lists."),
     "Pratique.JobRestored": ("jobs/NAME", "An archived job was shown in lists again."),
     "Pratique.LinkCreated": ("principals/ID", "A one-time link for a browser was made."),

@@ -7,21 +7,23 @@ are words about it: description, tags, labels, the archive flag.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from pratique.base.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Problem
+from pratique.base.errors import AlreadyExists, Conflict, InvalidInput, NotFound, NotYet, Problem
 from pratique.base.ids import new_id
 from pratique.base.names import problem_with_name
 from pratique.content.manifest import Manifest
 from pratique.control import content, workspaces
 from pratique.control.actor import Actor
+from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
 from pratique.specs.references import Asset as Reference
+from pratique.specs.references import parse_reference
 from pratique.store import assets, deployments, events, holdings
-from pratique.store.assets import LATEST, Asset, AssetVersion
+from pratique.store.assets import LATEST, Archived, Asset, AssetVersion
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 
@@ -34,6 +36,12 @@ _REGISTERED: Final = {
     "models": "Microsoft.MachineLearningServices.ModelRegistered",
 }
 NO_STAGE: Final = "None"
+DIGEST: Final = "pratique.digest"
+"""The property that says what a version is; like every ``pratique.*`` property, only the platform writes it."""
+
+_CHANGEABLE: Final = ("description", "tags", "properties", "stage", "is_archived")
+_WORDS: Final = ("description", "tags", "properties", "stage", "$schema")
+"""Keys of a spec that are words about a version: they do not decide whether its content is the same."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,12 @@ def create(
     now: datetime,
     origin: Origin = Origin(),
 ) -> AssetVersion:
-    """Make the version that `spec` describes, values as `specs` gives them; its number is chosen when it names none."""
+    """Make the version that `spec` describes, values as `specs` gives them; its number is chosen when it names none.
+
+    A version that is there with the same content is answered as it is. Raises
+    `AlreadyExists` when its content is another, and what `content.resolve`
+    raises for a `path` that leads to nothing.
+    """
     workspaces.get(tx, actor, workspace)
     permit(actor, f"{kind}/write", workspace_scope(workspace))
     name = str(spec.get("name") or "")
@@ -82,7 +95,7 @@ def create(
         manifest=held.manifest.digest if held else None,
         description=str(spec.get("description") or ""),
         tags=dict(spec.get("tags") or {}),
-        properties={**(spec.get("properties") or {}), "pratique.digest": _digest(full, held)},
+        properties={**(spec.get("properties") or {}), DIGEST: _digest(full, held)},
         is_archived=False,
         stage=str(spec.get("stage") or NO_STAGE),
         run_id=origin.run_id,
@@ -101,21 +114,22 @@ def get(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, ve
     """One version: `version` is its text, or ``@latest`` or another ``@label``; raises `NotFound`."""
     workspaces.get(tx, actor, workspace)
     permit(actor, f"{kind}/read", workspace_scope(workspace))
-    found = _find(tx, workspace, kind, name, version)
-    if found is None:
-        shown = f"{name}{version}" if version.startswith("@") else f"{name}:{version}"
-        raise NotFound(
-            f"there is no {SINGULAR[kind]} {shown} in workspace {workspace!r}",
-            hint=f"pratique ml {VERB_NOUN[kind]} list --workspace-name {workspace}",
-        )
-    return found
+    asked = Reference(name, label=version[1:]) if version.startswith("@") else Reference(name, version)
+    if found := version_of(tx, workspace, kind, asked):
+        return found
+    shown = f"{name}{version}" if version.startswith("@") else f"{name}:{version}"
+    raise NotFound(
+        f"there is no {SINGULAR[kind]} {shown} in workspace {workspace!r}", hint=_list_hint(workspace, kind, name)
+    )
 
 
-def newest_of_each(tx: Transaction, actor: Actor, workspace: str, kind: Kind) -> list[AssetVersion]:
-    """The newest version of every name that is not archived, by name."""
+def newest_of_each(
+    tx: Transaction, actor: Actor, workspace: str, kind: Kind, *, archived: Archived = "no"
+) -> list[AssetVersion]:
+    """The newest version of every name, by name; a name all of whose versions are archived is an archived one."""
     workspaces.get(tx, actor, workspace)
     permit(actor, f"{kind}/read", workspace_scope(workspace))
-    return assets.latest_of_each(tx, workspace, kind)
+    return assets.latest_of_each(tx, workspace, kind, archived=archived)
 
 
 def versions(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str) -> list[AssetVersion]:
@@ -125,8 +139,7 @@ def versions(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: st
     found = assets.versions(tx, workspace, kind, name)
     if not found and assets.get(tx, workspace, kind, name) is None:
         raise NotFound(
-            f"there is no {SINGULAR[kind]} {name!r} in workspace {workspace!r}",
-            hint=f"pratique ml {VERB_NOUN[kind]} list --workspace-name {workspace}",
+            f"there is no {SINGULAR[kind]} {name!r} in workspace {workspace!r}", hint=_list_hint(workspace, kind)
         )
     return found
 
@@ -142,23 +155,22 @@ def update(
     *,
     now: datetime,
 ) -> AssetVersion:
-    """Change words about a version: description, tags, properties, stage, is_archived."""
+    """Change words about a version: description, tags, properties, stage, is_archived; each whole.
+
+    Properties that the platform wrote (``pratique.*``) stay; giving one another
+    value raises `InvalidInput`. Nothing is written when nothing changes.
+    """
     known = get(tx, actor, workspace, kind, name, version)
     permit(actor, f"{kind}/write", workspace_scope(workspace))
-    changeable = ("description", "tags", "properties", "stage", "is_archived")
-    if unknown := sorted(set(changes) - set(changeable)):
-        problems = [
-            Problem("cannot be changed", key=key, hint=f"changeable: {', '.join(changeable)}") for key in unknown
-        ]
-        raise InvalidInput.of(problems, what=f"{name}:{known.version}")
-    values = dict(changes)
-    if "properties" in values:
-        values["properties"] = {
-            **values["properties"],
-            "pratique.digest": known.properties["pratique.digest"],
-        }
-    assets.change_version(tx, known.id, updated_at=now, **values)
-    tell(tx, actor, "Pratique.AssetUpdated", known, now=now, data={"changed": sorted(values)})
+    check_changeable(changes, _CHANGEABLE, what=f"{name}:{known.version}")
+    wanted = dict(changes)
+    if "properties" in wanted:
+        wanted["properties"] = _with_own(known, wanted["properties"])
+    changed = {key: value for key, value in wanted.items() if getattr(known, key) != value}
+    if not changed:
+        return known
+    assets.change_version(tx, known.id, updated_at=now, **changed)
+    tell(tx, actor, "Pratique.AssetUpdated", known, now=now, data={"changed": sorted(changed)})
     return get(tx, actor, workspace, kind, name, known.version)
 
 
@@ -175,14 +187,15 @@ def delete(
 
 def check_unused(tx: Transaction, version: AssetVersion) -> None:
     """Raise `Conflict` while a deployment of the workspace uses `version`."""
+    role = {"models": "model", "environments": "environment"}.get(version.kind, "")
     for deployment in deployments.in_workspace(tx, version.workspace):
-        used = deployment.resolved.get({"models": "model", "environments": "environment"}.get(version.kind, ""))
-        if used and (used.get("name"), used.get("version")) == (version.name, version.version):
+        used = deployment.resolved.get(role) or {}
+        if (used.get("name"), used.get("version")) == (version.name, version.version):
             raise Conflict(
                 f"{SINGULAR[version.kind]} {version.name}:{version.version} is used by deployment "
                 f"{deployment.endpoint}/{deployment.name}",
                 hint=f"delete the deployment first: pratique ml online-deployment delete --name {deployment.name} "
-                f"--endpoint-name {deployment.endpoint} --yes",
+                f"--endpoint-name {deployment.endpoint} --workspace-name {version.workspace} --yes",
             )
 
 
@@ -199,7 +212,7 @@ def tell(
     facts = {
         "name": version.name,
         "version": version.version,
-        "digest": version.properties.get("pratique.digest", ""),
+        "digest": version.properties.get(DIGEST, ""),
     }
     facts |= {"job_name": version.job_name} if version.job_name else {}
     subject = f"{version.kind}/{version.name}:{version.version}"
@@ -208,7 +221,7 @@ def tell(
 
 
 def version_of(tx: Transaction, workspace: str, kind: Kind, reference: Reference) -> AssetVersion | None:
-    """The version that `reference` names; no version and no label mean the newest."""
+    """The version of `workspace` that `reference` names; no version and no label mean the newest."""
     if reference.version:
         return assets.version(tx, workspace, kind, reference.name, reference.version)
     if reference.label and reference.label != LATEST:
@@ -217,14 +230,56 @@ def version_of(tx: Transaction, workspace: str, kind: Kind, reference: Reference
     return assets.latest(tx, workspace, kind, reference.name)
 
 
-def _find(tx: Transaction, workspace: str, kind: Kind, name: str, version: str) -> AssetVersion | None:
-    if not version.startswith("@"):
-        return assets.version(tx, workspace, kind, name, version)
-    label = version.removeprefix("@")
-    if label == LATEST:
-        return assets.latest(tx, workspace, kind, name)
-    text = assets.labels(tx, workspace, kind, name).get(label)
-    return assets.version(tx, workspace, kind, name, text) if text else None
+def referenced(tx: Transaction, workspace: str, kinds: Sequence[Kind], text: str, *, key: str) -> AssetVersion:
+    """The version that a spec means by `text` at `key`, in the first of `kinds` that has it.
+
+    Raises `InvalidInput` when `text` names no asset of these kinds, `NotYet`
+    for one of a registry or of another workspace, which must not be mistaken
+    for one of the same name here, and `NotFound`.
+    """
+    reference = parse_reference(text)
+    nouns = " or ".join(SINGULAR[kind] for kind in kinds)
+    if not isinstance(reference, Reference) or reference.noun not in (None, *kinds):
+        said = f"{text!r} does not name a {nouns}"
+        hint = "azureml:NAME:VERSION or azureml:NAME@latest"
+        raise InvalidInput(said, hint=hint, problems=[Problem(said, key=key, hint=hint)])
+    if reference.registry or reference.workspace not in (None, workspace):
+        place = f"registry {reference.registry!r}" if reference.registry else f"workspace {reference.workspace!r}"
+        said = f"{text!r} belongs to {place}, and this version reads only from the workspace itself"
+        hint = f"create it in workspace {workspace!r} and name it azureml:{reference.name}:VERSION"
+        raise NotYet(said, hint=hint, problems=[Problem(said, key=key, hint=hint)])
+    for kind in kinds:
+        if found := version_of(tx, workspace, kind, reference):
+            return found
+    raise NotFound(
+        f"{key}: there is no {nouns} {str(reference).removeprefix('azureml:')!r} in workspace {workspace!r}",
+        hint=_list_hint(workspace, kinds[0]),
+    )
+
+
+def manifest_of(tx: Transaction, version: AssetVersion) -> Manifest:
+    """The files of `version`; raises `NotFound` when it has none."""
+    if found := holdings.manifest(tx, version.workspace, version.manifest or ""):
+        return found
+    raise NotFound(f"{SINGULAR[version.kind]} {version.name}:{version.version} has no files")
+
+
+def _list_hint(workspace: str, kind: Kind, name: str = "") -> str:
+    narrowed = f" --name {name}" if name else ""
+    return f"pratique ml {VERB_NOUN[kind]} list{narrowed} --workspace-name {workspace}"
+
+
+def _with_own(known: AssetVersion, properties: Mapping[str, str]) -> dict[str, str]:
+    """`properties` with those that the platform wrote; raises `InvalidInput` when one is given another value."""
+    own = {key: value for key, value in known.properties.items() if key.startswith("pratique.")}
+    problems = [
+        Problem("is written by the platform and cannot be changed", key=f"properties.{key}")
+        for key, value in properties.items()
+        if key.startswith("pratique.") and own.get(key) != value
+    ]
+    if problems:
+        raise InvalidInput.of(problems, what=f"{known.name}:{known.version}")
+    return {**properties, **own}
 
 
 def _check_names(kind: Kind, name: str, version: str | None) -> None:
@@ -236,8 +291,7 @@ def _check_names(kind: Kind, name: str, version: str | None) -> None:
 
 
 def _same_or_conflict(existing: AssetVersion, spec: Mapping[str, Any]) -> AssetVersion:
-    words = ("description", "tags", "properties", "stage", "$schema")
-    if {k: v for k, v in existing.spec.items() if k not in words} == {k: v for k, v in spec.items() if k not in words}:
+    if _content(existing.spec) == _content(spec):
         return existing
     raise AlreadyExists(
         f"{SINGULAR[existing.kind]} {existing.name}:{existing.version} exists with another content",
@@ -245,19 +299,13 @@ def _same_or_conflict(existing: AssetVersion, spec: Mapping[str, Any]) -> AssetV
     )
 
 
+def _content(spec: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in _WORDS}
+
+
 def _digest(spec: Mapping[str, Any], held: "content.Held | None") -> str:
     """What the version is: the digest of its files; without files, of its values."""
     if held:
         return held.manifest.digest
-    said = {
-        key: value for key, value in spec.items() if key not in ("name", "version", "description", "tags", "$schema")
-    }
+    said = {key: value for key, value in _content(spec).items() if key not in ("name", "version")}
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def manifest_of(tx: Transaction, version: AssetVersion) -> Manifest:
-    """The files of `version`; raises `NotFound` when it has none."""
-    found = holdings.manifest(tx, version.workspace, version.manifest or "")
-    if found is None:
-        raise NotFound(f"{SINGULAR[version.kind]} {version.name}:{version.version} has no files")
-    return found

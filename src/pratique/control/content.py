@@ -12,9 +12,11 @@ from pathlib import PurePosixPath
 from pratique.base.errors import InvalidInput, NotFound, NotYet, Problem
 from pratique.content.manifest import Manifest
 from pratique.control import artifacts
-from pratique.specs.references import JobOutput, RunPath, Upload, parse_reference
+from pratique.specs.job import IMPLICIT_OUTPUTS
+from pratique.specs.references import Asset, DatastorePath, JobOutput, RunPath, Upload, Url, parse_reference
 from pratique.store import holdings, jobs
 from pratique.store.database import Transaction
+from pratique.store.jobs import Job
 
 
 @dataclass(frozen=True)
@@ -36,43 +38,60 @@ class Held:
 
 
 def resolve(tx: Transaction, workspace: str, path: str, *, now: datetime, key: str = "path") -> Held:
-    """The content that `path` names; raises `InvalidInput` or `NotFound`, both naming `key`."""
-    reference = parse_reference(path)
-    if isinstance(reference, Upload):
-        return Held(_manifest(tx, workspace, reference.digest, key), reference.name)
-    if isinstance(reference, JobOutput):
-        return _kept(tx, workspace, _of_job(tx, workspace, reference, key), now)
-    if isinstance(reference, RunPath):
-        found = artifacts.of_run(tx, workspace, reference.run_id, reference.path)
-        return _kept(tx, workspace, Held(found, PurePosixPath(reference.path).name or "artifacts"), now)
-    said = f"{path!r} is not something that a workspace can read"
+    """The content that `path` names, held by `workspace` from now on.
+
+    Raises `NotFound` for what the workspace does not have, `NotYet` for places
+    that this version does not read, and `InvalidInput` for anything else; each
+    names `key`.
+    """
+    match reference := parse_reference(path):
+        case Upload():
+            return Held(_manifest(tx, workspace, reference.digest, key), reference.name)
+        case JobOutput():
+            return _kept(tx, workspace, _of_job(tx, workspace, reference, key), now)
+        case RunPath():
+            found = artifacts.of_run(tx, workspace, reference.run_id, reference.path)
+            return _kept(tx, workspace, Held(found, PurePosixPath(reference.path).name or "artifacts"), now)
+    is_elsewhere = isinstance(reference, DatastorePath | Url) or (isinstance(reference, Asset) and reference.registry)
+    said = f"{path!r} is not something that a workspace can read" + (" in this version" if is_elsewhere else "")
     hint = "a local path, azureml://jobs/<job>/outputs/<name>/paths/<path> or runs:/<run>/<path>"
-    kind = (
-        NotYet
-        if path.startswith(("azureml://datastores", "azureml://registries", "http", "wasb", "abfs"))
-        else InvalidInput
-    )
-    raise kind(said, hint=hint, problems=[Problem(said, key=key)])
+    kind = NotYet if is_elsewhere else InvalidInput
+    raise kind(said, hint=hint, problems=[Problem(said, key=key, hint=hint)])
 
 
 def _of_job(tx: Transaction, workspace: str, reference: JobOutput, key: str) -> Held:
     job = jobs.get(tx, workspace, reference.job)
     if job is None:
-        raise NotFound(f"{key}: there is no job {reference.job!r} in workspace {workspace!r}")
-    inner = (reference.path or "").strip("/")
-    if reference.output in ("artifacts", "default"):
-        found = artifacts.of_run(tx, workspace, job.run_id, inner)
-        held = Held(found, PurePosixPath(inner).name or "artifacts")
-    elif output := job.outputs.get(reference.output):
-        whole = _manifest(tx, workspace, output["manifest"], key)
-        found = whole.subtree(inner) if inner else whole
-        held = Held(found, PurePosixPath(inner).name or output["name"])
-    else:
-        known = ", ".join(["artifacts", *job.outputs])
-        raise NotFound(f"{key}: job {job.name!r} has no output {reference.output!r}; it has {known}")
-    if not held.manifest.entries:
-        raise NotFound(f"{key}: job {job.name!r} left nothing at {inner!r} of output {reference.output!r}")
-    return held
+        raise NotFound(
+            f"{key}: there is no job {reference.job!r} in workspace {workspace!r}",
+            hint=f"pratique ml job list --workspace-name {workspace}",
+        )
+    whole, name = _output_of(tx, job, reference.output, key)
+    try:
+        found = whole.subtree(reference.path)
+    except NotFound:
+        found = Manifest(())
+    if not found.entries:
+        place = f" at {reference.path!r}" if reference.path else ""
+        raise NotFound(
+            f"{key}: output {reference.output!r} of job {job.name!r} has nothing{place}",
+            hint=f"pratique ml job download --name {job.name} --output-name {reference.output} shows what it has",
+        )
+    return Held(found, PurePosixPath(reference.path).name or name)
+
+
+def _output_of(tx: Transaction, job: Job, output: str, key: str) -> tuple[Manifest, str]:
+    """All files of one output, and the name of their folder."""
+    if output in IMPLICIT_OUTPUTS:
+        if not job.run_id:
+            raise NotFound(f"{key}: job {job.name!r} has not started and has no files yet")
+        return artifacts.of_run(tx, job.workspace, job.run_id, ""), "artifacts"
+    if written := job.outputs.get(output):
+        return _manifest(tx, job.workspace, written["manifest"], key), str(written["name"])
+    if output in (job.resolved.get("outputs") or {}):
+        raise NotFound(f"{key}: output {output!r} of job {job.name!r} is not there: the job is {job.status}")
+    known = ", ".join(["artifacts", *job.outputs])
+    raise NotFound(f"{key}: job {job.name!r} has no output {output!r}; it has {known}")
 
 
 def _kept(tx: Transaction, workspace: str, held: Held, now: datetime) -> Held:

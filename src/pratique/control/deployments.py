@@ -2,20 +2,27 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id
 from pratique.base.names import check_name
 from pratique.control import content, endpoints, environments
 from pratique.control.actor import Actor
-from pratique.control.assets import version_of
+from pratique.control.assets import referenced
 from pratique.control.permissions import permit, workspace_scope
-from pratique.specs.references import Asset, parse_reference
 from pratique.store import deployments, events
 from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
+from pratique.store.endpoints import OnlineEndpoint
 from pratique.store.events import Event
+
+_EXAMPLES: Final = {
+    "code_configuration": "code_configuration: {code: ./score, scoring_script: score.py}",
+    "environment": "environment: azureml:NAME@latest",
+}
+_SHOWN: Final = 10
+"""Files of a code folder that a hint names."""
 
 
 def write(
@@ -28,12 +35,15 @@ def write(
     all_traffic: bool,
     now: datetime,
 ) -> OnlineDeployment:
-    """Make the deployment that `spec` describes, or wish a new generation of the one of its name."""
+    """Make the deployment that `spec` describes, or wish a new generation of the one of its name.
+
+    With `all_traffic`, the endpoint sends it everything once it is ready. Asked for
+    again it starts again, whatever `spec` says: that is how a replica is restarted.
+    """
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
     permit(actor, "deployments/write", workspace_scope(workspace))
     name = check_name("deployment", str(spec["name"]))
-    if endpoint.provisioning_state == "Deleting":
-        raise NotFound(f"online endpoint {endpoint_name!r} is being deleted")
+    endpoints.check_not_going(endpoint)
     resolved = _resolved(tx, workspace, spec, now=now)
     known = deployments.get(tx, endpoint.id, name)
     if known is None:
@@ -59,7 +69,7 @@ def write(
         deployments.add(tx, deployment)
         tell(tx, actor, "Pratique.DeploymentCreated", deployment, now=now)
         return deployment
-    if known.provisioning_state == "Deleting":
+    if known.is_going:
         raise Conflict(f"deployment {name!r} is being deleted", hint="wait until it is gone, or choose another name")
     deployments.change(
         tx,
@@ -102,13 +112,8 @@ def delete(
     known = get(tx, actor, workspace, endpoint_name, name)
     permit(actor, "deployments/delete", workspace_scope(workspace))
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
-    share = endpoint.traffic.get(name, 0) or endpoint.mirror_traffic.get(name, 0)
-    if share:
-        raise Conflict(
-            f"deployment {name!r} takes {share} % of the traffic of {endpoint_name!r}",
-            hint=f'take it away first: pratique ml online-endpoint update --name {endpoint_name} --traffic "{name}=0"',
-        )
-    if known.provisioning_state != "Deleting":
+    _check_without_traffic(endpoint, name)
+    if not known.is_going:
         deployments.change(tx, known.id, generation=known.generation + 1, provisioning_state="Deleting", updated_at=now)
         tell(tx, actor, "Pratique.DeploymentDeleteRequested", known, now=now)
     return get(tx, actor, workspace, endpoint_name, name)
@@ -131,20 +136,41 @@ def tell(
     events.append(tx, Event(event, subject, scope, actor.to_document(), {**facts, **(data or {})}), now=now)
 
 
+def _check_without_traffic(endpoint: OnlineEndpoint, name: str) -> None:
+    """Raise `Conflict` while `endpoint` sends the deployment requests, or copies of them."""
+    for flag, split in (("traffic", endpoint.traffic), ("mirror-traffic", endpoint.mirror_traffic)):
+        if share := split.get(name):
+            others = [other for other in split if other != name and split[other]]
+            instead = f"{others[0]}=100" if others else f"{name}=0"
+            raise Conflict(
+                f"deployment {name!r} takes {share} % of the {flag.replace('-', ' ')} of {endpoint.name!r}",
+                hint=f"take it away first: pratique ml online-endpoint update --name {endpoint.name} "
+                f'--{flag} "{instead}"',
+            )
+
+
 def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+    """What the references of `spec` mean now, by digest, so that a later version changes nothing."""
     model = _model(tx, workspace, spec.get("model"), now=now)
-    code = _code(tx, workspace, spec.get("code_configuration"), now=now)
-    is_mlflow = bool(model) and model["type"] == "mlflow_model"
-    if code is None and not is_mlflow:
-        said = "a deployment needs a scoring script unless its model is of type mlflow_model"
-        hint = "add code_configuration: {code: ./score, scoring_script: score.py}"
-        raise InvalidInput(said, hint=hint, problems=[Problem(said, key="code_configuration", hint=hint)])
-    if not spec.get("environment") and not is_mlflow:
-        said = "a deployment needs an environment unless its model is of type mlflow_model"
-        raise InvalidInput(said, problems=[Problem(said, key="environment", hint="azureml:NAME@latest")])
-    wanted = spec.get("environment")
-    environment = environments.resolve(tx, workspace, wanted) if wanted else None
-    return {"model": model, "code": code, "environment": environment}
+    code, environment = spec.get("code_configuration"), spec.get("environment")
+    if model.get("type") != "mlflow_model":
+        _check_brings(code_configuration=code, environment=environment)
+    return {
+        "model": model,
+        "code": _code(tx, workspace, code, now=now) if code else None,
+        "environment": environments.resolve(tx, workspace, environment) if environment else None,
+    }
+
+
+def _check_brings(**parts: Any) -> None:
+    """Raise `InvalidInput` for each part that only a model of type mlflow_model can do without."""
+    problems = [
+        Problem("is needed unless the model is of type mlflow_model", key=key, hint=_EXAMPLES[key])
+        for key, given in parts.items()
+        if not given
+    ]
+    if problems:
+        raise InvalidInput.of(problems, what="deployment")
 
 
 def _model(tx: Transaction, workspace: str, wanted: Any, *, now: datetime) -> dict[str, Any]:
@@ -153,41 +179,29 @@ def _model(tx: Transaction, workspace: str, wanted: Any, *, now: datetime) -> di
         return {}
     if isinstance(wanted, Mapping):
         held = content.resolve(tx, workspace, str(wanted["path"]), now=now, key="model.path")
-        kind = str(wanted.get("type") or "custom_model")
-        return {
-            "name": "",
-            "version": "",
-            "type": kind,
-            "manifest": held.manifest.digest,
-            "path_name": held.name,
-        }
-    reference = parse_reference(str(wanted))
-    if not isinstance(reference, Asset):
-        said = f"{wanted!r} does not name a model"
-        hint = "azureml:NAME:VERSION or azureml:NAME@latest"
-        raise InvalidInput(said, hint=hint, problems=[Problem(said, key="model", hint=hint)])
-    found = version_of(tx, workspace, "models", reference)
-    if found is None:
-        raise NotFound(
-            f"model: there is no model {wanted!r} in workspace {workspace!r}",
-            hint=f"pratique ml model list --workspace-name {workspace}",
-        )
+        return _resolved_model("", "", wanted.get("type"), held)
+    found = referenced(tx, workspace, ("models",), str(wanted), key="model")
     held = content.resolve(tx, workspace, found.path, now=now, key="model")
+    return _resolved_model(found.name, found.version, found.type, held)
+
+
+def _resolved_model(name: str, version: str, type_: str | None, held: content.Held) -> dict[str, Any]:
     return {
-        "name": found.name,
-        "version": found.version,
-        "type": found.type or "custom_model",
+        "name": name,
+        "version": version,
+        "type": type_ or "custom_model",
         "manifest": held.manifest.digest,
         "path_name": held.name,
     }
 
 
-def _code(tx: Transaction, workspace: str, wanted: Any, *, now: datetime) -> dict[str, Any] | None:
-    if not wanted:
-        return None
+def _code(tx: Transaction, workspace: str, wanted: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     held = content.resolve(tx, workspace, str(wanted["code"]), now=now, key="code_configuration.code")
     script = str(wanted.get("scoring_script") or "")
-    if script not in {entry.path for entry in held.manifest.entries}:
+    files = [entry.path for entry in held.manifest.entries]
+    if script not in files:
+        scripts = ", ".join([path for path in files if path.endswith(".py")][:_SHOWN]) or "no Python file"
         said = f"the code folder has no file {script!r}"
-        raise InvalidInput(said, problems=[Problem(said, key="code_configuration.scoring_script")])
+        hint = f"the path is relative to the code folder, which has {scripts}"
+        raise InvalidInput(said, problems=[Problem(said, key="code_configuration.scoring_script", hint=hint)])
     return {"manifest": held.manifest.digest, "scoring_script": script}

@@ -7,13 +7,14 @@ for the distance between the two.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from pratique.base.errors import InvalidInput, NotFound, NotYet, Problem
+from pratique.base.errors import Conflict, InvalidInput, NotFound, NotYet, Problem
 from pratique.base.ids import new_id, new_secret
 from pratique.base.names import check_name
 from pratique.control import workspaces
 from pratique.control.actor import Actor
+from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
 from pratique.specs.traffic import check_traffic
 from pratique.store import deployments, endpoints, events
@@ -23,27 +24,33 @@ from pratique.store.events import Event
 from pratique.store.sealing import Sealer
 
 Slot = Literal["primary", "secondary"]
+_SPLIT: Final = ("traffic", "mirror_traffic")
+_CHANGEABLE: Final = (*_SPLIT, "tags", "description", "properties")
 
 
 def write(
     tx: Transaction, actor: Actor, workspace: str, spec: Mapping[str, Any], *, sealer: Sealer, now: datetime
 ) -> OnlineEndpoint:
-    """Make the endpoint that `spec` describes, or change the one of its name; keys stay when it exists."""
+    """Make the endpoint that `spec` describes, or let the one of its name become what it says.
+
+    An endpoint that exists keeps its keys, and its traffic unless `spec` says
+    another: a file that says nothing of traffic must not take an endpoint down.
+    """
     workspaces.get(tx, actor, workspace)
     permit(actor, "endpoints/write", workspace_scope(workspace))
     name = check_name("endpoint", str(spec["name"]))
     _check_auth_mode(str(spec.get("auth_mode") or "key"))
-    known = endpoints.get(tx, workspace, name)
-    if known:
-        return update(tx, actor, workspace, name, spec, now=now)
     traffic, mirror = dict(spec.get("traffic") or {}), dict(spec.get("mirror_traffic") or {})
+    if known := endpoints.get(tx, workspace, name):
+        split = (traffic or known.traffic, mirror or known.mirror_traffic)
+        return _become(tx, actor, known, _without_split(spec), *split, now=now)
     check_traffic(traffic, mirror, ())
     identity = new_id()
     endpoint = OnlineEndpoint(
         id=identity,
         workspace=workspace,
         name=name,
-        spec=dict(spec),
+        spec=_without_split(spec),
         traffic=traffic,
         mirror_traffic=mirror,
         primary_key=sealer.seal(new_secret(), context=f"{identity}/primary"),
@@ -64,36 +71,12 @@ def write(
 def update(
     tx: Transaction, actor: Actor, workspace: str, name: str, changes: Mapping[str, Any], *, now: datetime
 ) -> OnlineEndpoint:
-    """Change traffic, mirror traffic, tags, description or properties; other keys must stay what they are."""
+    """Change traffic, mirror traffic, tags, description or properties; each given one whole, empty traffic for none."""
     known = get(tx, actor, workspace, name)
     permit(actor, "endpoints/write", workspace_scope(workspace))
-    _check_not_going(known)
-    if "auth_mode" in changes:
-        _check_auth_mode(str(changes["auth_mode"]))
-    names = [deployment.name for deployment in deployments.of_endpoint(tx, known.id)]
-    traffic = dict(changes["traffic"] or {}) if changes.get("traffic") is not None else dict(known.traffic)
-    mirror = (
-        dict(changes["mirror_traffic"] or {})
-        if changes.get("mirror_traffic") is not None
-        else dict(known.mirror_traffic)
-    )
-    check_traffic(traffic, mirror, names)
-    spec = {**known.spec, **{key: value for key, value in changes.items() if value is not None}}
-    if (spec, traffic, mirror) == (known.spec, known.traffic, known.mirror_traffic):
-        return known
-    endpoints.wish(
-        tx,
-        known.id,
-        now=now,
-        spec=spec,
-        traffic=traffic,
-        mirror_traffic=mirror,
-        provisioning_state="Updating",
-        error=None,
-    )
-    data = {"traffic": traffic, "mirror_traffic": mirror, "previous_traffic": dict(known.traffic)}
-    tell(tx, actor, "Pratique.EndpointUpdated", known, now=now, data=data)
-    return get(tx, actor, workspace, name)
+    check_changeable(changes, _CHANGEABLE, what=name)
+    split = (changes.get("traffic", known.traffic), changes.get("mirror_traffic", known.mirror_traffic))
+    return _become(tx, actor, known, _without_split({**known.spec, **changes}), *split, now=now)
 
 
 def get(tx: Transaction, actor: Actor, workspace: str, name: str) -> OnlineEndpoint:
@@ -155,7 +138,7 @@ def regenerate_key(
     """Replace one of the two keys; the other stays valid, so that callers can move."""
     known = get(tx, actor, workspace, name)
     permit(actor, "endpoints/keys", workspace_scope(workspace))
-    _check_not_going(known)
+    check_not_going(known)
     sealed = sealer.seal(new_secret(), context=f"{known.id}/{slot}")
     endpoints.wish(tx, known.id, now=now, provisioning_state="Updating", **{f"{slot}_key": sealed})
     tell(tx, actor, "Pratique.EndpointKeyRegenerated", known, now=now, data={"key_type": slot})
@@ -181,14 +164,55 @@ def tell(
     )
 
 
+def _become(
+    tx: Transaction,
+    actor: Actor,
+    known: OnlineEndpoint,
+    spec: Mapping[str, Any],
+    traffic: Mapping[str, int],
+    mirror: Mapping[str, int],
+    *,
+    now: datetime,
+) -> OnlineEndpoint:
+    """Wish that an endpoint is so; nothing is written when it is so already."""
+    check_not_going(known)
+    check_traffic(traffic, mirror, [row.name for row in deployments.of_endpoint(tx, known.id) if not row.is_going])
+    if (spec, traffic, mirror) == (known.spec, known.traffic, known.mirror_traffic):
+        return known
+    endpoints.wish(
+        tx,
+        known.id,
+        now=now,
+        spec=dict(spec),
+        traffic=dict(traffic),
+        mirror_traffic=dict(mirror),
+        provisioning_state="Updating",
+        error=None,
+    )
+    data = {"traffic": traffic, "mirror_traffic": mirror, "previous_traffic": known.traffic}
+    tell(tx, actor, "Pratique.EndpointUpdated", known, now=now, data=data)
+    return get(tx, actor, known.workspace, known.name)
+
+
+def _without_split(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What a spec says besides its traffic, which has columns of its own."""
+    return {key: value for key, value in spec.items() if key not in _SPLIT}
+
+
 def _check_auth_mode(mode: str) -> None:
     if mode not in ("key", "aml_token", "aad_token"):
         said = f"expected key, aml_token or aad_token; got {mode!r}"
         raise InvalidInput(said, problems=[Problem(said, key="auth_mode")])
     if mode != "key":
-        raise NotYet(f"auth_mode {mode!r} is not available yet", hint="use auth_mode: key")
+        said = f"auth_mode {mode!r} is not available yet"
+        raise NotYet(said, hint="use auth_mode: key", problems=[Problem(said, key="auth_mode")])
 
 
-def _check_not_going(endpoint: OnlineEndpoint) -> None:
+def check_not_going(endpoint: OnlineEndpoint) -> None:
+    """Raise `Conflict` for an endpoint that is being deleted: nothing of it can change any more."""
     if endpoint.provisioning_state == "Deleting":
-        raise NotFound(f"online endpoint {endpoint.name!r} is being deleted")
+        raise Conflict(
+            f"online endpoint {endpoint.name!r} is being deleted",
+            hint="wait until it is gone: pratique ml online-endpoint show "
+            f"--name {endpoint.name} --workspace-name {endpoint.workspace}",
+        )

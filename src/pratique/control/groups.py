@@ -7,8 +7,8 @@ from datetime import datetime
 from pratique.base.errors import Conflict, NotFound
 from pratique.base.names import check_name
 from pratique.control.actor import Actor
-from pratique.control.permissions import permit
-from pratique.store import events, groups, workspaces
+from pratique.control.permissions import group_scope, is_permitted, permit
+from pratique.store import events, groups, principals, workspaces
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.groups import ResourceGroup
@@ -19,39 +19,38 @@ DEFAULT_LOCATION = "local"
 def create(
     tx: Transaction, actor: Actor, name: str, *, location: str, tags: Mapping[str, str], now: datetime
 ) -> ResourceGroup:
-    """Make the group called `name`, or change its location and tags."""
-    permit(actor, "groups/write", "/")
+    """Make the group called `name`, or change its tags and, unless `location` is empty, its location."""
+    permit(actor, "groups/write", group_scope(name))
     check_name("resource group", name)
     known = groups.get(tx, name)
-    group = ResourceGroup(name, location or DEFAULT_LOCATION, dict(tags), known.created_at if known else now)
-    if known == group:
-        return group
-    if known:
-        group = replace(group, location=location or known.location)
-        groups.change(tx, group)
-    else:
+    if known is None:
+        group = ResourceGroup(name, location or DEFAULT_LOCATION, dict(tags), now)
         groups.add(tx, group)
+    else:
+        group = replace(known, location=location or known.location, tags=dict(tags))
+        if group == known:
+            return known
+        groups.change(tx, group)
     _tell(tx, actor, "Pratique.ResourceGroupWritten", name, now=now)
     return group
 
 
 def get(tx: Transaction, actor: Actor, name: str) -> ResourceGroup:
     """The group called `name`; raises `NotFound`."""
-    permit(actor, "groups/read", "/")
+    permit(actor, "groups/read", group_scope(name))
     if group := groups.get(tx, name):
         return group
     raise NotFound(f"there is no resource group {name!r}", hint="pratique group list")
 
 
 def every(tx: Transaction, actor: Actor) -> list[ResourceGroup]:
-    """All groups, by name."""
-    permit(actor, "groups/read", "/")
-    return groups.every(tx)
+    """The groups that the caller may see, by name."""
+    return [group for group in groups.every(tx) if is_permitted(actor, "groups/read", group_scope(group.name))]
 
 
 def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
-    """Remove the group called `name`; raises `Conflict` while workspaces belong to it."""
-    permit(actor, "groups/delete", "/")
+    """Remove the group called `name` with the roles given at it; `Conflict` while workspaces belong to it."""
+    permit(actor, "groups/delete", group_scope(name))
     get(tx, actor, name)
     if inside := workspaces.in_group(tx, name):
         names = ", ".join(workspace.name for workspace in inside)
@@ -60,6 +59,8 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
             hint=f"delete them first: pratique ml workspace delete --name {inside[0].name} --yes",
         )
     groups.remove(tx, name)
+    # A role must not wait for a group that somebody makes later under the same name.
+    principals.unassign_scope(tx, group_scope(name))
     _tell(tx, actor, "Pratique.ResourceGroupDeleted", name, now=now)
 
 

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from pratique.base.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Problem
+from pratique.base.errors import AlreadyExists, Conflict, NotFound, NotYet, Problem
 from pratique.base.ids import new_id, new_job_name
 from pratique.base.names import check_name
 from pratique.control import content, environments, workspaces
 from pratique.control.actor import Actor
-from pratique.control.assets import Kind, version_of
+from pratique.control.assets import referenced
+from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
 from pratique.specs.bindings import bind_command
 from pratique.specs.references import Asset, parse_reference
@@ -17,6 +18,11 @@ from pratique.store import events, jobs
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.jobs import Job
+
+_WORDS: Final = ("display_name", "description", "tags")
+"""Keys of a spec that only people read; they may change, even while the job runs."""
+_LOCAL_MODES: Final = ("ro_mount", "rw_mount", "download")
+"""How an input can be had on local compute: as a path."""
 
 
 def create(
@@ -28,12 +34,18 @@ def create(
     git: Mapping[str, str],
     now: datetime,
 ) -> Job:
-    """Make the command job that `spec` describes, values as `specs` gives them, and queue it."""
+    """Make the command job that `spec` describes, values as `specs` gives them, and queue it.
+
+    Raises `AlreadyExists` for a name that is taken, `InvalidInput` for a command
+    that binds what is not there, and `NotFound` for references to nothing.
+    """
     workspaces.get(tx, actor, workspace)
     permit(actor, "jobs/write", workspace_scope(workspace))
     name = check_name("job", str(spec.get("name") or new_job_name()))
     if jobs.get(tx, workspace, name):
-        raise AlreadyExists(f"there is a job {name!r} already", hint="leave the name out to get a new one")
+        raise AlreadyExists(
+            f"there is a job {name!r} already in workspace {workspace!r}", hint="leave the name out to get a new one"
+        )
     job = Job(
         id=new_id(),
         workspace=workspace,
@@ -79,23 +91,40 @@ def newest(tx: Transaction, actor: Actor, workspace: str, *, limit: int, archive
 
 
 def cancel(tx: Transaction, actor: Actor, workspace: str, name: str, *, now: datetime) -> Job:
-    """Ask for the end of a job; a job that has ended cannot be canceled, one that is ending already can."""
+    """Ask for the end of a job; asked for again it changes nothing. Raises `Conflict` for one that has ended."""
     job = get(tx, actor, workspace, name)
     permit(actor, "jobs/cancel", workspace_scope(workspace))
     if job.is_terminal:
-        raise Conflict(f"job {name!r} is {job.status} and cannot be canceled")
+        raise Conflict(
+            f"job {name!r} is {job.status} and cannot be canceled", hint=f"pratique ml job show --name {name}"
+        )
     if not job.cancel_requested:
         jobs.change(tx, job.id, cancel_requested=True)
         tell(tx, actor, "Pratique.JobCancelRequested", job, now=now)
     return get(tx, actor, workspace, name)
 
 
-def archive(tx: Transaction, actor: Actor, workspace: str, name: str, *, archived: bool, now: datetime) -> Job:
-    """Hide a job from lists, or show it again."""
+def update(
+    tx: Transaction, actor: Actor, workspace: str, name: str, changes: Mapping[str, Any], *, now: datetime
+) -> Job:
+    """Change words about a job: display name, description, tags, or whether lists show it; each whole.
+
+    What it runs never changes. Nothing is written when nothing changes.
+    """
     job = get(tx, actor, workspace, name)
     permit(actor, "jobs/write", workspace_scope(workspace))
-    jobs.change(tx, job.id, is_archived=archived)
-    tell(tx, actor, "Pratique.JobArchived" if archived else "Pratique.JobRestored", job, now=now)
+    check_changeable(changes, (*_WORDS, "is_archived"), what=name)
+    spec = {**job.spec, **{key: value for key, value in changes.items() if key in _WORDS}}
+    is_archived = bool(changes.get("is_archived", job.is_archived))
+    if (spec, is_archived) == (job.spec, job.is_archived):
+        return job
+    jobs.change(tx, job.id, spec=spec, is_archived=is_archived)
+    changed = sorted(key for key in changes if key in _WORDS and spec[key] != job.spec.get(key))
+    if is_archived == job.is_archived:
+        tell(tx, actor, "Pratique.JobUpdated", job, now=now, data={"changed": changed})
+    else:
+        kind = "Pratique.JobArchived" if is_archived else "Pratique.JobRestored"
+        tell(tx, actor, kind, job, now=now, data={"changed": changed} if changed else None)
     return get(tx, actor, workspace, name)
 
 
@@ -122,10 +151,9 @@ def tell(
 
 
 def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-    inputs = {
-        name: _input(tx, workspace, f"inputs.{name}", value, now=now)
-        for name, value in (spec.get("inputs") or {}).items()
-    }
+    """What the references of `spec` mean now, by digest, so that a later version changes nothing."""
+    given = spec.get("inputs") or {}
+    inputs = {name: _input(tx, workspace, f"inputs.{name}", value, now=now) for name, value in given.items()}
     outputs = {name: dict(value or {}) for name, value in (spec.get("outputs") or {}).items()}
     # A binding that cannot be resolved is the user's mistake, so it is found now and not when the job runs.
     bind_command(
@@ -149,13 +177,13 @@ def _input(tx: Transaction, workspace: str, key: str, value: Any, *, now: dateti
         return None
     if not isinstance(value, Mapping):
         return {"literal": value}
-    if "path" not in value or value["path"] is None:
+    if value.get("path") is None:
         literal = value.get("value", value.get("default"))
         return {"literal": literal} if literal is not None else None
     mode = str(value.get("mode") or "ro_mount")
-    if mode in ("direct", "eval_mount", "eval_download"):
-        said = f"mode {mode!r} is not available on local compute yet"
-        raise InvalidInput(said, problems=[Problem(said, key=f"{key}.mode", hint="use ro_mount or download")])
+    if mode not in _LOCAL_MODES:
+        said, hint = f"mode {mode!r} is not available on local compute yet", f"use {' or '.join(_LOCAL_MODES)}"
+        raise NotYet(said, hint=hint, problems=[Problem(said, key=f"{key}.mode", hint=hint)])
     held, asset = _content_of(tx, workspace, str(value["path"]), key, now=now)
     return {
         "type": str(value.get("type") or "uri_folder"),
@@ -170,16 +198,9 @@ def _input(tx: Transaction, workspace: str, key: str, value: Any, *, now: dateti
 def _content_of(
     tx: Transaction, workspace: str, path: str, key: str, *, now: datetime
 ) -> tuple[content.Held, dict[str, str] | None]:
-    reference = parse_reference(path)
-    if not isinstance(reference, Asset):
+    """The files that an input names, and the asset that it names, if it does."""
+    if not isinstance(parse_reference(path), Asset):
         return content.resolve(tx, workspace, path, now=now, key=key), None
-    kinds: tuple[Kind, ...] = ("data", "models")
-    for kind in kinds:
-        found = version_of(tx, workspace, kind, reference)
-        if found and found.path:
-            held = content.resolve(tx, workspace, found.path, now=now, key=key)
-            return held, {"kind": kind, "name": found.name, "version": found.version}
-    raise NotFound(
-        f"{key}: there is no data asset or model {path!r} in workspace {workspace!r}",
-        hint="pratique ml data list",
-    )
+    found = referenced(tx, workspace, ("data", "models"), path, key=key)
+    held = content.resolve(tx, workspace, found.path, now=now, key=key)
+    return held, {"kind": found.kind, "name": found.name, "version": found.version}

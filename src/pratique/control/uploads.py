@@ -1,8 +1,13 @@
-"""What clients upload: blobs first, then the manifest that names them."""
+"""What clients upload: blobs first, then the manifest that names them.
+
+Only what is made of them, an asset, a job or a deployment, is an event: bytes
+that nobody names are nothing yet.
+"""
 
 from datetime import datetime
+from typing import Final
 
-from pratique.base.errors import NotFound
+from pratique.base.errors import InvalidInput, NotFound, Problem
 from pratique.content.manifest import Manifest
 from pratique.control import workspaces
 from pratique.control.actor import Actor
@@ -10,27 +15,41 @@ from pratique.control.permissions import permit, workspace_scope
 from pratique.store import holdings
 from pratique.store.database import Transaction
 
-
-def missing(tx: Transaction, actor: Actor, workspace: str, manifest: Manifest) -> list[str]:
-    """The digests that `workspace` does not hold yet, each once, in the order of the manifest."""
-    workspaces.get(tx, actor, workspace)
-    permit(actor, "content/write", workspace_scope(workspace))
-    wanted = list(dict.fromkeys(entry.digest for entry in manifest.entries))
-    held = holdings.held(tx, workspace, "blob", wanted)
-    return [digest for digest in wanted if digest not in held]
+_SHOWN: Final = 20
+"""Wrong sizes told at once."""
 
 
 def add_manifest(tx: Transaction, actor: Actor, workspace: str, manifest: Manifest, *, now: datetime) -> list[str]:
-    """Store `manifest` when `workspace` holds all its blobs; otherwise store nothing and return those missing."""
-    lacking = missing(tx, actor, workspace, manifest)
+    """Store `manifest` when `workspace` holds all its blobs; otherwise store nothing and return those missing.
+
+    The missing digests come each once, in the order of the manifest. Raises
+    `InvalidInput` for a size that is not the one of the blob.
+    """
+    check_writable(tx, actor, workspace)
+    wanted = list(dict.fromkeys(entry.digest for entry in manifest.entries))
+    sizes = holdings.sizes(tx, workspace, "blob", wanted)
+    wrong = [
+        Problem(f"is {sizes[entry.digest]} bytes long, not {entry.size}", key=entry.path)
+        for entry in manifest.entries
+        if sizes.get(entry.digest, entry.size) != entry.size
+    ]
+    if wrong:
+        raise InvalidInput.of(wrong[:_SHOWN], what="manifest")
+    lacking = [digest for digest in wanted if digest not in sizes]
     if not lacking:
         holdings.add_manifest(tx, workspace, manifest, now=now)
     return lacking
 
 
+def check_writable(tx: Transaction, actor: Actor, workspace: str) -> None:
+    """Raise unless `actor` may bring bytes into `workspace`: ask before they are taken."""
+    workspaces.get(tx, actor, workspace)
+    permit(actor, "content/write", workspace_scope(workspace))
+
+
 def add_blob(tx: Transaction, actor: Actor, workspace: str, digest: str, size: int, *, now: datetime) -> None:
     """Let `workspace` hold a blob whose bytes were just received and hashed."""
-    permit(actor, "content/write", workspace_scope(workspace))
+    check_writable(tx, actor, workspace)
     holdings.hold(tx, workspace, "blob", [(digest, size)], now=now)
 
 

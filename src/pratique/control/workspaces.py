@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pratique.base.errors import Conflict, NotFound
+from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.names import check_name
 from pratique.control import groups
 from pratique.control.actor import Actor
-from pratique.control.permissions import is_permitted, permit, workspace_scope
+from pratique.control.changes import check_changeable
+from pratique.control.permissions import group_scope, is_permitted, permit, workspace_scope
 from pratique.store import deployments, events, jobs, principals, workspaces
 from pratique.store.database import Transaction
 from pratique.store.events import Event
@@ -17,26 +18,29 @@ from pratique.store.workspaces import Workspace
 
 
 def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str, now: datetime) -> Workspace:
-    """Make the workspace that `spec` describes in resource group `group`, or change the one of its name."""
-    name = check_name("workspace", spec["name"])
-    permit(actor, "workspaces/write", workspace_scope(name))
-    groups.get(tx, actor, group)
+    """Make the workspace that `spec` describes in resource group `group`, or change the one of its name.
+
+    What `spec` does not say of a workspace that exists stays; tags are added to those that it has.
+    Whoever may make workspaces in the group may make a new one.
+    """
+    name = check_name("workspace", str(spec["name"]))
     known = workspaces.get(tx, name)
+    group = group or (known.resource_group if known else "")
+    if known or not is_permitted(actor, "workspaces/write", group_scope(group)):
+        permit(actor, "workspaces/write", workspace_scope(name))
     if known and known.resource_group != group:
         raise Conflict(
             f"workspace {name!r} belongs to resource group {known.resource_group!r}",
             hint=f"use --resource-group {known.resource_group}, or choose another name",
         )
-    wanted = Workspace(
-        name=name,
-        resource_group=group,
-        location=spec.get("location") or (known.location if known else groups.DEFAULT_LOCATION),
-        display_name=spec.get("display_name") or name,
-        description=spec.get("description") or "",
-        tags=dict(spec.get("tags") or {}),
-        created_at=known.created_at if known else now,
-        created_by=known.created_by if known else actor.to_document(),
-    )
+    if not group:
+        said = "a workspace needs a resource group"
+        raise InvalidInput(said, hint="--resource-group NAME", problems=[Problem(said, key="resource_group")])
+    if known is None:
+        groups.get(tx, actor, group)
+    before = known or Workspace(name, group, groups.DEFAULT_LOCATION, name, "", {}, now, actor.to_document())
+    given = {key: spec[key] for key in ("location", "display_name", "description") if spec.get(key)}
+    wanted = replace(before, **given, tags={**before.tags, **(spec.get("tags") or {})})
     if known == wanted:
         return wanted
     (workspaces.change if known else workspaces.add)(tx, wanted)
@@ -45,12 +49,14 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
 
 
 def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any], *, now: datetime) -> Workspace:
-    """Change description, display name or tags."""
+    """Change description, display name or tags, each whole; nothing is written when nothing changes."""
     known = get(tx, actor, name)
     permit(actor, "workspaces/write", workspace_scope(name))
-    wanted = replace(known, **{key: changes[key] for key in ("description", "display_name", "tags") if key in changes})
-    workspaces.change(tx, wanted)
-    _tell(tx, actor, "Pratique.WorkspaceUpdated", name, now=now)
+    check_changeable(changes, ("description", "display_name", "tags"), what=name)
+    wanted = replace(known, **changes)
+    if wanted != known:
+        workspaces.change(tx, wanted)
+        _tell(tx, actor, "Pratique.WorkspaceUpdated", name, now=now)
     return wanted
 
 

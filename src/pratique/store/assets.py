@@ -8,14 +8,17 @@ that is not archived.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import asset_labels, asset_versions, assets
 
 LATEST: Final = "latest"
+
+Archived = Literal["no", "include", "only"]
+"""Whether a list leaves archived names out, shows them as well, or shows nothing else."""
 
 
 @dataclass(frozen=True)
@@ -139,21 +142,25 @@ def latest(tx: Connection, workspace: str, kind: str, name: str) -> AssetVersion
     return value_of(AssetVersion, row) if row else None
 
 
-def latest_of_each(tx: Connection, workspace: str, kind: str) -> list[AssetVersion]:
-    """The newest version, archived ones left out, of every name that is not archived; by name."""
-    rank = func.row_number().over(partition_by=asset_versions.c.name, order_by=_newest_first()).label("rank")
+def latest_of_each(tx: Connection, workspace: str, kind: str, *, archived: Archived = "no") -> list[AssetVersion]:
+    """The newest version of every name, by name; of one that has any which is not archived, the newest of those.
+
+    A name is archived when it says so itself or all of its versions are.
+    """
+    table = asset_versions.c
+    order = [table.is_archived, *_newest_first()]
+    rank = func.row_number().over(partition_by=table.name, order_by=order).label("rank")
+    hidden = or_(assets.c.is_archived, table.is_archived).label("is_hidden")
     ranked = (
-        select(asset_versions, rank)
+        select(asset_versions, rank, hidden)
         .join(assets, _same_name())
-        .where(
-            asset_versions.c.workspace == workspace,
-            asset_versions.c.kind == kind,
-            asset_versions.c.is_archived.is_(False),
-            assets.c.is_archived.is_(False),
-        )
+        .where(table.workspace == workspace, table.kind == kind)
         .subquery()
     )
-    return values_of(AssetVersion, tx.execute(select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.name)))
+    wanted = select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.name)
+    if archived != "include":
+        wanted = wanted.where(ranked.c.is_hidden.is_(archived == "only"))
+    return values_of(AssetVersion, tx.execute(wanted))
 
 
 def change_version(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.

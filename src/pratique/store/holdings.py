@@ -49,12 +49,17 @@ def hold(tx: Connection, workspace: str, kind: Kind, things: Iterable[tuple[str,
 
 def held(tx: Connection, workspace: str, kind: Kind, digests: Sequence[str]) -> set[str]:
     """Which of `digests` the workspace holds."""
-    found: set[str] = set()
+    return set(sizes(tx, workspace, kind, digests))
+
+
+def sizes(tx: Connection, workspace: str, kind: Kind, digests: Sequence[str]) -> dict[str, int]:
+    """Digest → size in bytes, of those of `digests` that the workspace holds."""
+    found: dict[str, int] = {}
     for batch in _batches(digests):
-        wanted = select(holdings.c.digest).where(
+        wanted = select(holdings.c.digest, holdings.c.size).where(
             holdings.c.workspace == workspace, holdings.c.kind == kind, holdings.c.digest.in_(batch)
         )
-        found.update(tx.execute(wanted).scalars())
+        found.update((row.digest, row.size) for row in tx.execute(wanted))
     return found
 
 

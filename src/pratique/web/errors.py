@@ -1,11 +1,14 @@
 """How errors leave: every one as the document of `base.errors`, never a traceback."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from pratique.base.errors import InternalError, InvalidInput, PratiqueError, Problem, Unauthenticated
+from pratique.base.errors import InternalError, InvalidInput, NotFound, PratiqueError, Problem, Unauthenticated
 from pratique.base.logging import get_logger
 from pratique.web.browser import is_a_person, sign_in_page
 
@@ -15,6 +18,14 @@ _log = get_logger(__name__)
 def answer(error: PratiqueError) -> JSONResponse:
     """The error as a response."""
     return JSONResponse(error.to_document(), status_code=error.status)
+
+
+def _problem(row: Mapping[str, Any]) -> Problem:
+    """What the framework found wrong with one part of a request, in our words where it has none for people."""
+    if row["type"] == "json_invalid":
+        return Problem(f"the body is not JSON: {row.get('ctx', {}).get('error', '')}")
+    words = {"extra_forbidden": "unknown key", "missing": "is required"}
+    return Problem(words.get(row["type"], str(row["msg"])), key=".".join(str(part) for part in row["loc"][1:]))
 
 
 def install(app: FastAPI) -> None:
@@ -28,14 +39,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def _validation(_request: Request, error: RequestValidationError) -> JSONResponse:
-        problems = [
-            Problem(str(row["msg"]), key=".".join(str(part) for part in row["loc"][1:])) for row in error.errors()
-        ]
-        return answer(InvalidInput.of(problems, what="the request"))
+        return answer(InvalidInput.of([_problem(row) for row in error.errors()], what="the request"))
 
     @app.exception_handler(HTTPException)
     def _framework(_request: Request, error: HTTPException) -> JSONResponse:
-        document = {"error": {"code": "HttpError", "message": str(error.detail), "hint": "", "problems": []}}
+        if error.status_code == NotFound.status:
+            return answer(NotFound("the API has no such path", hint="GET /api/v1/openapi.json lists them all"))
+        document = PratiqueError(str(error.detail)).to_document()
+        document["error"]["code"] = "HttpError"
         return JSONResponse(document, status_code=error.status_code, headers=error.headers)
 
     @app.exception_handler(Exception)

@@ -1,21 +1,24 @@
 """Data, environments and models: three routers of one shape."""
 
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import InvalidInput
+from pratique.base.errors import InvalidInput, Problem
 from pratique.control import assets
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
-from pratique.store.assets import AssetVersion
+from pratique.store.assets import Archived, AssetVersion
+from pratique.web.api.changes import AssetChanges, ModelChanges, read_changes
 from pratique.web.api.fields import creation_context, present
-from pratique.web.api.specs import read_spec
+from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
 Here = Annotated[Platform, Depends(platform_of)]
+Wanted = Annotated[Sequence[str], Query(description="NAME or NAME=VALUE; given more than once, all must match.")]
 
 
 def document(version: AssetVersion) -> dict[str, Any]:
@@ -54,9 +57,7 @@ def router_for(kind: Kind) -> APIRouter:
     may_delete = Annotated[Actor, Depends(allow(f"{kind}/delete"))]
 
     @router.post("", name=f"create {kind}")
-    def create(
-        platform: Here, actor: may_write, workspace: str, body: Annotated[dict[str, Any], Body()]
-    ) -> dict[str, Any]:
+    def create(platform: Here, actor: may_write, workspace: str, body: SpecBody) -> dict[str, Any]:
         """Make a version."""
         spec = read_spec(VERB_NOUN[kind], body)
         with platform.database.write() as tx:
@@ -64,21 +65,23 @@ def router_for(kind: Kind) -> APIRouter:
 
     @router.get("", name=f"list {kind}")
     def newest(
-        platform: Here, actor: may_read, workspace: str, tag: Annotated[list[str] | None, Query()] = None
+        platform: Here,
+        actor: may_read,
+        workspace: str,
+        tag: Wanted = (),
+        archived: Archived = "no",
     ) -> list[dict[str, Any]]:
-        """The newest version of each name."""
+        """The newest version of each name; of archived names only when they are asked for."""
         with platform.database.read() as tx:
-            found = assets.newest_of_each(tx, actor, workspace, kind)
-        return [document(version) for version in found if _has_tags(version, tag or [])]
+            found = assets.newest_of_each(tx, actor, workspace, kind, archived=archived)
+        return [document(version) for version in _tagged(found, tag)]
 
     @router.get("/{name}/versions", name=f"list versions of {kind}")
-    def versions(
-        platform: Here, actor: may_read, workspace: str, name: str, tag: Annotated[list[str] | None, Query()] = None
-    ) -> list[dict[str, Any]]:
-        """All versions of a name, newest first."""
+    def versions(platform: Here, actor: may_read, workspace: str, name: str, tag: Wanted = ()) -> list[dict[str, Any]]:
+        """All versions of a name, newest first, archived ones as well."""
         with platform.database.read() as tx:
             found = assets.versions(tx, actor, workspace, kind, name)
-        return [document(version) for version in found if _has_tags(version, tag or [])]
+        return [document(version) for version in _tagged(found, tag)]
 
     @router.get("/{name}/versions/{version}", name=f"show {kind}")
     def get(platform: Here, actor: may_read, workspace: str, name: str, version: str) -> dict[str, Any]:
@@ -97,8 +100,9 @@ def router_for(kind: Kind) -> APIRouter:
         body: Annotated[dict[str, Any], Body()],
     ) -> dict[str, Any]:
         """Change words about a version."""
+        changes = read_changes(ModelChanges if kind == "models" else AssetChanges, body)
         with platform.database.write() as tx:
-            return document(assets.update(tx, actor, workspace, kind, name, version, body, now=utc_now()))
+            return document(assets.update(tx, actor, workspace, kind, name, version, changes, now=utc_now()))
 
     @router.delete("/{name}/versions/{version}", name=f"delete {kind}")
     def delete(platform: Here, actor: may_delete, workspace: str, name: str, version: str) -> dict[str, Any]:
@@ -110,11 +114,15 @@ def router_for(kind: Kind) -> APIRouter:
     return router
 
 
-def _has_tags(version: AssetVersion, wanted: list[str]) -> bool:
-    for pair in wanted:
-        key, equals, value = pair.partition("=")
+def _tagged(versions: Iterable[AssetVersion], wanted: Sequence[str]) -> list[AssetVersion]:
+    """Those of `versions` that have every one of the `wanted` tags; raises `InvalidInput` for what is no tag."""
+    pairs = [tag.partition("=") for tag in wanted]
+    for (key, _, _), tag in zip(pairs, wanted, strict=True):
         if not key:
-            raise InvalidInput(f"{pair!r} is not a tag: expected NAME or NAME=VALUE")
-        if key not in version.tags or (equals and version.tags[key] != value):
-            return False
-    return True
+            said = f"{tag!r} is not a tag: expected NAME or NAME=VALUE"
+            raise InvalidInput(said, problems=[Problem(said, key="tag")])
+    return [
+        version
+        for version in versions
+        if all(key in version.tags and (not equals or version.tags[key] == value) for key, equals, value in pairs)
+    ]

@@ -1,19 +1,21 @@
 """Online deployments and their logs."""
 
+import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import NotFound
 from pratique.control import deployments
 from pratique.control.actor import Actor
 from pratique.store.deployments import OnlineDeployment
 from pratique.web.api.endpoints import SETTLED
-from pratique.web.api.fields import creation_context, present
-from pratique.web.api.specs import read_spec
+from pratique.web.api.fields import AS_TEXT, Wait, creation_context, present
+from pratique.web.api.specs import DeploymentBody, read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
@@ -24,34 +26,29 @@ Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("deployments/read"))]
 Writer = Annotated[Actor, Depends(allow("deployments/write"))]
 Deleter = Annotated[Actor, Depends(allow("deployments/delete"))]
-_TAIL = 1 << 20
+_TAIL: Final = 1 << 20
+"""Bytes that are read of one log at most."""
+_STARTS: Final = 3
+"""Starts of a replica whose logs are shown: what it said before it crashed is what people look for."""
 
 
 def document(deployment: OnlineDeployment) -> dict[str, Any]:
-    """A deployment as Azure prints it."""
+    """A deployment as Azure prints it: its spec, with its model and environment pinned, and how it is."""
     spec, resolved = deployment.spec, deployment.resolved
-    model, environment = resolved.get("model"), resolved.get("environment")
+    model, environment = resolved.get("model") or {}, resolved.get("environment") or {}
     return present(
         {
+            **spec,
             "id": f"/workspaces/{deployment.workspace}/onlineEndpoints/{deployment.endpoint}"
             f"/deployments/{deployment.name}",
             "name": deployment.name,
             "endpoint_name": deployment.endpoint,
-            "type": "managed",
-            "model": f"azureml:{model['name']}:{model['version']}" if model and model["name"] else None,
-            "environment": f"azureml:{environment['name']}:{environment['version']}"
-            if environment and environment["name"]
-            else None,
-            "code_configuration": spec.get("code_configuration"),
-            "instance_type": spec.get("instance_type"),
-            "instance_count": spec.get("instance_count", 1),
+            "model": _pinned(model),
+            "environment": _pinned(environment),
             "provisioning_state": deployment.provisioning_state,
-            "request_settings": spec.get("request_settings"),
-            "environment_variables": spec.get("environment_variables") or {},
-            "tags": dict(spec.get("tags") or {}),
             "properties": {
                 **(spec.get("properties") or {}),
-                "pratique.model_digest": (model or {}).get("manifest", ""),
+                "pratique.model_digest": model.get("manifest", ""),
                 "pratique.generation": str(deployment.generation),
                 "pratique.restarts": str(deployment.restarts),
             },
@@ -60,6 +57,11 @@ def document(deployment: OnlineDeployment) -> dict[str, Any]:
             "creation_context": creation_context(deployment.created_at, deployment.created_by),
         }
     )
+
+
+def _pinned(resolved: Mapping[str, Any]) -> str | None:
+    """The version that was found when the deployment was asked for; None for what its spec describes inline."""
+    return f"azureml:{resolved['name']}:{resolved['version']}" if resolved.get("name") else None
 
 
 @router.get("")
@@ -76,14 +78,14 @@ def write(
     workspace: str,
     endpoint: str,
     deployment: str,
-    body: Annotated[dict[str, Any], Body()],
+    body: DeploymentBody,
 ) -> dict[str, Any]:
     """Make or change a deployment; it is ready when its state says so."""
     spec = read_spec("online-deployment", body, name=deployment, endpoint_name=endpoint)
-    everything = bool(body.get("all_traffic"))
     with platform.database.write() as tx:
-        written = deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=everything, now=utc_now())
-    return document(written)
+        return document(
+            deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=body.all_traffic, now=utc_now())
+        )
 
 
 @router.get("/{deployment}")
@@ -93,17 +95,15 @@ async def get(
     workspace: str,
     endpoint: str,
     deployment: str,
-    wait: Annotated[float, Query(ge=0, le=50)] = 0,
+    wait: Wait = 0,
 ) -> dict[str, Any]:
     """One deployment; with `wait`, as soon as it has settled or is gone."""
-    found = await platform.bell.until(
-        lambda: _get(platform, actor, workspace, endpoint, deployment),
-        lambda seen: isinstance(seen, NotFound) or seen.provisioning_state in SETTLED,
-        seconds=wait,
-    )
-    if isinstance(found, NotFound):
-        raise found
-    return document(found)
+
+    def look() -> OnlineDeployment:
+        with platform.database.read() as tx:
+            return deployments.get(tx, actor, workspace, endpoint, deployment)
+
+    return document(await platform.bell.until(look, lambda seen: seen.provisioning_state in SETTLED, seconds=wait))
 
 
 @router.delete("/{deployment}", status_code=202)
@@ -125,23 +125,24 @@ def logs(
     """The last lines of what the replica printed, its earlier starts included."""
     with platform.database.read() as tx:
         found = deployments.get(tx, actor, workspace, endpoint, deployment)
-    folders = sorted(platform.home.replicas.joinpath(found.id).glob("*-*"), key=lambda path: path.stat().st_mtime)
-    text = "".join(_tail(folder / "console.log") for folder in folders[-3:])
-    return PlainTextResponse("".join(text.splitlines(keepends=True)[-lines:]))
+    text = "".join(_tail(log) for log in _newest_logs(platform.home.replicas / found.id))
+    return PlainTextResponse("".join(text.splitlines(keepends=True)[-lines:]), headers=AS_TEXT)
+
+
+def _newest_logs(folder: Path) -> list[Path]:
+    """The logs of the last starts, oldest first; a folder that goes away meanwhile is left out."""
+    found = []
+    for log in folder.glob("*-*/console.log"):
+        with suppress(FileNotFoundError):
+            found.append((log.stat().st_mtime, log))
+    return [log for _, log in sorted(found)[-_STARTS:]]
 
 
 def _tail(log: Path) -> str:
     try:
         with log.open("rb") as stream:
-            stream.seek(max(0, log.stat().st_size - _TAIL))
-            return stream.read().decode(errors="replace")
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - _TAIL))
+            return stream.read(_TAIL).decode(errors="replace")
     except FileNotFoundError:
         return ""
-
-
-def _get(platform: Platform, actor: Actor, workspace: str, endpoint: str, name: str) -> OnlineDeployment | NotFound:
-    with platform.database.read() as tx:
-        try:
-            return deployments.get(tx, actor, workspace, endpoint, name)
-        except NotFound as gone:
-            return gone

@@ -1,16 +1,16 @@
 """Online endpoints and their keys."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Depends
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import NotFound
 from pratique.control import endpoints
 from pratique.control.actor import Actor
 from pratique.store.endpoints import OnlineEndpoint
-from pratique.web.api.fields import creation_context, present
-from pratique.web.api.specs import read_spec
+from pratique.web.api.changes import EndpointChanges, read_changes
+from pratique.web.api.fields import Wait, creation_context, present
+from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
@@ -20,7 +20,8 @@ Reader = Annotated[Actor, Depends(allow("endpoints/read"))]
 Writer = Annotated[Actor, Depends(allow("endpoints/write"))]
 Deleter = Annotated[Actor, Depends(allow("endpoints/delete"))]
 KeyHolder = Annotated[Actor, Depends(allow("endpoints/keys"))]
-SETTLED = ("Succeeded", "Failed")
+SETTLED: Final = ("Succeeded", "Failed")
+"""States which nothing leaves by itself."""
 
 
 def document(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any]:
@@ -56,10 +57,8 @@ def every(platform: Here, actor: Reader, workspace: str) -> list[dict[str, Any]]
 
 
 @router.put("/{endpoint}", status_code=202)
-def write(
-    platform: Here, actor: Writer, workspace: str, endpoint: str, body: Annotated[dict[str, Any], Body()]
-) -> dict[str, Any]:
-    """Make or change an endpoint."""
+def write(platform: Here, actor: Writer, workspace: str, endpoint: str, body: SpecBody) -> dict[str, Any]:
+    """Make or change an endpoint; one that exists keeps its traffic unless the spec says another."""
     spec = read_spec("online-endpoint", body, name=endpoint)
     with platform.database.write() as tx:
         written = endpoints.write(tx, actor, workspace, spec, sealer=platform.sealer, now=utc_now())
@@ -72,16 +71,15 @@ async def get(
     actor: Reader,
     workspace: str,
     endpoint: str,
-    wait: Annotated[float, Query(ge=0, le=50)] = 0,
+    wait: Wait = 0,
 ) -> dict[str, Any]:
     """One endpoint; with `wait`, as soon as it has settled or is gone."""
-    found = await platform.bell.until(
-        lambda: _get(platform, actor, workspace, endpoint),
-        lambda seen: isinstance(seen, NotFound) or seen.provisioning_state in SETTLED,
-        seconds=wait,
-    )
-    if isinstance(found, NotFound):
-        raise found
+
+    def look() -> OnlineEndpoint:
+        with platform.database.read() as tx:
+            return endpoints.get(tx, actor, workspace, endpoint)
+
+    found = await platform.bell.until(look, lambda seen: seen.provisioning_state in SETTLED, seconds=wait)
     return document(found, platform)
 
 
@@ -90,8 +88,9 @@ def update(
     platform: Here, actor: Writer, workspace: str, endpoint: str, body: Annotated[dict[str, Any], Body()]
 ) -> dict[str, Any]:
     """Change traffic, mirror traffic, tags, description or properties."""
+    changes = read_changes(EndpointChanges, body)
     with platform.database.write() as tx:
-        return document(endpoints.update(tx, actor, workspace, endpoint, body, now=utc_now()), platform)
+        return document(endpoints.update(tx, actor, workspace, endpoint, changes, now=utc_now()), platform)
 
 
 @router.delete("/{endpoint}", status_code=202)
@@ -122,11 +121,3 @@ def regenerate(
             tx, actor, workspace, endpoint, key_type, sealer=platform.sealer, now=utc_now()
         )
     return document(changed, platform)
-
-
-def _get(platform: Platform, actor: Actor, workspace: str, name: str) -> OnlineEndpoint | NotFound:
-    with platform.database.read() as tx:
-        try:
-            return endpoints.get(tx, actor, workspace, name)
-        except NotFound as gone:
-            return gone

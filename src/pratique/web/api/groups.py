@@ -2,17 +2,31 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict
 
 from pratique.base.clock import utc_now
 from pratique.control import groups
 from pratique.control.actor import Actor
 from pratique.store.groups import ResourceGroup
-from pratique.web.auth import allow
+from pratique.web.auth import allow_somewhere
 from pratique.web.platform import Platform, platform_of
 
 router = APIRouter(prefix="/groups", tags=["groups"])
 Here = Annotated[Platform, Depends(platform_of)]
+# A role may be given at a group, and the verbs ask there: what a route can ask is whether there is any such role.
+Reader = Annotated[Actor, Depends(allow_somewhere("groups/read"))]
+Writer = Annotated[Actor, Depends(allow_somewhere("groups/write"))]
+Deleter = Annotated[Actor, Depends(allow_somewhere("groups/delete"))]
+
+
+class GroupBody(BaseModel):
+    """What is said of a group."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    location: str | None = None
+    tags: dict[str, str] | None = None
 
 
 def document(group: ResourceGroup) -> dict[str, Any]:
@@ -28,8 +42,8 @@ def document(group: ResourceGroup) -> dict[str, Any]:
 
 
 @router.get("")
-def every(platform: Here, actor: Annotated[Actor, Depends(allow("groups/read"))]) -> list[dict[str, Any]]:
-    """All groups."""
+def every(platform: Here, actor: Reader) -> list[dict[str, Any]]:
+    """The groups that the caller may see."""
     with platform.database.read() as tx:
         return [document(group) for group in groups.every(tx, actor)]
 
@@ -37,25 +51,25 @@ def every(platform: Here, actor: Annotated[Actor, Depends(allow("groups/read"))]
 @router.put("/{name}")
 def create(
     platform: Here,
-    actor: Annotated[Actor, Depends(allow("groups/write"))],
+    actor: Writer,
     name: str,
-    body: Annotated[dict[str, Any], Body()],
+    body: GroupBody,
 ) -> dict[str, Any]:
     """Make or change a group."""
     with platform.database.write() as tx:
-        location, tags = str(body.get("location") or ""), dict(body.get("tags") or {})
-        return document(groups.create(tx, actor, name, location=location, tags=tags, now=utc_now()))
+        found = groups.create(tx, actor, name, location=body.location or "", tags=body.tags or {}, now=utc_now())
+        return document(found)
 
 
 @router.get("/{name}")
-def get(platform: Here, actor: Annotated[Actor, Depends(allow("groups/read"))], name: str) -> dict[str, Any]:
+def get(platform: Here, actor: Reader, name: str) -> dict[str, Any]:
     """One group."""
     with platform.database.read() as tx:
         return document(groups.get(tx, actor, name))
 
 
 @router.delete("/{name}")
-def delete(platform: Here, actor: Annotated[Actor, Depends(allow("groups/delete"))], name: str) -> dict[str, Any]:
+def delete(platform: Here, actor: Deleter, name: str) -> dict[str, Any]:
     """Remove an empty group."""
     with platform.database.write() as tx:
         groups.delete(tx, actor, name, now=utc_now())

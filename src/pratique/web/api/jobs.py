@@ -2,19 +2,20 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import iso, utc_now
-from pratique.base.errors import InvalidInput, Problem
+from pratique.base.errors import NotFound
 from pratique.control import jobs
 from pratique.control.actor import Actor
 from pratique.store.jobs import Job
-from pratique.web.api.fields import creation_context, present
-from pratique.web.api.specs import read_spec
+from pratique.web.api.changes import JobChanges, read_changes
+from pratique.web.api.fields import AS_TEXT, Wait, creation_context, present
+from pratique.web.api.specs import JobBody, read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
@@ -23,8 +24,10 @@ Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("jobs/read"))]
 Writer = Annotated[Actor, Depends(allow("jobs/write"))]
 Canceler = Annotated[Actor, Depends(allow("jobs/cancel"))]
-_CHUNK = 1 << 16
-_LOOK = 0.2
+_CHUNK: Final = 1 << 16
+_MOST: Final = 1 << 62
+"""No log is longer, and no file can be read beyond twice that."""
+_LOOK: Final = 0.2
 """Seconds between two looks at a growing log."""
 
 
@@ -79,12 +82,11 @@ def _outputs(job: Job) -> dict[str, Any]:
 
 
 @router.post("", status_code=201)
-def create(platform: Here, actor: Writer, workspace: str, body: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
+def create(platform: Here, actor: Writer, workspace: str, body: JobBody) -> dict[str, Any]:
     """Queue a job."""
     spec = read_spec("job", body)
-    git = {str(key): str(value) for key, value in (body.get("git") or {}).items()}
     with platform.database.write() as tx:
-        return document(jobs.create(tx, actor, workspace, spec, git=git, now=utc_now()), platform)
+        return document(jobs.create(tx, actor, workspace, spec, git=body.git, now=utc_now()), platform)
 
 
 @router.get("")
@@ -107,7 +109,7 @@ async def get(
     actor: Reader,
     workspace: str,
     name: str,
-    wait: Annotated[float, Query(ge=0, le=50)] = 0,
+    wait: Wait = 0,
 ) -> dict[str, Any]:
     """One job; with `wait`, as soon as it has ended or that many seconds have passed."""
     found = await platform.bell.until(
@@ -117,15 +119,13 @@ async def get(
 
 
 @router.patch("/{name}")
-def archive(
+def update(
     platform: Here, actor: Writer, workspace: str, name: str, body: Annotated[dict[str, Any], Body()]
 ) -> dict[str, Any]:
-    """Hide a job from lists (`is_archived: true`) or show it again."""
-    if unknown := sorted(set(body) - {"is_archived"}):
-        raise InvalidInput.of([Problem("cannot be changed", key=key) for key in unknown], what=name)
+    """Change display name, description or tags, or whether lists show it (`is_archived`)."""
+    changes = read_changes(JobChanges, body)
     with platform.database.write() as tx:
-        archived = bool(body.get("is_archived"))
-        return document(jobs.archive(tx, actor, workspace, name, archived=archived, now=utc_now()), platform)
+        return document(jobs.update(tx, actor, workspace, name, changes, now=utc_now()), platform)
 
 
 @router.post("/{name}/cancel")
@@ -144,29 +144,30 @@ def output(platform: Here, actor: Reader, workspace: str, name: str, output: str
 
 @router.get("/{name}/stream")
 async def stream(
-    platform: Here, actor: Reader, workspace: str, name: str, offset: Annotated[int, Query(ge=0)] = 0
+    platform: Here, actor: Reader, workspace: str, name: str, offset: Annotated[int, Query(ge=0, le=_MOST)] = 0
 ) -> StreamingResponse:
     """The log from byte `offset`, followed until the job has ended."""
     job = await run_in_threadpool(_get, platform, actor, workspace, name)
     log = platform.home.job_attempt(job.id, job.attempt) / "stream.log"
     return StreamingResponse(
-        _follow(platform, actor, job, log, offset), media_type="text/plain; charset=utf-8", headers=_UNBUFFERED
+        _follow(platform, actor, job, log, offset), media_type="text/plain; charset=utf-8", headers=AS_TEXT
     )
 
 
-_UNBUFFERED = {"cache-control": "no-store", "x-accel-buffering": "no"}
-
-
 async def _follow(platform: Platform, actor: Actor, job: Job, log: Path, offset: int) -> AsyncIterator[bytes]:
-    while True:
+    """The log as it grows; it ends with the job, or when the job cannot be seen any more."""
+    ended = False
+    while not ended:
         # The state is read before the log: what a job wrote before it ended is in the log by then.
-        ended = (await run_in_threadpool(_get, platform, actor, job.workspace, job.name)).is_terminal
+        try:
+            ended = (await run_in_threadpool(_get, platform, actor, job.workspace, job.name)).is_terminal
+        except NotFound:
+            return
         while chunk := await run_in_threadpool(_read, log, offset):
             offset += len(chunk)
             yield chunk
-        if ended:
-            return
-        await platform.bell.next(seconds=_LOOK)
+        if not ended:
+            await platform.bell.next(seconds=_LOOK)
 
 
 def _read(log: Path, offset: int) -> bytes:

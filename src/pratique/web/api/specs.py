@@ -1,20 +1,46 @@
 """How the API reads a spec: again and in full, because a client may be anybody's."""
 
-from collections.abc import Mapping
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, StrictBool
 
 from pratique.specs.kinds import load
 from pratique.specs.reader import document_of
 from pratique.specs.references import check_uploaded
 
 
-def read_spec(kind: str, body: Mapping[str, Any], **known: str) -> dict[str, Any]:
-    """The values of ``body["spec"]`` after defaults; `known` are keys that the path of the route has fixed.
+class SpecBody(BaseModel):
+    """A request that brings a spec; what stands beside it is said by each kind."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    spec: dict[str, Any]
+
+
+class WorkspaceBody(SpecBody):
+    """A workspace, with the group that it is made in."""
+
+    resource_group: str | None = None
+
+
+class JobBody(SpecBody):
+    """A job, with what its source control says about its code."""
+
+    git: dict[str, str] = {}
+
+
+class DeploymentBody(SpecBody):
+    """A deployment, and whether it is to take all requests once it is ready."""
+
+    all_traffic: StrictBool = False
+
+
+def read_spec(kind: str, body: SpecBody, **known: str) -> dict[str, Any]:
+    """The values of the spec after defaults; `known` are keys that the path of the route has fixed.
 
     Raises `InvalidInput` with every problem, one for each field that still names a path of the client's disk among
     them.
     """
-    given = body.get("spec")
-    spec = load(kind, document_of({**given, **known} if isinstance(given, Mapping) else given))
+    spec = load(kind, document_of({**body.spec, **known}))
     check_uploaded(spec)
     return spec.to_document()

@@ -1,22 +1,27 @@
 """Manifests and blobs: how files come and go."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import FileResponse
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import utc_now
+from pratique.base.errors import InvalidInput
+from pratique.content.hashing import is_digest
 from pratique.content.manifest import Manifest
 from pratique.control import uploads
 from pratique.control.actor import Actor
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
+from pratique.web.receive import receive
 
 router = APIRouter(prefix="/workspaces/{workspace}", tags=["content"])
 Here = Annotated[Platform, Depends(platform_of)]
 Writer = Annotated[Actor, Depends(allow("content/write"))]
 Reader = Annotated[Actor, Depends(allow("content/read"))]
+_SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+"""A browser that asks for a blob must not show it as a page of the door."""
 
 
 @router.post("/manifests")
@@ -39,18 +44,22 @@ def manifest(platform: Here, actor: Reader, workspace: str, digest: str) -> dict
 
 @router.put("/blobs/{digest}")
 async def add_blob(platform: Here, actor: Writer, workspace: str, digest: str, request: Request) -> dict[str, Any]:
-    """Receive the bytes of one blob; kept only when they have the digest."""
-    limit = platform.settings.upload_body_limit_mb * 1_000_000
-    with platform.blobs.incoming() as incoming:
-        async for chunk in request.stream():
-            await run_in_threadpool(incoming.write, chunk, limit=limit)
-        _, size = await run_in_threadpool(incoming.keep, expected=digest)
+    """Receive the bytes of one blob, kept only when they have the digest; asked before they are taken."""
+    check_digest(digest)
 
-    def hold() -> None:
+    def check() -> None:
+        with platform.database.read() as tx:
+            uploads.check_writable(tx, actor, workspace)
+
+    def hold(size: int) -> None:
         with platform.database.write() as tx:
             uploads.add_blob(tx, actor, workspace, digest, size, now=utc_now())
 
-    await run_in_threadpool(hold)
+    await run_in_threadpool(check)
+    with platform.blobs.incoming() as incoming:
+        await receive(request, incoming, limit=platform.settings.upload_body_limit_mb * 1_000_000)
+        _, size = await run_in_threadpool(incoming.keep, expected=digest)
+    await run_in_threadpool(hold, size)
     return {"digest": digest, "size": size}
 
 
@@ -59,4 +68,10 @@ def blob(platform: Here, actor: Reader, workspace: str, digest: str) -> FileResp
     """The bytes of one blob that the workspace holds."""
     with platform.database.read() as tx:
         uploads.check_blob(tx, actor, workspace, digest)
-    return FileResponse(platform.blobs.path(digest), media_type="application/octet-stream")
+    return FileResponse(platform.blobs.path(digest), media_type="application/octet-stream", headers=_SAFE)
+
+
+def check_digest(text: str) -> None:
+    """Raise `InvalidInput` for what is not a digest."""
+    if not is_digest(text):
+        raise InvalidInput(f"{text[:80]!r} is not a SHA-256 digest: expected 64 lower-case hexadecimal digits")
