@@ -64,14 +64,16 @@ def listed(
 ) -> list[Document]:
     """The newest version of each name, or all versions of one, newest first."""
     check_view(include_archived, archived_only)
-    if not name and (include_archived or archived_only):
-        raise UsageError(
-            "--include-archived and --archived-only go with --name", hint="archived versions are listed by name"
-        )
     assets = assets_of(place, kind)
-    found = assets.versions(name, tags=tags) if name else assets.all(tags=tags)
-    seen = [one for one in found if in_view(one, include_archived=include_archived, archived_only=archived_only)]
-    return seen[:max_results] if max_results else seen
+    if name:
+        found = [
+            one
+            for one in assets.versions(name, tags=tags)
+            if in_view(one, include_archived=include_archived, archived_only=archived_only)
+        ]
+    else:
+        found = assets.all(tags=tags, archived="include" if include_archived else "only" if archived_only else "no")
+    return found[:max_results] if max_results else found
 
 
 def updated(

@@ -14,6 +14,7 @@ from pratique.cli.arguments import (
     NAME,
     NO_WAIT,
     OPTIONAL_NAME,
+    REMOVE,
     SET,
     TAG,
     WEB,
@@ -38,6 +39,7 @@ COLUMNS: Final = {
     "Status": "status",
     "Created": "creation_context.created_at",
 }
+CHANGEABLE: Final = ("description", "display_name", "tags")
 STREAM: Final = switch(
     "stream", "--stream", "-s", help="Follow the log on stderr until the job ends; exit 1 when it failed."
 )
@@ -125,6 +127,27 @@ def list_all(
 
 
 @TABLE.verb(
+    "update",
+    arguments=(NAME, SET.saying("Change tags, display_name or description."), REMOVE, WEB),
+    examples={
+        "Tag a job": "pratique ml job update -n brave_lantern --set tags.kept=yes",
+        "Name it for people": "pratique ml job update -n brave_lantern --set display_name='Baseline'",
+    },
+)
+def update(place: Place, *, name: str, assignments: list[str], removals: list[str], web: bool) -> Document:
+    """Change what is said about a job; what it runs never changes."""
+    from pratique.cli.changes import changes_of
+
+    if not assignments and not removals:
+        raise UsageError("nothing to change", hint="give --set tags.kept=yes or --remove tags.kept")
+    jobs = Jobs(place.connection, place.workspace)
+    job = jobs.update(name, changes_of(jobs.show(name), assignments=assignments, removals=removals, allowed=CHANGEABLE))
+    if web:
+        show_in_browser(place.connection, _page(job))
+    return job
+
+
+@TABLE.verb(
     "cancel",
     arguments=(NAME, NO_WAIT),
     examples={"Stop a job": "pratique ml job cancel -n brave_lantern"},
@@ -149,14 +172,14 @@ def cancel(place: Place, *, name: str, no_wait: bool) -> Document | None:
 )
 def archive(place: Place, *, name: str) -> None:
     """Hide a job from lists."""
-    Jobs(place.connection, place.workspace).archive(name, is_archived=True)
+    Jobs(place.connection, place.workspace).update(name, {"is_archived": True})
     say(f"{name}: archived")
 
 
 @TABLE.verb("restore", arguments=(NAME,), examples={"Show it again": "pratique ml job restore -n brave_lantern"})
 def restore(place: Place, *, name: str) -> None:
     """Show an archived job in lists again."""
-    Jobs(place.connection, place.workspace).archive(name, is_archived=False)
+    Jobs(place.connection, place.workspace).update(name, {"is_archived": False})
     say(f"{name}: restored")
 
 

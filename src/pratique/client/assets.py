@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from pratique.client.connection import Connection, Document, path_of
 
 Kind: TypeAlias = Literal["data", "environments", "models"]
+Archived: TypeAlias = Literal["no", "include", "only"]
 
 
 class Assets:
@@ -24,9 +25,13 @@ class Assets:
         found: Document = self._connection.post(path_of(*self._root), {"spec": spec})
         return found
 
-    def all(self, *, tags: Sequence[str] = ()) -> list[Document]:
-        """The newest version of each name; `tags` are ``name`` or ``name=value``, all of which must match."""
-        found: list[Document] = self._connection.get(path_of(*self._root), {"tag": tags})
+    def all(self, *, tags: Sequence[str] = (), archived: Archived = "no") -> list[Document]:
+        """The newest version of each name; `tags` are ``name`` or ``name=value``, all of which must match.
+
+        A name is an archived one when all of its versions are.
+        """
+        query = {"tag": tags} if archived == "no" else {"tag": tags, "archived": archived}
+        found: list[Document] = self._connection.get(path_of(*self._root), query)
         return found
 
     def versions(self, name: str, *, tags: Sequence[str] = ()) -> list[Document]:

@@ -45,9 +45,9 @@ class Jobs:
         found: Document = self._connection.get(path_of(*self._root, name), query)
         return found
 
-    def archive(self, name: str, *, is_archived: bool) -> Document:
-        """Hide the job from lists, or show it again."""
-        found: Document = self._connection.patch(path_of(*self._root, name), {"is_archived": is_archived})
+    def update(self, name: str, changes: Document) -> Document:
+        """Change `display_name`, `description` or `tags`, or whether lists leave it out (`is_archived`)."""
+        found: Document = self._connection.patch(path_of(*self._root, name), changes)
         return found
 
     def cancel(self, name: str) -> None:

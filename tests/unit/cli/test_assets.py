@@ -94,9 +94,13 @@ def test_archive_hides_and_restore_shows_again(pratique: Any) -> None:
     named = ("-n", "credit", "--query", "[].name", "-o", "tsv")
     assert pratique("ml", "model", "list", "--archived-only", *named).out == "credit\n"
     assert pratique("ml", "model", "list", "--include-archived", *named).out == "credit\n"
-    assert pratique("ml", "model", "list", "--archived-only").code == 2
+    every = ("--query", "[].name", "-o", "tsv")
+    assert pratique("ml", "model", "list", "--archived-only", *every).out == "credit\n"
+    assert pratique("ml", "model", "list", "--include-archived", *every).out == "credit\n"
+    assert pratique("ml", "model", "list", "--include-archived", "--archived-only").code == 2
     pratique("ml", "model", "restore", "-n", "credit", "-v", "1")
     assert pratique("ml", "model", "list", "--query", "[].name", "-o", "tsv").out == "credit\n"
+    assert pratique("ml", "model", "list", "--archived-only").out == "[]\n"
 
 
 @pytest.mark.usefixtures("model")

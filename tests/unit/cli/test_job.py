@@ -166,6 +166,24 @@ def test_list_shows_archived_jobs_when_asked(platform: Any, pratique: Any) -> No
     assert pratique("ml", "job", "list", "--include-archived", "--archived-only").code == 2
 
 
+def test_what_is_said_about_a_job_can_be_changed(platform: Any, pratique: Any) -> None:
+    platform.jobs["j"] = {"name": "j", "status": "Completed", "command": "true", "tags": {"old": "x"}}
+    argv = ["ml", "job", "update", "-n", "j"]
+
+    assert pratique(*argv, "--set", "tags.build=010", "display_name=Baseline", "--remove", "tags.old").code == 0
+
+    job = platform.jobs["j"]
+    assert (job["tags"], job["display_name"], job["command"]) == ({"build": "010"}, "Baseline", "true")
+
+
+def test_what_a_job_runs_cannot_be_changed(platform: Any, pratique: Any) -> None:
+    platform.jobs["j"] = {"name": "j", "status": "Queued", "command": "true"}
+    ran = pratique("ml", "job", "update", "-n", "j", "--set", "command=false")
+    assert (ran.code, platform.jobs["j"]["command"]) == (2, "true")
+    assert "'command' cannot be changed" in ran.err
+    assert pratique("ml", "job", "update", "-n", "j").code == 2
+
+
 def test_archive_and_restore_are_said_to_the_server(platform: Any, pratique: Any) -> None:
     platform.jobs["j"] = {"name": "j", "status": "Completed"}
 
