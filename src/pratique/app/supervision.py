@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,8 @@ from pratique.store import jobs
 _STARTS_WITHIN: Final = 60.0
 _GRACE: Final = timedelta(seconds=10)
 _LOOK: Final = 0.02
+_SPACE_NEEDED: Final = 10_000_000
+"""Bytes: database, sockets' folders and the first lines of three logs, with room to spare."""
 _STATUS: Final = "/api/v1/status"
 _PASSED_ON: Final = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PASSED_ON_PREFIXES: Final = ("PRATIQUE_", "UV_", "PIP_", "XDG_", "PYENV_")
@@ -132,11 +135,23 @@ def _alone(home: Home) -> Iterator[None]:
 def _bring_up(home: Home, settings: Settings, say: Say) -> None:
     if server_runs(home):  # Whoever held the lock before has started it.
         return
+    _check_space(home)
     parts = make_parts(home, settings)
     if not gateway_runs(home):
         check_ports(doors_of(home, settings))
     _fetch_tracking(parts, say)
     _start_server(home, parts.compute)
+
+
+def _check_space(home: Home) -> None:
+    """Raise `StorageFailed` on a full disk, where a server that starts could not even write why it ends."""
+    free = shutil.disk_usage(home.root).free
+    if free < _SPACE_NEEDED:
+        raise StorageFailed(
+            f"the disk of the home {home.root} is full: {free / 1e6:.1f} MB are free, and a start needs "
+            f"{_SPACE_NEEDED / 1e6:.0f} MB",
+            hint="free space, or choose another home with PRATIQUE_HOME=/path",
+        )
 
 
 def _fetch_tracking(parts: Parts, say: Say) -> None:
