@@ -1,0 +1,332 @@
+"""Processes are killed, ports are taken, disks are full, networks are away: the state is right again, or it is said."""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from .conftest import NewInstallation
+from .installation import LIMIT, PRATIQUE, Installation, free_ports, prepare_workspace, running, until, write
+
+WORKSPACE: Final = "stormy"
+ROUNDS: Final = 13
+SCORE: Final = "def init():\n    pass\n\n\ndef run(raw):\n    return 'here'\n"
+DEPLOYMENT: Final = """\
+name: blue
+endpoint_name: steady
+environment: azureml:plain@latest
+code_configuration:
+  code: score
+  scoring_script: score.py
+instance_type: Standard_DS3_v2
+instance_count: 1
+"""
+JOB: Final = """\
+type: command
+command: >-
+  echo "$AZUREML_RUN_ID began" >> {witness} && sleep 1.5 && echo "$AZUREML_RUN_ID done" >> {witness}
+environment: azureml:plain@latest
+compute: azureml:cpu-cluster
+"""
+RUN_STATUS: Final = {"Completed": "FINISHED", "Failed": "FAILED"}
+
+
+@dataclass(frozen=True)
+class House:
+    """A platform with an endpoint that answers, and a job that leaves a trace outside of it each time it runs."""
+
+    platform: Installation
+    project: Path
+    key: str
+
+    @property
+    def witness(self) -> Path:
+        """The file outside of the home to which the job appends."""
+        return self.project / "witness"
+
+    def answers(self) -> bool:
+        """Whether the endpoint answers."""
+        with contextlib.suppress(OSError):
+            return self.platform.score(WORKSPACE, "steady", self.key).status == 200
+        return False
+
+    def submit(self) -> str:
+        """A new job; its name."""
+        return str(self.platform.get("ml", "job", "create", "-f", "job.yml", cwd=self.project)["name"])
+
+    def job(self, name: str) -> Any:
+        """The document of a job."""
+        answer = self.platform.ask("GET", f"/api/v1/workspaces/{WORKSPACE}/jobs/{name}", token=self.platform.token)
+        return answer.document
+
+    def ended(self, name: str) -> Any:
+        """The document of a job as soon as it is terminal."""
+        return until(
+            lambda: found if (found := self.job(name))["status"] in ("Completed", "Failed", "Canceled") else None,
+            f"the end of {name}",
+        )
+
+    def run_status(self, job: Any) -> str:
+        """What MLflow says of the run of a job; it may have to start first."""
+        path = f"/mlflow/{WORKSPACE}/api/2.0/mlflow/runs/get?run_id={job['run_id']}"
+        answer = until(
+            lambda: (
+                found if (found := self.platform.ask("GET", path, token=self.platform.token)).status == 200 else None
+            ),
+            "MLflow answers",
+        )
+        return str(answer.document["run"]["info"]["status"])
+
+    def traces(self, name: str) -> list[str]:
+        """How often the job `name` began and was done."""
+        lines = self.witness.read_text().splitlines() if self.witness.exists() else []
+        return [line.split()[1] for line in lines if line.split()[0] == name]
+
+    def victims(self, who: str) -> list[int]:
+        """The processes to kill."""
+        pids = self.platform.pids
+        shims = set(pids("shim"))
+        by_name: dict[str, Callable[[], list[int]]] = {
+            "server": lambda: pids("pratique.app.server"),
+            "shim of the server": lambda: pids("shim", "/services/server/"),
+            "Envoy": lambda: pids("bootstrap"),
+            "MLflow": lambda: pids("pratique_tracking"),
+            "scorer": lambda: pids("pratique_serving"),
+            "shim of the scorer": lambda: pids("shim", "/replicas/"),
+            "job": lambda: [pid for pid in pids("witness") if pid not in shims],
+            "shim of the job": lambda: pids("shim", "/jobs/"),
+            "everything": lambda: pids(),
+        }
+        return by_name[who]()
+
+
+@pytest.fixture(scope="module")
+def house(platform: Installation, folder: Path) -> Iterator[House]:
+    """A platform of its own, because it will suffer."""
+    own = folder / "storm"
+    (own / "home").mkdir(parents=True, mode=0o700)
+    (own / "home" / "environments").symlink_to(platform.home / "environments")
+    with running(Installation(own, *free_ports())) as installation:
+        project = prepare_workspace(installation, WORKSPACE)
+        files = {"score/score.py": SCORE, "blue.yml": DEPLOYMENT}
+        write(project, {**files, "job.yml": JOB.format(witness=project / "witness")})
+        installation.do("ml", "online-endpoint", "create", "-n", "steady", cwd=project)
+        installation.do("ml", "online-deployment", "create", "-f", "blue.yml", "--all-traffic", cwd=project)
+        key = installation.get("ml", "online-endpoint", "get-credentials", "-n", "steady", cwd=project)["primaryKey"]
+        yield House(installation, project, key)
+
+
+WHO: Final = (
+    "server", "shim of the server", "Envoy", "MLflow", "scorer", "shim of the scorer", "job", "shim of the job",
+    "everything",
+)  # fmt: skip
+
+
+def test_after_any_kill_the_state_is_right(house: House) -> None:
+    """Each part alone, then everything at once, each at a random moment in the life of a job."""
+    seed = int(os.environ.get("ACCEPTANCE_SEED") or time.time_ns() % 1_000_000)
+    print(f"ACCEPTANCE_SEED={seed}")
+    dice = random.Random(seed)  # noqa: S311 - moments, not secrets.
+    rounds = [*WHO, *("everything" for _ in range(ROUNDS - len(WHO)))]
+    for who in rounds:
+        name, moment = house.submit(), dice.uniform(0.0, 3.0)
+        print(f"{who} is killed {moment:.2f} s after {name} was submitted")
+        time.sleep(moment)
+        for pid in house.victims(who):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        house.platform.up()
+        check(house, name, who)
+    assert house.platform.broken_event() is None
+
+
+def check(house: House, name: str, who: str) -> None:
+    """The job ended once and says how, MLflow knows it, and the endpoint answers."""
+    job = house.ended(name)
+    traces = house.traces(name)
+    what = f"{who}: {job}"
+    assert traces.count("began") <= 1, what
+    if job["status"] == "Completed":
+        assert traces == ["began", "done"], what
+    else:
+        assert job["status"] == "Failed", what
+        assert "job" in who or who == "everything", what
+        assert "killed" in job["error"]["message"] or "signal" in job["error"]["message"], what
+        assert job["error"]["hint"], what
+    if job.get("run_id"):
+        assert house.run_status(job) == RUN_STATUS[job["status"]], what
+    until(house.answers, f"the endpoint answers again after the end of {who}")
+
+
+def test_endpoints_answer_while_the_server_is_dead(house: House) -> None:
+    until(house.answers, "the endpoint answers")
+    for pid in [*house.victims("shim of the server"), *house.victims("server")]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: house.victims("server") == [], "the server is dead")
+    assert all(house.platform.score(WORKSPACE, "steady", house.key).status == 200 for _ in range(50))
+    assert house.victims("server") == []
+    house.platform.up()
+    assert house.platform.score(WORKSPACE, "steady", house.key).status == 200
+
+
+def test_a_second_up_changes_nothing(house: House) -> None:
+    house.platform.up()
+    before = set(house.platform.processes())
+    said = house.platform.run("up")
+    assert said.code == 0, said
+    assert "already up" in said.err
+    assert set(house.platform.processes()) == before
+
+
+def test_two_ups_at_the_same_time_make_one_platform(new_installation: NewInstallation) -> None:
+    platform = new_installation()
+    with contextlib.ExitStack() as stack:
+        commands = [stack.enter_context(platform.begin("up")) for _ in range(3)]
+        ended = [(command.communicate()[1], command.returncode) for command in commands]
+    assert [code for _, code in ended] == [0, 0, 0], ended
+    assert len(platform.pids("pratique.app.server")) == 1
+    assert len(platform.pids("shim", "/services/envoy/")) == 1
+    assert len(list(platform.home.glob("services/server/*"))) == 1
+
+
+@pytest.mark.parametrize("setting", ["PRATIQUE_DOOR_PORT", "PRATIQUE_ENDPOINTS_PORT"])
+def test_a_taken_port_is_named_with_its_setting(new_installation: NewInstallation, setting: str) -> None:
+    platform = new_installation()
+    port = platform.door_port if "DOOR" in setting else platform.endpoints_port
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        error = platform.fail("up")
+    assert str(port) in error
+    assert setting in error
+    assert platform.processes() == {}
+
+
+def test_a_home_of_a_newer_schema_is_refused_and_left_alone(new_installation: NewInstallation) -> None:
+    platform = new_installation()
+    platform.up()
+    platform.down()
+    database = platform.home / "pratique.db"
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999_from_the_future'")
+        connection.commit()
+    error = platform.fail("up")
+    assert "newer Pratique" in error
+    assert "9999_from_the_future" in error
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999_from_the_future",)
+
+
+def in_a_world_of_its_own(platform: Installation, what: str, before: str, script: str) -> tuple[int, str, str]:
+    """Run a script where `what` (mounts, network) is its own and `before` has changed it; skip where that is refused.
+
+    Processes are its own as well, so nothing that it starts outlives it.
+    """
+    command = [
+        "unshare", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", f"--{what}",
+        "bash", "-uo", "pipefail", "-c",
+    ]  # fmt: skip
+    if shutil.which("unshare") is None or subprocess.run([*command, before], capture_output=True).returncode:
+        pytest.skip(f"NOT TESTED: this machine does not permit {' '.join(command[:9])} {before!r}")
+    finished = subprocess.run(
+        [*command, f"{before}\n{script}"],
+        cwd=platform.folder, env={**platform.environment, "PATH": f"{PRATIQUE.parent}:{os.environ['PATH']}"},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2 * LIMIT, check=False,
+    )  # fmt: skip
+    return finished.returncode, finished.stdout, finished.stderr
+
+
+def test_a_read_only_home_is_said(new_installation: NewInstallation) -> None:
+    platform = new_installation()
+    before = f"mount --bind {platform.home} {platform.home} && mount -o remount,ro,bind {platform.home}"
+    code, out, error = in_a_world_of_its_own(platform, "mount", before, "pratique up")
+    assert (code, out) == (1, ""), error
+    assert "Read-only file system" in error
+    assert str(platform.home) in error
+    assert "hint: " in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("size", ["40k", "300k", "1m"])
+def test_a_full_disk_is_said(new_installation: NewInstallation, platform: Installation, size: str) -> None:
+    own = new_installation()
+    before = f"mount -t tmpfs -o size={size},mode=700 none {own.home}"
+    script = f"""
+        ln -s {platform.home}/environments {own.home}/environments
+        pratique up
+        code=$?
+        pratique down >/dev/null 2>&1
+        exit $code
+    """
+    code, out, error = in_a_world_of_its_own(own, "mount", before, script)
+    assert (code, out) == (1, ""), error
+    assert "space" in error or "full" in error
+    assert "Traceback" not in error
+
+
+def test_a_disk_that_gets_full_refuses_and_lives_on(new_installation: NewInstallation, platform: Installation) -> None:
+    own = new_installation()
+    before = f"mount -t tmpfs -o size=30m,mode=700 none {own.home}"
+    script = f"""
+        set -e
+        ln -s {platform.home}/environments {own.home}/environments
+        pratique up >/dev/null 2>&1
+        pratique group create -n g -l local -o none
+        pratique ml workspace create -n full -g g -o none
+        head -c 40000000 /dev/urandom > large.bin
+        echo small > small.txt
+        pratique ml data create -n large --type uri_file --path large.bin -w full -g g && exit 99
+        pratique ml data create -n small --type uri_file --path small.txt -w full -g g --query name -o tsv
+        pratique ml data list -w full -g g --query '[].name' -o tsv
+        pratique down >/dev/null 2>&1
+    """
+    code, out, error = in_a_world_of_its_own(own, "mount", before, f"({script}); code=$?; pratique down; exit $code")
+    assert code == 0, error
+    assert out.split() == ["small", "small"], error
+    assert "disk is full" in error or "No space left" in error
+
+
+def test_without_a_network_everything_works_from_the_cache(
+    new_installation: NewInstallation, platform: Installation
+) -> None:
+    own = new_installation()
+    files = {"score/score.py": SCORE, "blue.yml": DEPLOYMENT, "job.yml": JOB.format(witness="/dev/null")}
+    write(own.folder, {**files, "conda.yml": "dependencies: [pip]\n", "environment.yml": ENVIRONMENT})
+    script = """
+        export AZURE_DEFAULTS_GROUP=g AZURE_DEFAULTS_WORKSPACE=alone
+        (
+            set -e
+            pratique up
+            pratique group create -n g -l local
+            pratique ml workspace create -n alone -g g
+            pratique ml environment create -f environment.yml
+            pratique ml job create -f job.yml --stream --query status >&3
+            pratique ml online-endpoint create -n steady
+            pratique ml online-deployment create -f blue.yml --all-traffic --query provisioning_state >&3
+            echo '{}' > request.json
+            pratique ml online-endpoint invoke -n steady -r request.json >&3
+        ) 3>&1 >/dev/null
+        code=$?
+        pratique down >/dev/null
+        exit $code
+    """
+    before = "ip link set lo up && ! ip route get 192.0.2.1 2>/dev/null"
+    code, out, error = in_a_world_of_its_own(own, "net", before, script)
+    assert code == 0, error
+    assert [json.loads(line) for line in out.splitlines()] == ["Completed", "Succeeded", '"here"'], error
+
+
+ENVIRONMENT: Final = "name: plain\nimage: ubuntu:22.04\nconda_file: conda.yml\n"
