@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,9 @@ CLIENTS = {
 @pytest.mark.parametrize("age", CLIENTS)
 def test_an_unmodified_client_logs_registers_and_loads(house: Any, environments: Environments, age: str) -> None:
     version, packages = CLIENTS[age]
-    request = from_requirements("\n".join(packages.split()))
+    request = replace(from_requirements("\n".join(packages.split())), python=version)
     try:
-        python = environments.ensure(environments.lock(request, python=version))
+        python = environments.ensure(environments.lock(request))
     except ComputeFailed as error:
         pytest.skip(f"no client {age}: {error}")
     environment = {

@@ -42,7 +42,7 @@ def test_the_platform_writes_a_run_that_a_client_reads(client: httpx.Client, run
     info = said["run"]["info"]
     assert (info["run_name"], info["status"], info["start_time"]) == ("brave_boat", "FINISHED", 1772366400000)
     found = runs.find_run("dev", "jobs", "pratique.job", "brave_boat")
-    assert found and found.run_id == made.run_id
+    assert found == runs.get_run("dev", made.run_id)
     assert runs.find_run("dev", "jobs", "pratique.job", "other") is None
     with pytest.raises(NotFound):
         runs.get_run("qua", made.run_id)

@@ -11,7 +11,7 @@ ROOT = f"1/{RUN}/artifacts"
 
 
 def say(client: httpx.Client, method: str, verb: str, status: int = 200, **said: Any) -> dict[str, Any]:
-    sent = {"params": said} if method == "GET" else {"json": said}
+    sent: Any = {"params": said} if method == "GET" else {"json": said}
     answer = client.request(method, f"{API}/{verb}", **sent)
     assert answer.status_code == status, answer.text
     found: dict[str, Any] = answer.json()

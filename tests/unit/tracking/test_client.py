@@ -1,0 +1,84 @@
+"""Runs, as the platform writes them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pratique.base.errors import Conflict, InternalError, NotFound, Unavailable
+from pratique.tracking.client import RunsClient
+from pratique.tracking.server import is_ready
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+API = "/api/2.0/mlflow"
+RUN = {
+    "info": {
+        "run_id": "ab",
+        "experiment_id": "3",
+        "artifact_uri": "mlflow-artifacts:/3/ab/artifacts",
+        "status": "RUNNING",
+    },
+    "data": {"metrics": [{"key": "auc", "value": 0.8}], "params": [{"key": "lr", "value": "0.1"}]},
+}
+
+
+def test_a_run_is_made_in_the_workspace_and_experiment_of_its_job(server: Any) -> None:
+    server.answers[f"GET {API}/experiments/get-by-name"] = (200, {"experiment": {"experiment_id": "3"}})
+    server.answers[f"POST {API}/runs/create"] = (200, {"run": RUN})
+    made = RunsClient(server.path).create_run("dev", "credit risk", "brave_boat", {"a": "1"}, "ada", NOW)
+    assert (made.run_id, made.artifact_root) == ("ab", "3/ab/artifacts")
+    (_, asked, headers, _), (_, _, _, body) = server.asked
+    assert asked.endswith("?experiment_name=credit+risk")
+    assert (headers["X-MLFLOW-WORKSPACE"], headers["Host"]) == ("dev", "localhost")
+    said = json.loads(body)
+    assert (said["experiment_id"], said["start_time"]) == ("3", 1772366400000)
+    assert {row["key"]: row["value"] for row in said["tags"]} == {
+        "a": "1", "mlflow.user": "ada", "mlflow.runName": "brave_boat",
+    }  # fmt: skip
+
+
+def test_an_experiment_that_is_not_there_is_made(server: Any) -> None:
+    server.answers[f"POST {API}/experiments/create"] = (200, {"experiment_id": "9"})
+    assert RunsClient(server.path).experiment_id("dev", "new") == "9"
+
+
+def test_metrics_and_params_are_read(server: Any) -> None:
+    server.answers[f"GET {API}/runs/get"] = (200, {"run": RUN})
+    found = RunsClient(server.path).get_run("dev", "ab")
+    assert (found.metrics, found.params, found.tags) == ({"auc": 0.8}, {"lr": "0.1"}, {})
+
+
+def test_the_run_of_a_logged_model_is_known(server: Any) -> None:
+    server.answers[f"GET {API}/logged-models/m-1"] = (200, {"model": {"info": {"source_run_id": "ab"}}})
+    server.answers[f"GET {API}/logged-models/m-2"] = (200, {"model": {"info": {}}})
+    runs = RunsClient(server.path)
+    assert (runs.run_of_model("dev", "m-1"), runs.run_of_model("dev", "m-2")) == ("ab", "")
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "kind"),
+    [
+        (404, {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no"}, NotFound),
+        (400, {"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}, NotFound),
+        (400, {"error_code": "INVALID_STATE", "message": "no"}, Conflict),
+        (500, b"<html>", InternalError),
+    ],
+)
+def test_what_mlflow_refuses_is_an_error_of_ours(server: Any, status: int, said: Any, kind: type) -> None:
+    server.answers[f"GET {API}/runs/get"] = (status, said)
+    with pytest.raises(kind):
+        RunsClient(server.path).get_run("dev", "ab")
+
+
+def test_a_server_that_is_not_up_is_unavailable(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable):
+        RunsClient(tmp_path / "none").get_run("dev", "ab")
+    assert not is_ready(tmp_path / "none")
+
+
+def test_a_server_is_ready_when_it_says_ok(server: Any) -> None:
+    assert not is_ready(server.path)
+    server.answers["GET /health"] = (200, b"OK")
+    assert is_ready(server.path)
