@@ -64,7 +64,7 @@ class Story:
         if finished.returncode:
             raise ComputeFailed(
                 f"az {words} ended with exit code {finished.returncode}",
-                hint="pratique status names the logs",
+                hint="what it said is above; `pratique status` names the logs of the platform",
                 log_tail=(finished.stderr or "").splitlines()[-20:],
             )
         return json.loads(finished.stdout) if finished.stdout.strip() else None
@@ -84,7 +84,14 @@ def demo(*, project: str | None, requests: int) -> None:
     Uses the workspace `dev` of the resource group `pratique-demo` and leaves the platform up; with CI=true in the
     environment it stops it.
     """
-    story = Story(example_folder(Path(project) if project else None))
+    try:
+        _tell(Story(example_folder(Path(project) if project else None)), requests)
+    finally:
+        if _is_ci():
+            down()
+
+
+def _tell(story: Story, requests: int) -> None:
     began = time.monotonic()
     with story.phase("Platform", "API, engine, MLflow and Envoy run on this machine and listen on loopback only."):
         supervision.start(Home.from_environment(), say)
@@ -106,8 +113,6 @@ def demo(*, project: str | None, requests: int) -> None:
         body = (story.folder / "request.json").read_bytes()
         tally = load.send(endpoint["scoring_uri"], headers, body, requests=requests)
     _last_screen(story, job, model, endpoint, deployment, key, tally, time.monotonic() - began)
-    if os.environ.get("CI") == "true":
-        down()
     if tally.failed:
         raise ComputeFailed(f"{tally.failed} requests failed, the first: {tally.failures[0]}")
 
@@ -150,7 +155,7 @@ p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} m
     pratique ml model list -w {_WORKSPACE} -g {_GROUP} -o table
     pratique events tail --lines 20 -o table     everything that just happened, and who did it
 
-  The platform stays up; stop it with: pratique down"""
+  {"CI=true: the platform is stopped now" if _is_ci() else "The platform stays up; stop it with: pratique down"}"""
     )
 
 
@@ -162,6 +167,10 @@ def _metrics(run_id: str) -> dict[str, float]:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "AZURE_DEFAULTS_GROUP": _GROUP, "AZURE_DEFAULTS_WORKSPACE": _WORKSPACE}
+
+
+def _is_ci() -> bool:
+    return os.environ.get("CI") == "true"
 
 
 def _shown(path: Path) -> str:

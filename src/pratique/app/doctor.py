@@ -78,7 +78,9 @@ def machine(_home: Home) -> Finding:
 def disk(home: Home) -> Finding:
     """The home must be writable and have room for two environments."""
     place = next(folder for folder in (home.root, *home.root.parents) if folder.exists())
-    if not os.access(place, os.W_OK):
+    if not place.is_dir():
+        return Finding("disk", "problem", f"{place} is not a folder", "set PRATIQUE_HOME to a folder of yours")
+    if not os.access(place, os.W_OK | os.X_OK):
         return Finding("disk", "problem", f"{place} cannot be written", "set PRATIQUE_HOME to a folder of yours")
     free = shutil.disk_usage(place).free
     said = f"{free / 1e9:.1f} GB free below {place}"
@@ -119,12 +121,13 @@ def ports(home: Home) -> Finding:
 
 def downloads(home: Home) -> Finding:
     """Whether the first `up` has to fetch MLflow."""
+    absent = Finding("downloads", "warning", "MLflow is not fetched yet", "`pratique up` fetches it, about 250 MB")
     if not home.root.is_dir():
-        return Finding("downloads", "warning", "MLflow is not fetched yet", "`pratique up` fetches it, about 250 MB")
-    parts = make_parts(home, load_settings(home.root))
-    if parts.environments.is_ready(tracking_lock(parts)):
-        return Finding("downloads", "ok", "MLflow is here")
-    return Finding("downloads", "warning", "MLflow is not fetched yet", "`pratique up` fetches it, about 250 MB")
+        return absent
+    parts = make_parts(home, load_settings(home.root))  # Makes values, and touches nothing.
+    is_here = parts.environments.is_ready(tracking_lock(parts))
+    parts.database.close()
+    return Finding("downloads", "ok", "MLflow is here") if is_here else absent
 
 
 def tools(_home: Home) -> Finding:

@@ -1,6 +1,6 @@
 """``pratique down``."""
 
-from pratique.app import supervision
+from pratique.app.halting import halt
 from pratique.base.home import Home
 from pratique.cli.table import Table
 from pratique.cli.talk import say
@@ -13,12 +13,12 @@ def down() -> None:
     """Stop the platform and everything that it runs.
 
     Endpoints stop answering and come back with the next `pratique up`. Jobs that
-    run are canceled, because a command of yours cannot be taken up in its middle.
+    run are canceled, because a command of yours cannot be taken up in its middle;
+    jobs in the queue stay there.
     """
     home = Home.from_environment()
     if not home.root.is_dir():
         say(f"nothing runs: there is no home {home.root}")
         return
-    supervision.cancel_jobs(home, say)
-    supervision.halt(home, say)
+    halt(home, say)
     say("pratique is down; its state is kept in " + str(home.root))

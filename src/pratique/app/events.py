@@ -1,7 +1,6 @@
 """``pratique events …``."""
 
 import json
-import sys
 from typing import Final
 
 from pratique.cli.place import Place
@@ -12,6 +11,7 @@ TABLE = Table("events")
 _COUNT = flag("count", "--lines", "-l", help="How many of the newest events to begin with.", type=int, default=10)
 _FOLLOW = switch("follow", "--follow", "-f", help="Go on with what happens from now, until Ctrl-C.")
 _WAIT: Final = 30
+"""Seconds that one question for what comes next may last."""
 
 
 @TABLE.verb(
@@ -38,7 +38,6 @@ def tail(platform: Place, *, count: int, follow: bool) -> list[Document] | None:
             last = int(event["sequence"])
             print(json.dumps(event), flush=True)
         found = _ask(platform, {"after": str(last), "limit": "100", "wait": str(_WAIT)})
-        sys.stdout.flush()
 
 
 def _ask(platform: Place, query: dict[str, str]) -> list[Document]:

@@ -35,6 +35,8 @@ SERVER: Final = "server"
 API_SOCKET: Final = "api"
 MLFLOW_SOCKET: Final = "mlflow"
 _GRACE: Final = timedelta(seconds=10)
+_RENEWED_BEFORE: Final = timedelta(days=2)
+"""How long before the end of its token MLflow is started again with another."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,12 @@ def services_of(parts: Parts) -> tuple[Service, Service]:
     envoy = Service(ENVOY, parts.home, parts.compute, lambda folder: _envoy(parts, folder), parts.gateway.is_ready)
     mlflow_socket = parts.home.socket(MLFLOW_SOCKET)
     mlflow = Service(
-        MLFLOW, parts.home, parts.compute, lambda folder: _mlflow(parts, folder), lambda: is_ready(mlflow_socket)
+        MLFLOW,
+        parts.home,
+        parts.compute,
+        lambda folder: _mlflow(parts, folder),
+        lambda: is_ready(mlflow_socket),
+        lifetime=LONGEST - _RENEWED_BEFORE,
     )
     return envoy, mlflow
 

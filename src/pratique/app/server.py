@@ -1,15 +1,19 @@
 """The server: API, pages and engine in one process, on the unix socket that its shim holds.
 
-Started by `pratique up` as ``python -m pratique.app.server``; ends on SIGTERM,
-and whatever it had begun is found again by the next one.
+Started by `pratique up` as ``python -m pratique.app.server``; ends on SIGTERM
+or SIGINT within a few seconds, and whatever it had begun is found again by the
+next one.
 """
 
 import json
 import os
+import signal
 import socket
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -36,11 +40,17 @@ _log = get_logger(__name__)
 _INHERITED: Final = 3
 _OWNER_TOKEN_LASTS: Final = timedelta(hours=24)
 _OWNER_TOKEN_RENEWED: Final = timedelta(hours=6)
-_SHUTDOWN: Final = 5
+_ANSWERS_WITHIN: Final = 3
+"""Seconds that requests in progress have when the server ends; one that streams a log is cut then."""
+_ENGINE_STOPS_WITHIN: Final = timedelta(seconds=2)
+"""Counted from then; it was asked to stop with the first signal."""
 
 
 def main() -> int:
-    """Serve until SIGTERM; the exit code. What keeps it from starting is the last thing in its log."""
+    """Serve until SIGTERM or SIGINT; the exit code. What keeps it from starting is the last thing in its log."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Uvicorn raises its signal once more when it has ended; before it serves there is nothing to finish.
+        signal.signal(number, _leave)
     try:
         serve()
     except PratiqueError as error:
@@ -50,7 +60,7 @@ def main() -> int:
 
 
 def serve() -> None:
-    """Serve until SIGTERM; raises `PratiqueError` for a home that cannot be served."""
+    """Serve until a signal comes; raises `PratiqueError` for a home that cannot be served."""
     home = Home.from_environment()
     home.prepare()
     settings = load_settings(home.root)
@@ -76,14 +86,13 @@ def serve() -> None:
         parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
     )
     app = create_app(platform)
-    engine.start()
-    _announce(parts, owner)
-    renewed = _keep_announcing(parts, owner)
     try:
-        _serve(app)
+        engine.start()
+        _announce(parts, owner)
+        _keep_announcing(parts, owner)
+        _serve(app, engine.begin_to_stop)
     finally:
-        renewed.set()
-        engine.stop(timedelta(seconds=_SHUTDOWN))
+        engine.stop(_ENGINE_STOPS_WITHIN)
         parts.database.close()
 
 
@@ -103,7 +112,23 @@ def _bench(parts: Parts) -> Workbench:
     )
 
 
-def _serve(app: object) -> None:
+def _leave(*_: object) -> None:
+    sys.exit(0)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, telling somebody when it begins to end."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
+
+
+def _serve(app: object, ending: Callable[[], None]) -> None:
     listener = socket.socket(fileno=_INHERITED)
     config = uvicorn.Config(
         app,  # type: ignore[arg-type] # FastAPI's own type, which this module need not know.
@@ -111,23 +136,25 @@ def _serve(app: object) -> None:
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=_SHUTDOWN,
+        timeout_graceful_shutdown=_ANSWERS_WITHIN,
         http="httptools",
         ws="none",
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    _Server(config, ending).run(sockets=[listener])
 
 
-def _keep_announcing(parts: Parts, owner: Principal) -> threading.Event:
-    """Renew the owner's token until the event is set."""
-    done = threading.Event()
+def _keep_announcing(parts: Parts, owner: Principal) -> None:
+    """Renew the owner's token as long as this process lives."""
 
     def renew() -> None:
-        while not done.wait(_OWNER_TOKEN_RENEWED.total_seconds()):
-            _announce(parts, owner)
+        while True:
+            time.sleep(_OWNER_TOKEN_RENEWED.total_seconds())
+            try:
+                _announce(parts, owner)
+            except (PratiqueError, OSError) as error:
+                _log.warning("owner-token.not_renewed", reason=str(error))
 
     threading.Thread(target=renew, name="owner-token", daemon=True).start()
-    return done
 
 
 def _announce(parts: Parts, owner: Principal) -> None:

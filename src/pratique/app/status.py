@@ -12,7 +12,21 @@ TABLE = Table("status")
 
 
 @TABLE.verb(
-    "", examples={"Show every part": "pratique status", "Wait in a script": "pratique status --query ready -o tsv"}
+    "",
+    examples={
+        "Show every part": "pratique status",
+        "At a glance": "pratique status -o table",
+        "Wait in a script": "pratique status --query ready -o tsv",
+    },
+    columns={
+        "Ready": "ready",
+        "Gateway": "parts.gateway",
+        "Tracking": "parts.tracking",
+        "Engine": "parts.engine",
+        "Door": "door",
+        "Endpoints": "endpoints",
+        "Home": "home",
+    },
 )
 def status() -> dict[str, Any]:
     """Show whether the platform is up, part by part, and where its logs are."""

@@ -1,4 +1,4 @@
-"""Starting and stopping the server process and everything below it; used by `up`, `down`, `status` and `demo`."""
+"""Starting the server process, and asking how it is; used by `up`, `status`, `demo` and `doctor`."""
 
 import fcntl
 import os
@@ -18,10 +18,10 @@ from pratique.client.connection import Connection
 from pratique.client.door import Door
 from pratique.compute.local import LocalCompute
 from pratique.compute.task import Exited, Lost, Running, Task
-from pratique.engine.services import LOG_NAME, newest_start, stop
+from pratique.engine.packages import built
+from pratique.engine.services import LOG_NAME, newest_start, next_start
 from pratique.engine.tails import last_lines
 from pratique.gateway.ports import check_ports
-from pratique.store import jobs
 
 _STARTS_WITHIN: Final = 60.0
 _GRACE: Final = timedelta(seconds=10)
@@ -44,7 +44,7 @@ def start(home: Home, say: Say) -> Mapping[str, Any]:
     home.prepare()
     settings = load_settings(home.root)
     if not server_runs(home):
-        with _alone(home):
+        with alone(home, say):
             _bring_up(home, settings, say)
     return await_ready(home, settings)
 
@@ -89,21 +89,6 @@ def ask_status(settings: Settings) -> Mapping[str, Any] | None:
         return None
 
 
-def halt(home: Home, say: Say) -> None:
-    """Stop the server, then everything that it had started; nothing of `home` runs afterwards."""
-    compute = LocalCompute()
-    stop(home, compute, SERVER, grace=_GRACE)
-    for kind, root in (("job", home.jobs), ("replica", home.replicas)):
-        for folder in sorted(root.glob("*/*")):
-            if isinstance(compute.observe(folder), Running):
-                say(f"stopping {kind} {folder.parent.name}")
-                compute.stop(folder, grace=_GRACE)
-    for name in (ENVOY, MLFLOW):
-        stop(home, compute, name, grace=_GRACE)
-    for name in ("door.json", "owner.token"):
-        (home.runtime / name).unlink(missing_ok=True)
-
-
 def logs(home: Home) -> dict[str, str]:
     """Where each part of the platform writes its log."""
     found = {name: newest_start(home, name) for name in (SERVER, ENVOY, MLFLOW)}
@@ -116,8 +101,8 @@ def _runs(home: Home, compute: LocalCompute, name: str) -> bool:
 
 
 @contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    """Wait until nobody else starts this home: two commands at once would make two servers."""
+def alone(home: Home, say: Say) -> Iterator[None]:
+    """Wait until nobody else starts or stops this home: two commands at once would make two servers."""
     path = home.root / "up.lock"
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -126,10 +111,18 @@ def _alone(home: Home) -> Iterator[None]:
             f"{path} cannot be written: {error.strerror}", hint="free space, or set the permissions of the home"
         ) from error
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        _take(file, say)
         yield
     finally:
         os.close(file)
+
+
+def _take(file: int, say: Say) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say("waiting for another command, which starts or stops this home")
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _bring_up(home: Home, settings: Settings, say: Say) -> None:
@@ -158,14 +151,11 @@ def _fetch_tracking(parts: Parts, say: Say) -> None:
     lock = tracking_lock(parts)
     if not parts.environments.is_ready(lock):
         say("fetching MLflow, once, into an environment of its own")
-        parts.environments.ensure(lock, say=say)
+        built(parts.environments, lock, logs=parts.home.logs, say=say)
 
 
 def _start_server(home: Home, compute: LocalCompute) -> None:
-    before = newest_start(home, SERVER)
-    number = int(before.name) + 1 if before else 1
-    folder = home.services / SERVER / str(number)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = next_start(home, compute, SERVER)
     compute.start(
         Task(
             folder=folder,
@@ -201,21 +191,3 @@ def facts(home: Home) -> dict[str, Any]:
         "mode": "embedded: whoever can read the home is its owner",
         "logs": logs(home),
     }
-
-
-def cancel_jobs(home: Home, say: Say) -> None:
-    """Cancel what runs, so that the rows say why it ended; nothing to do when the server is not there."""
-    if not server_runs(home):
-        return
-    parts = make_parts(home, load_settings(home.root))
-    with parts.database.write() as tx:
-        running = jobs.unfinished(tx)
-        for job in running:
-            say(f"canceling job {job.name}")
-            jobs.change(tx, job.id, cancel_requested=True)
-    deadline = time.monotonic() + _GRACE.total_seconds()
-    while running and time.monotonic() < deadline:
-        with parts.database.read() as tx:
-            running = jobs.unfinished(tx)
-        time.sleep(_LOOK)
-    parts.database.close()

@@ -4,10 +4,14 @@
   code/               the snapshot, and the working folder of the command
   inputs/<name>/      what the job reads
   outputs/<name>/     what it leaves
-  tmp/                its TMPDIR
+  home/, tmp/         its HOME and TMPDIR
   stream.log          what the platform and the command say, in order
+  lock, *.json        the shim's
+
+When the job has ended and its results are stored, all folders go; the files stay.
 """
 
+import contextlib
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,6 +24,7 @@ from pratique.base.errors import ComputeFailed
 from pratique.compute.task import Task
 from pratique.control import grants
 from pratique.engine import packages
+from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
@@ -29,6 +34,7 @@ from pratique.store.jobs import Job
 _MLFLOW_WITHIN: Final = timedelta(minutes=5)
 """How long a job waits for MLflow: longer than its first start takes on a slow machine."""
 _JOB_TAG: Final = "azureml.job"
+_FOLDERS: Final = ("code", "inputs", "outputs", "home", "tmp")
 _TOKEN_LASTS: Final = timedelta(days=7)
 """It is refused earlier: as soon as the job has ended."""
 
@@ -40,8 +46,8 @@ class Attempt:
         self.bench = bench
         self.job = job
         """The row as it was last written."""
-        self.was_begun = job.started_at is not None
-        """Whether an earlier walk was cut off somewhere in it."""
+        self.may_have_run = job.started_at is not None
+        """Whether MLflow may know this job already, by an earlier walk or an answer that was lost."""
         self.folder = bench.home.job_attempt(job.id, job.attempt)
 
     @property
@@ -60,10 +66,21 @@ class Attempt:
         return place / name if self.job.resolved["outputs"][name].get("type") == "uri_file" else place
 
     def say(self, line: str) -> None:
-        """Add a line of the platform's own to the log."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self.log.open("a", encoding="utf-8") as stream:
-            stream.write(f"[pratique] {line}\n")
+        """Add a line of the platform's own to the log; a disk that is full keeps nothing from going on."""
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self.log.open("a", encoding="utf-8") as stream:
+                stream.write(f"[pratique] {line}\n")
+
+    def tidy(self) -> None:
+        """Remove what the command worked with; what it said stays."""
+        tidy(self.folder)
+
+
+def tidy(folder: Path) -> None:
+    """Remove everything but the files at the top of an attempt's folder."""
+    for part in _FOLDERS:
+        shutil.rmtree(folder / part, ignore_errors=True)
 
 
 def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
@@ -72,11 +89,15 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     Done again from the start after a cut: what an earlier try left is removed first.
     """
     bench, job = attempt.bench, attempt.job
-    for part in ("code", "inputs", "outputs", "tmp"):
-        shutil.rmtree(attempt.folder / part, ignore_errors=True)
     attempt.say(f"job {job.name}: preparing")
-    python = packages.python_for(bench.environments, job.resolved["environment"]["spec"], say=attempt.say)
+    environment = job.resolved["environment"]["spec"]
+    python = while_wanted(
+        lambda say: packages.python_for(bench.environments, environment, logs=bench.home.logs, say=say),
+        say=attempt.say,
+        check=check,
+    )
     check()
+    attempt.tidy()
     _write_files(attempt)
     check()
     if not job.run_id:
@@ -86,8 +107,8 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     timeout = (job.spec.get("limits") or {}).get("timeout")
     return Task(
         folder=attempt.folder,
-        argv=("/bin/bash", "-c", _command(attempt)),
-        environment=_environment(attempt, python),
+        argv=("/bin/bash", "-c", command(attempt)),
+        environment=environment_of(attempt, python),
         working_folder=attempt.code,
         log=attempt.log,
         timeout=timedelta(seconds=float(timeout)) if timeout else None,
@@ -97,7 +118,8 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
 def _write_files(attempt: Attempt) -> None:
     job = attempt.job
     attempt.code.mkdir(mode=0o700, parents=True)
-    (attempt.folder / "tmp").mkdir(mode=0o700)
+    for part in ("home", "tmp"):
+        (attempt.folder / part).mkdir(mode=0o700)
     if code := job.resolved["code"]:
         _materialise(attempt, code["manifest"], attempt.code, writable=True)
     for part in ("outputs", "logs"):
@@ -127,7 +149,8 @@ def _make_run(attempt: Attempt) -> None:
     given = {str(key): str(value) for key, value in (job.spec.get("tags") or {}).items()}
     tags = {**given, **job.git, _JOB_TAG: job.name}
     user = str(job.created_by.get("name", ""))
-    made = bench.runs.find_run(job.workspace, experiment, _JOB_TAG, job.name) if attempt.was_begun else None
+    made = bench.runs.find_run(job.workspace, experiment, _JOB_TAG, job.name) if attempt.may_have_run else None
+    attempt.may_have_run = True
     run = made or bench.runs.create_run(job.workspace, experiment, title, tags, user, utc_now())
     attempt.job = replace(job, run_id=run.run_id, experiment_id=run.experiment_id)
 
@@ -136,7 +159,8 @@ def _experiment(job: Job) -> str:
     return str(job.spec.get("experiment_name") or "Default")
 
 
-def _command(attempt: Attempt) -> str:
+def command(attempt: Attempt) -> str:
+    """The command of the job with its bindings resolved, for bash."""
     job = attempt.job
     return bind_command(
         str(job.spec["command"]),
@@ -156,37 +180,58 @@ def _input_text(attempt: Attempt, name: str, given: Mapping[str, Any] | None) ->
     return str(place / given["name"]) if given["is_file"] else str(place)
 
 
-def _environment(attempt: Attempt, python: Path) -> dict[str, str]:
+def environment_of(attempt: Attempt, python: Path) -> dict[str, str]:
+    """Every variable of the command; nothing else reaches it.
+
+    The job's own `environment_variables` win, except over the platform's
+    ``AZUREML_*`` and its token: what names the job cannot be forged, and whoever
+    sends MLflow elsewhere must bring a token for that place, because ours is not
+    handed to strangers.
+    """
+    wished = {str(key): str(value) for key, value in (attempt.job.spec.get("environment_variables") or {}).items()}
+    fixed = _facts(attempt)
+    if "MLFLOW_TRACKING_URI" not in wished:
+        fixed["MLFLOW_TRACKING_TOKEN"] = _token(attempt)
+    return {**_defaults(attempt, python), **wished, **fixed}
+
+
+def _defaults(attempt: Attempt, python: Path) -> dict[str, str]:
+    """What a command finds unless its job says otherwise."""
     bench, job = attempt.bench, attempt.job
-    own = {
+    variables = {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
         "VIRTUAL_ENV": str(python.parent.parent),
-        "HOME": str(attempt.folder),
+        "HOME": str(attempt.folder / "home"),
         "TMPDIR": str(attempt.folder / "tmp"),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
         "GIT_PYTHON_REFRESH": "quiet",
         "MLFLOW_TRACKING_URI": f"{bench.door}/mlflow/{job.workspace}",
-        "MLFLOW_TRACKING_TOKEN": _token(attempt),
         "MLFLOW_RUN_ID": job.run_id,
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
         "MLFLOW_EXPERIMENT_NAME": _experiment(job),
+    }
+    variables |= {f"AZURE_ML_OUTPUT_{name}": str(attempt.output(name)) for name in job.resolved["outputs"]}
+    for name, given in job.resolved["inputs"].items():
+        if (text := _input_text(attempt, name, given)) is not None:
+            variables[f"AZURE_ML_INPUT_{name}"] = text
+    return variables
+
+
+def _facts(attempt: Attempt) -> dict[str, str]:
+    """Which job this is, as Azure says it."""
+    bench, job = attempt.bench, attempt.job
+    with bench.database.read() as tx:
+        workspace = workspaces.get(tx, job.workspace)
+    return {
         "AZUREML_RUN_ID": job.name,
         "AZUREML_ROOT_RUN_ID": job.name,
         "AZUREML_EXPERIMENT_ID": job.experiment_id,
+        "AZUREML_ARM_SUBSCRIPTION": bench.home.subscription,
+        "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group if workspace else "",
         "AZUREML_ARM_WORKSPACE_NAME": job.workspace,
         "AZUREML_ARM_PROJECT_NAME": _experiment(job),
     }
-    with bench.database.read() as tx:
-        workspace = workspaces.get(tx, job.workspace)
-    own["AZUREML_ARM_RESOURCEGROUP"] = workspace.resource_group if workspace else ""
-    own["AZUREML_ARM_SUBSCRIPTION"] = bench.home.subscription
-    own |= {f"AZURE_ML_OUTPUT_{name}": str(attempt.output(name)) for name in job.resolved["outputs"]}
-    for name, given in job.resolved["inputs"].items():
-        if (text := _input_text(attempt, name, given)) is not None:
-            own[f"AZURE_ML_INPUT_{name}"] = text
-    wished = {str(key): str(value) for key, value in (job.spec.get("environment_variables") or {}).items()}
-    return own | wished
 
 
 def _token(attempt: Attempt) -> str:

@@ -1,44 +1,53 @@
 """Makes deployments so as they are wished.
 
     wish (generation rises) ─► files, environment ─► start ─► ready ─► routed ─► the one before stops
-                                      └─────────────────┴──► Failed, what served before goes on serving
+                                      └─────────────────┴────────┴──► Failed, what served before goes on serving
 
-A generation that is routed is written down as `applied`. It is then watched:
-a replica that ends is started again, later each time, with its last words in
-the deployment's `error`.
+A generation that is routed is written down as `applied`, and is then watched:
+see `engine.watcher`. Whatever is cut off is done again from the row, and finds
+the processes that live.
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from pratique.base.clock import utc_now
+from pratique.base.errors import PratiqueError
 from pratique.base.logging import get_logger
 from pratique.compute.task import Running
 from pratique.control import deployments as verbs
 from pratique.control import endpoints as endpoint_verbs
 from pratique.control.actor import PLATFORM
 from pratique.engine import replicas
+from pratique.engine.abandon import Left
 from pratique.engine.failures import error_document
 from pratique.engine.heartbeat import LEASE, heartbeat
+from pratique.engine.loop import Stop
 from pratique.engine.routes import Routes
 from pratique.engine.workbench import Workbench
 from pratique.store import deployments, endpoints
+from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
+from pratique.store.endpoints import OnlineEndpoint
 from pratique.store.leases import Lease
 
 _log = get_logger(__name__)
 _DRAIN: Final = timedelta(seconds=10)
-_LONGEST_BACK_OFF: Final = 60.0
+_AGAIN: Final = timedelta(seconds=10)
+"""When a deletion that failed is tried again; the loop meanwhile serves others."""
 
 
 class Deployer:
     """Works on one wish at a time; several may work side by side."""
 
-    def __init__(self, bench: Workbench, routes: Routes) -> None:
+    def __init__(self, bench: Workbench, routes: Routes, stop: Stop) -> None:
         self._bench = bench
         self._routes = routes
+        self._stop = stop
 
     def step(self) -> bool:
         """Claim a wish that is not fulfilled and work on it; False when there is none."""
@@ -53,70 +62,107 @@ class Deployer:
         with heartbeat(lambda: self._renew(lease)):
             try:
                 self._work(deployment, lease)
-            finally:
-                with self._bench.database.write() as tx:
-                    deployments.release(tx, lease)
+            except Left as why:
+                _log.info("deployment.left", deployment=deployment.name, endpoint=deployment.endpoint, why=str(why))
+            except Exception as error:  # noqa: BLE001 - one bad row must not keep the others waiting.
+                self._try_later(deployment, lease, error)
+                return True
+            with self._bench.database.write() as tx:
+                deployments.release(tx, lease)
         return True
 
     def _work(self, deployment: OnlineDeployment, lease: Lease) -> None:
         if deployment.is_going:
             self._remove(deployment, lease)
             return
+        check = partial(self._check, deployment, lease)
         try:
-            timings = self._start(deployment)
+            timings = self._start(deployment, check)
+            self._route(deployment, lease, timings)
+        except Left:
+            self._drop(deployment)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever the user's model or environment does ends here.
             self._fail(deployment, lease, error)
             return
-        self._serve(deployment, lease, timings)
+        self._succeed(deployment, lease, timings)
+        self._retire_others(deployment)
 
-    def _start(self, deployment: OnlineDeployment) -> dict[str, float]:
+    def _start(self, deployment: OnlineDeployment, check: Callable[[], None]) -> dict[str, float]:
         """Bring up a replica of the wished generation; returns the seconds of each phase."""
         bench, began = self._bench, time.monotonic()
-        log = bench.home.replica(deployment.id, deployment.generation, 0) / "console.log"
+        number = deployment.restarts if _is_routed(deployment) else 0
+        log = replicas.log_of(bench.home, deployment.id, deployment.generation, number)
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
         def say(line: str) -> None:
-            with log.open("a", encoding="utf-8") as stream:
+            with suppress(OSError), log.open("a", encoding="utf-8") as stream:
                 stream.write(f"[pratique] {line}\n")
 
-        python = replicas.prepare(bench, deployment, say=say)
+        replicas.prepare(bench, deployment, say=say, check=check)
+        check()
         prepared = time.monotonic()
-        if not isinstance(replicas.observe(bench, deployment, deployment.generation, 0), Running):
+        if not isinstance(replicas.observe(bench, deployment, deployment.generation, number), Running):
             bench.compute.clear(log.parent)
-        replicas.start(bench, deployment, python, 0)
-        loaded = replicas.await_ready(bench, deployment, 0, is_wanted=lambda: self._is_wanted(deployment))
+        replicas.start(bench, deployment, deployment.generation, number)
+        loaded = replicas.await_ready(bench, deployment, number, check=check)
         return {"prepare_s": round(prepared - began, 3), "start_and_load_s": round(loaded, 3)}
 
-    def _serve(self, deployment: OnlineDeployment, lease: Lease, timings: dict[str, float]) -> None:
-        """Route to the generation that is ready, then stop the one before."""
+    def _route(self, deployment: OnlineDeployment, lease: Lease, timings: dict[str, float]) -> None:
+        """Let the doors lead to the generation that is ready; when they do not, nothing is as if it had been tried."""
         began = time.monotonic()
+        restarts = deployment.restarts if _is_routed(deployment) else 0
         with self._bench.database.write() as tx:
-            wanted = deployments.apply(tx, lease, deployment, applied=deployment.generation, restarts=0)
-            if wanted and deployment.all_traffic:
-                endpoints.wish(tx, deployment.endpoint_id, now=utc_now(), traffic={deployment.name: 100})
-        if not wanted:
-            replicas.stop_generation(self._bench, deployment.id, deployment.generation)
-            return
-        self._routes.publish()
+            if not deployments.apply(tx, lease, deployment, applied=deployment.generation, restarts=restarts):
+                raise Left("something else is wished")
+            endpoint = endpoints.by_id(tx, deployment.endpoint_id)
+            if deployment.all_traffic and endpoint:
+                _send_traffic(tx, endpoint, {deployment.name: 100})
+        try:
+            self._routes.publish()
+            self._routes.check(f"{deployment.workspace}/{deployment.endpoint}")
+        except Exception:
+            self._take_back(deployment, lease, endpoint)
+            raise
         timings["route_s"] = round(time.monotonic() - began, 3)
+
+    def _succeed(self, deployment: OnlineDeployment, lease: Lease, timings: dict[str, float]) -> None:
         now = utc_now()
+        written = {"provisioning_state": "Succeeded", "error": None, "timings": timings, "updated_at": now}
         with self._bench.database.write() as tx:
-            if deployments.apply(
-                tx, lease, deployment, provisioning_state="Succeeded", error=None, timings=timings, updated_at=now
-            ):
-                event = "Microsoft.MachineLearningServices.ModelDeployed"
-                verbs.tell(tx, PLATFORM, event, deployment, now=now, data={"by": deployment.created_by.get("name")})
-        if deployment.applied and deployment.applied != deployment.generation:
-            self._bench.gateway.drain(deployment.workspace, deployment.endpoint, deployment.name, timeout=_DRAIN)
-            replicas.stop_generation(self._bench, deployment.id, deployment.applied)
+            if not deployments.apply(tx, lease, deployment, **written):
+                raise Left("something else is wished")
+            event, by = "Microsoft.MachineLearningServices.ModelDeployed", deployment.created_by.get("name")
+            verbs.tell(tx, PLATFORM, event, deployment, now=now, data={"by": by})
+
+    def _take_back(self, deployment: OnlineDeployment, lease: Lease, endpoint: OnlineEndpoint | None) -> None:
+        """Undo what was written for a publication that failed."""
+        before: dict[str, Any] = {"applied": deployment.applied, "restarts": deployment.restarts}
+        with self._bench.database.write() as tx:
+            if deployments.apply(tx, lease, deployment, **before) and deployment.all_traffic and endpoint:
+                _send_traffic(tx, endpoint, dict(endpoint.traffic))
+
+    def _retire_others(self, deployment: OnlineDeployment) -> None:
+        """Stop the generations that served before, as soon as nothing is in progress there."""
+        bench = self._bench
+        if before := replicas.others(bench.home, deployment.id, deployment.generation):
+            bench.gateway.drain(deployment.workspace, deployment.endpoint, deployment.name, timeout=_DRAIN)
+            for generation in before:
+                replicas.stop_generation(bench, deployment.id, generation)
+        replicas.forget_old_starts(bench, deployment.id)
+
+    def _drop(self, deployment: OnlineDeployment) -> None:
+        """Stop what was begun for a wish that is no more; an engine that stops leaves it to the next one."""
+        if not self._stop.is_wished and not _is_routed(deployment) and not self._is_wished(deployment):
+            replicas.stop_generation(self._bench, deployment.id, deployment.generation)
 
     def _fail(self, deployment: OnlineDeployment, lease: Lease, error: Exception) -> None:
-        replicas.stop_generation(self._bench, deployment.id, deployment.generation)
+        if not _is_routed(deployment):
+            replicas.stop_generation(self._bench, deployment.id, deployment.generation)
         now = utc_now()
+        failed = {"provisioning_state": "Failed", "error": error_document(error), "updated_at": now}
         with self._bench.database.write() as tx:
-            if deployments.apply(
-                tx, lease, deployment, provisioning_state="Failed", error=error_document(error), updated_at=now
-            ):
+            if deployments.apply(tx, lease, deployment, **failed):
                 verbs.tell(tx, PLATFORM, "Pratique.DeploymentFailed", deployment, now=now, data={"error": str(error)})
 
     def _remove(self, deployment: OnlineDeployment, lease: Lease) -> None:
@@ -135,7 +181,25 @@ class Deployer:
                 endpoints.remove(tx, endpoint.id)
                 endpoint_verbs.tell(tx, PLATFORM, "Pratique.EndpointDeleted", endpoint, now=now)
 
-    def _is_wanted(self, deployment: OnlineDeployment) -> bool:
+    def _try_later(self, deployment: OnlineDeployment, lease: Lease, error: Exception) -> None:
+        """Write down why it does not get on and come back to it in a while."""
+        _log.error("deployment.stuck", deployment=deployment.name, endpoint=deployment.endpoint, exc_info=error)
+        told = error_document(error) if isinstance(error, PratiqueError) else None
+        with self._bench.database.write() as tx:
+            if told and told != deployment.error:
+                deployments.apply(tx, lease, deployment, error=told)
+            deployments.postpone(tx, lease, until=utc_now() + _AGAIN)
+
+    def _check(self, deployment: OnlineDeployment, lease: Lease) -> None:
+        """Raise when the engine stops, when another has the deployment, or when something else is wished of it."""
+        if self._stop.is_wished:
+            raise Left("the engine stops")
+        with self._bench.database.read() as tx:
+            is_wanted = deployments.is_held(tx, lease, deployment)
+        if not is_wanted:
+            raise Left("something else is wished")
+
+    def _is_wished(self, deployment: OnlineDeployment) -> bool:
         with self._bench.database.read() as tx:
             now = deployments.by_id(tx, deployment.id)
         return now is not None and now.generation == deployment.generation
@@ -145,55 +209,13 @@ class Deployer:
             return deployments.renew(tx, lease, now=utc_now(), lasting=LEASE)
 
 
-@dataclass
-class _Fall:
-    """When a replica was last seen down, and when it may be started again."""
-
-    number: int
-    not_before: float
+def _is_routed(deployment: OnlineDeployment) -> bool:
+    """Whether the wished generation is the one that the doors lead to already, by a walk that was cut off."""
+    return deployment.applied == deployment.generation
 
 
-class Watcher:
-    """Starts replicas again that have ended, the second time after a second, then later and later."""
-
-    def __init__(self, bench: Workbench) -> None:
-        self._bench = bench
-        self._falls: dict[tuple[str, int], _Fall] = {}
-
-    def step(self) -> bool:
-        """Look at every replica that should live once."""
-        with self._bench.database.read() as tx:
-            living = [row for row in deployments.every(tx) if row.applied and not row.is_going]
-        for deployment in living:
-            if not isinstance(
-                replicas.observe(self._bench, deployment, deployment.applied, deployment.restarts), Running
-            ):
-                self._raise(deployment)
-        return False
-
-    def _raise(self, deployment: OnlineDeployment) -> None:
-        key = (deployment.id, deployment.applied)
-        fall = self._falls.get(key)
-        now = time.monotonic()
-        if fall is None or fall.number != deployment.restarts:
-            wait = 0.0 if deployment.restarts == 0 else min(_LONGEST_BACK_OFF, 2.0 ** (deployment.restarts - 1))
-            self._falls[key] = fall = _Fall(deployment.restarts, now + wait)
-            self._write_down(deployment)
-        if now < fall.not_before:
-            return
-        served = deployments.as_applied(deployment)
-        python = replicas.prepare(self._bench, served, say=lambda _line: None)
-        number = deployment.restarts + 1
-        with self._bench.database.write() as tx:
-            if not deployments.count_restart(tx, deployment, number):
-                return
-        replicas.start(self._bench, served, python, number)
-        _log.warning("replica.restarted", deployment=deployment.name, endpoint=deployment.endpoint, number=number)
-
-    def _write_down(self, deployment: OnlineDeployment) -> None:
-        """Say on the row, and in an event, that the replica ended and how."""
-        error = replicas.why_ended(self._bench, deployment, deployment.applied, deployment.restarts)
-        now = utc_now()
-        with self._bench.database.write() as tx:
-            deployments.change(tx, deployment.id, error=error_document(error), updated_at=now)
-            verbs.tell(tx, PLATFORM, "Pratique.ReplicaEnded", deployment, now=now, data={"error": error.message})
+def _send_traffic(tx: Transaction, endpoint: OnlineEndpoint, traffic: dict[str, int]) -> None:
+    """Change the split, unless it is so or the endpoint is being deleted."""
+    now = endpoints.by_id(tx, endpoint.id)
+    if now and now.traffic != traffic and now.provisioning_state != "Deleting":
+        endpoints.wish(tx, endpoint.id, now=utc_now(), traffic=traffic)

@@ -5,11 +5,13 @@ from datetime import timedelta
 from typing import Final
 
 from pratique.base.logging import get_logger
-from pratique.engine.deployments import Deployer, Watcher
-from pratique.engine.jobs import Worker
+from pratique.engine.deployments import Deployer
+from pratique.engine.jobs import CANCELED_IN_QUEUE, Worker
 from pratique.engine.loop import Loop, Stop, join_all
 from pratique.engine.routes import Routes
 from pratique.engine.services import Service
+from pratique.engine.sweeper import Sweeper
+from pratique.engine.watcher import Watcher
 from pratique.engine.workbench import Workbench
 from pratique.store import deployments, jobs
 
@@ -32,14 +34,16 @@ class Engine:
             *(Loop(f"service-{service.name}", service.step, self._stop, idle=_WATCH) for service in services),
             Loop("routes", routes.step, self._stop, idle=_NET),
             Loop("watcher", Watcher(bench).step, self._stop, idle=_WATCH),
+            Loop("sweeper", Sweeper(bench).step, self._stop, idle=_NET),
             *(
-                Loop(f"deployer-{number}", Deployer(bench, routes).step, self._stop, idle=_NET)
+                Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)
                 for number in range(_DEPLOYERS)
             ),
             *(
                 Loop(f"worker-{number}", Worker(bench, self._stop).step, self._stop, idle=_NET)
                 for number in range(bench.settings.job_slots)
             ),
+            Loop("canceler", Worker(bench, self._stop, CANCELED_IN_QUEUE).step, self._stop, idle=_NET),
         ]
 
     def start(self) -> None:
@@ -55,8 +59,12 @@ class Engine:
         """ready when every loop lives, else down."""
         return "ready" if all(loop.is_alive for loop in self._loops) else "down"
 
-    def stop(self, timeout: timedelta) -> None:
-        """Ask every loop to end and wait for it; what is in work goes on when the next engine starts."""
+    def begin_to_stop(self) -> None:
+        """Ask every loop to end; what is in work goes on when the next engine starts."""
         self._stop.wish()
-        if not join_all(self._loops, timeout):
-            _log.warning("engine.stopped_late")
+
+    def stop(self, timeout: timedelta) -> None:
+        """Ask every loop to end and wait for it."""
+        self.begin_to_stop()
+        if late := join_all(self._loops, timeout):
+            _log.warning("engine.stopped_late", loops=late)

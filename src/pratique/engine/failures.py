@@ -1,18 +1,22 @@
 """How a failure is written on the row of what failed."""
 
-from typing import Any
+import errno
+import signal
+from typing import Any, Final
 
-from pratique.base.errors import PratiqueError
+from pratique.base.errors import PratiqueError, StorageFailed
 from pratique.base.logging import get_logger
+from pratique.compute.task import Exited
 
 _log = get_logger(__name__)
+_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def error_document(error: BaseException) -> dict[str, Any]:
-    """Message, hint and log tail of `error`; one that nobody foresaw is logged and named as ours."""
-    if isinstance(error, PratiqueError):
-        message = str(error)
-        return {"code": error.code, "message": message, "hint": error.hint, "log_tail": list(error.log_tail)}
+    """Code, message, hint and log tail of `error`; one that nobody foresaw is logged and named as ours."""
+    known = _known(error)
+    if known is not None:
+        return {"code": known.code, "message": str(known), "hint": known.hint, "log_tail": list(known.log_tail)}
     _log.error("engine.unforeseen", exc_info=error)
     return {
         "code": "InternalError",
@@ -20,3 +24,24 @@ def error_document(error: BaseException) -> dict[str, Any]:
         "hint": "pratique status names the log of the platform",
         "log_tail": [],
     }
+
+
+def how_ended(seen: Exited) -> str:
+    """Exit code or signal, as the end of a sentence about the process."""
+    if seen.signal is None:
+        return f"ended with exit code {seen.code}"
+    if seen.signal == signal.SIGKILL:
+        return f"was killed by signal {seen.signal}, as the kernel does when memory runs out"
+    return f"was ended by signal {seen.signal}"
+
+
+def _known(error: BaseException) -> PratiqueError | None:
+    if isinstance(error, PratiqueError):
+        return error
+    if isinstance(error, OSError) and error.errno in _DISK:
+        place = f" ({error.filename})" if error.filename else ""
+        return StorageFailed(
+            f"the disk cannot be written: {error.strerror}{place}",
+            hint="free space on the disk of PRATIQUE_HOME, or make it writable, and try again",
+        )
+    return None

@@ -9,19 +9,23 @@ goes on where it was: the process is found again by its folder, a step before
 it is done again from the start.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import ComputeFailed, PratiqueError
+from pratique.base.errors import ComputeFailed, PratiqueError, StorageFailed, Unavailable
 from pratique.base.logging import get_logger
 from pratique.compute.task import Absent, Exited, Lost, Observation
 from pratique.control import jobs as verbs
 from pratique.control.actor import PLATFORM
 from pratique.engine import attempts, results
+from pratique.engine.abandon import Left
 from pratique.engine.attempts import Attempt
-from pratique.engine.failures import error_document
+from pratique.engine.failures import error_document, how_ended
 from pratique.engine.heartbeat import LEASE, heartbeat
 from pratique.engine.loop import Stop
 from pratique.engine.patience import patiently
@@ -44,127 +48,144 @@ class _Canceled(Exception):
     """Somebody asked for the end of the job."""
 
 
-class _LeaseLost(Exception):
-    """Another worker has the job now, or the engine stops: whatever was done here must be dropped."""
+@dataclass(frozen=True)
+class Choice:
+    """Which jobs a worker takes: whether there is one, in a reading transaction, and its claim."""
+
+    is_there: Callable[..., bool]
+    claim: Callable[..., tuple[Job, Lease] | None]
+
+
+EVERY: Final = Choice(partial(jobs.any_free, statuses=jobs.UNFINISHED), partial(jobs.claim, statuses=jobs.UNFINISHED))
+"""The oldest that waits, or that an earlier engine has begun."""
+CANCELED_IN_QUEUE: Final = Choice(jobs.any_canceled, jobs.claim_canceled)
+"""Those that nobody wants any more before a slot was free for them."""
 
 
 class Worker:
     """One slot: walks one job at a time."""
 
-    def __init__(self, bench: Workbench, stop: Stop) -> None:
+    def __init__(self, bench: Workbench, stop: Stop, choice: Choice = EVERY) -> None:
         self._bench = bench
         self._stop = stop
+        self._choice = choice
 
     def step(self) -> bool:
-        """Claim the oldest job that nobody walks, and walk it; False when there is none."""
+        """Claim a job and walk it; False when there is none."""
         with self._bench.database.read() as tx:
-            if not jobs.any_free(tx, jobs.UNFINISHED, now=utc_now()):
+            if not self._choice.is_there(tx, now=utc_now()):
                 return False
         with self._bench.database.write() as tx:
-            claimed = jobs.claim(tx, jobs.UNFINISHED, now=utc_now(), lasting=LEASE)
+            claimed = self._choice.claim(tx, now=utc_now(), lasting=LEASE)
         if claimed is None:
             return False
         job, lease = claimed
         with heartbeat(lambda: self._renew(lease)):
-            self._walk(job, lease)
+            try:
+                self._walk(Attempt(self._bench, job), lease)
+            except Left as why:
+                _log.info("job.left", job=job.name, why=str(why))
         return True
 
-    def _walk(self, job: Job, lease: Lease) -> None:
-        attempt = Attempt(self._bench, job)
+    def _walk(self, attempt: Attempt, lease: Lease) -> None:
+        """From wherever the job is to its end; raises `Left` when that is no longer for us to reach."""
         try:
-            self._to_the_end(attempt, lease)
-        except _LeaseLost:
-            _log.info("job.left", job=job.name)
+            outputs = self._work(attempt, lease)
+            self._end(attempt, lease, "Completed", outputs=outputs)
+        except Left:
+            raise
         except _Canceled:
             self._bench.compute.stop(attempt.folder, grace=_GRACE)
             attempt.say("canceled")
-            self._end(attempt, lease, "Canceled", None)
+            self._end(attempt, lease, "Canceled")
         except Exception as error:  # noqa: BLE001 - whatever the user's job does ends on its row.
+            self._bench.compute.stop(attempt.folder, grace=_GRACE)
             attempt.say(f"failed: {error}")
-            self._end(attempt, lease, "Failed", error_document(error))
+            self._end(attempt, lease, "Failed", error=error_document(error))
 
-    def _to_the_end(self, attempt: Attempt, lease: Lease) -> None:
-        job = attempt.job
-        if job.status in ("NotStarted", "Queued", "Preparing"):
-            self._go(attempt, lease, "Preparing", started_at=job.started_at or utc_now())
-            task = attempts.prepare(attempt, lambda: self._check(attempt))
+    def _work(self, attempt: Attempt, lease: Lease) -> dict[str, Any]:
+        """Everything up to the stored outputs, which are returned."""
+        check = partial(self._check, attempt, lease)
+        if attempt.job.status in ("NotStarted", "Queued", "Preparing"):
+            self._go(attempt, lease, "Preparing", started_at=attempt.job.started_at or utc_now())
+            task = attempts.prepare(attempt, check)
             self._go(attempt, lease, "Starting", run_id=attempt.job.run_id, experiment_id=attempt.job.experiment_id)
             self._bench.compute.start(task)
-            self._go(attempt, lease, "Running")
-        elif job.status == "Starting" and isinstance(self._bench.compute.observe(attempt.folder), Absent):
+        elif attempt.job.status == "Starting" and isinstance(self._bench.compute.observe(attempt.folder), Absent):
             # Cut off between the row and the process: nothing has run yet, so it is prepared again.
-            self._bench.compute.start(attempts.prepare(attempt, lambda: self._check(attempt)))
-        if attempt.job.status != "Finalizing":
-            if attempt.job.status == "Starting":
-                self._go(attempt, lease, "Running")
-            _judge(self._await_end(attempt), attempt)
+            self._bench.compute.start(attempts.prepare(attempt, check))
+        if attempt.job.status == "Starting":
+            self._go(attempt, lease, "Running")
+        if attempt.job.status == "Running":
+            _judge(self._await_end(attempt, check), attempt)
             self._go(attempt, lease, "Finalizing")
-        outputs = results.collect(attempt)
-        self._end(attempt, lease, "Completed", None, outputs=outputs)
+        return results.collect(attempt)
 
-    def _await_end(self, attempt: Attempt) -> Exited | Lost:
+    def _await_end(self, attempt: Attempt, check: Callable[[], None]) -> Observation:
         while True:
             seen = self._bench.compute.wait(attempt.folder, _LOOK)
-            if isinstance(seen, Exited | Lost):
+            # Asked first: a command that ended because it was canceled has not failed.
+            check()
+            if isinstance(seen, Exited | Lost | Absent):
                 return seen
-            self._check(attempt)
 
-    def _check(self, attempt: Attempt) -> None:
+    def _check(self, attempt: Attempt, lease: Lease) -> None:
         """Raise when the job is no longer wanted or no longer ours."""
-        if self._stop.is_wished:
-            raise _LeaseLost
-        with self._bench.database.read() as tx:
-            now = jobs.by_id(tx, attempt.job.id)
-        if now is None or now.is_terminal:
-            raise _LeaseLost
+        self._check_stop()
+        with _database_away(), self._bench.database.read() as tx:
+            is_ours, now = jobs.is_held(tx, lease), jobs.by_id(tx, attempt.job.id)
+        if not is_ours or now is None:
+            raise Left("another worker has it")
         if now.cancel_requested:
             raise _Canceled
 
+    def _check_stop(self) -> None:
+        if self._stop.is_wished:
+            raise Left("the engine stops")
+
     def _go(self, attempt: Attempt, lease: Lease, status: str, **values: Any) -> None:
-        """Write the next state, and the event of it; raises when the lease was lost."""
-        self._check(attempt)
-        now = utc_now()
-        with self._bench.database.write() as tx:
+        """Write the next state, and the event of it; raises when the job is no longer wanted or no longer ours."""
+        self._check(attempt, lease)
+        with _database_away(), self._bench.database.write() as tx:
             if not jobs.apply(tx, lease, status=status, **values):
-                raise _LeaseLost
-            changed = jobs.by_id(tx, attempt.job.id)
-            if changed is None:
-                raise _LeaseLost
-            attempt.job = changed
-            _tell_status(tx, attempt.job, now=now)
+                raise Left("another worker has it")
+            attempt.job = _reread(tx, attempt.job)
+            _tell_status(tx, attempt.job, now=utc_now())
 
     def _end(
         self,
         attempt: Attempt,
         lease: Lease,
         status: str,
-        error: Mapping[str, Any] | None,
+        *,
+        error: Mapping[str, Any] | None = None,
         outputs: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write the last state, with outputs and their registrations, in one transaction; then tell MLflow."""
-        now = utc_now()
+        """Tell MLflow, then write the last state, with outputs and their registrations, in one transaction."""
+        if status != "Completed":
+            results.keep_what_failed(attempt)
         results.keep_log(attempt)
+        now = utc_now()
         if attempt.job.run_id:
             self._finish_run(attempt, _RUN_STATUS[status], now)
-        with self._bench.database.write() as tx:
-            if outputs is not None:
-                outputs = results.register(tx, attempt, outputs, now=now)
-            kept = dict(outputs or {})
-            if not jobs.release(tx, lease, status=status, error=error, outputs=kept, ended_at=now):
-                return
-            ended = jobs.by_id(tx, attempt.job.id)
-            if ended:
-                attempt.job = ended
-                _tell_status(tx, ended, now=now)
-                event = "Microsoft.MachineLearningServices.RunCompleted"
-                verbs.tell(tx, PLATFORM, event, ended, now=now, data={"status": status})
+        with _database_away(), self._bench.database.write() as tx:
+            made = results.register(tx, attempt, outputs or {}, now=now)
+            if not jobs.release(tx, lease, status=status, error=error, outputs=made, ended_at=now):
+                raise Left("another worker has it")
+            attempt.job = _reread(tx, attempt.job)
+            _tell_status(tx, attempt.job, now=now)
+            event = "Microsoft.MachineLearningServices.RunCompleted"
+            verbs.tell(tx, PLATFORM, event, attempt.job, now=now, data={"status": status})
+        attempt.tidy()
 
     def _finish_run(self, attempt: Attempt, status: Status, now: datetime) -> None:
         job = attempt.job
+
+        def finish() -> None:
+            self._bench.runs.finish_run(job.workspace, job.run_id, status, now)
+
         try:
-            patiently(
-                lambda: self._bench.runs.finish_run(job.workspace, job.run_id, status, now), within=_MLFLOW_WITHIN
-            )
+            patiently(finish, within=_MLFLOW_WITHIN, check=self._check_stop)
         except PratiqueError as error:
             # The job is what counts; its run in MLflow keeps an older status, and the log says so.
             _log.warning("run.not_finished", job=job.name, reason=str(error))
@@ -172,6 +193,22 @@ class Worker:
     def _renew(self, lease: Lease) -> bool:
         with self._bench.database.write() as tx:
             return jobs.renew(tx, lease, now=utc_now(), lasting=LEASE) is not None
+
+
+@contextmanager
+def _database_away() -> Iterator[None]:
+    """A database that is away or full says nothing about the job: it is left, and taken up when the lease is over."""
+    try:
+        yield
+    except (Unavailable, StorageFailed) as error:
+        raise Left(str(error)) from error
+
+
+def _reread(tx: Transaction, job: Job) -> Job:
+    found = jobs.by_id(tx, job.id)
+    if found is None:
+        raise Left("it was deleted")
+    return found
 
 
 def _judge(seen: Observation, attempt: Attempt) -> None:
@@ -183,8 +220,7 @@ def _judge(seen: Observation, attempt: Attempt) -> None:
     if isinstance(seen, Exited) and seen.timed_out:
         raise ComputeFailed("the command ran longer than limits.timeout and was stopped", hint=hint, log_tail=tail)
     if isinstance(seen, Exited):
-        how = f"exit code {seen.code}" if seen.signal is None else f"signal {seen.signal}"
-        raise ComputeFailed(f"the command ended with {how}", hint=hint, log_tail=tail)
+        raise ComputeFailed(f"the command {how_ended(seen)}", hint=hint, log_tail=tail)
     reason = seen.reason if isinstance(seen, Lost) else "it never started"
     raise ComputeFailed(f"the process was lost: {reason}", hint="submit the job again", log_tail=tail)
 

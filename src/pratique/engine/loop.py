@@ -9,7 +9,9 @@ from typing import Final
 from pratique.base.logging import get_logger
 
 _log = get_logger(__name__)
-_PAUSE_AFTER_FAILURE: Final = 1.0
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 15.0
+"""Seconds after which a step that failed is tried again: doubled from the first with each failure in a row."""
 
 
 class Stop:
@@ -47,6 +49,11 @@ class Stop:
         with self._condition:
             self._condition.wait_for(lambda: self._wished or self._rung != since, longest.total_seconds())
 
+    def rest(self, seconds: float) -> None:
+        """Return after `seconds`, whatever rings, or when the end is wished."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._wished, seconds)
+
 
 class Loop:
     """One named thread that calls `step` until it finds nothing to do, then sleeps."""
@@ -57,13 +64,19 @@ class Loop:
         self._idle = idle
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+        return self._thread.name
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()
 
     def join(self, timeout: timedelta) -> bool:
-        """Wait for the end; False when it did not come in time."""
-        self._thread.join(timeout.total_seconds())
+        """Wait for the end; False when it did not come in time. One that never began has ended."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, timeout.total_seconds()))
         return not self._thread.is_alive()
 
     @property
@@ -72,19 +85,22 @@ class Loop:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        pause = _FIRST_PAUSE
         while not self._stop.is_wished:
             seen = self._stop.rung
             try:
                 busy = self._step()
             except Exception as error:  # noqa: BLE001 - one bad row must not end the loop that serves all others.
-                _log.error("engine.step_failed", loop=self._thread.name, exc_info=error)
-                time.sleep(_PAUSE_AFTER_FAILURE)
+                _log.error("engine.step_failed", loop=self.name, exc_info=error)
+                self._stop.rest(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
+            pause = _FIRST_PAUSE
             if not busy:
                 self._stop.sleep(self._idle, since=seen)
 
 
-def join_all(loops: Sequence[Loop], timeout: timedelta) -> bool:
-    """Wait for the end of every loop; False when one did not end in time."""
-    ended = [loop.join(timeout) for loop in loops]
-    return all(ended)
+def join_all(loops: Sequence[Loop], timeout: timedelta) -> list[str]:
+    """Wait for the end of every loop, at most `timeout` in all; the names of those that did not end."""
+    deadline = time.monotonic() + timeout.total_seconds()
+    return [loop.name for loop in loops if not loop.join(timedelta(seconds=deadline - time.monotonic()))]

@@ -1,49 +1,70 @@
 """From an environment as a user wrote it to a Python that has its packages."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pratique.base.errors import ComputeFailed
-from pratique.compute.environments import Environments
+from pratique.compute.environments import Environments, Lock
 from pratique.content.manifest import Manifest
 from pratique.specs.packages import PackageRequest, from_conda, from_requirements
 from pratique.specs.reader import parse_document
 from pratique.store.blobs import BlobStore
 
 Say = Callable[[str], None]
+_PINNED: Final = re.compile(r"^[\w.-]+==", re.MULTILINE)
+_ONE_PACKAGE: Final = (" + ", " - ", " ~ ")
+"""How uv begins its line about each package that it installed, removed or replaced."""
 
 
-def python_for(environments: Environments, spec: Mapping[str, Any], *, say: Say) -> Path:
+def python_for(environments: Environments, spec: Mapping[str, Any], *, logs: Path, say: Say) -> Path:
     """The interpreter of the environment `spec` (its values as `specs` gives them), built when it is not there yet.
 
     Raises `InvalidInput` for what cannot be translated and `ComputeFailed` for what cannot be built.
     """
-    return _python(environments, from_conda(spec["conda_file"]), say)
+    return _python(environments, from_conda(spec["conda_file"]), logs, say)
 
 
-def python_for_model(environments: Environments, blobs: BlobStore, manifest: Manifest, *, say: Say) -> Path:
+def python_for_model(environments: Environments, blobs: BlobStore, manifest: Manifest, *, logs: Path, say: Say) -> Path:
     """The interpreter of the environment that an MLflow model was logged with, read from its own files."""
     files = {entry.path: entry.digest for entry in manifest.entries}
     for name, read in (("conda.yaml", _from_conda_text), ("requirements.txt", from_requirements)):
         if digest := files.get(name):
             with blobs.open(digest) as stream:
-                return _python(environments, read(stream.read().decode()), say)
+                return _python(environments, read(stream.read().decode()), logs, say)
     raise ComputeFailed(
         "the MLflow model has neither conda.yaml nor requirements.txt, so its packages are not known",
         hint="name an environment in the deployment: environment: azureml:NAME@latest",
     )
 
 
+def built(environments: Environments, lock: Lock, *, logs: Path, say: Say) -> Path:
+    """The interpreter of the environment of `lock`, built when it is not there yet.
+
+    `say` hears what happens and how many packages there are; each of them is named in a log below `logs`.
+    """
+    if environments.is_ready(lock):
+        return environments.ensure(lock)
+    log = logs / f"environment-{lock.digest[:12]}.log"
+    count = len(_PINNED.findall(lock.text))
+    say(f"environment: building {lock.digest[:12]} for Python {lock.python}, {count} packages; log: {log}")
+    return environments.ensure(lock, log=log, say=_without_each_package(say))
+
+
 def _from_conda_text(text: str) -> PackageRequest:
     return from_conda(parse_document(text, file="conda.yaml"))
 
 
-def _python(environments: Environments, request: PackageRequest, say: Say) -> Path:
+def _python(environments: Environments, request: PackageRequest, logs: Path, say: Say) -> Path:
     for dropped in request.dropped:
         say(f"environment: {dropped}")
-    lock = environments.lock(request, say=say)
-    if environments.is_ready(lock):
-        return environments.ensure(lock)
-    say(f"environment: building {lock.digest[:12]} for Python {lock.python}")
-    return environments.ensure(lock, say=say)
+    return built(environments, environments.lock(request, say=say), logs=logs, say=say)
+
+
+def _without_each_package(say: Say) -> Say:
+    def tell(line: str) -> None:
+        if not line.startswith(_ONE_PACKAGE):
+            say(line)
+
+    return tell

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import ComputeFailed
+from pratique.base.errors import ComputeFailed, PratiqueError
+from pratique.base.logging import get_logger
 from pratique.content.manifest import Manifest
 from pratique.control import artifacts, assets
 from pratique.control.actor import PLATFORM, Actor, Grant
@@ -16,36 +18,57 @@ from pratique.engine.attempts import Attempt
 from pratique.store import holdings
 from pratique.store.database import Transaction
 
-_RUN_FOLDERS = ("outputs", "logs")
+_log = get_logger(__name__)
+_CHUNK: Final = 1 << 20
+_RUN_FOLDERS: Final = ("outputs", "logs")
 """Folders of the working folder that become files of the run, as Azure does."""
-_MODEL_TYPES = ("mlflow_model", "custom_model", "triton_model")
+_MODEL_TYPES: Final = ("mlflow_model", "custom_model", "triton_model")
 
 
 def collect(attempt: Attempt) -> dict[str, Any]:
-    """Store the bytes of every output and of the run's folders; returns what `register` needs, by output."""
-    bench, job = attempt.bench, attempt.job
-    for folder in _RUN_FOLDERS:
-        _add_to_run(attempt, attempt.code / folder, folder)
+    """Store the bytes of every output and of the run's folders; returns what `register` needs, by output.
+
+    Raises `ComputeFailed` for an output that is not there.
+    """
+    job = attempt.job
+    _add_to_run(attempt)
     found: dict[str, Any] = {}
     for name, wanted in job.resolved["outputs"].items():
-        place = attempt.output(name)
         kind = str(wanted.get("type") or "uri_folder")
-        if kind == "uri_file" and not place.is_file():
-            raise ComputeFailed(
-                f"output {name!r} of type uri_file was not written",
-                hint=f"the command must write the file ${{{{outputs.{name}}}}}",
-            )
-        manifest = bench.blobs.put_folder(place)
+        place = attempt.output(name)
+        _check_output(place, name, kind)
+        manifest = attempt.bench.blobs.put_folder(place)
         _hold(attempt, manifest)
         found[name] = {"type": kind, "manifest": manifest.digest, "name": name, "mode": wanted.get("mode")}
     return found
+
+
+def keep_what_failed(attempt: Attempt) -> None:
+    """Put ./outputs and ./logs of a job that did not end well beside its run; what cannot be kept is let go."""
+    try:
+        _add_to_run(attempt)
+    except (PratiqueError, OSError) as error:
+        _log.warning("run.folders_not_kept", job=attempt.job.name, reason=str(error))
+
+
+def _check_output(place: Path, name: str, kind: str) -> None:
+    shown = f"${{{{outputs.{name}}}}}"
+    if kind == "uri_file" and not place.is_file():
+        raise ComputeFailed(
+            f"output {name!r} of type uri_file was not written", hint=f"the command must write the file {shown}"
+        )
+    if kind != "uri_file" and not place.is_dir():
+        raise ComputeFailed(
+            f"output {name!r} is not a folder any more", hint=f"the command must leave {shown} the folder that it is"
+        )
 
 
 def register(tx: Transaction, attempt: Attempt, outputs: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """Register the outputs whose spec names an asset; returns `outputs` with the versions made."""
     job = attempt.job
     made = {name: dict(output) for name, output in outputs.items()}
-    for name, wanted in job.resolved["outputs"].items():
+    for name in made:
+        wanted = job.resolved["outputs"][name]
         if not wanted.get("name"):
             continue
         kind: Kind = "models" if made[name]["type"] in _MODEL_TYPES else "data"
@@ -63,20 +86,26 @@ def register(tx: Transaction, attempt: Attempt, outputs: Mapping[str, Any], *, n
 
 
 def keep_log(attempt: Attempt) -> None:
-    """Put the log beside the run, where Azure has it: user_logs/std_log.txt."""
-    if attempt.job.run_id and attempt.log.is_file():
-        digest, size = attempt.bench.blobs.put([attempt.log.read_bytes()])
-        root = f"{_run_root(attempt)}/user_logs/std_log.txt"
-        with attempt.bench.database.write() as tx:
-            artifacts.add_file(tx, PLATFORM, attempt.job.workspace, root, digest, size, now=utc_now())
-
-
-def _add_to_run(attempt: Attempt, folder: Path, name: str) -> None:
-    if not attempt.job.run_id or not folder.is_dir() or not any(folder.iterdir()):
+    """Put the log beside the run, where Azure has it: user_logs/std_log.txt; a job does not fail for want of it."""
+    if not attempt.job.run_id or not attempt.log.is_file():
         return
-    manifest = attempt.bench.blobs.put_folder(folder)
-    with attempt.bench.database.write() as tx:
-        artifacts.add(tx, attempt.job.workspace, f"{_run_root(attempt)}/{name}", manifest, now=utc_now())
+    try:
+        with attempt.log.open("rb") as stream:
+            digest, size = attempt.bench.blobs.put(iter(partial(stream.read, _CHUNK), b""))
+        path = f"{_run_root(attempt)}/user_logs/std_log.txt"
+        with attempt.bench.database.write() as tx:
+            artifacts.add_file(tx, PLATFORM, attempt.job.workspace, path, digest, size, now=utc_now())
+    except (PratiqueError, OSError) as error:
+        _log.warning("run.log_not_kept", job=attempt.job.name, reason=str(error))
+
+
+def _add_to_run(attempt: Attempt) -> None:
+    for name in _RUN_FOLDERS:
+        folder = attempt.code / name
+        if attempt.job.run_id and folder.is_dir() and any(folder.iterdir()):
+            manifest = attempt.bench.blobs.put_folder(folder)
+            with attempt.bench.database.write() as tx:
+                artifacts.add(tx, attempt.job.workspace, f"{_run_root(attempt)}/{name}", manifest, now=utc_now())
 
 
 def _run_root(attempt: Attempt) -> str:

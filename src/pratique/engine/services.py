@@ -2,7 +2,8 @@
 
 Each start has a folder of its own, ``services/<name>/<number>/``; the highest
 number is the one that counts. A service outlives the server: a server that
-starts finds it by that folder and goes on watching it.
+starts finds it by that folder and goes on watching it. One that holds a token
+is started anew before the token ends.
 """
 
 import shutil
@@ -12,14 +13,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from pratique.base.clock import utc_now
 from pratique.base.home import Home
 from pratique.base.logging import get_logger
 from pratique.compute.local import LocalCompute
-from pratique.compute.task import Running, Task
+from pratique.compute.task import Absent, Running, Task
 from pratique.engine.tails import last_lines
 
 _log = get_logger(__name__)
 _KEPT_STARTS: Final = 3
+_GRACE: Final = timedelta(seconds=10)
 _LONGEST_BACK_OFF: Final = 30.0
 _STEADY: Final = 60.0
 """Seconds of life after which an earlier fall no longer counts."""
@@ -36,12 +39,16 @@ class Service:
         compute: LocalCompute,
         make_task: Callable[[Path], Task],
         is_ready: Callable[[], bool],
+        *,
+        lifetime: timedelta | None = None,
     ) -> None:
         self.name = name
         self._home = home
         self._compute = compute
         self._make_task = make_task
         self._is_ready = is_ready
+        self._lifetime = lifetime
+        """How old one start may become; None for as long as it lives."""
         self._falls = 0
         self._not_before = 0.0
         self._started_at = 0.0
@@ -49,15 +56,18 @@ class Service:
     def step(self) -> bool:
         """Start the service when it does not run and may be started; never finds more to do."""
         folder = newest_start(self._home, self.name)
-        if folder is not None and isinstance(self._compute.observe(folder), Running):
+        if folder is not None and isinstance(seen := self._compute.observe(folder), Running):
             if self._falls and time.monotonic() - self._started_at > _STEADY:
                 self._falls = 0
-            return False
+            if not self._lifetime or utc_now() - seen.started < self._lifetime:
+                return False
+            _log.info("service.renewed", service=self.name)
+            self._compute.stop(folder, grace=_GRACE)
         if time.monotonic() < self._not_before:
             return False
         if folder is not None and self._started_at:
             _log.warning("service.ended", service=self.name, log=str(folder), tail=last_lines(folder / LOG_NAME, 5))
-        self._start(folder)
+        self._start()
         return False
 
     def state(self) -> str:
@@ -67,17 +77,27 @@ class Service:
             return "down" if self._falls > 1 else "starting"
         return "ready" if self._is_ready() else "starting"
 
-    def _start(self, before: Path | None) -> None:
-        number = int(before.name) + 1 if before else 1
-        folder = self._home.services / self.name / str(number)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    def _start(self) -> None:
         self._falls += 1
         self._not_before = time.monotonic() + min(_LONGEST_BACK_OFF, 0.5 * 2.0 ** (self._falls - 1))
+        folder = next_start(self._home, self._compute, self.name)
         self._compute.start(self._make_task(folder))
         self._started_at = time.monotonic()
         _log.info("service.started", service=self.name, folder=str(folder))
-        for old in _starts(self._home, self.name)[:-_KEPT_STARTS]:
+
+
+def next_start(home: Home, compute: LocalCompute, name: str) -> Path:
+    """A folder for the next start of a service; of those before it, the newest few stay for their logs."""
+    before = _starts(home, name)
+    if before and isinstance(compute.observe(before[-1]), Absent):
+        return before[-1]
+    number = int(before[-1].name) + 1 if before else 1
+    folder = home.services / name / str(number)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for old in before[: 1 - _KEPT_STARTS]:
+        if not isinstance(compute.observe(old), Running):
             shutil.rmtree(old, ignore_errors=True)
+    return folder
 
 
 def newest_start(home: Home, name: str) -> Path | None:
