@@ -9,9 +9,10 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from generator.markdown import code, document, table
+from pratique.specs.component import Component
 from pratique.specs.grammar import OWN_SETTINGS, Part, Spec
 from pratique.specs.job import OTHER_TYPES
-from pratique.specs.kinds import KINDS, PLANNED_KINDS
+from pratique.specs.kinds import KINDS, PLANNED_FORMS, PLANNED_KINDS, RUN_KINDS
 from pratique.specs.problems import NOT_YET
 
 _INTRODUCTION: Final = """The files are those of Azure Machine Learning v2.
@@ -45,6 +46,19 @@ _TITLES: Final = {
     "online-endpoint": "Online endpoint",
     "online-deployment": "Online deployment",
     "workspace": "Workspace",
+    "pipeline-job": "Pipeline job",
+    "command-component": "Command component",
+    "pipeline-component": "Pipeline component",
+    "blob-datastore": "Datastore: blobs",
+    "file-datastore": "Datastore: file share",
+    "gen1-datastore": "Datastore: Data Lake Gen1",
+    "gen2-datastore": "Datastore: Data Lake Gen2",
+    "one-lake-datastore": "Datastore: OneLake",
+    "amlcompute": "Compute: cluster",
+    "computeinstance": "Compute: workstation",
+    "kubernetes-compute": "Compute: Kubernetes",
+    "synapsespark-compute": "Compute: Spark pool of Synapse",
+    "virtual-machine-compute": "Compute: virtual machine",
 }
 
 
@@ -76,7 +90,9 @@ def keys_of(kind: type[Part], prefix: str = "", *, state: str = "run") -> Iterat
             is_required=field.is_required(),
             default=_default(field),
         )
-        forms = dict.fromkeys(_parts(field.annotation))
+        # A component in a step has the keys of its own section; a pipeline's would never end.
+        parts = dict.fromkeys(_parts(field.annotation))
+        forms = [(inner, step) for inner, step in parts if not issubclass(inner, Component)]
         yield from _merged([[*keys_of(inner, f"{path}{step}.", state=own)] for inner, step in forms])
 
 
@@ -116,14 +132,19 @@ def page() -> str:
         "Azure Machine Learning has these kinds of files and this version has not; they are refused by name.",
         ", ".join(code(kind) for kind in sorted(PLANNED_KINDS)),
         f"A job's `type` can be `command`; {', '.join(code(name) for name in OTHER_TYPES)} are refused by name.",
+        "A component's `type` can be `command` and `pipeline`; "
+        f"{', '.join(code(name) for name in sorted(PLANNED_FORMS['component']))} are refused by name.",
     )
 
 
 def _section(name: str, kind: type[Spec]) -> Iterator[str]:
+    state = "run" if name in RUN_KINDS else "planned"
     yield f"## {_TITLES[name]}"
+    if name not in RUN_KINDS:
+        yield "Understood and checked in full by `pratique ml validate`; this version has no verb that creates it."
     yield table(
         ("key", "value", "state", "meaning"),
-        [(code(key.path), key.value, key.state, _meaning(key)) for key in keys_of(kind)],
+        [(code(key.path), key.value, key.state, _meaning(key)) for key in keys_of(kind, state=state)],
     )
     silent = ", ".join(code(key) for key in sorted(kind.written_by_platform))
     yield f"Accepted and left out, because `show` prints them: {silent}."

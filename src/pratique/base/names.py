@@ -28,6 +28,14 @@ _RULES: Final = {
         r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9_-]{0,253}[A-Za-z0-9]",
         "1 to 255 letters, digits, _ -, starting and ending with a letter or digit",
     ),
+    "compute": (
+        r"[A-Za-z][A-Za-z0-9-]{0,30}[A-Za-z0-9]",
+        "2 to 32 letters, digits or hyphens, starting with a letter",
+    ),
+    "component": (
+        r"[a-z][a-z0-9_]{0,254}",
+        "1 to 255 lower-case letters, digits or _, starting with a letter",
+    ),
     "endpoint": _SERVED,
     "deployment": _SERVED,
     "principal": (r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}", "1 to 128 letters, digits, _ . @ + -"),

@@ -1,7 +1,12 @@
 """From a document to the spec of its kind.
 
-    data  environment  model  job  online-endpoint  online-deployment  workspace
+    data  environment  model  workspace  online-endpoint  online-deployment
+    job (a command)  pipeline-job  command-component  pipeline-component
+    blob-, file-, gen1-, gen2- and one-lake-datastore
+    amlcompute  computeinstance  kubernetes-, synapsespark- and virtual-machine-compute
 
+Some of these are forms of one noun, which the `type` of a file tells apart:
+``component``, ``datastore`` and ``compute`` can be loaded by that name too.
 What Azure ML knows besides these is refused by name with `NotYet`, so that
 nobody looks for a misspelling.
 """
@@ -10,13 +15,30 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet
+from pratique.specs.component import CommandComponent
+from pratique.specs.component_files import with_components
+from pratique.specs.compute import (
+    AmlCompute,
+    ComputeInstance,
+    KubernetesCompute,
+    SynapseSparkCompute,
+    VirtualMachineCompute,
+)
 from pratique.specs.data import Data
+from pratique.specs.datastore import (
+    BlobDatastore,
+    FileDatastore,
+    Gen1Datastore,
+    Gen2Datastore,
+    OneLakeDatastore,
+)
 from pratique.specs.deployment import OnlineDeployment
 from pratique.specs.endpoint import OnlineEndpoint
 from pratique.specs.environment import Environment
 from pratique.specs.grammar import Spec
 from pratique.specs.job import OTHER_TYPES, CommandJob
 from pratique.specs.model import Model
+from pratique.specs.pipeline import PipelineComponent, PipelineJob
 from pratique.specs.reader import Document
 from pratique.specs.words import did_you_mean, shown
 from pratique.specs.workspace import Workspace
@@ -29,30 +51,117 @@ KINDS: Final[Mapping[str, type[Spec]]] = {
     "online-endpoint": OnlineEndpoint,
     "online-deployment": OnlineDeployment,
     "workspace": Workspace,
+    "pipeline-job": PipelineJob,
+    "command-component": CommandComponent,
+    "pipeline-component": PipelineComponent,
+    "blob-datastore": BlobDatastore,
+    "file-datastore": FileDatastore,
+    "gen1-datastore": Gen1Datastore,
+    "gen2-datastore": Gen2Datastore,
+    "one-lake-datastore": OneLakeDatastore,
+    "amlcompute": AmlCompute,
+    "computeinstance": ComputeInstance,
+    "kubernetes-compute": KubernetesCompute,
+    "synapsespark-compute": SynapseSparkCompute,
+    "virtual-machine-compute": VirtualMachineCompute,
 }
+
+RUN_KINDS: Final = frozenset(
+    {"data", "environment", "model", "job", "online-endpoint", "online-deployment", "workspace"}
+)
+"""Kinds that this version can create; the others are understood and checked in full."""
+
+FORMS: Final[Mapping[str, Mapping[str, str]]] = {
+    # A noun, the `type` of its files, and the kind that this is.
+    "component": {"command": "command-component", "pipeline": "pipeline-component"},
+    "datastore": {
+        "azure_blob": "blob-datastore",
+        "azure_file": "file-datastore",
+        "azure_data_lake_gen1": "gen1-datastore",
+        "azure_data_lake_gen2": "gen2-datastore",
+        "one_lake": "one-lake-datastore",
+    },
+    "compute": {
+        "amlcompute": "amlcompute",
+        "computeinstance": "computeinstance",
+        "kubernetes": "kubernetes-compute",
+        "synapsespark": "synapsespark-compute",
+        "virtualmachine": "virtual-machine-compute",
+    },
+}
+
+PLANNED_FORMS: Final[Mapping[str, frozenset[str]]] = {
+    "component": frozenset(
+        {"parallel", "spark", "sweep", "automl", "import", "data_transfer", "flow_parallel", "finetuning"}
+    ),
+    "datastore": frozenset({"hdfs"}),
+    "compute": frozenset(),
+}
+"""Types that Azure ML knows and this version does not have."""
 
 PLANNED_KINDS: Final = frozenset(
     {
-        "component", "schedule", "batch-endpoint", "batch-deployment", "compute", "datastore", "connection",
-        "registry", "serverless-endpoint", "feature-store", "feature-set", "feature-store-entity",
+        "schedule", "batch-endpoint", "batch-deployment", "connection", "registry", "serverless-endpoint",
+        "feature-store", "feature-set", "feature-store-entity", "monitor", "index", "mltable", "capability-host",
+        "deployment-template", "marketplace-subscription",
     }
 )  # fmt: skip
 """Kinds that Azure ML knows and this version does not have."""
 
 _SCHEMAS: Final = {
-    # What the name of a schema file begins with, in lower case: the kind it is for.
+    # What the name of a schema file begins with, in lower case: the kind it is for, or the noun of several.
     "data": "data",
     "environment": "environment",
     "model": "model",
     "commandjob": "job",
-    "pipelinejob": "job",
+    "pipelinejob": "pipeline-job",
     "sweepjob": "job",
+    "paralleljob": "job",
+    "sparkjob": "job",
+    "importjob": "job",
+    "automljob": "job",
+    "commandcomponent": "command-component",
+    "pipelinecomponent": "pipeline-component",
+    "parallelcomponent": "component",
+    "sparkcomponent": "component",
+    "sweepcomponent": "component",
+    "importcomponent": "component",
+    "automlcomponent": "component",
     "managedonlineendpoint": "online-endpoint",
     "kubernetesonlineendpoint": "online-endpoint",
     "onlineendpoint": "online-endpoint",
     "managedonlinedeployment": "online-deployment",
     "kubernetesonlinedeployment": "online-deployment",
+    "onlinedeployment": "online-deployment",
     "workspace": "workspace",
+    "azureblob": "blob-datastore",
+    "azurefile": "file-datastore",
+    "azuredatalakegen1": "gen1-datastore",
+    "azuredatalakegen2": "gen2-datastore",
+    "onelake": "one-lake-datastore",
+    "amlcompute": "amlcompute",
+    "computeinstance": "computeinstance",
+    "kubernetescompute": "kubernetes-compute",
+    "synapsesparkcompute": "synapsespark-compute",
+    "vmcompute": "virtual-machine-compute",
+    "virtualmachinecompute": "virtual-machine-compute",
+    "batchendpoint": "batch-endpoint",
+    "batchdeployment": "batch-deployment",
+    "modelbatchdeployment": "batch-deployment",
+    "pipelinecomponentbatchdeployment": "batch-deployment",
+    "schedule": "schedule",
+    "monitorschedule": "monitor",
+    "connection": "connection",
+    "workspaceconnection": "connection",
+    "registry": "registry",
+    "featureset": "feature-set",
+    "featurestore": "feature-store",
+    "featurestoreentity": "feature-store-entity",
+    "serverlessendpoint": "serverless-endpoint",
+    "index": "index",
+    "mltable": "mltable",
+    "deploymenttemplate": "deployment-template",
+    "marketplacesubscription": "marketplace-subscription",
 }
 
 
@@ -62,32 +171,73 @@ def load(kind: str, document: Document) -> Spec:
     Raises `InvalidInput` with every problem at its file, line and key, or
     `NotYet` for what is understood and not run by this version.
     """
-    spec = KINDS.get(kind)
-    if spec is None:
+    if kind not in KINDS and kind not in FORMS:
         if kind in PLANNED_KINDS:
             raise NotYet(f"{kind}: not in this version")
-        hint = did_you_mean(kind, [*KINDS, *PLANNED_KINDS]) or f"known: {', '.join(KINDS)}"
+        hint = did_you_mean(kind, [*KINDS, *FORMS, *PLANNED_KINDS]) or f"known: {', '.join(KINDS)}"
         raise InvalidInput(f"there is no kind {kind}", hint=hint)
+    value = mapping_of(document)
+    _check_schema(kind, document)
+    if kind == "job":
+        _check_job_type(value, document)
+    form = form_of(kind, document) if kind in FORMS else kind
+    if form.startswith("pipeline-"):
+        document = with_components(document)
+    return KINDS[form].of(document)
+
+
+def mapping_of(document: Document) -> Mapping[str, Any]:
+    """The keys of `document`; raises `InvalidInput` when it is no mapping."""
     value = document.value
     if not isinstance(value, Mapping):
         said = "the file is empty" if value is None else f"expected a mapping of keys; got {shown(value)}"
-        raise InvalidInput.of([document.problem((), said)], what=document.file or kind)
-    _check_schema(kind, value, document)
-    if kind == "job":
-        _check_job_type(value, document)
-    return spec.of(document)
+        raise InvalidInput.of([document.problem((), said)], what=document.file or "input")
+    return value
 
 
-def _check_schema(kind: str, value: Mapping[str, Any], document: Document) -> None:
-    """Refuse a file whose ``$schema`` is of another kind: one problem instead of one for each key."""
-    schema = value.get("$schema")
+def form_of(noun: str, document: Document) -> str:
+    """The kind of a component, a datastore or a compute, by its `type`.
+
+    Raises `NotYet` for a type that this version does not have, and `InvalidInput` for one that there is not.
+    """
+    forms, planned = FORMS[noun], PLANNED_FORMS[noun]
+    given = mapping_of(document).get("type", "command" if noun == "component" else None)
+    named = str(given).lower()
+    if named in forms:
+        return forms[named]
+    what = document.file or noun
+    if named in planned:
+        raise NotYet.of([document.problem(("type",), f"a {noun} of type {named}: not in this version")], what=what)
+    if given is None:
+        raise InvalidInput.of([document.problem(("type",), f"this key is required: {', '.join(forms)}")], what=what)
+    said = f"expected one of {', '.join([*forms, *sorted(planned)])}; got {shown(given)}"
+    raise InvalidInput.of([document.problem(("type",), said, hint=did_you_mean(given, [*forms]))], what=what)
+
+
+def kind_of_schema(document: Document) -> str:
+    """The kind or noun that the ``$schema`` of `document` names; empty when it names none that is known."""
+    schema = mapping_of(document).get("$schema")
     if not isinstance(schema, str):
+        return ""
+    name = schema.rpartition("/")[2].partition(".")[0].lower()
+    return _SCHEMAS.get(name, "job" if name.startswith("automl") and name.endswith("job") else "")
+
+
+def _check_schema(kind: str, document: Document) -> None:
+    """Refuse a file whose ``$schema`` is of another kind: one problem instead of one for each key."""
+    meant = kind_of_schema(document)
+    if meant in ("", kind) or noun_of(meant) == kind or (kind == "job" and meant == "pipeline-job"):
         return
-    meant = _SCHEMAS.get(schema.rpartition("/")[2].partition(".")[0].lower())
-    if meant not in (None, kind):
-        said = f"this file describes a thing of kind {meant}, not {kind}"
-        problem = document.problem(("$schema",), said, hint=f"pratique ml {meant} create --file {document.file}")
-        raise InvalidInput.of([problem], what=document.file or kind)
+    said = f"this file describes a thing of kind {meant}, not {kind}"
+    hint = f"pratique ml {meant} create --file {document.file}" if meant in RUN_KINDS else ""
+    raise InvalidInput.of([document.problem(("$schema",), said, hint=hint)], what=document.file or kind)
+
+
+def noun_of(kind: str) -> str:
+    """The noun of a kind: what its verbs are called on Azure."""
+    if kind == "pipeline-job":
+        return "job"
+    return next((noun for noun, forms in FORMS.items() if kind in forms.values()), kind)
 
 
 def _check_job_type(value: Mapping[str, Any], document: Document) -> None:

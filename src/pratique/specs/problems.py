@@ -16,8 +16,14 @@ UNKNOWN_KEY: Final = "unknown_key"
 REFUSED: Final = "refused"
 NOT_YET: Final = "not_yet"
 
-BRANCHES: Final = frozenset({"<text>", "<mapping>", "<literal>", "<data>"})
-"""The tags of unions (`specs.grammar`): pydantic puts them into places, people do not."""
+BRANCHES: Final = frozenset(
+    {
+        "<text>", "<mapping>", "<literal>", "<data>",
+        "<AccountKey>", "<SasToken>", "<ServicePrincipal>", "<Certificate>", "<NoCredentials>",
+        "<command>", "<pipeline>", "<component>", "<parameter>", "<port>",
+    }
+)  # fmt: skip
+"""The tags of unions: pydantic puts them into places, people do not."""
 
 MAX_PROBLEMS: Final = 100
 """Told at once; a file with more is another kind of file, and looking for near names takes time."""

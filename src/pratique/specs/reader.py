@@ -96,7 +96,9 @@ class Document:
             value=whole,
             lines=_without(self.lines, key) | {(*key, *below): line for below, line in inner.lines.items()},
             written=_without(self.written, key) | {(*key, *below): text for below, text in inner.written.items()},
-            files=_without(self.files, key) | ({key: inner.file} if inner.file else {}),
+            files=_without(self.files, key)
+            | ({key: inner.file} if inner.file else {})
+            | {(*key, *below): file for below, file in inner.files.items()},
         )
 
 

@@ -1,0 +1,241 @@
+"""Command components: a command with typed ports, which pipelines use as a step.
+
+A port is either a parameter, which has a value, or names data, which has a
+path. Both are declared here and get what they are worth from the step.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
+
+from pratique.specs.bindings import problems_with_command
+from pratique.specs.environment import InlineEnvironment, problems_with_environment
+from pratique.specs.grammar import (
+    Choice,
+    FilledText,
+    Flag,
+    Free,
+    Part,
+    Reference,
+    Spec,
+    Tags,
+    Text,
+    TextOrMapping,
+    Variables,
+    Version,
+    asset_reference,
+    named,
+)
+from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, Distribution, Literally, QueueSettings, Resources
+from pratique.specs.keys import Found, Key, below
+from pratique.specs.problems import refused
+from pratique.specs.references import Purpose
+from pratique.specs.words import did_you_mean, shown
+
+DataType: TypeAlias = Literal[
+    "uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model", "path"
+]
+ParameterType: TypeAlias = Literal["string", "number", "integer", "boolean"]
+Mode: TypeAlias = Literal[
+    "ro_mount", "rw_mount", "mount", "download", "upload", "direct", "eval_mount", "eval_download", "link"
+]
+
+FITS: Final = {"string": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,)}
+"""Which values are of which type; a boolean is only ever a boolean."""
+
+
+def _port_type(value: Any) -> Any:
+    known = (*DATA_TYPES, *LITERAL_TYPES)
+    if not isinstance(value, str) or value.lower() not in (*known, "path"):
+        raise refused(f"expected one of {', '.join(known)}; got {shown(value)}", hint=did_you_mean(value, known))
+    return value.lower()
+
+
+class Parameter(Part):
+    """An input with a value."""
+
+    type: Annotated[ParameterType, BeforeValidator(_port_type)] = Field(description="What the value is.")
+    default: Literally | None = Field(default=None, description="The value when a step gives none.")
+    min: Literally | None = Field(default=None, description="Smallest value.")
+    max: Literally | None = Field(default=None, description="Largest value.")
+    enum: list[Literally] | None = Field(default=None, description="The values that there are.")
+    optional: Flag | None = Field(default=None, description="Whether a step may leave it out.")
+    description: Text | None = Field(default=None, description="What it is, for people.")
+
+
+class Port(Part):
+    """An input that is a file or a folder."""
+
+    type: Annotated[DataType, BeforeValidator(_port_type)] = Field(description="What is expected.")
+    mode: Annotated[Mode, Choice] | None = Field(default=None, description="How the command sees it.")
+    default: Text | None = Field(default=None, description="What is read when a step gives nothing.")
+    optional: Flag | None = Field(default=None, description="Whether a step may leave it out.")
+    description: Text | None = Field(default=None, description="What it is, for people.")
+
+
+class OutputPort(Part):
+    """What the command writes."""
+
+    type: Annotated[DataType | ParameterType, BeforeValidator(_port_type)] = Field(description="What is written.")
+    mode: Annotated[Mode, Choice] | None = Field(default=None, description="How it is brought to the store.")
+    description: Text | None = Field(default=None, description="What it is, for people.")
+
+
+def _port_kind(value: Any) -> str:
+    if isinstance(value, BaseModel):
+        return "<parameter>" if isinstance(value, Parameter) else "<port>"
+    given = value.get("type") if isinstance(value, Mapping) else None
+    return "<parameter>" if str(given).lower() in LITERAL_TYPES else "<port>"
+
+
+InputPort: TypeAlias = Annotated[
+    Annotated[Parameter, Tag("<parameter>")] | Annotated[Port, Tag("<port>")], Discriminator(_port_kind)
+]
+EnvironmentUse: TypeAlias = Annotated[
+    Annotated[FilledText, asset_reference("environments"), Tag("<text>")]
+    | Annotated[InlineEnvironment, Tag("<mapping>")],
+    TextOrMapping,
+]
+
+
+class Component(Spec):
+    """What components of every type have."""
+
+    written_by_platform = Spec.written_by_platform | {"latest_version"}
+
+    name: Annotated[str, named("component")] | None = Field(default=None, description="Name of the component.")
+    version: Version | None = Field(default=None, description="Version; without one, the platform counts.")
+    display_name: Text | None = Field(default=None, description="Name for people.")
+    description: Text | None = Field(default=None, description="What it does, for people.")
+    tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
+    properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
+    is_deterministic: Flag = Field(
+        default=True, description="Whether the same inputs give the same outputs, so that they can be used again."
+    )
+    inputs: dict[str, InputPort] = Field(default_factory=dict, description="What it needs.")
+    outputs: dict[str, OutputPort] = Field(default_factory=dict, description="What it makes.")
+    auto_delete_setting: Free | None = Field(default=None, description="When it may be deleted by itself.")
+
+    @classmethod
+    def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:
+        return problems_with_ports(value)
+
+
+class InlineCommandComponent(Component):
+    """A command component described where it is used; its name is optional there."""
+
+    type: Annotated[Literal["command"], Choice] = Field(default="command", description="Kind of the component.")
+    command: FilledText = Field(
+        description="What bash runs in a copy of `code`, after bindings such as ${{inputs.NAME}} are replaced."
+    )
+    code: Reference | None = Field(default=None, description="Folder with the code.")
+    environment: EnvironmentUse = Field(description="An environment asset, or one inline.")
+    environment_variables: Variables | None = Field(default=None, description="Environment variables of the command.")
+    distribution: Distribution | None = Field(default=None, description="Several processes for one step.")
+    resources: Resources | None = Field(default=None, description="What it asks of a compute.")
+    queue_settings: QueueSettings | None = Field(default=None, description="How it waits for serverless compute.")
+    additional_includes: list[FilledText] | None = Field(
+        default=None, description="More files and folders that belong to the code."
+    )
+
+    def references(self) -> Iterable[tuple[Key, str, Purpose]]:
+        if self.code is not None:
+            yield ("code",), self.code, "code"
+        if isinstance(self.environment, InlineEnvironment):
+            for key, text, purpose in self.environment.references():
+                yield ("environment", *key), text, purpose
+
+    @classmethod
+    def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:
+        yield from problems_with_ports(value)
+        command, environment = value.get("command"), value.get("environment")
+        if isinstance(command, str):
+            inputs, outputs = mapping_at(value, "inputs"), mapping_at(value, "outputs")
+            worth = {name: None if is_without_value(port) else "" for name, port in inputs.items()}
+            for problem in problems_with_command(command, worth, outputs):
+                yield Found(("command",), problem.message, problem.hint)
+        if isinstance(environment, Mapping):
+            yield from below(("environment",), problems_with_environment(environment))
+
+
+class CommandComponent(InlineCommandComponent):
+    """A command component under a name and a version."""
+
+    name: Annotated[str, named("component")] = Field(description="Name of the component.")
+
+
+# --- between keys --------------------------------------------------------------------------------------------------
+
+
+def mapping_at(value: Any, key: str) -> Mapping[str, Any]:
+    """The mapping at `key`, or an empty one where there is none."""
+    inner = value.get(key) if isinstance(value, Mapping) else None
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def is_without_value(port: Any) -> bool:
+    """Whether a port may stay without a value."""
+    return isinstance(port, Mapping) and port.get("optional") is True and port.get("default") is None
+
+
+def is_required(port: Any) -> bool:
+    """Whether a step has to give a port something."""
+    return isinstance(port, Mapping) and port.get("optional") is not True and port.get("default") is None
+
+
+def problems_with_ports(value: Mapping[str, Any]) -> Iterable[Found]:
+    """Names that are none or that differ only in case, and defaults that do not fit."""
+    for kind in ("inputs", "outputs"):
+        yield from problems_with_names(kind, mapping_at(value, kind))
+    for name, port in mapping_at(value, "inputs").items():
+        yield from below(("inputs", name), _problems_with_port(port))
+
+
+def problems_with_names(kind: str, names: Iterable[str]) -> Iterable[Found]:
+    """Names that no program could use, and those that only their case tells apart."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if not (name.isascii() and name.isidentifier()):
+            yield Found((kind, name), "expected a name of letters, digits and _, not beginning with a digit")
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            yield Found((kind, name), f"only the case of letters tells it from {other}", "choose another name")
+
+
+def _problems_with_port(port: Any) -> Iterable[Found]:
+    if not isinstance(port, Mapping):
+        return
+    kind = str(port.get("type")).lower()
+    if kind not in FITS:
+        return
+    for key in ("default", "min", "max"):
+        yield from below((key,), problems_with_value(kind, port.get(key)))
+    for index, value in enumerate(port["enum"] if isinstance(port.get("enum"), list) else ()):
+        yield from below(("enum", index), problems_with_value(kind, value))
+    for key in ("min", "max", "enum"):
+        if port.get(key) is not None and kind not in _TAKES[key]:
+            yield Found((key,), f"{key} is for {' and '.join(_TAKES[key])}, not {kind}")
+    default = port.get("default")
+    low, high, given = (_number(port.get(key)) for key in ("min", "max", "default"))
+    if low is not None and high is not None and low > high:
+        yield Found(("max",), f"expected at least min, which is {low}; got {high}")
+    if given is not None and ((low is not None and given < low) or (high is not None and given > high)):
+        yield Found(("default",), f"{given} is not between min and max")
+    if isinstance(port.get("enum"), list) and default is not None and default not in port["enum"]:
+        yield Found(("default",), f"{shown(default)} is not one of enum")
+
+
+_TAKES: Final = {"min": ("number", "integer"), "max": ("number", "integer"), "enum": ("string", "number", "integer")}
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def problems_with_value(kind: str, value: Any) -> Iterable[Found]:
+    """Why `value` is not of the type `kind`; nothing for no value and for a binding."""
+    if value is None or kind not in FITS or (isinstance(value, str) and "${{" in value):
+        return
+    if not isinstance(value, FITS[kind]) or isinstance(value, bool) != (kind == "boolean"):
+        hint = f'quote it: "{shown(value)}"' if kind == "string" else ""
+        yield Found((), f"expected a value of type {kind}; got {shown(value)}", hint)

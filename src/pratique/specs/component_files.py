@@ -1,0 +1,129 @@
+"""Components that a pipeline keeps in files beside it, read and put in their place.
+
+    jobs:
+      train:
+        component: ./components/train.yml      becomes what stands in that file
+
+Each part keeps the file and the lines that it came from, so that an error
+names the component's own file. Paths inside a component are relative to its
+file; put into a pipeline they are rewritten to be relative to the pipeline's.
+This happens where the user's disk is: a document that came over the API has no
+folder, and stays as it is.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from pratique.base.errors import InvalidInput, Problem
+from pratique.specs.keys import Key
+from pratique.specs.reader import Document, document_of, read_document
+from pratique.specs.references import LocalPath, parse_reference
+from pratique.specs.words import shown
+
+MAX_NESTED: Final = 16
+"""Pipelines inside pipelines; deeper ones are a mistake."""
+
+
+def with_components(document: Document) -> Document:
+    """`document` with the content of every component file that it names, however deep.
+
+    Raises `InvalidInput` with every file that cannot be read, that is no
+    component, or that contains itself.
+    """
+    if document.folder is None:
+        return document
+    start = (Path(document.file).resolve(),) if document.file else ()
+    return _filled(document, start)
+
+
+def _filled(document: Document, inside: tuple[Path, ...]) -> Document:
+    problems: list[Problem] = []
+    whole = document
+    for key, text in [*_component_paths(document.value, ())]:
+        try:
+            whole = whole.with_value(key, _component(document, key, text, inside))
+            document_of(whole.value, file=document.file)  # Together they may be too large.
+        except InvalidInput as error:
+            problems += error.problems
+    if problems:
+        raise InvalidInput.of(problems, what=document.file or "input")
+    return whole
+
+
+def _component(document: Document, key: Key, text: str, inside: tuple[Path, ...]) -> Document:
+    """The component in the file that `text` names, whole, its paths as seen from `document`."""
+    path = (document.folder or Path()) / text
+    real = path.resolve()
+    if real in inside:
+        names = " → ".join(file.name for file in (*inside[inside.index(real) :], real))
+        raise _wrong(document, key, f"components contain each other: {names}")
+    if len(inside) > MAX_NESTED:
+        raise _wrong(document, key, f"components are nested deeper than {MAX_NESTED} files")
+    if not path.is_file():
+        raise _wrong(document, key, f"there is no file {shown(text)}", "paths are relative to the file they stand in")
+    inner = read_document(path)
+    if not isinstance(inner.value, Mapping):
+        raise _wrong(inner, (), f"expected a component; got {shown(inner.value)}")
+    return _seen_from(posixpath.dirname(text), _filled(inner, (*inside, real)))
+
+
+def _wrong(document: Document, key: Key, said: str, hint: str = "") -> InvalidInput:
+    return InvalidInput.of([document.problem(key, said, hint=hint)], what=document.file)
+
+
+def _component_paths(value: Any, key: Key) -> Iterator[tuple[Key, str]]:
+    """Where `value` names component files, in components described inside it as well."""
+    if not isinstance(value, Mapping):
+        return
+    component = value.get("component")
+    if isinstance(component, str):
+        path = local_path(component)
+        if path is not None:
+            yield (*key, "component"), path
+    else:
+        yield from _component_paths(component, (*key, "component"))
+    steps = value.get("jobs")
+    for name, step in steps.items() if isinstance(steps, Mapping) else ():
+        yield from _component_paths(step, (*key, "jobs", name))
+
+
+def local_path(text: Any) -> str | None:
+    """The path that `text` names, with slashes; None when it is a reference or no path."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = parse_reference(text)
+    except InvalidInput:
+        return None
+    return found.path.replace("\\", "/") if isinstance(found, LocalPath) else None
+
+
+def _seen_from(folder: str, inner: Document) -> Document:
+    """`inner` with its relative paths below `folder`."""
+    if folder in ("", "."):
+        return inner
+    return replace(inner, value=_moved(inner.value, folder, ()))
+
+
+def _moved(value: Any, folder: str, key: Key) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _moved(inner, folder, (*key, name)) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_moved(inner, folder, (*key, index)) for index, inner in enumerate(value)]
+    path = local_path(value) if _is_path(key) else None
+    return value if path is None or posixpath.isabs(path) else posixpath.normpath(posixpath.join(folder, path))
+
+
+def _is_path(key: Key) -> bool:
+    """Whether a component's value at `key` is a path when it is no reference."""
+    match key[-4:]:
+        case (*_, "code") | (*_, "environment", "conda_file") | (*_, "build", "path"):
+            return "inputs" not in key and "outputs" not in key
+        case (*_, "inputs", str(), "path"):
+            return "jobs" in key
+        case (*_, "additional_includes", int()):
+            return True
+    return False

@@ -1,0 +1,142 @@
+"""Which kind a file is: by its ``$schema``, else by its `type`, else by keys that only one kind has."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pratique.base.errors import InvalidInput, NotYet
+from pratique.specs.component import mapping_at
+from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, OTHER_TYPES
+from pratique.specs.kinds import FORMS, KINDS, PLANNED_FORMS, PLANNED_KINDS, form_of, kind_of_schema, mapping_of
+from pratique.specs.reader import Document
+from pratique.specs.words import shown
+
+_MODELS: Final = ("custom_model", "mlflow_model", "triton_model")
+_OF_COMPONENTS: Final = ("is_deterministic", "version", "additional_includes")
+_OF_JOBS: Final = ("experiment_name", "compute", "limits", "services", "settings", "parent_job_name")
+_BY_KEY: Final = (
+    # A key that only one kind has, and the kind; the first that a file has decides.
+    ("create_job", "schedule"),
+    ("create_monitor", "monitor"),
+    ("import_data", "schedule"),
+    ("trigger", "schedule"),
+    ("mini_batch_size", "batch-deployment"),
+    ("job_definition", "batch-deployment"),
+    ("output_action", "batch-deployment"),
+    ("max_concurrency_per_instance", "batch-deployment"),
+    ("endpoint_name", "online-deployment"),
+    ("code_configuration", "online-deployment"),
+    ("defaults", "batch-endpoint"),
+    ("auth_mode", "online-endpoint"),
+    ("traffic", "online-endpoint"),
+    ("mirror_traffic", "online-endpoint"),
+    ("index_columns", "feature-store-entity"),
+    ("specification", "feature-set"),
+    ("offline_store", "feature-store"),
+    ("materialization_identity", "feature-store"),
+    ("replication_locations", "registry"),
+    ("model_id", "serverless-endpoint"),
+    ("transformations", "mltable"),
+    ("conda_file", "environment"),
+    ("image", "environment"),
+    ("build", "environment"),
+    ("flavors", "model"),
+    ("stage", "model"),
+    ("target", "connection"),
+    ("path", "data"),
+    ("jobs", "pipeline-job"),
+    ("trial", "job"),
+    ("search_space", "job"),
+    ("command", "job"),
+    ("hbi_workspace", "workspace"),
+    ("location", "workspace"),
+    ("resource_group", "workspace"),
+    ("storage_account", "workspace"),
+    ("managed_network", "workspace"),
+)
+
+
+def detect(document: Document) -> str:
+    """The kind of `document`, one of `specs.kinds.KINDS`.
+
+    Raises `NotYet` for kinds and types that Azure ML knows and this version
+    has not, and `InvalidInput` when the file does not show what it is.
+    """
+    value = mapping_of(document)
+    named = kind_of_schema(document)
+    if named in FORMS:
+        return form_of(named, document)
+    if named in PLANNED_KINDS:
+        raise _not_yet(document, "$schema", f"{named}: not in this version")
+    if named in ("job", "pipeline-job"):
+        return _job(value, document, named)
+    if named:
+        return named
+    return _by_type(value, document)
+
+
+def _by_type(value: Mapping[str, Any], document: Document) -> str:
+    given = value.get("type")
+    named = given.lower() if isinstance(given, str) else ""
+    for noun in ("datastore", "compute"):
+        if named in FORMS[noun] and not (named == "kubernetes" and "endpoint_name" in value):
+            return FORMS[noun][named]
+    if named in ("command", "pipeline"):
+        return _command_or_pipeline(named, value)
+    if named in OTHER_TYPES or named in PLANNED_FORMS["component"]:
+        return _job(value, document, "job")
+    if named in _MODELS:
+        return "model"
+    if named in DATA_TYPES:
+        return "data"
+    return _by_key(value, document)
+
+
+def _by_key(value: Mapping[str, Any], document: Document) -> str:
+    if "dependencies" in value or "channels" in value:
+        problem = document.problem((), "this is a conda file", hint="name it in the conda_file of an environment")
+        raise InvalidInput.of([problem], what=document.file or "input")
+    kind = next((kind for key, kind in _BY_KEY if key in value), "")
+    if kind in PLANNED_KINDS:
+        key = next(key for key, of in _BY_KEY if of == kind and key in value)
+        raise _not_yet(document, key, f"{kind}: not in this version")
+    if kind == "job":
+        return _job(value, document, "pipeline-job" if "jobs" in value else "job")
+    if kind in KINDS:
+        return kind
+    problem = document.problem((), "it does not show what it describes", hint="add $schema or type")
+    raise InvalidInput.of([problem], what=document.file or "input")
+
+
+def _job(value: Mapping[str, Any], document: Document, named: str) -> str:
+    """A job of either kind; `named` is what the schema or the shape says."""
+    given = value.get("type", "pipeline" if named == "pipeline-job" else "command")
+    kind = str(given).lower()
+    if "trial" in value or "search_space" in value:
+        kind = "sweep"
+    if kind in OTHER_TYPES and kind != "pipeline":
+        raise _not_yet(document, "type", f"{kind}: {OTHER_TYPES[kind]} not run in this version")
+    if kind in PLANNED_FORMS["component"]:
+        raise _not_yet(document, "type", f"{shown(kind)}: not in this version")
+    return "pipeline-job" if kind == "pipeline" else "job"
+
+
+def _command_or_pipeline(named: str, value: Mapping[str, Any]) -> str:
+    """A component declares its ports; a job gives its inputs values and paths."""
+    job = "job" if named == "command" else "pipeline-job"
+    if any(key in value for key in _OF_JOBS) or "name" not in value:
+        return job
+    is_component = any(key in value for key in _OF_COMPONENTS)
+    ports = [port for port in mapping_at(value, "inputs").values() if isinstance(port, Mapping)]
+    is_component = is_component or any(_is_declared(port) for port in ports)
+    return f"{named}-component" if is_component else job
+
+
+def _is_declared(port: Mapping[str, Any]) -> bool:
+    """Whether an input is a port: a type without anything that it is worth."""
+    has_type = str(port.get("type")).lower() in (*DATA_TYPES, *LITERAL_TYPES)
+    return has_type and "path" not in port and "value" not in port
+
+
+def _not_yet(document: Document, key: str, said: str) -> NotYet:
+    problem = document.problem((key,), said)
+    return NotYet(f"{document.file or 'input'}: {problem.message}", problems=[problem])
