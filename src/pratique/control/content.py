@@ -50,13 +50,21 @@ def resolve(tx: Transaction, workspace: str, path: str, *, now: datetime, key: s
         case JobOutput():
             return _kept(tx, workspace, _of_job(tx, workspace, reference, key), now)
         case RunPath():
-            found = artifacts.of_run(tx, workspace, reference.run_id, reference.path)
-            return _kept(tx, workspace, Held(found, PurePosixPath(reference.path).name or "artifacts"), now)
+            return _kept(tx, workspace, _of_run(tx, workspace, reference, key), now)
     is_elsewhere = isinstance(reference, DatastorePath | Url) or (isinstance(reference, Asset) and reference.registry)
     said = f"{path!r} is not something that a workspace can read" + (" in this version" if is_elsewhere else "")
     hint = "a local path, azureml://jobs/<job>/outputs/<name>/paths/<path> or runs:/<run>/<path>"
     kind = NotYet if is_elsewhere else InvalidInput
     raise kind(said, hint=hint, problems=[Problem(said, key=key, hint=hint)])
+
+
+def _of_run(tx: Transaction, workspace: str, reference: RunPath, key: str) -> Held:
+    try:
+        found = artifacts.of_run(tx, workspace, reference.run_id, reference.path)
+    except NotFound as error:
+        place = f" at {reference.path!r}" if reference.path else ""
+        raise NotFound(f"{key}: run {reference.run_id!r} of workspace {workspace!r} has nothing{place}") from error
+    return Held(found, PurePosixPath(reference.path).name or "artifacts")
 
 
 def _of_job(tx: Transaction, workspace: str, reference: JobOutput, key: str) -> Held:
