@@ -114,7 +114,7 @@ class Home:
         """Make every folder, 0700; raises `StorageFailed` when the home cannot be written."""
         folders = (
             self.root, self.blobs, self.keys, self.environments, self.jobs, self.replicas,
-            self.services, self.gateway, self.mlflow, self.logs,
+            self.sources, self.services, self.gateway, self.mlflow, self.logs,
         )  # fmt: skip
         try:
             for folder in folders:
