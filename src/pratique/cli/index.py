@@ -21,6 +21,7 @@ INDEX: Final = (
         "Addresses that answer requests, and their traffic.",
         is_group=True,
     ),
+    Row("ml validate", "pratique.cli.validate", "Check Azure ML files of any kind, without a platform."),
     Row("ml workspace", "pratique.cli.workspace", "Where assets, jobs and endpoints live.", is_group=True),
     Row("group", "pratique.cli.group", "Resource groups, which hold workspaces.", is_group=True),
     Row("account", "pratique.cli.account", "Who is logged in, and tokens.", is_group=True),

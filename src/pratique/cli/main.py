@@ -25,7 +25,7 @@ from pratique.cli.configuration import Configuration
 from pratique.cli.grammar import ROWS, Commands, Help, Parser, rows_in_force, typed_words
 from pratique.cli.index import INDEX
 from pratique.cli.output import Output, Query
-from pratique.cli.table import Row
+from pratique.cli.table import Report, Row
 from pratique.cli.talk import complain, quiet
 from pratique.cli.usage import UsageError
 
@@ -74,7 +74,7 @@ def run(argv: Sequence[str], *, extra_tables: Sequence[Row] = ()) -> int:
         program = Pratique([*rows_in_force(INDEX, extra_tables)])
         code = program.invoke(list(argv))
         sys.stdout.flush()
-        return int(code)
+        return int(code) or _code_of_report(program)
     except SystemExit as end:
         return _code_of(end)
     except BrokenPipeError:
@@ -100,6 +100,12 @@ def _as_ours(ex: BaseException) -> PratiqueError:
     if isinstance(ex, CLIError):
         return InternalError(str(ex))
     return InternalError(f"{type(ex).__name__}: {ex}", hint="this is our mistake; add --debug to see where")
+
+
+def _code_of_report(program: Pratique) -> int:
+    """What a verb that found something wrong wants to end with."""
+    result = getattr(program.result, "raw_result", None)
+    return result.exit_code if isinstance(result, Report) else 0
 
 
 def _code_of(end: SystemExit) -> int:

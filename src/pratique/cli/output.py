@@ -8,7 +8,7 @@ from knack.events import EVENT_INVOKER_FILTER_RESULT, EVENT_INVOKER_POST_PARSE_A
 from knack.output import OutputProducer
 from knack.query import CLIQuery
 
-from pratique.cli.table import Text
+from pratique.cli.table import Report, Text
 from pratique.cli.usage import UsageError
 
 FORMATS: Final = ("json", "jsonc", "none", "table", "tsv", "yaml", "yamlc")
@@ -49,6 +49,8 @@ class Output(OutputProducer):  # type: ignore[misc] # knack publishes no types.
         if isinstance(obj.result, Text) and not asked:
             out_file.write(obj.result if obj.result.endswith("\n") or not obj.result else f"{obj.result}\n")
             return
+        if isinstance(obj.result, Report):
+            obj.result = obj.result.values
         super().out(obj, formatter=formatter, out_file=out_file)
 
 
@@ -75,6 +77,12 @@ def _format_of(text: str) -> str:
     return text if isinstance(text, Unasked) else text.lower()
 
 
+def _plain(result: Any) -> Any:
+    if isinstance(result, Report):
+        return result.values
+    return str(result) if isinstance(result, Text) else result
+
+
 def _add_query_flag(_: Any, *, arg_group: Any) -> None:
     arg_group.add_argument(
         "--query", dest="_jmespath_query", metavar="JMESPATH", help="JMESPath query of the result, see jmespath.org."
@@ -93,7 +101,7 @@ def _read_query(cli_ctx: Any, *, args: Any, **_: Any) -> None:
     def filter_result(_: Any, *, event_data: dict[str, Any]) -> None:
         result = event_data["result"]
         # JMESPath asks for the exact type of what it is given.
-        event_data["result"] = search(expression, str(result) if isinstance(result, Text) else result)
+        event_data["result"] = search(expression, _plain(result))
 
     cli_ctx.register_event(EVENT_INVOKER_FILTER_RESULT, filter_result)
     cli_ctx.invocation.data["query_active"] = True

@@ -61,6 +61,24 @@ class Text(str):
     __slots__ = ()
 
 
+class Report(Text):
+    """A result that people read as text and that -o and --query see as `values`.
+
+    `exit_code` is for a verb that has looked at everything and found
+    something wrong, which is an answer and no error.
+    """
+
+    __slots__ = ("exit_code", "values")
+
+    values: Any
+    exit_code: int
+
+    def __new__(cls, text: str, *, values: Any, exit_code: int = 0) -> "Report":
+        made = super().__new__(cls, text)
+        made.values, made.exit_code = values, exit_code
+        return made
+
+
 @dataclass(frozen=True)
 class Argument:
     """One flag: the parameter it becomes, how it is written and what it means."""
