@@ -156,7 +156,7 @@ def texts_and_dictionaries_are_logged():
 
 @step
 def a_file_that_is_not_there_is_an_error():
-    assert "nothing/here.txt" in why(lambda: download(f"runs:/{STATE['run']}/nothing/here.txt"))
+    assert "here.txt" in why(lambda: download(f"runs:/{STATE['run']}/nothing/here.txt"))
 
 
 @step
