@@ -196,6 +196,15 @@ def test_what_json_cannot_hold_is_refused_by_both(database: Database, now: datet
         )
 
 
+def test_nobody_else_may_read_the_database(tmp_path: Path) -> None:
+    database = Database.at(tmp_path / "pratique.db")
+    with database.write() as tx:
+        tx.exec_driver_sql("CREATE TABLE things (id INTEGER)")
+    files = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    database.close()
+    assert files == dict.fromkeys(("pratique.db", "pratique.db-shm", "pratique.db-wal"), 0o600)
+
+
 @pytest.mark.parametrize("name", ["per%20cent", "what?mode=ro", "ha#sh", "two words", "ünïcode", "co:lon@at"])
 def test_a_home_may_have_any_name(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name

@@ -16,9 +16,10 @@ A commit wakes whoever asked to be woken; polling is only the net.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -159,6 +160,13 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> Engine:
         json_serializer=_TO_JSON,
         **pool,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
+        # SQLite would let others read it, and gives the two files beside it the mode of this one.
+        if not options.get("uri"):
+            with suppress(OSError):  # It is said by the connection itself.
+                os.close(os.open(arguments[0], os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
