@@ -299,6 +299,7 @@ def test_a_changed_byte_of_a_stored_script_is_found_before_it_runs(platform: Ins
     blob.write_text("import os\n" + SCORE)
     error = platform.fail(*made, "--set", "environment_variables.AGAIN=yes", cwd=project)
     assert "changed" in error
+    assert not list(platform.home.glob("replicas/*/files-of/*.making"))
 
 
 def test_the_events_say_who_did_it_and_their_chain_is_whole(platform: Installation, project: Path) -> None:

@@ -226,11 +226,14 @@ def _write_files(bench: Workbench, deployment: OnlineDeployment) -> None:
     making = target.with_name(f"{target.name}.making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(mode=0o700, parents=True)
-    for part in ("model", "code"):
-        (making / part).mkdir(mode=0o700)
-        if held := deployment.resolved.get(part):
-            _write_part(bench, deployment.workspace, part, held, making / part)
-    making.rename(target)
+    try:
+        for part in ("model", "code"):
+            (making / part).mkdir(mode=0o700)
+            if held := deployment.resolved.get(part):
+                _write_part(bench, deployment.workspace, part, held, making / part)
+        making.rename(target)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def _write_part(bench: Workbench, workspace: str, part: str, held: Mapping[str, Any], place: Path) -> None:
