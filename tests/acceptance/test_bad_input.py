@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from .installation import Installation, prepare_workspace, until, write
+from .installation import Installation, prepare_workspace, write
 
 WORKSPACE: Final = "clumsy"
 JOB: Final = """\
@@ -145,6 +145,7 @@ def endpoint(platform: Installation, project: Path) -> str:
 def test_a_broken_score_script_is_told_and_nothing_of_it_runs(
     platform: Installation, project: Path, endpoint: str, script: str, said: str
 ) -> None:
+    before = traces(platform)
     write(project, {"score/score.py": script, "blue.yml": DEPLOYMENT.format(endpoint=endpoint)})
     error = platform.fail("ml", "online-deployment", "create", "-f", "blue.yml", "--all-traffic", cwd=project)
     assert said in error
@@ -152,8 +153,7 @@ def test_a_broken_score_script_is_told_and_nothing_of_it_runs(
     assert "hint: " in error
     assert deployed(platform, project, endpoint) == {"blue": "Failed"}
     assert platform.get("ml", "online-endpoint", "show", "-n", endpoint, cwd=project)["traffic"] == {}
-    until(lambda: platform.pids("pratique_serving") == served_elsewhere(platform), "the broken replica is gone")
-    assert list(platform.home.glob("replicas/*/files-of/*")) == files_elsewhere(platform)
+    assert traces(platform) == before
 
 
 def deployed(platform: Installation, project: Path, endpoint: str) -> dict[str, str]:
@@ -162,20 +162,9 @@ def deployed(platform: Installation, project: Path, endpoint: str) -> dict[str, 
     return {row["name"]: row["provisioning_state"] for row in rows}
 
 
-def served_elsewhere(platform: Installation) -> list[int]:
-    """The model servers that belong to other stories."""
-    return [pid for pid in platform.pids("pratique_serving") if f"{WORKSPACE}/".encode() not in environ(pid)]
-
-
-def files_elsewhere(platform: Installation) -> list[Path]:
-    """The files of replicas that belong to other stories."""
-    running = b"\0".join(environ(pid) for pid in served_elsewhere(platform))
-    return [place for place in platform.home.glob("replicas/*/files-of/*") if str(place).encode() in running]
-
-
-def environ(pid: int) -> bytes:
-    """The variables of a process."""
-    return Path(f"/proc/{pid}/environ").read_bytes()
+def traces(platform: Installation) -> tuple[set[int], set[Path]]:
+    """The model servers of every story, and the files that they run on."""
+    return set(platform.pids("pratique_serving")), set(platform.home.glob("replicas/*/files-of/*"))
 
 
 def test_the_mended_script_works_under_the_same_name(platform: Installation, project: Path, endpoint: str) -> None:
