@@ -1,0 +1,1 @@
+"""Azure Pipelines as a pure machine: read, expand, plan, "given this state, what is next?"."""

@@ -1,0 +1,1 @@
+"""From the files of a pipeline to one tree without templates, directives and `${{ }}`."""
