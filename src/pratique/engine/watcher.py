@@ -85,7 +85,7 @@ class Watcher:
         self._falls.pop(_key(deployment), None)
         if deployment.error and deployment.provisioning_state == "Succeeded":
             with self._bench.database.write() as tx:
-                if self._is_as_read(tx, deployment):
+                if self._is_served(tx, deployment):
                     deployments.change(tx, deployment.id, error=None, updated_at=utc_now())
 
     def _raise(self, deployment: OnlineDeployment) -> None:
@@ -95,7 +95,7 @@ class Watcher:
             return
         number = deployment.restarts + 1
         with self._bench.database.write() as tx:
-            if not self._is_as_read(tx, deployment):
+            if not self._is_served(tx, deployment):
                 return
             deployments.count_restart(tx, deployment, number)
         self._start(deployment, number)
@@ -124,7 +124,7 @@ class Watcher:
         """Say on the row, and in an event, why there is no replica."""
         told, now = error_document(error), utc_now()
         with self._bench.database.write() as tx:
-            if told != deployment.error and self._is_as_read(tx, deployment):
+            if told != deployment.error and self._is_served(tx, deployment):
                 deployments.change(tx, deployment.id, error=told, updated_at=now)
                 data = {"error": told["message"]}
                 verbs.tell(tx, PLATFORM, "Pratique.ReplicaEnded", deployment, now=now, data=data)
@@ -142,12 +142,10 @@ class Watcher:
         else:
             replicas.forget_old_starts(bench, deployment.id)
 
-    def _is_as_read(self, tx: Transaction, deployment: OnlineDeployment) -> bool:
-        """Whether the row still wants the replica that was looked at."""
+    def _is_served(self, tx: Transaction, deployment: OnlineDeployment) -> bool:
+        """Whether the generation that was looked at is still the one that should live."""
         now = deployments.by_id(tx, deployment.id)
-        if now is None or now.is_going:
-            return False
-        return (now.applied, now.restarts) == (deployment.applied, deployment.restarts)
+        return now is not None and not now.is_going and now.applied == deployment.applied
 
 
 def _key(deployment: OnlineDeployment) -> tuple[str, int]:

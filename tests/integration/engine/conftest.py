@@ -1,0 +1,399 @@
+"""The engine over a real database, a real content store and real processes; MLflow, Envoy and uv are small fakes."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from pratique.base.clock import utc_now
+from pratique.base.errors import NotFound, PratiqueError
+from pratique.base.home import Home
+from pratique.base.settings import Settings
+from pratique.base.unix_http import UnixConnection
+from pratique.compute.environments import Lock
+from pratique.compute.local import LocalCompute
+from pratique.compute.task import Observation, Running, Task
+from pratique.content.manifest import Manifest
+from pratique.control import deployments as deployment_verbs
+from pratique.control import endpoints as endpoint_verbs
+from pratique.control import jobs as job_verbs
+from pratique.control.actor import Actor, Grant
+from pratique.control.tokens import Issuer
+from pratique.engine.abandon import Say
+from pratique.engine.deployments import Deployer
+from pratique.engine.jobs import EVERY, Choice, Worker
+from pratique.engine.loop import Stop
+from pratique.engine.replicas import socket_of
+from pratique.engine.routes import Routes
+from pratique.engine.watcher import Watcher
+from pratique.engine.workbench import Workbench
+from pratique.gateway.model import EndpointRoute
+from pratique.gateway.publish import Published
+from pratique.specs.packages import PackageRequest
+from pratique.store import deployments, endpoints, events, groups, holdings, jobs, workspaces
+from pratique.store.blobs import BlobStore
+from pratique.store.database import Database
+from pratique.store.deployments import OnlineDeployment
+from pratique.store.endpoints import OnlineEndpoint
+from pratique.store.events import StoredEvent
+from pratique.store.groups import ResourceGroup
+from pratique.store.jobs import Job
+from pratique.store.schema import metadata
+from pratique.store.sealing import Sealer
+from pratique.store.workspaces import Workspace
+from pratique.tracking.client import Run
+
+OWNER: Final = Actor("1", "ann", "user", (Grant("Owner", "/"),))
+CONDA: Final = {"dependencies": ["python=3.11"]}
+GIT: Final = {"mlflow.source.git.commit": "abc"}
+LIMIT: Final = 60.0
+"""Seconds that no wait here reaches unless something is broken."""
+
+
+class Killed(BaseException):
+    """What the engine's thread meets where a test has it killed: nothing of the engine's own catches it."""
+
+
+@dataclass
+class Traps:
+    """Where the engine is killed, once for each."""
+
+    places: list[str] = field(default_factory=list)
+
+    def spring(self, place: str) -> None:
+        if place in self.places:
+            self.places.remove(place)
+            raise Killed(place)
+
+
+class TrappedCompute(LocalCompute):
+    """This machine, with an engine that dies around a start or while it waits."""
+
+    def __init__(self, traps: Traps) -> None:
+        self._traps = traps
+
+    def start(self, task: Task) -> Observation:
+        self._traps.spring("before the process")
+        seen = super().start(task)
+        self._traps.spring("after the process")
+        return seen
+
+    def wait(self, folder: Path, timeout: timedelta) -> Observation:
+        self._traps.spring("while it runs")
+        return super().wait(folder, timeout)
+
+
+class TrappedBlobs(BlobStore):
+    """The content store, with an engine that dies while it stores outputs."""
+
+    def __init__(self, root: Path, traps: Traps) -> None:
+        super().__init__(root)
+        self._traps = traps
+
+    def put_folder(self, root: Path, *, keep_executable: bool = False) -> Manifest:
+        self._traps.spring("while outputs are stored")
+        return super().put_folder(root, keep_executable=keep_executable)
+
+
+class Gateway:
+    """Takes every publication, unless it is told not to."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[list[str], list[EndpointRoute]]] = []
+        self.drained: list[str] = []
+        self.refusals: dict[str, str] = {}
+        self.error: PratiqueError | None = None
+
+    def publish(self, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute]) -> Published:
+        if self.error:
+            raise self.error
+        self.published.append((list(workspaces), list(endpoints)))
+        labels = {row.label for row in endpoints}
+        return Published({label: why for label, why in self.refusals.items() if label in labels}, effective=True)
+
+    def drain(self, workspace: str, endpoint: str, deployment: str, *, timeout: timedelta) -> bool:
+        self.drained.append(f"{workspace}/{endpoint}/{deployment}")
+        return True
+
+    def route(self, name: str) -> EndpointRoute:
+        """What is served of an endpoint of dev."""
+        return next(row for row in self.published[-1][1] if row.name == name)
+
+
+class Runs:
+    """Remembers runs as MLflow would."""
+
+    def __init__(self, traps: Traps) -> None:
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.error: PratiqueError | None = None
+        self._traps = traps
+
+    def create_run(
+        self, workspace: str, experiment: str, name: str, tags: Mapping[str, str], user: str, now: datetime
+    ) -> Run:
+        if self.error:
+            raise self.error
+        run_id = f"{len(self.runs) + 1:032x}"
+        self.runs[run_id] = {"experiment": experiment, "name": name, "tags": dict(tags), "user": user}
+        self._traps.spring("after the run was made")
+        return self._run(run_id)
+
+    def find_run(self, workspace: str, experiment: str, tag: str, value: str) -> Run | None:
+        found = [run_id for run_id, run in self.runs.items() if run["tags"].get(tag) == value]
+        return self._run(found[-1]) if found else None
+
+    def finish_run(self, workspace: str, run_id: str, status: str, now: datetime) -> None:
+        if self.error:
+            raise self.error
+        self.runs[run_id]["status"] = status
+        self._traps.spring("after the run was finished")
+
+    def _run(self, run_id: str) -> Run:
+        return Run(run_id, "1", f"mlflow-artifacts:/1/{run_id}/artifacts", "RUNNING", {}, {}, {})
+
+
+class Environments:
+    """Every environment is the Python of these tests."""
+
+    def __init__(self, traps: Traps) -> None:
+        self.error: PratiqueError | None = None
+        self.is_built = True
+        self.gate = threading.Event()
+        self.gate.set()
+        self.building = threading.Event()
+        self._traps = traps
+
+    def lock(self, request: PackageRequest, *, say: Say) -> Lock:
+        return Lock(request.python or "3.11", "numpy==2.0 --hash=sha256:00\npandas==2.2 --hash=sha256:00\n")
+
+    def is_ready(self, lock: Lock) -> bool:
+        return self.is_built and self.gate.is_set() and self.error is None
+
+    def ensure(self, lock: Lock, *, log: Path | None = None, say: Say = lambda _line: None) -> Path:
+        self._traps.spring("while the environment is built")
+        if self.error:
+            raise self.error
+        self.building.set()
+        self.gate.wait(LIMIT)
+        for line in ("Installed 2 packages in 3ms", " + numpy==2.0", " + pandas==2.2"):
+            say(line)
+        return Path(sys.executable)
+
+
+class House:
+    """One home with the workspace dev, the parts of the engine, and how a test speaks to them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = Home(folder / "home")
+        self.home.prepare()
+        self.database = Database.at(self.home.database)
+        self.commits = 0
+        self.database.on_commit(self._count)
+        self.traps = Traps()
+        self.gateway = Gateway()
+        self.runs = Runs(self.traps)
+        self.environments = Environments(self.traps)
+        self.compute = TrappedCompute(self.traps)
+        self.bench = Workbench(
+            home=self.home,
+            settings=Settings(),
+            database=self.database,
+            blobs=TrappedBlobs(self.home.blobs, self.traps),
+            sealer=Sealer(self.home.keys / "sealing.key"),
+            issuer=Issuer(self.home.keys, "http://127.0.0.1:7070"),
+            compute=self.compute,
+            environments=self.environments,  # type: ignore[arg-type] # The three fakes have what the engine calls.
+            gateway=self.gateway,  # type: ignore[arg-type]
+            runs=self.runs,  # type: ignore[arg-type]
+            door="http://127.0.0.1:7070",
+        )
+        with self.database.change_schema() as tx:
+            metadata.create_all(tx)
+        with self.database.write() as tx:
+            groups.add(tx, ResourceGroup("team", "local", {}, utc_now()))
+            workspaces.add(tx, Workspace("dev", "team", "local", "dev", "", {}, utc_now(), {}))
+        self.new_engine()
+
+    def new_engine(self) -> None:
+        """Everything that an engine keeps in memory, anew; leases of the one before are dropped, as at its start."""
+        with self.database.write() as tx:
+            jobs.free_all(tx)
+            deployments.free_all(tx)
+        self.stop = Stop()
+        self.routes = Routes(self.bench)
+        self.deployer = Deployer(self.bench, self.routes, self.stop)
+        self.watcher = Watcher(self.bench)
+
+    def worker(self, choice: Choice = EVERY) -> Worker:
+        """One slot of the present engine."""
+        return Worker(self.bench, self.stop, choice)
+
+    # --- what people do
+
+    def upload(self, files: Mapping[str, str], name: str) -> str:
+        """Let dev hold files, and return how a spec names them."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        for path, text in files.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        manifest = BlobStore(self.home.blobs).put_folder(folder)
+        with self.database.write() as tx:
+            blobs = [(entry.digest, entry.size) for entry in manifest.entries]
+            holdings.hold(tx, "dev", "blob", blobs, now=utc_now())
+            holdings.add_manifest(tx, "dev", manifest, now=utc_now())
+        return f"upload:{manifest.digest}/{name}"
+
+    def submit(self, command: str = "true", **spec: Any) -> str:
+        """Queue a job; its name."""
+        given = {"command": command, "environment": {"conda_file": CONDA}, **spec}
+        with self.database.write() as tx:
+            return job_verbs.create(
+                tx, OWNER, "dev", given, git={"mlflow.source.git.commit": "abc"}, now=utc_now()
+            ).name
+
+    def cancel(self, name: str) -> None:
+        with self.database.write() as tx:
+            job_verbs.cancel(tx, OWNER, "dev", name, now=utc_now())
+
+    def make_endpoint(self, name: str = "credit", **spec: Any) -> None:
+        with self.database.write() as tx:
+            endpoint_verbs.write(tx, OWNER, "dev", {"name": name, **spec}, sealer=self.bench.sealer, now=utc_now())
+
+    def deploy(self, script: str, name: str = "blue", *, all_traffic: bool = False, **spec: Any) -> None:
+        """Wish a deployment of `score.py` with this text."""
+        code = {"code": self.upload({"score.py": script}, "code"), "scoring_script": "score.py"}
+        given = {"name": name, "code_configuration": code, "environment": {"conda_file": CONDA}, **spec}
+        with self.database.write() as tx:
+            deployment_verbs.write(tx, OWNER, "dev", "credit", given, all_traffic=all_traffic, now=utc_now())
+
+    def delete(self, name: str = "blue") -> None:
+        with self.database.write() as tx:
+            deployment_verbs.delete(tx, OWNER, "dev", "credit", name, now=utc_now())
+
+    # --- what there is
+
+    def job(self, name: str) -> Job:
+        with self.database.read() as tx:
+            found = jobs.get(tx, "dev", name)
+        assert found is not None
+        return found
+
+    def endpoint(self, name: str = "credit") -> OnlineEndpoint:
+        with self.database.read() as tx:
+            found = endpoints.get(tx, "dev", name)
+        if found is None:
+            raise NotFound(name)
+        return found
+
+    def deployment(self, name: str = "blue") -> OnlineDeployment:
+        with self.database.read() as tx:
+            found = deployments.get(tx, self.endpoint().id, name)
+        if found is None:
+            raise NotFound(name)
+        return found
+
+    def attempt(self, name: str) -> Path:
+        """The folder of a job's attempt."""
+        return self.home.job_attempt(self.job(name).id, 1)
+
+    def log(self, name: str) -> str:
+        return (self.attempt(name) / "stream.log").read_text()
+
+    def told(self, type_: str) -> list[StoredEvent]:
+        with self.database.read() as tx:
+            return [event for event in events.after(tx, 0, limit=1000) if event.type == type_]
+
+    def statuses(self, name: str) -> list[str]:
+        """Every state of a job, as the journal tells them."""
+        changed = self.told("Microsoft.MachineLearningServices.RunStatusChanged")
+        return [event.data["status"] for event in changed if event.data["name"] == name]
+
+    def pid(self, generation: int = 1, number: int = 0, name: str = "blue") -> int:
+        """The process of one start of a replica."""
+        seen = self.compute.observe(self.home.replica(self.deployment(name).id, generation, number))
+        assert isinstance(seen, Running), seen
+        return seen.pid
+
+    def score(self, generation: int = 1, name: str = "blue") -> Any:
+        """What a replica answers behind its socket."""
+        path = socket_of(self.home, self.deployment(name).id, generation)
+        connection = UnixConnection(path, timeout=LIMIT)
+        try:
+            connection.request("POST", "/score", b"{}", {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return json.loads(answer.read()) if answer.status == http.client.OK else answer.status
+        finally:
+            connection.close()
+
+    def runs_anything(self) -> list[Path]:
+        """The folders in which a process lives."""
+        folders = [*self.home.jobs.glob("*/*"), *self.home.replicas.glob("*/*-*")]
+        return [folder for folder in folders if isinstance(self.compute.observe(folder), Running)]
+
+    def close(self) -> None:
+        self.stop.wish()
+        self.environments.gate.set()
+        for folder in self.runs_anything():
+            LocalCompute().stop(folder, grace=timedelta(0))
+        self.database.close()
+
+    def _count(self) -> None:
+        self.commits += 1
+
+
+@pytest.fixture
+def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
+    """A home of which every process ends with the test."""
+    runtime = tempfile.mkdtemp(prefix="pq-")  # Short, because the sockets are in it.
+    monkeypatch.setenv("PRATIQUE_RUNTIME_DIR", runtime)
+    house = House(tmp_path)
+    yield house
+    house.close()
+    shutil.rmtree(runtime)
+
+
+class Beside(threading.Thread):
+    """Something that runs beside the test; what it raised is raised by `finish`."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:  # noqa: BLE001 - raised again by `finish`.
+            self._error = error
+
+    def finish(self) -> None:
+        self.join(LIMIT)
+        assert not self.is_alive(), "this never ended"
+        if self._error:
+            raise self._error
+
+
+def until(holds: Callable[[], object], what: str = "this") -> None:
+    """Wait until `holds`; fails when it never does."""
+    deadline = time.monotonic() + LIMIT
+    while not holds():
+        assert time.monotonic() < deadline, f"{what} never came"
+        time.sleep(0.02)
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
