@@ -79,6 +79,17 @@ def test_only_routes_of_the_api_and_answers_of_ours_skip_the_permission() -> Non
         assert skips is not to_mlflow, route["name"]
 
 
+def test_the_pages_of_mlflow_load_nothing_from_elsewhere_and_its_files_run_nothing() -> None:
+    policies = {
+        route["name"]: header["header"]["value"]
+        for route in workspace_routes("team-b")
+        for header in route.get("response_headers_to_add", [])
+        if header["header"]["key"] == "content-security-policy"
+    }
+    assert policies.pop("mlflow-pages").startswith("connect-src 'self'; img-src 'self' data: blob:;")
+    assert policies == dict.fromkeys(("mlflow-artifacts", "mlflow-version-files", "mlflow-files"), "sandbox")
+
+
 def test_mlflow_gets_its_workspace_from_us_and_no_credentials() -> None:
     for route in workspace_routes("team-b"):
         if route.get("route", {}).get("cluster") == "mlflow":

@@ -38,6 +38,18 @@ _TRACKING: Final = (
     r"/v1/traces",  # OpenTelemetry's place for spans; clients of MLflow 3 send theirs there.
 )
 _PAGES: Final = (r"/", r"/static-files/.*", r"/version", r"/health")
+_NOBODY_ELSE: Final = (
+    set_header(
+        "content-security-policy",
+        "connect-src 'self'; img-src 'self' data: blob:; object-src 'none'; "
+        "base-uri 'self'; form-action 'self'; frame-ancestors 'self'",
+    ),
+)
+"""The pages show words that others wrote, as Markdown; a picture in them tells no foreign server who looks.
+
+Scripts are not named: a report in HTML that a run has logged is shown in a
+sandbox of its own, inherits this, and would stay empty.
+"""
 
 
 def workspace_prefix(workspace: str) -> str:
@@ -54,7 +66,7 @@ def workspace_routes(workspace: str) -> list[Json]:
         to_api("mlflow-registry", _regex(base, [_OURS]), CALL),
         _to_mlflow("mlflow-files", base, workspace, _regex(base, _FILES) | _reading(), UPLOAD, SANDBOX),
         _to_mlflow("mlflow-tracking", base, workspace, _regex(base, _TRACKING), CALL),
-        _to_mlflow("mlflow-pages", base, workspace, _regex(base, _PAGES) | _reading(), CALL),
+        _to_mlflow("mlflow-pages", base, workspace, _regex(base, _PAGES) | _reading(), CALL, _NOBODY_ELSE),
         direct("mlflow-refused", {"prefix": "/"}, 404, "MLflow has no such path behind this door"),
     ]
 
