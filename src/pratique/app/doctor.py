@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from pratique.app import supervision
-from pratique.app.parts import doors_of, make_parts, tracking_lock
+from pratique.app.layout import doors_of, tracking_lock
 from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.home import Home
 from pratique.base.settings import load_settings
 from pratique.cli.table import Table
+from pratique.compute.environments import Environments
 from pratique.compute.task import LONGEST_SOCKET_PATH
 from pratique.gateway.ports import check_ports
 
@@ -124,9 +125,8 @@ def downloads(home: Home) -> Finding:
     absent = Finding("downloads", "warning", "MLflow is not fetched yet", "`pratique up` fetches it, about 250 MB")
     if not home.root.is_dir():
         return absent
-    parts = make_parts(home, load_settings(home.root))  # Makes values, and touches nothing.
-    is_here = parts.environments.is_ready(tracking_lock(parts))
-    parts.database.close()
+    environments = Environments(home.environments)
+    is_here = environments.is_ready(tracking_lock(home, environments))
     return Finding("downloads", "ok", "MLflow is here") if is_here else absent
 
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pratique.app.parts import ENVOY, MLFLOW, SERVER, make_parts
+from pratique.app.layout import ENVOY, MLFLOW, SERVER
+from pratique.app.parts import make_parts
 from pratique.app.supervision import Say, alone, server_runs
 from pratique.base.clock import utc_now
 from pratique.base.home import Home
@@ -17,7 +18,7 @@ from pratique.compute.local import LocalCompute
 from pratique.compute.task import Running
 from pratique.control import jobs as verbs
 from pratique.control.actor import PLATFORM
-from pratique.engine.services import stop
+from pratique.engine.starts import stop
 from pratique.store import jobs
 from pratique.store.database import Database
 

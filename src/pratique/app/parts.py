@@ -5,35 +5,30 @@ serves and what supervises share it.
 """
 
 import getpass
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from pratique.app.layout import API_SOCKET, ENVOY, MLFLOW, MLFLOW_SOCKET, doors_of, tracking_lock
 from pratique.base.clock import utc_now
 from pratique.base.home import Home
 from pratique.base.settings import Settings
-from pratique.compute.environments import Environments, Lock
+from pratique.compute.environments import Environments
 from pratique.compute.local import LocalCompute
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Task
 from pratique.control import grants
 from pratique.control.tokens import LONGEST, Issuer
-from pratique.engine.services import LOG_NAME, Service
-from pratique.gateway.model import Doors
+from pratique.engine.services import Service
+from pratique.engine.starts import LOG_NAME
 from pratique.gateway.publish import Gateway
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
 from pratique.store.sealing import Sealer
 from pratique.tracking.server import PACKAGE, TrackingServer, is_ready
 
-ENVOY: Final = "envoy"
-MLFLOW: Final = "mlflow"
-SERVER: Final = "server"
-API_SOCKET: Final = "api"
-MLFLOW_SOCKET: Final = "mlflow"
 _GRACE: Final = timedelta(seconds=10)
 _RENEWED_BEFORE: Final = timedelta(days=2)
 """How long before the end of its token MLflow is started again with another."""
@@ -81,23 +76,6 @@ def make_parts(home: Home, settings: Settings) -> Parts:
     )
 
 
-def doors_of(home: Home, settings: Settings) -> Doors:
-    """Where the two doors listen and what is behind the first."""
-    return Doors(
-        door_port=settings.door_port,
-        endpoints_port=settings.endpoints_port,
-        api_socket=home.socket(API_SOCKET),
-        mlflow_socket=home.socket(MLFLOW_SOCKET),
-        score_body_limit=settings.score_body_limit_mb * 1_000_000,
-        upload_body_limit=settings.upload_body_limit_mb * 1_000_000,
-    )
-
-
-def tracking_lock(parts: Parts) -> Lock:
-    """The lock of MLflow's own environment, for the Python that runs the platform itself."""
-    return parts.environments.adopt(parts.tracking.requirements(), f"{sys.version_info.major}.{sys.version_info.minor}")
-
-
 def services_of(parts: Parts) -> tuple[Service, Service]:
     """Envoy and MLflow, as the engine keeps them running."""
     envoy = Service(ENVOY, parts.home, parts.compute, lambda folder: _envoy(parts, folder), parts.gateway.is_ready)
@@ -118,7 +96,7 @@ def _envoy(parts: Parts, folder: Path) -> Task:
 
 
 def _mlflow(parts: Parts, folder: Path) -> Task:
-    python = parts.environments.ensure(tracking_lock(parts), log=folder / LOG_NAME)
+    python = parts.environments.ensure(tracking_lock(parts.home, parts.environments), log=folder / LOG_NAME)
     token = grants.token_of_service(parts.issuer, "mlflow", lasting=LONGEST, now=utc_now())
     argv, environment = parts.tracking.command(
         python,

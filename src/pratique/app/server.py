@@ -20,7 +20,8 @@ from typing import Final
 
 import uvicorn
 
-from pratique.app.parts import MLFLOW_SOCKET, Parts, login_name, make_parts, services_of
+from pratique.app.layout import MLFLOW_SOCKET
+from pratique.app.parts import Parts, login_name, make_parts, services_of
 from pratique.base.clock import utc_now
 from pratique.base.errors import PratiqueError
 from pratique.base.home import Home

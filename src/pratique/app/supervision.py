@@ -10,16 +10,17 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
-from pratique.app.parts import API_SOCKET, ENVOY, MLFLOW, SERVER, Parts, doors_of, make_parts, tracking_lock
+from pratique.app.layout import API_SOCKET, ENVOY, MLFLOW, SERVER, doors_of, tracking_lock
 from pratique.base.errors import ComputeFailed, PratiqueError, StorageFailed
 from pratique.base.home import Home
 from pratique.base.settings import Settings, load_settings
 from pratique.client.connection import Connection
 from pratique.client.door import Door
+from pratique.compute.environments import Environments
 from pratique.compute.local import LocalCompute
 from pratique.compute.task import Exited, Lost, Running, Task
-from pratique.engine.packages import built
-from pratique.engine.services import LOG_NAME, newest_start, next_start
+from pratique.engine.building import built
+from pratique.engine.starts import LOG_NAME, newest_start, next_start
 from pratique.engine.tails import last_lines
 from pratique.gateway.ports import check_ports
 
@@ -129,11 +130,10 @@ def _bring_up(home: Home, settings: Settings, say: Say) -> None:
     if server_runs(home):  # Whoever held the lock before has started it.
         return
     _check_space(home)
-    parts = make_parts(home, settings)
     if not gateway_runs(home):
         check_ports(doors_of(home, settings))
-    _fetch_tracking(parts, say)
-    _start_server(home, parts.compute)
+    _fetch_tracking(home, say)
+    _start_server(home, LocalCompute())
 
 
 def _check_space(home: Home) -> None:
@@ -147,11 +147,12 @@ def _check_space(home: Home) -> None:
         )
 
 
-def _fetch_tracking(parts: Parts, say: Say) -> None:
-    lock = tracking_lock(parts)
-    if not parts.environments.is_ready(lock):
+def _fetch_tracking(home: Home, say: Say) -> None:
+    environments = Environments(home.environments)
+    lock = tracking_lock(home, environments)
+    if not environments.is_ready(lock):
         say("fetching MLflow, once, into an environment of its own")
-        built(parts.environments, lock, logs=parts.home.logs, say=say)
+        built(environments, lock, logs=home.logs, say=say)
 
 
 def _start_server(home: Home, compute: LocalCompute) -> None:

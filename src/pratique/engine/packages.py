@@ -1,21 +1,16 @@
 """From an environment as a user wrote it to a Python that has its packages."""
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pratique.base.errors import ComputeFailed
-from pratique.compute.environments import Environments, Lock
+from pratique.compute.environments import Environments
 from pratique.content.manifest import Manifest
+from pratique.engine.building import Say, built
 from pratique.specs.packages import PackageRequest, from_conda, from_requirements
 from pratique.specs.reader import parse_document
 from pratique.store.blobs import BlobStore
-
-Say = Callable[[str], None]
-_PINNED: Final = re.compile(r"^[\w.-]+==", re.MULTILINE)
-_ONE_PACKAGE: Final = (" + ", " - ", " ~ ")
-"""How uv begins its line about each package that it installed, removed or replaced."""
 
 
 def python_for(environments: Environments, spec: Mapping[str, Any], *, logs: Path, say: Say) -> Path:
@@ -39,19 +34,6 @@ def python_for_model(environments: Environments, blobs: BlobStore, manifest: Man
     )
 
 
-def built(environments: Environments, lock: Lock, *, logs: Path, say: Say) -> Path:
-    """The interpreter of the environment of `lock`, built when it is not there yet.
-
-    `say` hears what happens and how many packages there are; each of them is named in a log below `logs`.
-    """
-    if environments.is_ready(lock):
-        return environments.ensure(lock)
-    log = logs / f"environment-{lock.digest[:12]}.log"
-    count = len(_PINNED.findall(lock.text))
-    say(f"environment: building {lock.digest[:12]} for Python {lock.python}, {count} packages; log: {log}")
-    return environments.ensure(lock, log=log, say=_without_each_package(say))
-
-
 def _from_conda_text(text: str) -> PackageRequest:
     return from_conda(parse_document(text, file="conda.yaml"))
 
@@ -60,11 +42,3 @@ def _python(environments: Environments, request: PackageRequest, logs: Path, say
     for dropped in request.dropped:
         say(f"environment: {dropped}")
     return built(environments, environments.lock(request, say=say), logs=logs, say=say)
-
-
-def _without_each_package(say: Say) -> Say:
-    def tell(line: str) -> None:
-        if not line.startswith(_ONE_PACKAGE):
-            say(line)
-
-    return tell

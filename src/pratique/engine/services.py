@@ -1,12 +1,10 @@
 """The services that the platform stands on, Envoy and MLflow: started, watched, started again.
 
-Each start has a folder of its own, ``services/<name>/<number>/``; the highest
-number is the one that counts. A service outlives the server: a server that
-starts finds it by that folder and goes on watching it. One that holds a token
-is started anew before the token ends.
+A service outlives the server: a server that starts finds it by the folder of its
+newest start and goes on watching it. One that holds a token is started anew
+before the token ends.
 """
 
-import shutil
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,16 +15,15 @@ from pratique.base.clock import utc_now
 from pratique.base.home import Home
 from pratique.base.logging import get_logger
 from pratique.compute.local import LocalCompute
-from pratique.compute.task import Absent, Running, Task
+from pratique.compute.task import Running, Task
+from pratique.engine.starts import LOG_NAME, newest_start, next_start
 from pratique.engine.tails import last_lines
 
 _log = get_logger(__name__)
-_KEPT_STARTS: Final = 3
 _GRACE: Final = timedelta(seconds=10)
 _LONGEST_BACK_OFF: Final = 30.0
 _STEADY: Final = 60.0
 """Seconds of life after which an earlier fall no longer counts."""
-LOG_NAME: Final = "console.log"
 
 
 class Service:
@@ -84,35 +81,3 @@ class Service:
         self._compute.start(self._make_task(folder))
         self._started_at = time.monotonic()
         _log.info("service.started", service=self.name, folder=str(folder))
-
-
-def next_start(home: Home, compute: LocalCompute, name: str) -> Path:
-    """A folder for the next start of a service; of those before it, the newest few stay for their logs."""
-    before = _starts(home, name)
-    if before and isinstance(compute.observe(before[-1]), Absent):
-        return before[-1]
-    number = int(before[-1].name) + 1 if before else 1
-    folder = home.services / name / str(number)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for old in before[: 1 - _KEPT_STARTS]:
-        if not isinstance(compute.observe(old), Running):
-            shutil.rmtree(old, ignore_errors=True)
-    return folder
-
-
-def newest_start(home: Home, name: str) -> Path | None:
-    """The folder of the newest start of a service; None when it was never started."""
-    found = _starts(home, name)
-    return found[-1] if found else None
-
-
-def stop(home: Home, compute: LocalCompute, name: str, *, grace: timedelta) -> None:
-    """Stop every start of a service that still lives."""
-    for folder in _starts(home, name):
-        compute.stop(folder, grace=grace)
-
-
-def _starts(home: Home, name: str) -> list[Path]:
-    root = home.services / name
-    found = [folder for folder in root.iterdir() if folder.name.isdecimal()] if root.is_dir() else []
-    return sorted(found, key=lambda folder: int(folder.name))
