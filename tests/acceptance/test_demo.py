@@ -19,7 +19,7 @@ def project(platform: Installation) -> Path:
 @pytest.fixture(scope="module")
 def first(platform: Installation, project: Path) -> Said:
     """The first demo of this home."""
-    return platform.run("demo", "--project", str(project), "--requests", "200")
+    return platform.run("demo", "--project", str(project), "--requests", "100")
 
 
 def found(pattern: str, text: str) -> str:
@@ -33,7 +33,7 @@ def test_the_demo_ends_well_and_tells_what_was_made(first: Said) -> None:
     assert first.code == 0, first
     assert found(r"^  model +(\S+)", first.err) == "credit-risk:1"
     assert float(found(r"^  metrics .*auc (\d\.\d+)", first.err)) > 0.7
-    assert found(r"^  requests +(.*?);", first.err) == "200 answered, 0 failed"
+    assert found(r"^  requests +(.*?);", first.err) == "100 answered, 0 failed"
     assert found(r"^  phases +(.*)$", first.err).count(" s") == 5
 
 
@@ -79,7 +79,7 @@ def test_every_command_that_it_names_next_works(platform: Installation, first: S
 
 
 def test_a_second_demo_gives_version_2_and_no_request_fails(platform: Installation, project: Path, first: Said) -> None:
-    second = platform.run("demo", "--project", str(project), "--requests", "200")
+    second = platform.run("demo", "--project", str(project), "--requests", "100")
     assert second.code == 0, second
     assert found(r"^  model +(\S+)", second.err) == "credit-risk:2"
-    assert found(r"^  requests +(.*?);", second.err) == "200 answered, 0 failed"
+    assert found(r"^  requests +(.*?);", second.err) == "100 answered, 0 failed"
