@@ -56,8 +56,10 @@ class Engine:
             loop.start()
 
     def state(self) -> str:
-        """ready when every loop lives, else down."""
-        return "ready" if all(loop.is_alive for loop in self._loops) else "down"
+        """ready when every loop gets on, failing when the steps of one fail again and again, else down."""
+        if all(loop.gets_on for loop in self._loops):
+            return "ready"
+        return "failing" if all(loop.is_alive for loop in self._loops) else "down"
 
     def begin_to_stop(self) -> None:
         """Ask every loop to end; what is in work goes on when the next engine starts."""

@@ -12,6 +12,8 @@ _log = get_logger(__name__)
 _FIRST_PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 15.0
 """Seconds after which a step that failed is tried again: doubled from the first with each failure in a row."""
+_FAILING_AFTER: Final = 3
+"""Failed steps in a row after which the platform says that it is not well."""
 
 
 class Stop:
@@ -62,6 +64,7 @@ class Loop:
         self._step = step
         self._stop = stop
         self._idle = idle
+        self._failed_in_a_row = 0
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     @property
@@ -84,6 +87,11 @@ class Loop:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def gets_on(self) -> bool:
+        """Whether the thread runs and its steps do not fail again and again."""
+        return self.is_alive and self._failed_in_a_row < _FAILING_AFTER
+
     def _run(self) -> None:
         pause = _FIRST_PAUSE
         while not self._stop.is_wished:
@@ -92,10 +100,11 @@ class Loop:
                 busy = self._step()
             except Exception as error:  # noqa: BLE001 - one bad row must not end the loop that serves all others.
                 _log.error("engine.step_failed", loop=self.name, exc_info=error)
+                self._failed_in_a_row += 1
                 self._stop.rest(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            pause = _FIRST_PAUSE
+            pause, self._failed_in_a_row = _FIRST_PAUSE, 0
             if not busy:
                 self._stop.sleep(self._idle, since=seen)
 
