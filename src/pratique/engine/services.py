@@ -56,7 +56,7 @@ class Service:
         if folder is not None and isinstance(seen := self._compute.observe(folder), Running):
             if self._falls and time.monotonic() - self._started_at > _STEADY:
                 self._falls = 0
-            if not self._lifetime or utc_now() - seen.started < self._lifetime:
+            if self._lifetime is None or utc_now() - seen.started < self._lifetime:
                 return False
             _log.info("service.renewed", service=self.name)
             self._compute.stop(folder, grace=_GRACE)
