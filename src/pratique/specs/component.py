@@ -69,7 +69,6 @@ class Port(Part):
 
     type: Annotated[DataType, BeforeValidator(_port_type)] = Field(description="What is expected.")
     mode: Annotated[Mode, Choice] | None = Field(default=None, description="How the command sees it.")
-    default: Text | None = Field(default=None, description="What is read when a step gives nothing.")
     optional: Flag | None = Field(default=None, description="Whether a step may leave it out.")
     description: Text | None = Field(default=None, description="What it is, for people.")
 

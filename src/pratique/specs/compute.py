@@ -5,7 +5,7 @@ file that describes a compute is checked in full, and nothing is started.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
@@ -135,7 +135,7 @@ class Trigger(Part):
 
     type: Annotated[Literal["cron", "recurrence"], Choice] = Field(description="How the times are given.")
     start_time: Text | None = Field(default=None, description="When it begins.")
-    time_zone: Text | None = Field(default=None, description="Time zone of the times.")
+    time_zone: Text = Field(default="UTC", description="Time zone of the times.")
     expression: Text | None = Field(default=None, description="The cron expression.")
     frequency: Annotated[Literal["minute", "hour", "day", "week", "month"], Choice] | None = Field(
         default=None, description="Unit of the interval."
@@ -151,8 +151,8 @@ class StartStop(Part):
 
     trigger: Trigger | None = Field(default=None, description="When.")
     action: Annotated[Literal["start", "stop"], Choice] = Field(description="What is done.")
-    state: Annotated[Literal["enabled", "disabled"], Choice] | None = Field(
-        default=None, description="Whether it is in force."
+    state: Annotated[Literal["enabled", "disabled"], Choice] = Field(
+        default="enabled", description="Whether it is in force."
     )
 
 
@@ -183,11 +183,14 @@ class Image(Part):
     reference: Text | None = Field(default=None, description="Its name.")
 
 
+ApplicationPort: TypeAlias = Annotated[Whole, Field(ge=1025, le=65535)]
+
+
 class ApplicationEndpoint(Part):
     """A port of an application."""
 
-    target: Whole | None = Field(default=None, description="Port inside the container.")
-    published: Whole | None = Field(default=None, description="Port outside of it.")
+    target: ApplicationPort | None = Field(default=None, description="Port inside the container.")
+    published: ApplicationPort | None = Field(default=None, description="Port outside of it.")
 
 
 class Volume(Part):
@@ -243,7 +246,7 @@ class KubernetesCompute(_Compute):
     """A Kubernetes cluster that was there before."""
 
     type: Annotated[Literal["kubernetes"], Choice] = Field(description="Kind of the compute.")
-    namespace: FilledText = Field(description="Namespace of the jobs.")
+    namespace: FilledText = Field(default="default", description="Namespace of the jobs.")
     resource_id: Text | None = Field(default=None, description="Id of the cluster.")
     properties: Free | None = Field(default=None, description="Settings of the cluster.")
     identity: ComputeIdentity | None = Field(default=None, description="Its identity.")

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pratique.specs.grammar import Choice, Part, Spec, Tags, Text, Whole, named, not_run, planned
+from pratique.specs.grammar import Choice, Part, Spec, Tags, Text, Whole, checked, named, not_run, planned
 from pratique.specs.keys import Found
+from pratique.specs.references import parse_compute
 from pratique.specs.traffic import problems_with_traffic
 
 Shares = dict[Annotated[str, named("deployment")], Whole]
@@ -52,7 +53,7 @@ class OnlineEndpoint(Spec):
         default_factory=dict, description="Per cent of the requests copied to one deployment, at most 50."
     )
     location: Text | None = planned("Region of the endpoint.")
-    compute: Text | None = planned("Kubernetes compute of the endpoint.")
+    compute: Annotated[Text, checked(parse_compute)] | None = planned("Kubernetes compute of the endpoint.")
     identity: Identity | None = planned("The identity with which it reaches other services.")
     public_network_access: Annotated[Literal["enabled", "disabled"], Choice] | None = planned(
         "Whether it is reachable from outside; this version listens on loopback only."

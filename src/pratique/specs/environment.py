@@ -10,6 +10,7 @@ from pratique.specs.grammar import (
     Choice,
     Count,
     FilledText,
+    Free,
     Part,
     Spec,
     Tags,
@@ -36,9 +37,9 @@ class Route(Part):
 class InferenceConfig(Part):
     """The routes of a serving container."""
 
-    liveness_route: Route | None = Field(default=None, description="Answers while the container lives.")
-    readiness_route: Route | None = Field(default=None, description="Answers when it is ready.")
-    scoring_route: Route | None = Field(default=None, description="Answers predictions.")
+    liveness_route: Route = Field(description="Answers while the container lives.")
+    readiness_route: Route = Field(description="Answers when it is ready.")
+    scoring_route: Route = Field(description="Answers predictions.")
 
 
 class Build(Part):
@@ -68,6 +69,7 @@ class InlineEnvironment(Spec):
         default="linux", description="Operating system."
     )
     inference_config: InferenceConfig | None = planned("Routes of a serving container of your own.")
+    auto_delete_setting: Free | None = planned("When the asset may be deleted by itself.")
     datastore: Text | None = planned("The datastore to upload a build context to.")
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:

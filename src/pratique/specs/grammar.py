@@ -203,6 +203,8 @@ def _unquoted_dates(value: Any, key: Key, document: Document) -> Iterator[Found]
 def _text(value: str) -> str:
     if "\0" in value:
         raise refused("a text cannot contain the character NUL")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise refused("a text cannot contain half of a character (an unpaired surrogate)")
     return value
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pratique.specs.bindings import bindings_of
-from pratique.specs.component import FITS, is_required, mapping_at, problems_with_names, problems_with_value
+from pratique.specs.component import is_required, mapping_at, problems_with_names, problems_with_value
+from pratique.specs.job import DATA_TYPES
 from pratique.specs.keys import Found, Key
 from pratique.specs.words import did_you_mean, shown
 
@@ -28,6 +29,10 @@ def problems_with_steps(value: Mapping[str, Any]) -> Iterable[Found]:
     """Every binding between the steps of `value` that leads nowhere or in a circle."""
     steps = mapping_at(value, "jobs")
     yield from problems_with_names("jobs", steps)
+    for name in steps:
+        if name.isidentifier() and name != name.lower():
+            said = f"expected lower-case letters, digits and _; got {shown(name)}"
+            yield Found(("jobs", name), said, f"write {name.lower()}")
     for name, step in steps.items():
         if isinstance(step, Mapping):
             yield from _problems_with_inputs(name, step, value)
@@ -79,7 +84,7 @@ def _problems_with_inputs(name: str, step: Mapping[str, Any], pipeline: Mapping[
         literal = given[port].get("value") if isinstance(given[port], Mapping) else given[port]
         for found in problems_with_value(kind, literal):
             yield Found(("jobs", name, "inputs", port), found.message, found.hint)
-        if kind not in FITS and isinstance(literal, bool | int | float):
+        if kind in DATA_TYPES and "component" in step and isinstance(literal, bool | int | float):
             yield Found(("jobs", name, "inputs", port), f"expected a path or a binding; got {shown(literal)}")
     for port, declared in ports.items():
         if is_required(declared) and given.get(port) is None:

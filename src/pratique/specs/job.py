@@ -1,7 +1,7 @@
 """Command jobs: ``pratique ml job create``."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -208,12 +208,45 @@ class Distribution(Part):
     head_node_additional_args: Text | None = Field(default=None, description="More arguments for Ray's head node.")
     worker_node_additional_args: Text | None = Field(default=None, description="More arguments for Ray's workers.")
 
+    @model_validator(mode="after")
+    def _of_one_framework(self) -> Self:
+        own = _OF_FRAMEWORK[self.type]
+        for name in self.model_fields_set - {"type", *own}:
+            raise refused(f"{name} is not for {self.type}", hint=f"{self.type} takes {', '.join(own)}")
+        return self
+
+
+_OF_FRAMEWORK: Final = {
+    "mpi": ("process_count_per_instance",),
+    "pytorch": ("process_count_per_instance",),
+    "tensorflow": ("worker_count", "parameter_server_count"),
+    "ray": (
+        "port", "address", "include_dashboard", "dashboard_port", "head_node_additional_args",
+        "worker_node_additional_args",
+    ),
+}  # fmt: skip
+
 
 class QueueSettings(Part):
     """How a job waits for serverless compute."""
 
-    job_tier: Text | None = Field(default=None, description="Tier of the compute.")
-    priority: Text | None = Field(default=None, description="Priority among waiting jobs.")
+    job_tier: Annotated[Literal["spot", "basic", "standard", "premium", "null"], Choice] | None = Field(
+        default=None, description="Tier of the compute."
+    )
+    priority: Annotated[Literal["low", "medium", "high"], Choice] | None = Field(
+        default=None, description="Priority among waiting jobs."
+    )
+
+
+class JobIdentity(Part):
+    """The identity with which a job reaches other services."""
+
+    type: Annotated[Literal["managed", "managed_identity", "aml_token", "user_identity"], Choice] = Field(
+        description="Whose it is."
+    )
+    client_id: Text | None = Field(default=None, description="Its client id.")
+    object_id: Text | None = Field(default=None, description="Its object id.")
+    msi_resource_id: Text | None = Field(default=None, description="Its resource id.")
 
 
 class JobService(Part):
@@ -268,7 +301,7 @@ class CommandJob(Spec):
     limits: Limits | None = Field(default=None, description="When it is stopped.")
     distribution: Distribution | None = planned("Several processes for one job.")
     services: dict[str, JobService] | None = planned("Interactive services beside the job.")
-    identity: Free | None = planned("The identity with which it reaches other services.")
+    identity: JobIdentity | None = planned("The identity with which it reaches other services.")
     queue_settings: QueueSettings | None = planned("How it waits for serverless compute.")
     component: Annotated[Text, not_yet_at_all("jobs from a component are")] | None = Field(
         default=None, description="A component instead of a command; not run in this version."

@@ -28,6 +28,9 @@ class InlineModel(Spec):
     properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
     stage: Text | None = Field(default=None, description="Where the version is in its life, such as Production.")
     flavors: Free | None = planned("Flavors of the format; the platform reads them from the model itself.")
+    system_metadata: Free | None = planned("What the platform of a registry knows of it.")
+    default_deployment_template: Free | None = planned("How a registry deploys it.")
+    allowed_deployment_templates: list[Free] | None = planned("How a registry can deploy it.")
     datastore: Text | None = planned("The datastore to upload to; the content store takes everything.")
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:

@@ -29,7 +29,6 @@ from pratique.specs.grammar import (
     Choice,
     FilledText,
     Flag,
-    Free,
     Part,
     Reference,
     Spec,
@@ -47,6 +46,7 @@ from pratique.specs.job import (
     OTHER_TYPES,
     DataInput,
     Distribution,
+    JobIdentity,
     JobInput,
     JobOutput,
     JobService,
@@ -198,7 +198,7 @@ class _CommandKeys(_Step):
     compute: ComputeUse | None = Field(default=None, description="Where it runs.")
     distribution: Distribution | None = Field(default=None, description="Several processes for one step.")
     environment_variables: Variables = Field(default_factory=dict, description="Environment variables of the command.")
-    identity: Free | None = Field(default=None, description="The identity with which it reaches other services.")
+    identity: JobIdentity | None = Field(default=None, description="The identity with which it reaches other services.")
     limits: Limits | None = Field(default=None, description="When it is stopped.")
     queue_settings: QueueSettings | None = Field(default=None, description="How it waits for serverless compute.")
     resources: Resources | None = Field(default=None, description="What it asks of a compute.")
@@ -372,7 +372,7 @@ class PipelineJob(Spec):
     jobs: dict[str, Step] = Field(default_factory=dict, description="The steps by name.")
     component: PipelineComponentUse | None = Field(default=None, description="A pipeline component instead of steps.")
     services: dict[str, JobService] | None = Field(default=None, description="Interactive services beside the job.")
-    identity: Free | None = Field(default=None, description="The identity with which it reaches other services.")
+    identity: JobIdentity | None = Field(default=None, description="The identity with which it reaches other services.")
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,9 @@ from pratique.specs.kinds import load
 from pratique.specs.reader import document_of
 
 
+ROUTES = {name: {"path": "/", "port": 80} for name in ("liveness_route", "readiness_route")}
+
+
 def problem(kind: str, **keys: Any) -> str:
     with pytest.raises(InvalidInput) as caught:
         load(kind, document_of(keys))
@@ -40,7 +43,7 @@ def test_triton_models_are_not_run_yet() -> None:
     [
         ("data", {"path": "y"}, "name: this key is required"),
         ("data", {"name": "x"}, "path: this key is required"),
-        ("data", {"name": "../x", "path": "y"}, "name: '../x' is not a name for a asset"),
+        ("data", {"name": "../x", "path": "y"}, "name: '../x' cannot name an asset"),
         ("data", {"name": "x", "path": ""}, "path: expected text that is not empty"),
         ("data", {"name": "x", "path": "a\0b"}, "path: a text cannot contain the character NUL"),
         ("data", {"name": "x", "path": "y", "type": "uri_foldr"}, "(did you mean uri_folder?)"),
@@ -52,12 +55,12 @@ def test_triton_models_are_not_run_yet() -> None:
         ("environment", {"name": "x", "image": "i", "os_type": "beos"}, "os_type: expected one of linux, windows"),
         (
             "environment",
-            {"name": "x", "image": "i", "inference_config": {"scoring_route": {"path": "/"}}},
+            {"name": "x", "image": "i", "inference_config": ROUTES | {"scoring_route": {"path": "/"}}},
             "inference_config.scoring_route.port: this key is required",
         ),
-        ("workspace", {"name": "Team A"}, "name: 'Team A' is not a name for a workspace"),
+        ("workspace", {"name": "Team A"}, "name: 'Team A' cannot name a workspace"),
         ("workspace", {"name": "api"}, "name: 'api' is reserved and cannot name a workspace"),
-        ("workspace", {"name": "team-a", "resource_group": "a/b"}, "is not a name for a resource group"),
+        ("workspace", {"name": "team-a", "resource_group": "a/b"}, "cannot name a resource group"),
         ("workspace", {"name": "team-a", "public_network_access": 3}, "expected one of enabled, disabled; got 3"),
     ],
 )

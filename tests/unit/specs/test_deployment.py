@@ -119,7 +119,7 @@ def test_an_mlflow_model_needs_neither_code_nor_environment() -> None:
         ({"readiness_probe": {"timeout": 0}}, "readiness_probe.timeout: expected at least 1; got 0"),
         ({"scale_settings": {"type": "auto"}}, "scale_settings.type: expected one of default, target_utilization"),
         ({"data_collector": {"collections": {"x": {"sampling_rate": 2}}}}, "expected at most 1"),
-        ({"endpoint_name": "-"}, "'-' is not a name for a endpoint"),
+        ({"endpoint_name": "-"}, "'-' cannot name an endpoint"),
     ],
 )
 def test_a_wrong_value_is_refused_at_its_key(keys: dict[str, Any], said: str) -> None:

@@ -50,14 +50,14 @@ def test_other_ways_of_authentication_are_not_run_yet(mode: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({"name": "a"}, "name: 'a' is not a name for a endpoint"),
+        ({"name": "a"}, "name: 'a' cannot name an endpoint"),
         ({"auth_mode": "keys"}, "auth_mode: expected one of key, aml_token, aad_token; got keys (did you mean key?)"),
         ({"traffic": {"blue": 60, "green": 60}}, "must add up to 100, or to 0; blue=60 green=60 is 120"),
         ({"traffic": {"blue": -1}}, "traffic.blue: expected a whole number from 0 to 100; got -1"),
         ({"traffic": {"blue": 100.5}}, "traffic.blue: expected a whole number; got 100.5"),
         ({"traffic": {"blue": "all"}}, "traffic.blue: expected a whole number; got all"),
         ({"traffic": "blue=100"}, "traffic: expected a mapping; got blue=100"),
-        ({"traffic": {"b/l": 100}}, "is not a name for a deployment"),
+        ({"traffic": {"b/l": 100}}, "cannot name a deployment"),
         ({"mirror_traffic": {"blue": 60}}, "mirror_traffic.blue: at most 50 per cent can be mirrored; got 60"),
         ({"traffic": {"blue": 100}, "mirror_traffic": {"blue": 10}}, "blue answers live requests"),
         ({"public_network_access": "maybe"}, "public_network_access: expected one of enabled, disabled; got maybe"),

@@ -179,7 +179,7 @@ def test_evaluating_tables_is_not_run_yet(mode: str) -> None:
         ({"path": "./out"}, "an output cannot be written to the local path ./out"),
         ({"path": "azureml:x:1"}, "expected azureml://datastores/NAME/paths/PATH"),
         ({"version": "3"}, "outputs.x.version: a version needs the name of the asset (add name:)"),
-        ({"name": "a b"}, "'a b' is not a name for a asset"),
+        ({"name": "a b"}, "'a b' cannot name an asset"),
         (
             {"mode": "ro_mount"},
             "expected one of rw_mount, mount, upload, direct; got ro_mount (did you mean rw_mount?)",
@@ -263,7 +263,7 @@ def test_a_real_problem_beside_it_makes_it_invalid() -> None:
         ({"limits": {"timeout": 1.5}}, "limits.timeout: expected a whole number; got 1.5"),
         ({"limits": {"timeout": True}}, "limits.timeout: expected a number; got true"),
         ({"resources": {"instance_count": 0}}, "resources.instance_count: expected at least 1; got 0"),
-        ({"name": "a/b"}, "name: 'a/b' is not a name for a job"),
+        ({"name": "a/b"}, "name: 'a/b' cannot name a job"),
         ({"distribution": {"type": "horovod"}}, "distribution.type: expected one of mpi, pytorch, tensorflow, ray"),
         ({"code": "azureml://x"}, "code: azureml://x is no reference"),
     ],
