@@ -71,6 +71,8 @@ def _stop_below(compute: LocalCompute, root: Path) -> list[Path]:
 def _cancel_jobs(home: Home, say: Say, *, within: float) -> None:
     """Wish the end of every job that has begun and await it; those that wait in the queue stay there."""
     try:
+        if not home.database.exists() and not load_settings(home.root).database_url:
+            return  # Nothing has ever run here.
         with _database(home) as database:
             wanted = _wish_end(database, say)
             deadline = time.monotonic() + within

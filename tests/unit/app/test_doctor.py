@@ -1,0 +1,115 @@
+"""The doctor names what stops the platform, says what to do about it, and touches nothing."""
+
+import os
+import platform
+from pathlib import Path
+
+import pytest
+
+from pratique.app import doctor
+from pratique.base.errors import ComputeFailed
+from pratique.base.home import Home
+
+
+def test_a_taken_port_is_a_problem_with_the_setting_that_changes_it(
+    home: Home, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRATIQUE_DOOR_PORT", str(taken_port))
+    finding = doctor.ports(home)
+    assert finding.state == "problem"
+    assert str(taken_port) in finding.detail
+    assert "PRATIQUE_DOOR_PORT" in finding.remedy
+
+
+def test_free_ports_are_ok(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRATIQUE_DOOR_PORT", "0")
+    monkeypatch.setenv("PRATIQUE_ENDPOINTS_PORT", "0")
+    assert doctor.ports(home).state == "ok"
+
+
+def test_socket_paths_that_the_kernel_cannot_take_are_a_problem(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.sockets(home).state == "ok"
+    monkeypatch.setenv("PRATIQUE_RUNTIME_DIR", "/tmp/" + 80 * "x")
+    finding = doctor.sockets(home)
+    assert finding.state == "problem"
+    assert "PRATIQUE_RUNTIME_DIR" in finding.remedy
+
+
+def test_a_home_below_a_file_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    finding = doctor.disk(Home(tmp_path / "file" / "home"))
+    assert finding.state == "problem"
+    assert "PRATIQUE_HOME" in finding.remedy
+
+
+def test_a_disk_that_cannot_be_written_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # Who runs these tests may be root, whom no mode stops.
+    finding = doctor.disk(Home(tmp_path / "deep" / "home"))
+    assert (finding.state, finding.detail) == ("problem", f"{tmp_path} cannot be written")
+
+
+def test_a_disk_without_room_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.disk(Home(tmp_path)).detail.endswith(f"free below {tmp_path}")
+    monkeypatch.setattr(doctor, "_DISK_NEEDED", 10**18)
+    assert doctor.disk(Home(tmp_path)).state == "problem"
+
+
+def test_another_kind_of_machine_or_library_is_a_problem(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    assert doctor.machine(home).state == "ok"
+    for library in (("glibc", "2.17"), ("", "")):
+        monkeypatch.setattr(platform, "libc_ver", lambda library=library: library)
+        assert doctor.machine(home).state == "problem"
+    monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    assert doctor.machine(home).state == "problem"
+
+
+def test_bytecode_that_is_not_kept_is_a_warning(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    assert doctor.python_version(home).state == "ok"
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert doctor.python_version(home).state == "warning"
+
+
+def test_bash_is_needed_and_git_is_missed(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor.tools(home).state == "problem"
+    (tmp_path / "bash").touch(mode=0o755)
+    assert doctor.tools(home).state == "warning"
+    (tmp_path / "git").touch(mode=0o755)
+    assert doctor.tools(home).state == "ok"
+
+
+def test_what_has_to_be_fetched_is_said_before_it_is(home: Home) -> None:
+    assert doctor.downloads(home).state == "warning"
+    home.prepare()
+    before = sorted(home.root.rglob("*"))
+    assert doctor.downloads(home).state == "warning"
+    assert sorted(home.root.rglob("*")) == before
+
+
+def test_every_problem_is_told_at_once_and_nothing_is_written(
+    home: Home, taken_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRATIQUE_DOOR_PORT", str(taken_port))
+    monkeypatch.setattr(doctor, "_DISK_NEEDED", 10**18)
+    with pytest.raises(ComputeFailed) as caught:
+        doctor.doctor()
+    assert "ports: " in caught.value.message
+    assert "disk: " in caught.value.message
+    assert not home.root.exists()
+
+
+def test_a_setting_that_is_wrong_is_a_finding_and_no_crash(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRATIQUE_DOOR_PORT", "many")
+    with pytest.raises(ComputeFailed, match="door_port"):
+        doctor.doctor()
+
+
+def test_each_check_gives_one_finding_of_its_own(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRATIQUE_DOOR_PORT", "0")
+    monkeypatch.setenv("PRATIQUE_ENDPOINTS_PORT", "0")
+    names = [check(home).check for check in doctor.CHECKS]
+    assert len(set(names)) == len(names) == len(doctor.CHECKS)
