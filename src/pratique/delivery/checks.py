@@ -1,0 +1,105 @@
+"""What can be said about a pipeline before it runs: its expressions, and references that read nothing."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pratique.delivery.expressions.errors import ExpressionError
+from pratique.delivery.expressions.evaluation import checks
+from pratique.delivery.expressions.functions import BASIC, Function
+from pratique.delivery.expressions.macros import macros_in
+from pratique.delivery.expressions.parser import Literal, parse, parts
+from pratique.delivery.expressions.values import folded
+from pratique.delivery.graph import all_before
+from pratique.delivery.nodes import Place
+from pratique.delivery.pipeline import Job, Pipeline, Setting, Stage, Step, VariableItem
+from pratique.delivery.run.references import Reader, wrong_references
+from pratique.delivery.run.status import COUNTER, STATUS, STEP_STATUS
+from pratique.delivery.trouble import Troubles
+
+_JOB_NAMES: Final = dict.fromkeys(("variables", "dependencies", "stageDependencies", "pipeline", "resources"))
+_STEP_NAMES: Final = {"variables": None}
+
+
+def check(pipeline: Pipeline, troubles: Troubles) -> None:
+    """Note what is wrong in conditions and run-time expressions, and what reads nothing."""
+    checker = _Checker(pipeline, troubles)
+    checker.variables(pipeline.variables, None)
+    for stage in pipeline.stages:
+        checker.stage(stage)
+
+
+class _Checker:
+    def __init__(self, pipeline: Pipeline, troubles: Troubles) -> None:
+        self._pipeline = pipeline
+        self._troubles = troubles
+        self._before = {one.name: _direct(one.depends_on, pipeline.stages) for one in pipeline.stages}
+
+    def stage(self, stage: Stage) -> None:
+        names = all_before(stage.name, self._before)
+        before = tuple(one for one in self._pipeline.stages if one.name in names)
+        reader = Reader(stage, before)
+        self._expression(stage.condition, stage.condition_place or stage.place, BASIC | STATUS, reader)
+        self.variables(stage.variables, reader)
+        direct = {job.name: _direct(job.depends_on, stage.jobs) for job in stage.jobs}
+        for job in stage.jobs:
+            wanted = all_before(job.name, direct)
+            self._job(job, Reader(stage, before, job, tuple(one for one in stage.jobs if one.name in wanted)))
+
+    def _job(self, job: Job, reader: Reader) -> None:
+        self._expression(job.condition, job.condition_place or job.place, BASIC | STATUS, reader)
+        self.variables(job.variables, reader)
+        for step in job.all_steps():
+            self._step(step)
+
+    def _step(self, step: Step) -> None:
+        if step.condition:
+            for error in self._problems(step.condition, _STEP_NAMES, BASIC | STEP_STATUS):
+                where = f" in the condition of the step {step.name or step.task or step.kind}"
+                self._troubles.refuse(f"{error.message}{where}", step.place, hint=error.hint)
+
+    def variables(self, items: tuple[VariableItem, ...], reader: Reader | None) -> None:
+        """Check the values that are `$[ ]`."""
+        for item in items:
+            if isinstance(item, Setting) and item.value.strip().startswith("$["):
+                text = item.value.strip()[2:-1]
+                if _can_be_read(text):  # What cannot was noted when the variable was built.
+                    self._expression(text, item.place, BASIC | COUNTER, reader)
+
+    def _expression(self, text: str, place: Place, functions: Mapping[str, Function], reader: Reader | None) -> None:
+        if not text:
+            return
+        problems = list(self._problems(text, _JOB_NAMES, functions))
+        for error in problems:
+            at = f" (at character {error.position} of {text!r})" if error.position else ""
+            self._troubles.refuse(f"{error.message}{at}", place, hint=error.hint)
+        if problems:
+            return
+        expression = parse(text)
+        for part in parts(expression):
+            if isinstance(part, Literal) and isinstance(part.value, str) and macros_in(part.value):
+                hint = "write variables['name']"
+                self._troubles.warn(f"the macro in {part} is not replaced inside an expression", place, hint=hint)
+        for wrong in wrong_references(expression, reader) if reader else ():
+            self._troubles.warn(wrong.message, place, hint=wrong.hint)
+
+    def _problems(
+        self, text: str, names: Mapping[str, None], functions: Mapping[str, Function]
+    ) -> Iterator[ExpressionError]:
+        try:
+            yield from checks(parse(text), names=names, functions=functions)
+        except ExpressionError as error:
+            yield error
+
+
+def _can_be_read(text: str) -> bool:
+    try:
+        parse(text)
+    except ExpressionError:
+        return False
+    return True
+
+
+def _direct(names: tuple[str, ...], nodes: tuple[Stage, ...] | tuple[Job, ...]) -> tuple[str, ...]:
+    """`names` as the nodes themselves are written."""
+    wanted = {folded(name) for name in names}
+    return tuple(node.name for node in nodes if folded(node.name) in wanted)

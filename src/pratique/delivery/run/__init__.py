@@ -1,0 +1,1 @@
+"""A pipeline while it runs: what happened, and what follows from it."""
