@@ -31,6 +31,6 @@ TABLE = Table("status")
 def status() -> dict[str, Any]:
     """Show whether the platform is up, part by part, and where its logs are."""
     home = Home.from_environment()
-    down = {"gateway": "down", "tracking": "down", "engine": "down"}
     found = supervision.ask_status(load_settings(home.root)) if supervision.server_runs(home) else None
-    return {**(found or {"version": __version__, "ready": False, "parts": down}), **supervision.facts(home)}
+    alone = {"version": __version__, "ready": False, "parts": supervision.parts_without_server(home)}
+    return {**(found or alone), **supervision.facts(home)}

@@ -60,6 +60,13 @@ def gateway_runs(home: Home) -> bool:
     return _runs(home, LocalCompute(), ENVOY)
 
 
+def parts_without_server(home: Home) -> dict[str, str]:
+    """The state of each part while no server answers: the gateway goes on serving endpoints, and MLflow waits."""
+    compute = LocalCompute()
+    alive = {"gateway": _runs(home, compute, ENVOY), "tracking": _runs(home, compute, MLFLOW), "engine": False}
+    return {name: "ready" if lives else "down" for name, lives in alive.items()}
+
+
 def await_ready(home: Home, settings: Settings) -> Mapping[str, Any]:
     """The status of the platform as soon as it is ready for verbs."""
     compute, began = LocalCompute(), time.monotonic()

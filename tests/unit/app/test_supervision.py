@@ -1,6 +1,7 @@
 """What the server gets from whoever starts it, and what is said of a home that is down."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 
@@ -8,6 +9,8 @@ from pratique.app import supervision
 from pratique.app.status import status
 from pratique.base.errors import Conflict
 from pratique.base.home import Home
+from pratique.compute.local import LocalCompute
+from pratique.compute.task import Task
 
 
 def test_the_server_gets_no_secret_and_no_switch_of_the_callers_python(
@@ -36,6 +39,18 @@ def test_a_home_that_is_down_says_so_and_where_it_would_be(home: Home) -> None:
     assert set(found["parts"].values()) == {"down"}
     assert (found["home"], found["door"], found["logs"]) == (str(home.root), "http://127.0.0.1:7070", {})
     assert not home.root.exists(), "asking changes nothing"
+
+
+def test_a_gateway_that_outlived_its_server_is_not_called_down(home: Home) -> None:
+    folder = home.services / "envoy" / "1"
+    folder.mkdir(parents=True)
+    compute = LocalCompute()
+    compute.start(Task(folder, ("/bin/sleep", "300"), {}, folder, folder / "console.log"))
+    try:
+        assert status()["parts"] == {"gateway": "ready", "tracking": "down", "engine": "down"}
+        assert status()["ready"] is False
+    finally:
+        compute.stop(folder, grace=timedelta(0))
 
 
 def test_a_taken_port_stops_a_start_before_anything_is_fetched(
