@@ -2,7 +2,8 @@
 
 The chain is one for the whole home. A caller sees of it the events of the
 scopes where a role grants ``events/read``: those of a workspace with a role
-there, those of the home itself (people, roles, groups) only with one at ``/``.
+there, those of the home itself (people, groups, roles given above a workspace)
+only with one at ``/``.
 Whoever does not see all of it sees gaps in the numbers, and cannot check the
 chain; they learn how much happens elsewhere, and nothing of what.
 """

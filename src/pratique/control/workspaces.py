@@ -28,14 +28,7 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
     group = group or (known.resource_group if known else "")
     if known or not is_permitted(actor, "workspaces/write", group_scope(group)):
         permit(actor, "workspaces/write", workspace_scope(name))
-    if known and known.resource_group != group:
-        raise Conflict(
-            f"workspace {name!r} belongs to resource group {known.resource_group!r}",
-            hint=f"use --resource-group {known.resource_group}, or choose another name",
-        )
-    if not group:
-        said = "a workspace needs a resource group"
-        raise InvalidInput(said, hint="--resource-group NAME", problems=[Problem(said, key="resource_group")])
+    _check_group(known, group)
     if known is None:
         groups.get(tx, actor, group)
     before = known or Workspace(name, group, groups.DEFAULT_LOCATION, name, "", {}, now, actor.to_document())
@@ -97,6 +90,19 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
     workspaces.remove(tx, name)
     principals.unassign_scope(tx, workspace_scope(name))
     _tell(tx, actor, "Pratique.WorkspaceDeleted", name, now=now)
+
+
+def _check_group(known: Workspace | None, group: str) -> None:
+    """Raise unless `group` can be the group of a new workspace, or is the one of the workspace `known`."""
+    if not group:
+        said = "a workspace needs a resource group"
+        raise InvalidInput(said, hint="--resource-group NAME", problems=[Problem(said, key="resource_group")])
+    check_name("resource group", group)
+    if known and known.resource_group != group:
+        raise Conflict(
+            f"workspace {known.name!r} belongs to resource group {known.resource_group!r}",
+            hint=f"use --resource-group {known.resource_group}, or choose another name",
+        )
 
 
 def _tell(tx: Transaction, actor: Actor, kind: str, name: str, *, now: datetime) -> None:

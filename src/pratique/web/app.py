@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI, Request
 
 from pratique import __version__
+from pratique.base.errors import NotFound
 from pratique.web import authorize, errors, identity
 from pratique.web.api import deployments, endpoints, events, groups, jobs, status, uploads, workspaces
 from pratique.web.api import identity as api_identity
@@ -16,6 +17,12 @@ from pratique.web.pages import overview
 from pratique.web.platform import Platform
 
 _API = "/api/v1"
+
+
+async def plain_path(request: Request) -> None:
+    """Raise `NotFound` for a path with a NUL: nothing has one in its name, and PostgreSQL cannot even be asked."""
+    if "\0" in request.scope["path"]:
+        raise NotFound("no path has the character NUL in it")
 
 
 def create_app(platform: Platform) -> FastAPI:
@@ -33,6 +40,7 @@ def create_app(platform: Platform) -> FastAPI:
         openapi_url=f"{_API}/openapi.json",
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(plain_path)],
     )
     app.state.platform = platform
     errors.install(app)

@@ -45,6 +45,8 @@ def install(app: FastAPI) -> None:
     def _framework(_request: Request, error: HTTPException) -> JSONResponse:
         if error.status_code == NotFound.status:
             return answer(NotFound("the API has no such path", hint="GET /api/v1/openapi.json lists them all"))
+        if error.status_code == InvalidInput.status:
+            return answer(InvalidInput(str(error.detail)))
         document = PratiqueError(str(error.detail)).to_document()
         document["error"]["code"] = "HttpError"
         return JSONResponse(document, status_code=error.status_code, headers=error.headers)

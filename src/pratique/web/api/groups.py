@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pratique.base.clock import utc_now
 from pratique.control import groups
 from pratique.control.actor import Actor
+from pratique.specs.grammar import Text
 from pratique.store.groups import ResourceGroup
 from pratique.web.auth import allow_somewhere
 from pratique.web.platform import Platform, platform_of
@@ -25,8 +26,8 @@ class GroupBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    location: str | None = None
-    tags: dict[str, str] | None = None
+    location: Text | None = None
+    tags: dict[Text, Text] | None = None
 
 
 def document(group: ResourceGroup) -> dict[str, Any]:
