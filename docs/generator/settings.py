@@ -9,7 +9,7 @@ from pratique.base.settings import CLIENT_VARIABLES, SETTINGS
 VARIABLES: Final[Mapping[str, str]] = {
     "PRATIQUE_HOME": "Folder of the platform's state; `~/.pratique` when unset.",
     "PRATIQUE_RUNTIME_DIR": "Folder below which unix sockets live; its path must be short. "
-    "`XDG_RUNTIME_DIR` when unset, else `/tmp/pratique-UID`.",
+    "`/tmp/pratique-UID` when unset.",
     "PRATIQUE_CONFIG_DIR": "Folder of the command line's defaults and logins; "
     "`AZURE_CONFIG_DIR` when unset, else `~/.config/pratique`.",
     "PRATIQUE_URL": "Door of a platform to talk to, instead of the one of `PRATIQUE_HOME`.",

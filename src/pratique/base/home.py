@@ -94,7 +94,8 @@ class Home:
         """The short folder of this home's sockets and of its live facts (ports, owner token)."""
         # The last resort is made 0700 by `prepare` and checked to be ours.
         shared = f"/tmp/pratique-{os.getuid()}"  # noqa: S108
-        base = os.environ.get("PRATIQUE_RUNTIME_DIR") or os.environ.get("XDG_RUNTIME_DIR") or shared
+        # The session's own runtime folder is no choice: a cron job or another login would not find the platform.
+        base = os.environ.get("PRATIQUE_RUNTIME_DIR") or shared
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:10]
         return Path(base) / f"pratique-{name}"
 

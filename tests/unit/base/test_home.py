@@ -68,6 +68,14 @@ def test_two_homes_never_share_sockets_or_subscriptions(tmp_path: Path) -> None:
 
 def test_the_socket_of_a_deep_home_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PRATIQUE_RUNTIME_DIR", raising=False)
-    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
     deep = Home(tmp_path.joinpath(*["folder"] * 40))
     assert len(os.fsencode(deep.socket("r0123456789abcdef-9999"))) <= 107
+
+
+def test_every_login_of_a_user_finds_the_same_runtime_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PRATIQUE_RUNTIME_DIR", raising=False)
+    found = set()
+    for session in ("", str(tmp_path / "one"), str(tmp_path / "two")):
+        monkeypatch.setenv("XDG_RUNTIME_DIR", session)
+        found.add(Home(tmp_path / "home").runtime)
+    assert len(found) == 1
