@@ -8,7 +8,7 @@ unless an inclusion names the same thing more exactly (paths only).
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from pratique.delivery.pipeline import Filter, PullRequestTrigger, PushTrigger
@@ -37,7 +37,7 @@ def takes_name(names: Filter, ref: str) -> bool:
 
     def is_among(patterns: tuple[str, ...]) -> bool:
         shortened = (re.sub(r"^refs/(heads|tags)/", "", pattern) for pattern in patterns)
-        return any(_name(pattern).fullmatch(short) for pattern in shortened)
+        return any(_name(pattern).takes(short) for pattern in shortened)
 
     return (not names.include or is_among(names.include)) and not is_among(names.exclude)
 
@@ -48,8 +48,8 @@ def takes_paths(wanted: Filter, paths: Iterable[str]) -> bool:
 
 
 def _takes_path(wanted: Filter, path: str) -> bool:
-    included = [pattern for pattern in wanted.include if _path(pattern).fullmatch(path)]
-    excluded = [pattern for pattern in wanted.exclude if _path(pattern).fullmatch(path)]
+    included = [pattern for pattern in wanted.include if any(one.takes(path) for one in _path(pattern))]
+    excluded = [pattern for pattern in wanted.exclude if any(one.takes(path) for one in _path(pattern))]
     if wanted.include and not included:
         return False
     if not excluded:
@@ -58,18 +58,73 @@ def _takes_path(wanted: Filter, path: str) -> bool:
     return bool(included) and max(map(len, included)) > max(map(len, excluded))
 
 
-@lru_cache(maxsize=1024)
-def _name(pattern: str) -> re.Pattern[str]:
-    stars = re.sub(r"\*+", "*", pattern)
-    return re.compile("".join(".*" if one == "*" else "." if one == "?" else re.escape(one) for one in stars))
+class _Pattern:
+    """A pattern as a small automaton: all its states advance together, so that no pattern is slow."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._words = words
+        """Single characters, or one of ? * ** **/ (any folders) and its loop."""
+
+    def takes(self, text: str) -> bool:
+        """Whether the pattern is the whole of `text`."""
+        states = self._reached({0})
+        for one in text:
+            states = self._reached({to for state in states for to in self._step(state, one)})
+            if not states:
+                return False
+        return len(self._words) in states
+
+    def _step(self, state: int, one: str) -> Iterator[int]:
+        if state >= len(self._words):
+            return
+        match self._words[state]:
+            case "**":
+                yield state
+            case "*":
+                if one != "/":
+                    yield state
+            case "**/loop":
+                yield state
+                if one == "/":
+                    yield state + 1
+            case "?":
+                if one != "/":
+                    yield state + 1
+            case word:
+                if word == one:
+                    yield state + 1
+
+    def _reached(self, states: set[int]) -> set[int]:
+        """`states` and where they lead without a character."""
+        waiting = list(states)
+        while waiting:
+            state = waiting.pop()
+            word = self._words[state] if state < len(self._words) else ""
+            ahead = {"*": (1,), "**": (1,), "**/": (1, 2)}.get(word, ())
+            for to in (state + step for step in ahead):
+                if to not in states:
+                    states.add(to)
+                    waiting.append(to)
+        return states
 
 
 @lru_cache(maxsize=1024)
-def _path(pattern: str) -> re.Pattern[str]:
-    plain = re.sub(r"\*{3,}", "**", pattern.strip().lstrip("/"))
-    plain = re.sub(r"/\*{0,2}$", "", plain)
+def _name(pattern: str) -> _Pattern:
+    return _Pattern(["**" if one == "*" else one for one in re.sub(r"\*+", "*", pattern)])
+
+
+@lru_cache(maxsize=1024)
+def _path(pattern: str) -> tuple[_Pattern, ...]:
+    """The pattern itself, and everything below what it matches."""
+    plain = re.sub(r"/\*{0,2}$", "", pattern.strip().lstrip("/"))
     if plain in ("", "*", "**"):
-        return re.compile(".*")
-    words = re.split(r"(\*\*/|\*\*|\*|\?)", plain)
-    known = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return re.compile("".join(known.get(word, re.escape(word)) for word in words) + "(?:/.*)?")
+        return (_Pattern(["**"]),)
+    words: list[str] = []
+    for word in re.split(r"(\*\*+/|\*\*+|\*|\?)", plain):
+        if word.endswith("*/") and word.startswith("**"):
+            words += ["**/", "**/loop"]
+        elif word.startswith("**"):
+            words.append("**")
+        else:
+            words += list(word)
+    return (_Pattern(words), _Pattern([*words, "/", "**"]))

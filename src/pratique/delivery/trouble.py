@@ -70,5 +70,8 @@ class Troubles:
 
 
 def problems_of(troubles: Iterable[Trouble]) -> list[Problem]:
-    """Each trouble once, in the order found, at most `MAX_TOLD`."""
-    return [*dict.fromkeys(trouble.to_problem() for trouble in troubles)][:MAX_TOLD]
+    """Each trouble once, file after file in the order they were met, by line; at most `MAX_TOLD`."""
+    found = list(dict.fromkeys(troubles))
+    files = {source: number for number, source in enumerate(dict.fromkeys(one.place.source for one in found))}
+    found.sort(key=lambda one: (files[one.place.source], one.place.line, one.place.column))
+    return [*dict.fromkeys(one.to_problem() for one in found)][:MAX_TOLD]

@@ -22,7 +22,7 @@ from pratique.delivery.expressions.values import Array, Record, Value, to_boolea
 from pratique.delivery.nodes import Mapping, Node, Place, Scalar, Sequence, Source, kind_of
 from pratique.delivery.reader import parse_pipeline
 from pratique.delivery.templates.conversion import node_of
-from pratique.delivery.templates.directives import OPEN, Directive, directive_of, pieces_of
+from pratique.delivery.templates.directives import OPEN, Directive, Piece, directive_of, pieces_of
 from pratique.delivery.templates.files import Files, ReadFile
 from pratique.delivery.templates.parameters import Declared, bound, declared
 from pratique.delivery.trouble import Refused, Trouble, Troubles
@@ -370,15 +370,22 @@ class _Expander:
             pieces = pieces_of(node.text)
             if len(pieces) == 1:
                 return node_of(self._evaluated(pieces[0].text, scope, node.place), node.place)
-            texts = [
-                to_text(self._evaluated(piece.text, scope, node.place)) if piece.is_expression else piece.text
-                for piece in pieces
-            ]
         except ExpressionError as error:
             self._complain(error, node.place)
             return Scalar("", node.place, is_expanded=True)
-        self._spend(sum(map(len, texts)), node.place)
-        return Scalar("".join(texts), node.place, is_expanded=True)
+        text = "".join(self._piece(piece, scope, node.place) for piece in pieces)
+        self._spend(len(text), node.place)
+        return Scalar(text, node.place, is_expanded=True)
+
+    def _piece(self, piece: Piece, scope: Scope, place: Place) -> str:
+        """The text of one piece of a text; an expression that fails is noted, and is empty."""
+        if not piece.is_expression:
+            return piece.text
+        try:
+            return to_text(self._evaluated(piece.text, scope, place))
+        except ExpressionError as error:
+            self._complain(error, place)
+            return ""
 
     def _evaluated(self, text: str, scope: Scope, place: Place) -> Value:
         """The value of an expression; raises `ExpressionError`."""
