@@ -145,6 +145,22 @@ def test_the_newest_of_each_name_leaves_archived_names_and_versions_out(
     assert [(one.name, one.version) for one in found] == [("churn", "1"), ("credit", "2")]
 
 
+def test_archived_names_are_those_that_say_so_or_whose_versions_all_are(
+    registry: Database, new_version: NewVersion, now: datetime
+) -> None:
+    with registry.write() as tx:
+        for name in ("every", "said"):
+            assets.add(tx, Asset("dev", "models", name, 1, "", {}, name == "said", now, now))
+        for text, is_archived in (("1", False), ("2", True)):
+            assets.add_version(tx, new_version(text, is_archived=is_archived))
+            assets.add_version(tx, new_version(text, name="every", is_archived=True))
+            assets.add_version(tx, new_version(text, name="said"))
+        only = assets.latest_of_each(tx, "dev", "models", archived="only")
+        both = assets.latest_of_each(tx, "dev", "models", archived="include")
+    assert [(one.name, one.version) for one in only] == [("every", "2"), ("said", "2")]
+    assert [(one.name, one.version) for one in both] == [("credit", "1"), ("every", "2"), ("said", "2")]
+
+
 def test_a_label_points_to_one_version_and_can_move(registry: Database, new_version: NewVersion) -> None:
     with registry.write() as tx:
         for text in ("1", "2"):

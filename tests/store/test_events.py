@@ -60,6 +60,16 @@ def test_reading_goes_on_where_it_stopped(journal: Database) -> None:
         assert [one.sequence for one in events.after(tx, 0, limit=4)] == [1, 2, 3, 4]
         assert [one.sequence for one in events.after(tx, 4, limit=4)] == [5, 6]
         assert events.after(tx, 6) == []
+        assert [one.sequence for one in events.newest(tx, limit=2)] == [5, 6]
+
+
+def test_a_page_of_some_sources_is_full_of_theirs(database: Database, now: datetime) -> None:
+    with database.write() as tx:
+        for source in ("/a", "/b", "/", "/a", "/b", "/a"):
+            events.append(tx, Event("Pratique.Tested", "x", source, ACTOR), now=now)
+        assert [one.sequence for one in events.after(tx, 1, limit=2, sources=["/a"])] == [4, 6]
+        assert [one.sequence for one in events.newest(tx, limit=3, sources=["/a", "/"])] == [3, 4, 6]
+        assert events.newest(tx, limit=3, sources=[]) == events.after(tx, 0, sources=[]) == []
 
 
 def test_writers_that_come_at_once_leave_no_gap_and_one_chain(database: Database, now: datetime) -> None:

@@ -27,6 +27,7 @@ def test_a_workspace_does_not_hold_what_another_was_given(database: Database, no
     with database.read() as tx:
         assert holdings.held(tx, "dev", "blob", [digest_of(1), digest_of(2)]) == {digest_of(1)}
         assert holdings.held(tx, "qa", "blob", [digest_of(1)]) == set()
+        assert holdings.sizes(tx, "dev", "blob", [digest_of(1), digest_of(2)]) == {digest_of(1): 10}
 
 
 def test_holding_a_blob_is_not_holding_a_manifest_of_that_digest(database: Database, now: datetime) -> None:
