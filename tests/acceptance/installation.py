@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -177,6 +178,7 @@ class Installation:
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        shutil.rmtree(Home(self.home).runtime, ignore_errors=True)  # It is not below the home.
         assert said.code == 0, said
         assert left == {}, "nothing of a home runs after `pratique down`"
 
