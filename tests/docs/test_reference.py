@@ -19,7 +19,7 @@ from pratique.specs.grammar import Part
 from pratique.specs.kinds import KINDS
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
-PAGES = ("verbs.md", "yaml.md", "settings.md", "errors.md", "permissions.md", "events.md")
+PAGES = ("verbs.md", "yaml.md", "azure-differences.md", "settings.md", "errors.md", "permissions.md", "events.md")
 
 
 def page(name: str) -> str:

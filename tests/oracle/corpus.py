@@ -20,7 +20,7 @@ from typing import Any, Final
 import yaml
 
 Value = Any
-Keys = Mapping[str, tuple[Sequence[Value], Sequence[Value]]]
+Keys = dict[str, tuple[Sequence[Value], Sequence[Value]]]
 """Dotted key: values that should pass, values that should not. The first that passes is in the full file."""
 
 
@@ -85,14 +85,24 @@ jobs:
 """,
 }
 
+
+def arm(path: str) -> str:
+    """The id of a resource on Azure."""
+    return f"/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/g/providers/{path}"
+
+
 # --- keys that several kinds share -----------------------------------------------------------------------------------
 
 TEXT = (["some words"], [["a", "list"]])
 DESCRIPTION: Final[Keys] = {"description": (["What it is.", ""], [["a"], {"a": "b"}])}
 TAGS: Final[Keys] = {"tags": ([{"team": "risk", "stage": "dev"}], ["risk", ["risk"]])}
-ASSET: Final[Keys] = DESCRIPTION | TAGS | {
-    "version": (["3", 7, "1.0"], [["1"], {"a": 1}]),
-}  # fmt: skip
+ASSET: Final[Keys] = (
+    DESCRIPTION
+    | TAGS
+    | {
+        "version": (["3", 7, "1.0"], [["1"], {"a": 1}]),
+    }
+)
 PROPERTIES: Final[Keys] = {"properties": ([{"source": "lake"}], ["lake"])}
 INLINE_ENVIRONMENT: Final = {
     "name": "sk",
@@ -135,17 +145,25 @@ DISTRIBUTION: Final[Keys] = {
             {"type": "mpi", "process_count_per_instance": 2},
             {"type": "tensorflow", "worker_count": 2, "parameter_server_count": 1},
             {
-                "type": "ray", "port": 6379, "address": "auto", "include_dashboard": True, "dashboard_port": 8265,
-                "head_node_additional_args": "-a", "worker_node_additional_args": "-b",
+                "type": "ray",
+                "port": 6379,
+                "address": "auto",
+                "include_dashboard": True,
+                "dashboard_port": 8265,
+                "head_node_additional_args": "-a",
+                "worker_node_additional_args": "-b",
             },
             {"type": "PyTorch"},
         ],
         [
-            {"type": "horovod"}, "pytorch", {"process_count_per_instance": 2}, {"type": "mpi", "worker_count": 1},
+            {"type": "horovod"},
+            "pytorch",
+            {"process_count_per_instance": 2},
+            {"type": "mpi", "worker_count": 1},
             {"type": "pytorch", "process_count_per_instance": "many"},
         ],
     )
-}  # fmt: skip
+}
 QUEUE: Final[Keys] = {
     "queue_settings.job_tier": (["spot", "premium"], ["gold", 3]),
     "queue_settings.priority": (["low", "high"], ["highest"]),
@@ -175,15 +193,27 @@ IDENTITY: Final[Keys] = {
         ["user_identity", {"type": "nobody"}, {}],
     )
 }
-RUN: Final[Keys] = RESOURCES | DISTRIBUTION | QUEUE | SERVICES | IDENTITY | {
-    "limits.timeout": ([60], ["long"]),
-    "environment_variables": ([{"A": "b"}, {"N": 1}], ["A=b", ["A"]]),
-}  # fmt: skip
-JOB: Final[Keys] = DESCRIPTION | TAGS | PROPERTIES | {
-    "name": (["brave_job"], [["a"], 3]),
-    "display_name": (["A brave job"], [["a"]]),
-    "experiment_name": (["bravery"], [["a"]]),
-}  # fmt: skip
+RUN: Final[Keys] = (
+    RESOURCES
+    | DISTRIBUTION
+    | QUEUE
+    | SERVICES
+    | IDENTITY
+    | {
+        "limits.timeout": ([60], ["long"]),
+        "environment_variables": ([{"A": "b"}, {"N": 1}], ["A=b", ["A"]]),
+    }
+)
+JOB: Final[Keys] = (
+    DESCRIPTION
+    | TAGS
+    | PROPERTIES
+    | {
+        "name": (["brave_job"], [["a"], 3]),
+        "display_name": (["A brave job"], [["a"]]),
+        "experiment_name": (["bravery"], [["a"]]),
+    }
+)
 JOB_INPUTS: Final = (
     [
         {"rows": {"type": "uri_file", "path": "data/rows.csv"}},
@@ -286,10 +316,15 @@ PORTS: Final[Keys] = {
         ],
     ),
 }
-COMPONENT: Final[Keys] = ASSET | PORTS | PROPERTIES | {
-    "display_name": (["Train it"], [["a"]]),
-    "is_deterministic": ([False, True], ["perhaps", [True]]),
-}  # fmt: skip
+COMPONENT: Final[Keys] = (
+    ASSET
+    | PORTS
+    | PROPERTIES
+    | {
+        "display_name": (["Train it"], [["a"]]),
+        "is_deterministic": ([False, True], ["perhaps", [True]]),
+    }
+)
 
 
 def step(**keys: Value) -> dict[str, Value]:
@@ -315,24 +350,80 @@ STEPS: Final = (
         step(component="azureml:train@latest", inputs=FROM_FIRST),
         step(component="azureml://registries/r/components/train/versions/1", inputs=FROM_FIRST),
         step(component="parts/prepare.yml", inputs={"rows": {"path": "azureml:rows:1", "type": "uri_file"}}),
-        step(component="./train.yml", inputs={"rows": {"path": FROM_FIRST["rows"], "mode": "download", "type": "uri_folder"}}),
+        step(
+            component="./train.yml",
+            inputs={"rows": {"path": FROM_FIRST["rows"], "mode": "download", "type": "uri_folder"}},
+        ),
         step(component="./train.yml", inputs=FROM_FIRST, outputs={"model": {"type": "uri_folder", "mode": "upload"}}),
-        step(component="./train.yml", inputs=FROM_FIRST, outputs={"model": {"name": "credit", "version": "1", "type": "uri_folder"}}),
-        step(component="./train.yml", inputs=FROM_FIRST, outputs={"model": {"path": "azureml://datastores/d/paths/m/", "type": "uri_folder"}}),
+        step(
+            component="./train.yml",
+            inputs=FROM_FIRST,
+            outputs={"model": {"name": "credit", "version": "1", "type": "uri_folder"}},
+        ),
+        step(
+            component="./train.yml",
+            inputs=FROM_FIRST,
+            outputs={"model": {"path": "azureml://datastores/d/paths/m/", "type": "uri_folder"}},
+        ),
         step(component="./train.yml", inputs=FROM_FIRST, outputs={"model": None}),
-        step(**COMMAND_STEP, inputs={"rows": 3}, code="./src", limits={"timeout": 60}, environment_variables={"A": "b"}),
-        step(**COMMAND_STEP, inputs={"rows": {"value": 3}}, display_name="Second", description="Two.", tags={"a": "b"},
-             properties={"a": "b"}, name="second", experiment_name="e"),
-        step(**COMMAND_STEP, inputs=FROM_FIRST, distribution={"type": "mpi"}, identity={"type": "user_identity"},
-             queue_settings={"priority": "low"}, services={"ssh": {"type": "ssh"}}),
-        step(component="./train.yml", inputs=FROM_FIRST, comment="Note.", environment="azureml:e:1",
-             environment_variables={"A": "b"}, properties={"a": "b"}, limits={"timeout": 60},
-             distribution={"type": "mpi"}, identity={"type": "user_identity"}, queue_settings={"priority": "low"},
-             services={"ssh": {"type": "ssh"}}),
-        step(component={"type": "command", "command": "echo 1", "environment": "azureml:e:1", "environment_variables": {"A": "b"}}),
-        step(component={"command": "echo 1", "environment": {"image": "python:3.11"}, "code": "./src",
-                        "resources": {"instance_count": 2}, "distribution": {"type": "mpi"}}),
-        {"only": {"type": "pipeline", "component": "./inner.yml", "inputs": {"rows": {"path": "azureml:r:1", "type": "uri_folder"}}}},
+        step(
+            **COMMAND_STEP, inputs={"rows": 3}, code="./src", limits={"timeout": 60}, environment_variables={"A": "b"}
+        ),
+        step(
+            **COMMAND_STEP,
+            inputs={"rows": {"value": 3}},
+            display_name="Second",
+            description="Two.",
+            tags={"a": "b"},
+            properties={"a": "b"},
+            name="second",
+            experiment_name="e",
+        ),
+        step(
+            **COMMAND_STEP,
+            inputs=FROM_FIRST,
+            distribution={"type": "mpi"},
+            identity={"type": "user_identity"},
+            queue_settings={"priority": "low"},
+            services={"ssh": {"type": "ssh"}},
+        ),
+        step(
+            component="./train.yml",
+            inputs=FROM_FIRST,
+            comment="Note.",
+            environment="azureml:e:1",
+            environment_variables={"A": "b"},
+            properties={"a": "b"},
+            limits={"timeout": 60},
+            distribution={"type": "mpi"},
+            identity={"type": "user_identity"},
+            queue_settings={"priority": "low"},
+            services={"ssh": {"type": "ssh"}},
+        ),
+        step(
+            component={
+                "type": "command",
+                "command": "echo 1",
+                "environment": "azureml:e:1",
+                "environment_variables": {"A": "b"},
+            }
+        ),
+        step(
+            component={
+                "command": "echo 1",
+                "environment": {"image": "python:3.11"},
+                "code": "./src",
+                "resources": {"instance_count": 2},
+                "distribution": {"type": "mpi"},
+            }
+        ),
+        {
+            "only": {
+                "type": "pipeline",
+                "component": "./inner.yml",
+                "inputs": {"rows": {"path": "azureml:r:1", "type": "uri_folder"}},
+            }
+        },
         {"only": {"type": "pipeline", "component": "azureml:inner:1", "comment": "Note.", "properties": {"a": "b"}}},
         {"only": {"command": "echo 1", "environment": "azureml:e:1"}},
     ],
@@ -377,7 +468,7 @@ STEPS: Final = (
         {"on ly": {"type": "command", "command": "echo 1", "environment": "azureml:e:1"}},
         {"1only": {"type": "command", "command": "echo 1", "environment": "azureml:e:1"}},
     ],
-)  # fmt: skip
+)
 
 # --- the kinds -------------------------------------------------------------------------------------------------------
 
@@ -387,7 +478,7 @@ STORE: Final[Keys] = DESCRIPTION | TAGS
 ACCOUNT: Final[Keys] = STORE | {
     "endpoint": (["core.windows.net", "core.cloudapi.de"], [["a"]]),
     "protocol": (["https", "http"], [["a"]]),
-}  # fmt: skip
+}
 STORAGE_CREDENTIALS: Final = (
     [{"account_key": "k"}, {"sas_token": "s"}],
     ["key", {"account_ky": "k"}, {"account_key": ["k"]}, {"account_key": "k", "sas_token": "s"}],
@@ -395,10 +486,11 @@ STORAGE_CREDENTIALS: Final = (
 IDENTITY_CREDENTIALS: Final = (
     [
         PRINCIPAL | {"authority_url": "https://login.example.com", "resource_url": "https://example.com"},
-        PRINCIPAL, CERTIFICATE,
+        PRINCIPAL,
+        CERTIFICATE,
     ],
     ["secret", {"client_secret": "s"}, {"tenant_id": "t", "client_id": "c"}, PRINCIPAL | {"more": 1}],
-)  # fmt: skip
+)
 COMPUTE: Final[Keys] = DESCRIPTION | TAGS | {"location": (["westeurope"], [["a"]])}
 COMPUTE_IDENTITY: Final = (
     [
@@ -412,65 +504,92 @@ NETWORK: Final[Keys] = {
     "network_settings.subnet": (["sub"], [["a"]]),
 }
 PROBE: Final = {
-    "initial_delay": 10, "period": 10, "timeout": 2, "success_threshold": 1, "failure_threshold": 30,
-}  # fmt: skip
-DEPLOYMENT: Final[Keys] = DESCRIPTION | TAGS | PROPERTIES | {
-    "model": (
-        [
-            {"name": "credit", "version": "1", "path": "model", "type": "custom_model"},
-            "azureml:credit:1", "azureml:credit@latest",
-            "azureml://registries/r/models/credit/versions/1", {"path": "model"},
-        ],
-        [3, ["azureml:credit:1"], "credit:1", {"pth": "model"}],
-    ),
-    "code_configuration": (
-        [{"code": "src", "scoring_script": "score.py"}],
-        ["src", {"code": "src"}, {"scoring_script": "score.py"}, {"code": "src", "scoring_script": 3}],
-    ),
-    "environment": ENVIRONMENT_USE,
-    "environment_variables": ([{"A": "b"}], ["A=b"]),
-    "instance_count": ([2], ["many", [2]]),
-    "app_insights_enabled": ([True], ["perhaps"]),
-    "request_settings.request_timeout_ms": ([3000], ["long"]),
-    "request_settings.max_concurrent_requests_per_instance": ([2], ["many"]),
-    "request_settings.max_queue_wait_ms": ([100], ["long"]),
-    "liveness_probe": ([PROBE], [3, {"perod": 3}, {"period": "long"}]),
-    "readiness_probe": ([PROBE], [3, {"perod": 3}]),
-    "scale_settings": (
-        [{"type": "default"}],
-        ["default", {"type": "sometimes"}],
-    ),
-    "model_mount_path": (["/models"], [["a"]]),
-    "data_collector": (
-        [
-            {
-                "collections": {
-                    "model_inputs": {
-                        "enabled": "true", "sampling_rate": 0.5, "client_id": "c",
-                        "data": {"name": "in", "version": "1", "path": "azureml://datastores/d/paths/in"},
-                    }
-                },
-                "rolling_rate": "hour", "sampling_rate": 0.5, "request_logging": {"capture_headers": ["a"]},
-            }
-        ],
-        ["all", {"collections": "all"}, {"rolling_rate": "century", "collections": {}}],
-    ),
-}  # fmt: skip
+    "initial_delay": 10,
+    "period": 10,
+    "timeout": 2,
+    "success_threshold": 1,
+    "failure_threshold": 30,
+}
+DEPLOYMENT: Final[Keys] = (
+    DESCRIPTION
+    | TAGS
+    | PROPERTIES
+    | {
+        "model": (
+            [
+                {"name": "credit", "version": "1", "path": "model", "type": "custom_model"},
+                "azureml:credit:1",
+                "azureml:credit@latest",
+                "azureml://registries/r/models/credit/versions/1",
+                {"path": "model"},
+            ],
+            [3, ["azureml:credit:1"], "credit:1", {"pth": "model"}],
+        ),
+        "code_configuration": (
+            [{"code": "src", "scoring_script": "score.py"}],
+            ["src", {"code": "src"}, {"scoring_script": "score.py"}, {"code": "src", "scoring_script": 3}],
+        ),
+        "environment": ENVIRONMENT_USE,
+        "environment_variables": ([{"A": "b"}], ["A=b"]),
+        "instance_count": ([2], ["many", [2]]),
+        "app_insights_enabled": ([True], ["perhaps"]),
+        "request_settings.request_timeout_ms": ([3000], ["long"]),
+        "request_settings.max_concurrent_requests_per_instance": ([2], ["many"]),
+        "request_settings.max_queue_wait_ms": ([100], ["long"]),
+        "liveness_probe": ([PROBE], [3, {"perod": 3}, {"period": "long"}]),
+        "readiness_probe": ([PROBE], [3, {"perod": 3}]),
+        "scale_settings": (
+            [{"type": "default"}],
+            ["default", {"type": "sometimes"}],
+        ),
+        "model_mount_path": (["/models"], [["a"]]),
+        "data_collector": (
+            [
+                {
+                    "collections": {
+                        "model_inputs": {
+                            "enabled": "true",
+                            "client_id": "c",
+                            "data": {"name": "in", "version": "1", "path": "azureml://datastores/d/paths/in"},
+                        }
+                    },
+                    "rolling_rate": "hour",
+                    "sampling_rate": 0.5,
+                    "request_logging": {"capture_headers": ["a"]},
+                }
+            ],
+            [
+                "all",
+                {"collections": "all"},
+                {"rolling_rate": "century", "collections": {}},
+                {"collections": {"x": {"sampling_rate": 0.5}}},
+            ],
+        ),
+    }
+)
 
-BASES: Final[Mapping[str, Mapping[str, Value]]] = {
+BASES: Final[dict[str, dict[str, Value]]] = {
     "data": {"name": "rows", "type": "uri_file", "path": "data/rows.csv"},
     "environment": {"name": "sk", "image": "python:3.11"},
     "model": {"name": "credit", "path": "model"},
     "job": {"type": "command", "command": "echo 1", "environment": "azureml:sklearn:1"},
-    "pipeline-job": {"type": "pipeline", "compute": "azureml:cpu", "jobs": {"only": {"type": "command", **COMMAND_STEP, "inputs": {"rows": 1}}}},
+    "pipeline-job": {
+        "type": "pipeline",
+        "compute": "azureml:cpu",
+        "jobs": {"only": {"type": "command", **COMMAND_STEP, "inputs": {"rows": 1}}},
+    },
     "command-component": {"name": "train", "type": "command", "command": "echo 1", "environment": "azureml:e:1"},
     "pipeline-component": {
-        "name": "train_all", "type": "pipeline",
+        "name": "train_all",
+        "type": "pipeline",
         "jobs": {"only": {"type": "command", **COMMAND_STEP, "inputs": {"rows": 1}}},
     },
     "online-endpoint": {"name": "credit", "auth_mode": "key"},
     "online-deployment": {
-        "name": "blue", "endpoint_name": "credit", "model": "azureml:credit:1", "instance_type": "Standard_DS3_v2",
+        "name": "blue",
+        "endpoint_name": "credit",
+        "model": "azureml:credit:1",
+        "instance_type": "Standard_DS3_v2",
         "instance_count": 1,
     },
     "workspace": {"name": "team-a", "location": "westeurope"},
@@ -479,7 +598,10 @@ BASES: Final[Mapping[str, Mapping[str, Value]]] = {
     "gen1-datastore": {"name": "lake", "type": "azure_data_lake_gen1", "store_name": "store"},
     "gen2-datastore": {"name": "lake", "type": "azure_data_lake_gen2", "account_name": "acc", "filesystem": "fs"},
     "one-lake-datastore": {
-        "name": "lake", "type": "one_lake", "one_lake_workspace_name": "ws", "endpoint": "onelake.example.com",
+        "name": "lake",
+        "type": "one_lake",
+        "one_lake_workspace_name": "ws",
+        "endpoint": "onelake.example.com",
         "artifact": {"name": "house", "type": "lake_house"},
     },
     "amlcompute": {"name": "cpu", "type": "amlcompute"},
@@ -487,35 +609,57 @@ BASES: Final[Mapping[str, Mapping[str, Value]]] = {
     "kubernetes-compute": {"name": "k8s", "type": "kubernetes", "namespace": "ml"},
     "synapsespark-compute": {"name": "spark", "type": "synapsespark", "resource_id": "/subscriptions/s/p"},
     "virtual-machine-compute": {"name": "vm", "type": "virtualmachine", "resource_id": "/subscriptions/s/v"},
-}  # fmt: skip
+}
 
 KEYS: Final[Mapping[str, Keys]] = {
-    "data": ASSET | PROPERTIES | {
+    "data": ASSET
+    | PROPERTIES
+    | {
         "type": (["uri_file"], ["uri_fil", 3]),
-        "path": (["data/rows.csv", "azureml://datastores/lake/paths/rows.csv", "https://example.com/rows.csv"], [3, ["a"]]),
+        "path": (
+            ["data/rows.csv", "azureml://datastores/lake/paths/rows.csv", "https://example.com/rows.csv"],
+            [3, ["a"]],
+        ),
         "datastore": (["azureml:lake"], [["a"]]),
         "auto_delete_setting": ([{"condition": "created_greater_than", "value": "30d"}], ["30d"]),
     },
-    "environment": ASSET | {
+    "environment": ASSET
+    | {
         "image": (["python:3.11"], [3, ["python"]]),
         "conda_file": (["conda.yml", {"dependencies": ["python=3.11"]}], []),
         "build": ([{"path": "docker", "dockerfile_path": "Dockerfile"}], ["docker", {"pth": "docker"}]),
         "os_type": (["linux", "Linux"], ["plan9", 3]),
-        "inference_config": ([INLINE_ENVIRONMENT["inference_config"]], ["yes", {"scoring_route": {"path": "/", "port": 1}}]),
+        "inference_config": (
+            [INLINE_ENVIRONMENT["inference_config"]],
+            ["yes", {"scoring_route": {"path": "/", "port": 1}}],
+        ),
         "datastore": (["azureml:lake"], [["a"]]),
         "auto_delete_setting": ([{"condition": "created_greater_than", "value": "30d"}], ["30d"]),
     },
-    "model": ASSET | PROPERTIES | {
+    "model": ASSET
+    | PROPERTIES
+    | {
         "type": (["custom_model", "mlflow_model", "triton_model", "Custom_Model"], ["pickle", 3]),
-        "path": (["model", "azureml://jobs/j/outputs/model/paths/m", "runs:/r/model", "azureml://datastores/d/paths/m"], [3]),
+        "path": (
+            ["model", "azureml://jobs/j/outputs/model/paths/m", "runs:/r/model", "azureml://datastores/d/paths/m"],
+            [3],
+        ),
         "stage": (["Production"], [["a"]]),
         "flavors": ([{"sklearn": {"version": "1.5"}}], ["sklearn"]),
         "datastore": (["azureml:lake"], [["a"]]),
-        "default_deployment_template": ([{"asset_id": "azureml://registries/r/deploymenttemplates/t/versions/1"}], ["t"]),
-        "allowed_deployment_templates": ([[{"asset_id": "azureml://registries/r/deploymenttemplates/t/versions/1"}]], ["t"]),
+        "default_deployment_template": (
+            [{"asset_id": "azureml://registries/r/deploymenttemplates/t/versions/1"}],
+            ["t"],
+        ),
+        "allowed_deployment_templates": (
+            [[{"asset_id": "azureml://registries/r/deploymenttemplates/t/versions/1"}]],
+            ["t"],
+        ),
         "system_metadata": ([{"a": "b"}], ["a"]),
     },
-    "job": JOB | RUN | {
+    "job": JOB
+    | RUN
+    | {
         "command": (["echo two"], [["echo", "1"], 3]),
         "code": (["./src", "src"], [3, ["src"], "./none"]),
         "environment": ENVIRONMENT_USE,
@@ -524,7 +668,10 @@ KEYS: Final[Mapping[str, Keys]] = {
         "compute": COMPUTES,
         "parent_job_name": (["parent"], [["a"]]),
     },
-    "pipeline-job": JOB | IDENTITY | SERVICES | {
+    "pipeline-job": JOB
+    | IDENTITY
+    | SERVICES
+    | {
         "compute": COMPUTES,
         "settings.default_compute": (["azureml:cpu", "serverless"], [3, ["azureml:cpu"]]),
         "settings.default_datastore": (["azureml:lake"], ["lake", 3]),
@@ -535,7 +682,11 @@ KEYS: Final[Mapping[str, Keys]] = {
         "jobs": STEPS,
         "component": ([], [3, "azureml:train:1"]),
     },
-    "command-component": COMPONENT | RESOURCES | DISTRIBUTION | QUEUE | {
+    "command-component": COMPONENT
+    | RESOURCES
+    | DISTRIBUTION
+    | QUEUE
+    | {
         "name": (["train_it"], ["Train", "train it", "1train", 3]),
         "command": (["echo two"], [["echo"], 3]),
         "code": (["./src"], [3, "./none"]),
@@ -543,12 +694,16 @@ KEYS: Final[Mapping[str, Keys]] = {
         "additional_includes": ([["data"]], ["data"]),
         "auto_delete_setting": ([{"condition": "created_greater_than", "value": "30d"}], ["30d"]),
     },
-    "pipeline-component": COMPONENT | {
+    "pipeline-component": COMPONENT
+    | {
         "name": (["train_it"], ["Train", "train it"]),
         "jobs": STEPS,
         "auto_delete_setting": ([{"condition": "created_greater_than", "value": "30d"}], ["30d"]),
     },
-    "online-endpoint": DESCRIPTION | TAGS | PROPERTIES | {
+    "online-endpoint": DESCRIPTION
+    | TAGS
+    | PROPERTIES
+    | {
         "auth_mode": (["key", "aml_token", "aad_token", "Key"], ["password", 3]),
         "traffic": ([{"blue": 100}], ["blue=100", {"blue": "most"}]),
         "mirror_traffic": ([{"green": 10}], ["green=10", {"green": "some"}]),
@@ -563,7 +718,8 @@ KEYS: Final[Mapping[str, Keys]] = {
         ),
         "compute": ([], ["cpu"]),
     },
-    "online-deployment": DEPLOYMENT | {
+    "online-deployment": DEPLOYMENT
+    | {
         "instance_type": (["Standard_F2s_v2"], [["a"]]),
         "egress_public_network_access": (["enabled", "disabled"], ["sometimes"]),
         "private_network_connection": ([True], ["perhaps"]),
@@ -571,16 +727,21 @@ KEYS: Final[Mapping[str, Keys]] = {
         "type": (["managed", "kubernetes"], ["lambda"]),
         "resources": ([], [{"requests": {"cpu": "1"}}]),
     },
-    "workspace": DESCRIPTION | TAGS | {
+    "workspace": DESCRIPTION
+    | TAGS
+    | {
         "display_name": (["Team A"], [["a"]]),
         "location": (["westeurope"], [["a"]]),
         "resource_group": (["group"], [["a"]]),
         "hbi_workspace": ([True], ["perhaps"]),
-        "storage_account": (["/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/x"], [["a"]]),
-        "container_registry": (["/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/g/providers/Microsoft.ContainerRegistry/registries/x"], [["a"]]),
-        "key_vault": (["/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/g/providers/Microsoft.KeyVault/vaults/x"], [["a"]]),
-        "application_insights": (["/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/g/providers/Microsoft.insights/components/x"], [["a"]]),
-        "customer_managed_key": ([{"key_vault": "v", "key_uri": "u"}], ["v", {"key_valt": "v"}]),
+        "storage_account": ([arm("Microsoft.Storage/storageAccounts/x")], [["a"]]),
+        "container_registry": ([arm("Microsoft.ContainerRegistry/registries/x")], [["a"]]),
+        "key_vault": ([arm("Microsoft.KeyVault/vaults/x")], [["a"]]),
+        "application_insights": ([arm("Microsoft.insights/components/x")], [["a"]]),
+        "customer_managed_key": (
+            [{"key_vault": "v", "key_uri": "https://vault.example.com/keys/k"}],
+            ["v", {"key_valt": "v"}],
+        ),
         "image_build_compute": (["cpu"], [["a"]]),
         "public_network_access": (["Enabled", "Disabled", "enabled"], ["sometimes"]),
         "identity": ([{"type": "system_assigned"}], ["system_assigned"]),
@@ -590,19 +751,25 @@ KEYS: Final[Mapping[str, Keys]] = {
         "provision_network_now": ([True], ["perhaps"]),
         "managed_network": ([{"isolation_mode": "allow_internet_outbound"}], ["open"]),
         "network_acls": ([{"default_action": "Deny", "ip_rules": [{"value": "10.0.0.0/8"}]}], ["deny"]),
-        "serverless_compute": ([{"custom_subnet": "/subscriptions/s/n", "no_public_ip": False}], ["none"]),
+        "serverless_compute": (
+            [{"custom_subnet": arm("Microsoft.Network/virtualNetworks/x/subnets/s"), "no_public_ip": False}],
+            ["none"],
+        ),
         "system_datastores_auth_mode": (["identity"], [["a"]]),
-        "workspace_hub": (["/subscriptions/s/h"], [["a"]]),
+        "workspace_hub": ([arm("Microsoft.MachineLearningServices/workspaces/x")], [["a"]]),
     },
     "blob-datastore": ACCOUNT | {"credentials": STORAGE_CREDENTIALS, "container_name": (["other"], [["a"], 3])},
     "file-datastore": ACCOUNT | {"credentials": STORAGE_CREDENTIALS, "file_share_name": (["other"], [["a"], 3])},
     "gen1-datastore": STORE | {"credentials": IDENTITY_CREDENTIALS, "store_name": (["other"], [["a"], 3])},
     "gen2-datastore": ACCOUNT | {"credentials": IDENTITY_CREDENTIALS, "filesystem": (["other"], [["a"], 3])},
-    "one-lake-datastore": STORE | {
+    "one-lake-datastore": STORE
+    | {
         "credentials": ([PRINCIPAL], ["secret", {"client_secret": "s"}]),
         "artifact": ([{"name": "h", "type": "lake_house"}], ["h", {"type": "lake_house"}]),
     },
-    "amlcompute": COMPUTE | NETWORK | {
+    "amlcompute": COMPUTE
+    | NETWORK
+    | {
         "size": (["Standard_DS3_v2"], [["a"], 3]),
         "tier": (["dedicated", "low_priority"], ["gold", 3]),
         "min_instances": ([1, 0], ["few"]),
@@ -613,7 +780,9 @@ KEYS: Final[Mapping[str, Keys]] = {
         "identity": COMPUTE_IDENTITY,
         "enable_node_public_ip": ([False], ["perhaps"]),
     },
-    "computeinstance": COMPUTE | NETWORK | {
+    "computeinstance": COMPUTE
+    | NETWORK
+    | {
         "size": (["Standard_DS3_v2"], [["a"]]),
         "create_on_behalf_of": ([{"user_tenant_id": "t", "user_object_id": "o"}], ["me", {"user": "o"}]),
         "ssh_public_access_enabled": ([True], ["perhaps"]),
@@ -623,16 +792,21 @@ KEYS: Final[Mapping[str, Keys]] = {
                 {
                     "compute_start_stop": [
                         {
-                            "action": "stop", "state": "enabled",
+                            "action": "stop",
+                            "state": "enabled",
                             "trigger": {
-                                "type": "cron", "expression": "0 18 * * *", "time_zone": "UTC",
+                                "type": "cron",
+                                "expression": "0 18 * * *",
+                                "time_zone": "UTC",
                                 "start_time": "2026-01-01T00:00:00",
                             },
                         },
                         {
                             "action": "start",
                             "trigger": {
-                                "type": "recurrence", "frequency": "week", "interval": 1,
+                                "type": "recurrence",
+                                "frequency": "week",
+                                "interval": 1,
                                 "schedule": {"week_days": ["monday"], "hours": [8], "minutes": [0]},
                             },
                         },
@@ -648,8 +822,11 @@ KEYS: Final[Mapping[str, Keys]] = {
             [
                 [
                     {
-                        "name": "app", "type": "docker", "image": {"reference": "nginx"},
-                        "endpoints": [{"target": 8081, "published": 8080}], "environment_variables": {"A": "b"},
+                        "name": "app",
+                        "type": "docker",
+                        "image": {"reference": "nginx"},
+                        "endpoints": [{"target": 8081, "published": 8080}],
+                        "environment_variables": {"A": "b"},
                         "bind_mounts": [{"source": "/a", "target": "/b"}],
                     }
                 ]
@@ -671,20 +848,145 @@ KEYS: Final[Mapping[str, Keys]] = {
         "release_quota_on_stop": ([True], ["perhaps"]),
         "enable_os_patching": ([True], ["perhaps"]),
     },
-    "kubernetes-compute": COMPUTE | {
+    "kubernetes-compute": COMPUTE
+    | {
         "namespace": (["jobs"], [["a"]]),
         "resource_id": (["/subscriptions/s/k"], [["a"]]),
         "properties": ([{"a": "b"}], ["a"]),
         "identity": COMPUTE_IDENTITY,
     },
     "synapsespark-compute": COMPUTE | {"identity": COMPUTE_IDENTITY},
-    "virtual-machine-compute": COMPUTE | {
+    "virtual-machine-compute": COMPUTE
+    | {
         "ssh_settings": (
             [{"admin_username": "a", "admin_password": "p", "ssh_port": 22, "ssh_private_key_file": "key"}],
             ["key", {"user": "a"}, {"ssh_port": "first"}],
         ),
     },
-}  # fmt: skip
+}
+
+MORE: Final[dict[str, Keys]] = {
+    # Keys that are seldom written: each in a file of its own, and in none with every key.
+    "environment": {"properties": ([{"source": "lake"}], [])},
+    "job": {
+        "component": (["azureml:train:1"], []),
+        "inputs.rows": (
+            [{"type": "uri_file", "path": "azureml:rows:1", "datastore": "azureml:lake", "path_on_compute": "/rows"}],
+            [],
+        ),
+        "outputs.model": ([{"type": "uri_folder", "path_on_compute": "/model"}, {"early_available": True}], []),
+        "services.ssh": (
+            [
+                {"type": "ssh", "status": "Running"},
+                {"type": "ssh", "endpoint": "ssh://x"},
+                {"type": "ssh", "error_message": ""},
+                {"job_service_type": "ssh"},
+            ],
+            [],
+        ),
+        "identity": ([{"type": "managed", "object_id": "o"}, {"type": "managed", "msi_resource_id": "m"}], []),
+        "environment": (
+            [
+                {"build": {"path": "docker", "dockerfile_path": "Dockerfile"}, "datastore": "azureml:lake"},
+                {"image": "python:3.11", "auto_delete_setting": {"condition": "created_greater_than", "value": "3d"}},
+            ],
+            [],
+        ),
+    },
+    "command-component": {"environment_variables": ([{"A": "b"}], [])},
+    "pipeline-job": {
+        "jobs.only.parent_job_name": (["parent"], []),
+        "jobs.only.inputs.rows": (
+            [
+                {"path": "azureml:rows:1", "type": "uri_file", "datastore": "azureml:lake"},
+                {"path": "azureml:rows:1", "type": "uri_file", "path_on_compute": "/rows"},
+            ],
+            [],
+        ),
+        "jobs": (
+            [
+                {
+                    "only": {
+                        "component": {"command": "echo 1", "environment": "azureml:e:1", "additional_includes": ["src"]}
+                    }
+                },
+                {
+                    "only": {
+                        "type": "pipeline",
+                        "component": {
+                            "type": "pipeline",
+                            "is_deterministic": False,
+                            "auto_delete_setting": {"condition": "created_greater_than", "value": "3d"},
+                            "jobs": {"in": {"command": "echo 1", "environment": "azureml:e:1"}},
+                        },
+                    }
+                },
+            ],
+            [],
+        ),
+    },
+    "online-endpoint": {
+        "identity": (
+            [
+                {
+                    "type": "user_assigned",
+                    "user_assigned_identities": [{"resource_id": "i", "client_id": "c", "principal_id": "p"}],
+                },
+                {"type": "system_assigned", "principal_id": "p"},
+                {"type": "system_assigned", "tenant_id": "t"},
+            ],
+            [],
+        )
+    },
+    "online-deployment": {
+        "resources.limits": ([{"cpu": "1"}], []),
+        "data_collector.destination": ([{"path": "p"}], []),
+        "data_collector.sampling_strategy": ([{"rate": 0.5}], []),
+        "liveness_probe": ([{"period": 3, "path": "/live", "port": 5001}, {"scheme": "http"}, {"method": "GET"}], []),
+        "scale_settings": (
+            [
+                {
+                    "type": "target_utilization",
+                    "min_instances": 1,
+                    "max_instances": 3,
+                    "polling_interval": 10,
+                    "target_utilization_percentage": 70,
+                }
+            ],
+            [],
+        ),
+        "model": (
+            [
+                {"path": "model", "flavors": {"sklearn": {"version": "1"}}},
+                {"path": "model", "datastore": "azureml:lake"},
+                {"path": "model", "system_metadata": {"a": "b"}},
+                {"path": "model", "default_deployment_template": {"asset_id": "azureml:t:1"}},
+                {"path": "model", "allowed_deployment_templates": [{"asset_id": "azureml:t:1"}]},
+            ],
+            [],
+        ),
+    },
+    "workspace": {
+        "customer_managed_key": (
+            [
+                {
+                    "key_vault": "v",
+                    "key_uri": "https://vault.example.com/keys/k",
+                    "cosmosdb_id": "c",
+                    "storage_id": "s",
+                    "search_id": "x",
+                }
+            ],
+            [],
+        ),
+        "enable_software_networking": ([True], []),
+        "feature_store_settings": ([{"offline_store_connection_name": "c"}], []),
+        "hub_id": (["h"], []),
+        "kind": (["default"], []),
+        "soft_delete_enabled": ([True], []),
+        "workspace_id": (["w"], []),
+    },
+}
 
 REQUIRED: Final[Mapping[str, Sequence[str]]] = {
     kind: [
@@ -710,6 +1012,9 @@ def cases() -> Iterator[Case]:
                 yield Case(f"{kind}-{slug(key)}-good-{number}", kind, with_value(base, key, value))
             for number, value in enumerate(bad):
                 yield Case(f"{kind}-{slug(key)}-bad-{number}", kind, with_value(base, key, value))
+        for key, (good, _) in MORE.get(kind, {}).items():
+            for number, value in enumerate(good):
+                yield Case(f"{kind}-{slug(key)}-more-{number}", kind, with_value(base, key, value))
         for key in REQUIRED[kind]:
             yield Case(f"{kind}-without-{key}", kind, {name: value for name, value in base.items() if name != key})
         yield Case(f"{kind}-with-an-unknown-key", kind, {**base, "unknown_key": "x"})

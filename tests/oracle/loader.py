@@ -21,7 +21,8 @@ from typing import Any
 
 def loaders() -> dict[str, Callable[..., Any]]:
     """The loader of each kind; importing them takes some seconds."""
-    import azure.ai.ml as sdk
+    # The pipe of the answers is kept before the SDK may print into it, so it is imported here.
+    import azure.ai.ml as sdk  # type: ignore[import-not-found] # noqa: PLC0415
 
     job, component = sdk.load_job, sdk.load_component
     datastore, compute = sdk.load_datastore, sdk.load_compute
@@ -49,7 +50,7 @@ def answer(load: Callable[..., Any], file: str) -> dict[str, Any]:
             if hasattr(found, "passed") and not found.passed:
                 return {"refused": json.dumps(found._to_dict(), default=str)[:2000]}
         return {"value": value}
-    except Exception as error:  # The loaders raise whatever the value made them stumble over.
+    except Exception as error:  # noqa: BLE001 - loaders raise whatever a value made them stumble over.
         return {"refused": f"{type(error).__name__}: {error}"[:2000]}
 
 
