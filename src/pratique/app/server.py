@@ -32,6 +32,7 @@ from pratique.engine.engine import Engine
 from pratique.engine.workbench import Workbench
 from pratique.store.migrate import migrate
 from pratique.store.principals import Principal
+from pratique.store.wake import CommitListener
 from pratique.tracking.client import RunsClient
 from pratique.web.app import create_app
 from pratique.web.bell import Bell
@@ -87,13 +88,19 @@ def serve() -> None:
         parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
     )
     app = create_app(platform)
+    listener = CommitListener(parts.database, engine.ring) if settings.database_url else None
     try:
+        parts.blobs.sweep()
         engine.start()
+        if listener:
+            listener.start()
         _announce(parts, owner)
         _keep_announcing(parts, owner)
         _serve(app, engine.begin_to_stop)
     finally:
         engine.stop(_ENGINE_STOPS_WITHIN)
+        if listener:
+            listener.close()
         parts.database.close()
 
 

@@ -19,11 +19,8 @@ TABLE = Table("ml online-deployment")
 
 COLUMNS: Final = {"Name": "name", "Endpoint": "endpoint_name", "State": "provisioning_state", "Model": "model"}
 ENDPOINT: Final = ENDPOINT_NAME.required().saying("Name of the endpoint.")
-SPEC_KEYS: Final = (
-    "name", "endpoint_name", "model", "environment", "code_configuration", "instance_type", "instance_count",
-    "request_settings", "environment_variables", "tags", "properties", "description",
-)  # fmt: skip
-"""What of a deployment's document was in its spec, so that `update` can send it back changed."""
+_SHOWN: Final = frozenset({"id", "provisioning_state", "timings", "error", "creation_context"})
+"""What of a deployment's document says how it is; everything else was in its spec."""
 
 _COMPUTED: Final = frozenset({"pratique.model_digest", "pratique.generation", "pratique.restarts"})
 """Properties that the platform shows and nobody gives."""
@@ -184,7 +181,7 @@ def _spec_of(current: Document) -> Document:
         raise UsageError("its model was given inline", hint="change its file and give it with -f")
     if current.get("code_configuration") and not current.get("environment"):
         raise UsageError("its environment was given inline", hint="change its file and give it with -f")
-    kept = {key: current[key] for key in SPEC_KEYS if current.get(key) is not None}
+    kept = {key: value for key, value in current.items() if key not in _SHOWN and value is not None}
     return kept | {"properties": {key: value for key, value in properties.items() if key not in _COMPUTED}}
 
 

@@ -51,7 +51,7 @@ class Engine:
         with self._bench.database.write() as tx:
             jobs.free_all(tx)
             deployments.free_all(tx)
-        self._bench.database.on_commit(self._stop.ring)
+        self._bench.database.on_commit(self.ring)
         for loop in self._loops:
             loop.start()
 
@@ -60,6 +60,10 @@ class Engine:
         if all(loop.gets_on for loop in self._loops):
             return "ready"
         return "failing" if all(loop.is_alive for loop in self._loops) else "down"
+
+    def ring(self) -> None:
+        """Wake every loop: something was committed, here or by another process."""
+        self._stop.ring()
 
     def begin_to_stop(self) -> None:
         """Ask every loop to end; what is in work goes on when the next engine starts."""

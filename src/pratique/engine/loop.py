@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from pratique.base.logging import get_logger
+from pratique.store.wake import Wake
 
 _log = get_logger(__name__)
 _FIRST_PAUSE: Final = 1.0
@@ -20,41 +21,36 @@ class Stop:
     """The wish that every loop ends, and the bell that wakes them."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._rung = 0
-        self._wished = False
+        self._wake = Wake()
+        self._wished = threading.Event()
 
     @property
     def is_wished(self) -> bool:
         """Whether the loops should end."""
-        return self._wished
+        return self._wished.is_set()
 
     def wish(self) -> None:
         """Ask every loop to end."""
-        with self._condition:
-            self._wished = True
-            self._condition.notify_all()
+        self._wished.set()
+        self._wake.notify()
 
     def ring(self) -> None:
         """Wake everybody who sleeps: something was committed."""
-        with self._condition:
-            self._rung += 1
-            self._condition.notify_all()
+        self._wake.notify()
 
     @property
     def rung(self) -> int:
         """How often the bell has rung; to be read before looking for work."""
-        return self._rung
+        return self._wake.count
 
     def sleep(self, longest: timedelta, *, since: int) -> None:
         """Return when the bell has rung after `since` was read, when the end is wished, or after `longest`."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._wished or self._rung != since, longest.total_seconds())
+        if not self.is_wished:
+            self._wake.wait(since, longest)
 
     def rest(self, seconds: float) -> None:
         """Return after `seconds`, whatever rings, or when the end is wished."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._wished, seconds)
+        self._wished.wait(seconds)
 
 
 class Loop:
