@@ -45,7 +45,11 @@ _RUN_STATUS: Final[Mapping[str, Status]] = {"Completed": "FINISHED", "Failed": "
 
 
 class _Canceled(Exception):
-    """Somebody asked for the end of the job."""
+    """Somebody asked for the end of the job, or it came to its limit, which `error` then says."""
+
+    def __init__(self, error: ComputeFailed | None = None) -> None:
+        super().__init__()
+        self.error = error
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,10 @@ class Worker:
             self._end(attempt, lease, "Completed", outputs=outputs)
         except Left:
             raise
-        except _Canceled:
+        except _Canceled as why:
             self._bench.compute.stop(attempt.folder, grace=_GRACE)
-            attempt.say("canceled")
-            self._end(attempt, lease, "Canceled")
+            attempt.say(f"canceled: {why.error}" if why.error else "canceled")
+            self._end(attempt, lease, "Canceled", error=error_document(why.error) if why.error else None)
         except Exception as error:  # noqa: BLE001 - whatever the user's job does ends on its row.
             self._bench.compute.stop(attempt.folder, grace=_GRACE)
             attempt.say(f"failed: {error}")
@@ -218,7 +222,9 @@ def _judge(seen: Observation, attempt: Attempt) -> None:
     tail = last_lines(attempt.log, 20)
     hint = f"pratique ml job stream --name {attempt.job.name} shows the whole log"
     if isinstance(seen, Exited) and seen.timed_out:
-        raise ComputeFailed("the command ran longer than limits.timeout and was stopped", hint=hint, log_tail=tail)
+        # Azure cancels such a job, and scripts that look at the status expect that word.
+        message = "the command ran longer than limits.timeout and was stopped"
+        raise _Canceled(ComputeFailed(message, hint=hint, log_tail=tail))
     if isinstance(seen, Exited):
         raise ComputeFailed(f"the command {how_ended(seen)}", hint=hint, log_tail=tail)
     reason = seen.reason if isinstance(seen, Lost) else "it never started"

@@ -158,6 +158,7 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> Engine:
         url,
         connect_args={"check_same_thread": False, "timeout": _PATIENCE},
         json_serializer=_TO_JSON,
+        hide_parameters=True,  # What users wrote belongs in no log.
         **pool,
     )
 
@@ -184,7 +185,7 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> Engine:
 
 def _postgresql(url: URL) -> Engine:
     try:
-        engine = create_engine(url, pool_pre_ping=True, json_serializer=_TO_JSON, **_READERS)
+        engine = create_engine(url, pool_pre_ping=True, json_serializer=_TO_JSON, hide_parameters=True, **_READERS)
     except ModuleNotFoundError as error:
         raise InvalidInput(
             "PostgreSQL needs its driver, which is not installed",
