@@ -81,13 +81,15 @@ class _Store:
         self._done: dict[str, Variable] = {}
         self._warnings: list[str] = []
         self._walks = 0
+        self._is_cut = False
+        """Whether the variable that was looked at last met a cycle."""
 
     def all(self) -> tuple[dict[str, Variable], list[str]]:
-        for key in self._raw:
-            self._whole(key, ())
-        return self._done, [*dict.fromkeys(self._warnings)]
+        found = {key: self._whole(key, ()) for key in self._raw}
+        return found, [*dict.fromkeys(self._warnings)]
 
     def _whole(self, key: str, above: tuple[str, ...]) -> Variable:
+        self._is_cut = False
         if key in self._done:
             return self._done[key]
         raw = self._raw[key]
@@ -106,6 +108,7 @@ class _Store:
                 return None
             found = self._whole(inner, path)
             secret = secret or found.is_secret
+            is_cut = is_cut or self._is_cut
             return found.value
 
         value = replaced(raw.value, lookup)
@@ -117,6 +120,7 @@ class _Store:
         whole = replace(raw, value=value, is_secret=secret)
         self._walks += 1
         # Inside a cycle the value depends on where the walk came in, so each variable begins its own walk.
-        if not is_cut or not above or self._walks > _MAX_WALKS:
+        if not is_cut or self._walks > _MAX_WALKS:
             self._done[key] = whole
+        self._is_cut = is_cut
         return whole

@@ -58,6 +58,8 @@ class StageState:
     result: Result | None = None
     """Set when the stage ended without any job. Otherwise the jobs decide."""
     jobs: Mapping[str, JobState] = field(default_factory=dict)
+    outlives_cancel: bool = False
+    """Whether its first job began after the run was cancelled: its condition wanted that, so its jobs run."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class RunState:
 
     def with_job(self, stage: str, job: str, state: JobState) -> "RunState":
         around = self.stage(stage)
-        return self.with_stage(stage, replace(around, jobs={**around.jobs, job: state}))
+        outlives = around.outlives_cancel or (self.is_canceled and not around.jobs)
+        return self.with_stage(stage, replace(around, jobs={**around.jobs, job: state}, outlives_cancel=outlives))
 
     def with_unit(self, stage: str, job: str, unit: str, state: UnitState) -> "RunState":
         around = self.job(stage, job)

@@ -230,7 +230,8 @@ class _Planner:
             "dependencies": self._stage_outputs(before),
             "stageDependencies": self._outputs_before(stage),
         }
-        functions = status_functions(before, is_canceled=self._state.is_canceled)
+        is_canceled = self._state.is_canceled
+        functions = status_functions(before, is_canceled=is_canceled, is_held_back=is_canceled)
         found = verdict(stage.condition, names, functions, secrets=variables.secrets())
         reason = _reason(found, before, self._state.is_canceled)
         if not found.holds:
@@ -333,7 +334,8 @@ class _Planner:
             return
         found: Verdict | None = None
         if not state.units:
-            functions = status_functions(before, is_canceled=self._state.is_canceled)
+            is_canceled = self._state.is_canceled
+            functions = status_functions(before, is_canceled=is_canceled, is_held_back=self._is_held_back(stage))
             scope = {**names, "variables": variables.record()}
             found = verdict(job.condition, scope, functions, secrets=variables.secrets())
             if not found.holds:
@@ -347,6 +349,11 @@ class _Planner:
             yield Decision(Action.FAIL, stage.name, job.name, reason=str(error))
             return
         yield from self._starts(stage, job, state, units, names, found)
+
+    def _is_held_back(self, stage: Stage) -> bool:
+        """Whether the cancel of the run holds for the jobs of `stage`, and not only for what it had begun before."""
+        known = self._state.stage(stage.name)
+        return self._state.is_canceled and bool(known.jobs) and not known.outlives_cancel
 
     def _job_variables(self, stage: Stage, job: Job, names: Mapping[str, Value]) -> Variables:
         """The variables of a job; those of its stage were evaluated with what the stage saw."""
@@ -378,7 +385,7 @@ class _Planner:
         found: Verdict | None,
     ) -> Iterator[Decision]:  # fmt: skip
         running = sum(1 for unit in state.units.values() if unit.result is None)
-        if self._state.is_canceled and state.units:
+        if self._is_held_back(stage) and state.units:
             action = Action.WAIT if running else Action.CANCEL
             yield Decision(action, stage.name, job.name, reason="the run was canceled")
             return

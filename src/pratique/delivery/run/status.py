@@ -15,8 +15,11 @@ Counter = Callable[[str, int], int]
 _ENDED: Final = GOOD | {Result.FAILED}
 
 
-def status_functions(before: Mapping[str, Result], *, is_canceled: bool) -> dict[str, Function]:
+def status_functions(before: Mapping[str, Result], *, is_canceled: bool, is_held_back: bool) -> dict[str, Function]:
     """The status functions of a stage or a job; `before` has everything it depends on, directly or not.
+
+    `is_held_back` says that the cancel holds for this one: not for the jobs
+    of a stage that began after it.
 
     Without names `succeeded` wants all of them to have succeeded, `failed`
     one to have failed, `succeededOrFailed` one to have ended either way: a
@@ -29,7 +32,7 @@ def status_functions(before: Mapping[str, Result], *, is_canceled: bool) -> dict
     def succeeded(given: Parameters) -> Value:
         if given:
             return all(result in GOOD for result in results(given))
-        return not is_canceled and all(result in GOOD for result in before.values())
+        return not is_held_back and all(result in GOOD for result in before.values())
 
     def failed(given: Parameters) -> Value:
         return any(result is Result.FAILED for result in (results(given) if given else before.values()))
@@ -37,7 +40,7 @@ def status_functions(before: Mapping[str, Result], *, is_canceled: bool) -> dict
     def succeeded_or_failed(given: Parameters) -> Value:
         if given:
             return any(result in _ENDED for result in results(given))
-        return not is_canceled and (not before or any(result in _ENDED for result in before.values()))
+        return not is_held_back and (not before or any(result in _ENDED for result in before.values()))
 
     return _table(succeeded, failed, succeeded_or_failed, is_canceled, most=None)
 
@@ -90,7 +93,7 @@ def counter_function(count: Counter) -> dict[str, Function]:
     return {folded("counter"): Function("counter", 0, 2, run)}
 
 
-STATUS: Final = status_functions({}, is_canceled=False)
+STATUS: Final = status_functions({}, is_canceled=False, is_held_back=False)
 """By name, for checks before the run."""
 STEP_STATUS: Final = step_status_functions(Result.SUCCEEDED, is_canceled=False)
 COUNTER: Final = counter_function(lambda _, seed: seed)
