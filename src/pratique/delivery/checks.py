@@ -12,6 +12,7 @@ from pratique.delivery.expressions.values import folded
 from pratique.delivery.graph import all_before
 from pratique.delivery.nodes import Place
 from pratique.delivery.pipeline import Job, Pipeline, Setting, Stage, Step, VariableItem
+from pratique.delivery.run.needs import too_late
 from pratique.delivery.run.references import Reader, wrong_references
 from pratique.delivery.run.status import COUNTER, STATUS, STEP_STATUS
 from pratique.delivery.trouble import Troubles
@@ -35,6 +36,7 @@ class _Checker:
         self._before = {one.name: _direct(one.depends_on, pipeline.stages) for one in pipeline.stages}
 
     def stage(self, stage: Stage) -> None:
+        self._needs(stage)
         names = all_before(stage.name, self._before)
         before = tuple(one for one in self._pipeline.stages if one.name in names)
         reader = Reader(stage, before)
@@ -44,6 +46,12 @@ class _Checker:
         for job in stage.jobs:
             wanted = all_before(job.name, direct)
             self._job(job, Reader(stage, before, job, tuple(one for one in stage.jobs if one.name in wanted)))
+
+    def _needs(self, stage: Stage) -> None:
+        for need in too_late(self._pipeline, stage):
+            said = f"the {need.kind.value} {need.name} must be known before the stage starts"
+            hint = "name it, or set the variable for the pipeline or the stage: those of a job come too late"
+            self._troubles.refuse(said, need.place, hint=hint)
 
     def _job(self, job: Job, reader: Reader) -> None:
         self._expression(job.condition, job.condition_place or job.place, BASIC | STATUS, reader)

@@ -53,8 +53,6 @@ class Scalar:
 
     text: str
     place: Place
-    is_plain: bool = False
-    """Whether it was written without quotes, and on one line."""
     is_expanded: bool = False
     """Whether `${{ }}` was evaluated in it already: what an expression gave is never evaluated again."""
 

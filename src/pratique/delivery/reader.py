@@ -56,7 +56,7 @@ class _Reader:
             if found is not None:
                 raise self._wrong(event, "a second document begins here", "a pipeline is one document: remove the ---")
             found = self._node(next(self._events), 1)
-        return found if found is not None else Scalar("", self._start, is_plain=True)
+        return found if found is not None else Scalar("", self._start)
 
     def _wrong(self, event: Any, said: str, hint: str = "") -> Refused:
         return Refused(Trouble(said, self._place(event), hint))
@@ -73,7 +73,7 @@ class _Reader:
             raise self._wrong(event, f"the file holds more than {MAX_NODES:,} values")
         self._check_plainness(event)
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(str(event.value), self._place(event), is_plain=event.style is None)
+            return Scalar(str(event.value), self._place(event))
         if isinstance(event, yaml.SequenceStartEvent):
             return Sequence(tuple(self._items(depth)), self._place(event))
         return Mapping(tuple(self._pairs(depth)), self._place(event))
@@ -98,7 +98,7 @@ class _Reader:
             self._check_plainness(event)
             if not isinstance(event, yaml.ScalarEvent):
                 raise self._wrong(event, "the key of a mapping is text", _QUOTE_BRACES)
-            key = Scalar(str(event.value), self._place(event), is_plain=event.style is None)
+            key = Scalar(str(event.value), self._place(event))
             value = self._node(next(self._events), depth + 1)
             if key.text in seen and "${{" not in key.text:
                 said = f"the key {key.text} is given twice, first in line {seen[key.text]}"

@@ -73,7 +73,7 @@ def task_of(reference: str) -> str | UnknownTask:
     if task := _BY_NAME.get(last.lower()):
         known = ", ".join(f"{task.name}@{one}" for one in task.versions)
         return UnknownTask(f"there is no version {version} of the task {task.name} here", f"known: {known}")
-    near = did_you_mean(last, [known.name for known in KNOWN])
+    near = did_you_mean(last, _BY_NAME)
     known = ", ".join(known_references())
     return UnknownTask(f"the task {name}@{version} is not known here", f"{near + ' ' if near else ''}known: {known}")
 

@@ -15,13 +15,13 @@ COMMON: Final = (
 )  # fmt: skip
 _SHELL: Final = ("failOnStderr", "workingDirectory")
 _POWERSHELL: Final = (*_SHELL, "errorActionPreference", "ignoreLASTEXITCODE", "informationPreference",
-    "verbosePreference", "warningPreference", "debugPreference", "progressPreference", "pwsh")  # fmt: skip
+    "verbosePreference", "warningPreference", "debugPreference", "progressPreference")  # fmt: skip
 _OWN: Final[dict[str, tuple[str, ...]]] = {
     "task": ("inputs",),
     "script": _SHELL,
     "bash": _SHELL,
     "pwsh": _POWERSHELL,
-    "powershell": _POWERSHELL,
+    "powershell": (*_POWERSHELL, "pwsh"),
     "checkout": (
         "clean", "fetchDepth", "fetchFilter", "fetchTags", "lfs", "path", "persistCredentials", "submodules",
         "workspaceRepo", "sparseCheckoutDirectories", "sparseCheckoutPatterns",

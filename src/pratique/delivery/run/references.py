@@ -134,35 +134,45 @@ def _starts(job: Job) -> Iterator[tuple[str, str]]:
 
 def _unknown(path: tuple[str, ...], name: str, known: list[str], reader: Reader, what: str) -> Wrong:
     message = f"{_written(path)} reads nothing: it does not depend on a {what} {name}"
-    spelling = _right_spelling(path[-1], reader)
+    spelling = _right_spelling(path, reader)
     near = did_you_mean(name, known)
     return Wrong(message, spelling or near or f"add it to dependsOn; it depends on: {', '.join(known) or 'nothing'}")
 
 
 def _nothing(path: tuple[str, ...], output: str, reader: Reader) -> Wrong:
     message = f"{_written(path)} reads nothing: no step sets {output} there"
-    return Wrong(message, _right_spelling(output, reader) or "the step that sets it needs a name:")
+    return Wrong(message, _right_spelling(path, reader) or "the step that sets it needs a name:")
 
 
-def _right_spelling(output: str, reader: Reader) -> str:
-    """How `reader` writes the output whose last two words are those of `output`; empty when there is none."""
-    words = output.split(".")
+def _right_spelling(path: tuple[str, ...], reader: Reader) -> str:
+    """How `reader` writes the output whose last two words end `path`; empty when there is none."""
+    words = path[-1].split(".")
     if len(words) < 2:
         return ""
+    meant = {part.lower() for part in (*path[:-1], *words)}
     step, variable = words[-2].lower(), words[-1]
-    if reader.job is not None:
-        for job in reader.jobs_before:
-            for start, name in _starts(job):
-                if name.lower() == step:
-                    return f"write dependencies.{job.name}.outputs['{start}.{variable}']"
+    found = [
+        (len(names & meant), f"write {spelling}.{variable}']")
+        for names, name, spelling in _spellings(reader)
+        if name.lower() == step
+    ]
+    # Of several steps with that name, the one whose job and stage stand in what was written.
+    return max(found, key=lambda one: one[0])[1] if found else ""
+
+
+def _spellings(reader: Reader) -> Iterator[tuple[set[str], str, str]]:
+    """Of each step that `reader` can read: the names of stage and job, its own, and how its outputs begin."""
+    for job in reader.jobs_before:
+        for start, name in _starts(job):
+            yield {job.name.lower()}, name, f"dependencies.{job.name}.outputs['{start}"
     for stage in reader.stages_before:
         for job in stage.jobs:
             for start, name in _starts(job):
-                if name.lower() == step and reader.job is None:
-                    return f"write dependencies.{stage.name}.outputs['{job.name}.{start}.{variable}']"
-                if name.lower() == step:
-                    return f"write stageDependencies.{stage.name}.{job.name}.outputs['{start}.{variable}']"
-    return ""
+                names = {stage.name.lower(), job.name.lower()}
+                if reader.job is None:
+                    yield names, name, f"dependencies.{stage.name}.outputs['{job.name}.{start}"
+                else:
+                    yield names, name, f"stageDependencies.{stage.name}.{job.name}.outputs['{start}"
 
 
 def _written(path: tuple[str, ...]) -> str:

@@ -28,7 +28,7 @@ from pratique.delivery.templates.parameters import Declared, bound, declared
 from pratique.delivery.trouble import Refused, Trouble, Troubles
 from pratique.specs.words import did_you_mean
 
-MAX_WORK: Final = 1_000_000
+MAX_WORK: Final = 250_000
 """Values and evaluations of one expansion."""
 MAX_TEXT: Final = 20_000_000
 """Characters of all values of the result."""
@@ -365,7 +365,7 @@ class _Expander:
         if node.is_expanded:
             return node
         if OPEN not in node.text:
-            return Scalar(node.text, node.place, node.is_plain, is_expanded=True)
+            return Scalar(node.text, node.place, is_expanded=True)
         try:
             pieces = pieces_of(node.text)
             if len(pieces) == 1:
