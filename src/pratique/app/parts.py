@@ -78,14 +78,16 @@ def make_parts(home: Home, settings: Settings) -> Parts:
 
 def services_of(parts: Parts) -> tuple[Service, Service]:
     """Envoy and MLflow, as the engine keeps them running."""
-    envoy = Service(ENVOY, parts.home, parts.compute, lambda folder: _envoy(parts, folder), parts.gateway.is_ready)
+    envoy = Service(
+        ENVOY, parts.home, parts.compute, lambda folder: _envoy(parts, folder), lambda _: parts.gateway.is_ready()
+    )
     mlflow_socket = parts.home.socket(MLFLOW_SOCKET)
     mlflow = Service(
         MLFLOW,
         parts.home,
         parts.compute,
         lambda folder: _mlflow(parts, folder),
-        lambda: is_ready(mlflow_socket),
+        lambda within: is_ready(mlflow_socket, within),
         lifetime=LONGEST - _RENEWED_BEFORE,
     )
     return envoy, mlflow

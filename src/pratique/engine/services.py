@@ -22,6 +22,8 @@ from pratique.engine.tails import last_lines
 _log = get_logger(__name__)
 _GRACE: Final = timedelta(seconds=10)
 _LONGEST_BACK_OFF: Final = 30.0
+_AT_ONCE: Final = timedelta(milliseconds=100)
+_BUSY: Final = timedelta(seconds=2)
 _STEADY: Final = 60.0
 """Seconds of life after which an earlier fall no longer counts."""
 
@@ -35,7 +37,7 @@ class Service:
         home: Home,
         compute: LocalCompute,
         make_task: Callable[[Path], Task],
-        is_ready: Callable[[], bool],
+        is_ready: Callable[[timedelta], bool],
         *,
         lifetime: timedelta | None = None,
     ) -> None:
@@ -46,6 +48,8 @@ class Service:
         self._is_ready = is_ready
         self._lifetime = lifetime
         """How old one start may become; None for as long as it lives."""
+        self._was_ready: Path | None = None
+        """The start that has answered once."""
         self._falls = 0
         self._not_before = 0.0
         self._started_at = 0.0
@@ -68,11 +72,14 @@ class Service:
         return False
 
     def state(self) -> str:
-        """ready, starting or down."""
+        """ready, starting or down; one that has never answered is not waited for, one that is busy is."""
         folder = newest_start(self._home, self.name)
         if folder is None or not isinstance(self._compute.observe(folder), Running):
             return "down" if self._falls > 1 else "starting"
-        return "ready" if self._is_ready() else "starting"
+        if not self._is_ready(_BUSY if folder == self._was_ready else _AT_ONCE):
+            return "starting"
+        self._was_ready = folder
+        return "ready"
 
     def _start(self) -> None:
         self._falls += 1

@@ -9,6 +9,7 @@ backlog until MLflow is up, instead of being refused.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,6 @@ PACKAGE: Final = "pratique_tracking"
 """The package that runs inside MLflow's environment."""
 
 _PASSED_ON: Final = ("HOME", "LANG", "LC_ALL", "PATH", "TZ")
-_READY_TIMEOUT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class TrackingServer:
         return (str(python), "-m", PACKAGE), environment
 
 
-def is_ready(socket: Path) -> bool:
-    """Whether MLflow answers on `socket`; waits two seconds at most."""
+def is_ready(socket: Path, within: timedelta) -> bool:
+    """Whether MLflow answers on `socket` `within` that time; while it starts, it accepts and does not answer."""
     try:
-        return ask(socket, "GET", "/health", timeout=_READY_TIMEOUT_SECONDS) == b"OK"
+        return ask(socket, "GET", "/health", timeout=within.total_seconds()) == b"OK"
     except PratiqueError:
         return False

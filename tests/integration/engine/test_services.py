@@ -29,7 +29,7 @@ class Place:
 
     def service(self, *, lifetime: timedelta | None = None) -> Service:
         """The same service as another server would make it."""
-        return Service("sleeper", self.home, self.compute, self._task, lambda: True, lifetime=lifetime)
+        return Service("sleeper", self.home, self.compute, self._task, lambda _: True, lifetime=lifetime)
 
     def running(self) -> Running | None:
         folder = newest_start(self.home, "sleeper")

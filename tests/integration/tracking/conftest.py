@@ -79,7 +79,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, environments: Environments) 
         _gateway(home, platform, stack)
         begun = time.monotonic()
         mlflow = stack.enter_context(_mlflow(home, platform, environments))
-        _until(lambda: is_ready(home.socket("mlflow")), 120, "MLflow")
+        _until(lambda: is_ready(home.socket("mlflow"), timedelta(seconds=2)), 120, "MLflow")
         ready = time.monotonic() - begun
         yield House(platform.door, _token(platform), platform, mlflow, ready)
 

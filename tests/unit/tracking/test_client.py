@@ -1,7 +1,7 @@
 """Runs, as the platform writes them."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +75,10 @@ def test_what_mlflow_refuses_is_an_error_of_ours(server: Any, status: int, said:
 def test_a_server_that_is_not_up_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         RunsClient(tmp_path / "none").get_run("dev", "ab")
-    assert not is_ready(tmp_path / "none")
+    assert not is_ready(tmp_path / "none", timedelta(seconds=2))
 
 
 def test_a_server_is_ready_when_it_says_ok(server: Any) -> None:
-    assert not is_ready(server.path)
+    assert not is_ready(server.path, timedelta(seconds=2))
     server.answers["GET /health"] = (200, b"OK")
-    assert is_ready(server.path)
+    assert is_ready(server.path, timedelta(seconds=2))
