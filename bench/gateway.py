@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import envoy
@@ -168,9 +169,7 @@ def _publications(gateway: Gateway, rows: list[EndpointRoute], pid: int) -> str:
     first = publish(rows[0])
     caller = Caller(gateway.actual_ports()[1])
     turns = [("green", "blue")[turn % 2] for turn in range(7)]
-    seen = [
-        _until_seen(caller, name, lambda name=name: publish(replace(rows[0], traffic={name: 100}))) for name in turns
-    ]  # type: ignore[misc]
+    seen = [_until_seen(caller, name, partial(publish, replace(rows[0], traffic={name: 100}))) for name in turns]
     weights = [publish(replace(rows[0], traffic={name: 100})) for name in turns]
     keys = [publish(replace(rows[0], keys=(KEY, f"turn-{turn}-{KEY}"))) for turn in range(7)]
     extra = [replace(rows[0].deployments[0], name=f"new-{turn}") for turn in range(7)]
@@ -236,7 +235,7 @@ def patience() -> None:
         port, api = gateway.actual_ports()[0], place / "api.sock"
         for size in (0, 500_000, 5_000_000):
             begun, statuses = time.perf_counter(), list[str]()
-            caller = threading.Thread(target=lambda size=size, to=statuses: to.append(_post(port, size)))  # type: ignore[misc]
+            caller = threading.Thread(target=lambda: statuses.append(_post(port, size)))
             caller.start()
             time.sleep(1)
             with running(_model(api)):

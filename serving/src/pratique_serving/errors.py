@@ -12,15 +12,15 @@ class ServingError(Exception):
     """The root: anything the server itself reports."""
 
 
-class Usage(ServingError):  # noqa: N818 - the tree reads as sentences.
+class Usage(ServingError):
     """Arguments or environment variables that cannot be used."""
 
 
-class ModelFailed(ServingError):  # noqa: N818 - the tree reads as sentences.
+class ModelFailed(ServingError):
     """The model could not be loaded; the message is for the deployment's log."""
 
 
-class Refused(ServingError):  # noqa: N818 - the tree reads as sentences.
+class Refused(ServingError):
     """A request that is answered with `status` and ``{"message": …}``."""
 
     def __init__(self, status: int, message: str, run_failed: bool = False) -> None:

@@ -17,7 +17,7 @@ JSON = "application/json"
 FAILED = "x-ms-run-function-failed"
 
 
-class Unanswerable(ServingError):  # noqa: N818 - the tree reads as sentences.
+class Unanswerable(ServingError):
     """A result that cannot be sent; the message is for the log."""
 
 

@@ -116,9 +116,8 @@ def test_the_ports_are_the_listeners(open_house: House) -> None:
 def test_a_taken_port_names_the_setting(idle_house: House, first: bool, setting: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        doors = Doors(
-            *((port, 0) if first else (0, port)), idle_house.doors.api_socket, idle_house.doors.mlflow_socket, 1, 1
-        )
+        one, two = (port, 0) if first else (0, port)
+        doors = Doors(one, two, idle_house.doors.api_socket, idle_house.doors.mlflow_socket, 1, 1)
         with pytest.raises(Conflict) as caught:
             check_ports(doors)
     assert str(port) in caught.value.message
