@@ -13,13 +13,13 @@ folder, and stays as it is.
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, Problem
 from pratique.specs.keys import Key
-from pratique.specs.reader import Document, document_of, read_document
+from pratique.specs.reader import MAX_NODES, Document, read_document
 from pratique.specs.references import LocalPath, parse_reference
 from pratique.specs.words import shown
 
@@ -31,47 +31,88 @@ def with_components(document: Document) -> Document:
     """`document` with the content of every component file that it names, however deep.
 
     Raises `InvalidInput` with every file that cannot be read, that is no
-    component, or that contains itself.
+    component, that contains itself, or that makes the whole too large.
     """
     if document.folder is None:
         return document
-    start = (Path(document.file).resolve(),) if document.file else ()
-    return _filled(document, start)
-
-
-def _filled(document: Document, inside: tuple[Path, ...]) -> Document:
-    problems: list[Problem] = []
-    whole = document
-    for key, text in [*_component_paths(document.value, ())]:
-        try:
-            whole = whole.with_value(key, _component(document, key, text, inside))
-            document_of(whole.value, file=document.file)  # Together they may be too large.
-        except InvalidInput as error:
-            problems += error.problems
-    if problems:
-        raise InvalidInput.of(problems, what=document.file or "input")
+    reading = _Reading()
+    whole = reading.filled(document, (Path(document.file).resolve(),) if document.file else ())
+    if reading.problems:
+        raise InvalidInput.of(reading.problems, what=document.file or "input")
     return whole
 
 
-def _component(document: Document, key: Key, text: str, inside: tuple[Path, ...]) -> Document:
-    """The component in the file that `text` names, whole, its paths as seen from `document`."""
-    path = (document.folder or Path()) / text
-    real = path.resolve()
-    if real in inside:
-        names = " → ".join(file.name for file in (*inside[inside.index(real) :], real))
-        raise _wrong(document, key, f"components contain each other: {names}")
-    if len(inside) > MAX_NESTED:
-        raise _wrong(document, key, f"components are nested deeper than {MAX_NESTED} files")
-    if not path.is_file():
-        raise _wrong(document, key, f"there is no file {shown(text)}", "paths are relative to the file they stand in")
-    inner = read_document(path)
-    if not isinstance(inner.value, Mapping):
-        raise _wrong(inner, (), f"expected a component; got {shown(inner.value)}")
-    return _seen_from(posixpath.dirname(text), _filled(inner, (*inside, real)))
+@dataclass
+class _Reading:
+    """Each file is read once, however often it is named: ten files could name each other ten thousand million times."""
+
+    problems: list[Problem] = field(default_factory=list)
+    done: dict[Path, Document | None] = field(default_factory=dict)
+    """What stands in each file, whole; None where something was wrong, which is told once."""
+
+    def filled(self, document: Document, inside: tuple[Path, ...]) -> Document:
+        """`document` with its components; what is wrong goes to `problems`."""
+        found: dict[Key, Any] = {}
+        size = size_of(document.value)
+        for key, text in _component_paths(document.value, ()):
+            component = self._component(document, key, text, inside)
+            if component is None:
+                continue
+            size += size_of(component.value)
+            if size > MAX_NODES:
+                self._wrong(document, key, f"with its components the file holds more than {MAX_NODES:,} values")
+                break
+            found[key] = component
+        return document.with_values(found)
+
+    def _component(self, document: Document, key: Key, text: str, inside: tuple[Path, ...]) -> Document | None:
+        """The component in the file that `text` names, its paths as seen from `document`."""
+        path = (document.folder or Path()) / text
+        real = path.resolve()
+        if real in inside:
+            names = " → ".join(file.name for file in (*inside[inside.index(real) :], real))
+            self._wrong(document, key, f"components contain each other: {names}")
+            return None
+        if len(inside) > MAX_NESTED:
+            self._wrong(document, key, f"components are nested deeper than {MAX_NESTED} files")
+            return None
+        if not path.is_file():
+            hint = "paths are relative to the file they stand in"
+            self._wrong(document, key, f"there is no file {shown(text)}", hint)
+            return None
+        if real not in self.done:
+            self.done[real] = self._read(path, (*inside, real))
+        whole = self.done[real]
+        return None if whole is None else _seen_from(posixpath.dirname(text), whole)
+
+    def _read(self, path: Path, inside: tuple[Path, ...]) -> Document | None:
+        try:
+            document = read_document(path)
+        except InvalidInput as error:
+            self.problems += error.problems
+            return None
+        if not isinstance(document.value, Mapping):
+            self._wrong(document, (), f"expected a component; got {shown(document.value)}")
+            return None
+        before = len(self.problems)
+        whole = self.filled(document, inside)
+        return whole if len(self.problems) == before else None
+
+    def _wrong(self, document: Document, key: Key, said: str, hint: str = "") -> None:
+        self.problems.append(document.problem(key, said, hint=hint))
 
 
-def _wrong(document: Document, key: Key, said: str, hint: str = "") -> InvalidInput:
-    return InvalidInput.of([document.problem(key, said, hint=hint)], what=document.file)
+def size_of(value: Any) -> int:
+    """How many values there are in `value`, itself included."""
+    count, waiting = 0, [value]
+    while waiting:
+        inner = waiting.pop()
+        count += 1
+        if isinstance(inner, Mapping):
+            waiting += inner.values()
+        elif isinstance(inner, list):
+            waiting += inner
+    return count
 
 
 def _component_paths(value: Any, key: Key) -> Iterator[tuple[Key, str]]:

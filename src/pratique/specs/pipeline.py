@@ -57,7 +57,7 @@ from pratique.specs.job import (
 )
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.problems import not_yet, refused
-from pratique.specs.references import LocalPath, Purpose, parse_compute, parse_reference
+from pratique.specs.references import Purpose, parse_compute, parse_reference
 from pratique.specs.words import did_you_mean, shown
 
 STEP_TYPES: Final = ("command", "pipeline")
@@ -405,8 +405,6 @@ class PipelineJob(Spec):
         component = value.get("component")
         if isinstance(component, Mapping):
             yield from below(("component",), InlinePipelineComponent.cross_problems(component))
-        elif isinstance(component, str):
-            yield from _problem_with_path(("component",), component)
 
 
 def _step_references(jobs: Mapping[str, Any]) -> Iterator[tuple[Key, str, Purpose]]:
@@ -439,24 +437,12 @@ def _problems_with_step(step: Mapping[str, Any]) -> Iterable[Found]:
     if isinstance(component, Mapping):
         inner = InlinePipelineComponent if _step_kind(step) == "<pipeline>" else InlineCommandComponent
         yield from below(("component",), inner.cross_problems(component))
-    elif isinstance(component, str):
-        yield from _problem_with_path(("component",), component)
-    elif isinstance(command, str):
+    elif component is None and isinstance(command, str):
         inputs = {name: None if is_without_value(given) else "" for name, given in mapping_at(step, "inputs").items()}
         for problem in problems_with_command(command, inputs, mapping_at(step, "outputs")):
             yield Found(("command",), problem.message, problem.hint)
     if isinstance(environment, Mapping):
         yield from below(("environment",), problems_with_environment(environment))
-
-
-def _problem_with_path(key: Key, text: str) -> Iterable[Found]:
-    """A file of a component that nobody has put in its place: nothing on this side can read it."""
-    try:
-        is_local = isinstance(parse_reference(text), LocalPath)
-    except InvalidInput:
-        return
-    if is_local:
-        yield Found(key, f"the component in {shown(text)} is not here", "send the component itself")
 
 
 InlinePipelineComponent.model_rebuild()

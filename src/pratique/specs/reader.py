@@ -88,18 +88,22 @@ class Document:
 
     def with_value(self, key: Key, value: "Any | Document") -> "Document":
         """The same with another value at `key`, which is there; a `Document` keeps its own file and lines."""
-        inner = value if isinstance(value, Document) else Document(value)
+        return self.with_values({key: value})
+
+    def with_values(self, values: "Mapping[Key, Any | Document]") -> "Document":
+        """The same with other values at some keys, none of which is inside another."""
         whole = _copied(self.value)
-        _put(whole, key, inner.value)
-        return replace(
-            self,
-            value=whole,
-            lines=_without(self.lines, key) | {(*key, *below): line for below, line in inner.lines.items()},
-            written=_without(self.written, key) | {(*key, *below): text for below, text in inner.written.items()},
-            files=_without(self.files, key)
-            | ({key: inner.file} if inner.file else {})
-            | {(*key, *below): file for below, file in inner.files.items()},
-        )
+        lines, files = _outside(self.lines, values), _outside(self.files, values)
+        written = _outside(self.written, values)
+        for key, value in values.items():
+            inner = value if isinstance(value, Document) else Document(value)
+            _put(whole, key, inner.value)
+            lines |= {(*key, *below): line for below, line in inner.lines.items()}
+            written |= {(*key, *below): text for below, text in inner.written.items()}
+            files |= {(*key, *below): file for below, file in inner.files.items()}
+            if inner.file:
+                files[key] = inner.file
+        return replace(self, value=whole, lines=lines, written=written, files=files)
 
 
 def read_document(path: Path) -> Document:
@@ -434,6 +438,15 @@ def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
 def _without(known: Mapping[Key, _T], key: Key) -> dict[Key, _T]:
     """`known` without `key` and what is below it."""
     return {inner: value for inner, value in known.items() if inner[: len(key)] != key}
+
+
+def _outside(known: Mapping[Key, _T], keys: Mapping[Key, Any]) -> dict[Key, _T]:
+    """`known` without every one of `keys` and what is below it."""
+    return {
+        inner: value
+        for inner, value in known.items()
+        if not any(inner[:end] in keys for end in range(1, len(inner) + 1))
+    }
 
 
 def _copied(value: Any) -> Any:

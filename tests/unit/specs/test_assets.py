@@ -8,7 +8,6 @@ from pratique.base.errors import InvalidInput, NotYet
 from pratique.specs.kinds import load
 from pratique.specs.reader import document_of
 
-
 ROUTES = {name: {"path": "/", "port": 80} for name in ("liveness_route", "readiness_route")}
 
 
