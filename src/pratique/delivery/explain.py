@@ -76,7 +76,7 @@ def _imagined(pipeline: Pipeline, inputs: RunInputs) -> dict[tuple[str, str], De
         state, plan, recorded = settled(pipeline, state, inputs)
         for decision in recorded:
             found.setdefault((decision.stage, decision.job), decision)
-        if plan.result is not None:
+        if all(decision.action is Action.WAIT for decision in plan.decisions):
             break
         for decision in plan.decisions:
             if decision.action in (Action.CHECK, Action.START, Action.TRIGGER):

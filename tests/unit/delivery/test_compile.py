@@ -253,6 +253,7 @@ def test_depends_on_means(compile_files: Compile, depends_on: str, expected: tup
         ("jobs: [{deployment: A, environment: e}]", "a deployment needs a strategy"),
         ("jobs: [{deployment: A, strategy: {runOnce: {preDeploy: {steps: []}}}}]", "runOnce needs deploy"),
         ("jobs: [{deployment: A, strategy: {canary: {increments: [200], deploy: {steps: []}}}}]", "1 to 100"),
+        ("jobs: [{deployment: A, strategy: {canary: {deploy: {steps: []}}}}]", "canary needs increments"),
         ("steps: [{scrpt: a}]", "it is not clear what this step does"),
         ("steps: [a]", "expected a mapping in steps"),
         ("steps: [{script: a, nam: b}]", "did you mean name?"),

@@ -68,6 +68,8 @@ def deploy_strategy(fields: Fields, pool: Pool) -> Deploy | None:
         return None
     if not hooks.has("deploy"):
         fields.troubles.refuse(f"{kind} needs deploy", hooks.node.place)
+    if kind == "canary" and not hooks.texts("increments"):
+        fields.troubles.refuse("canary needs increments", hooks.node.place, hint="increments: [10, 20] are per cents")
     return Deploy(
         kind,
         tuple(_hooks(hooks, pool)),

@@ -188,6 +188,9 @@ class _Planner:
         self._state = state
         self._inputs = inputs
         self._left_out = {folded(name) for name in inputs.left_out}
+        # What many jobs read of the same stage is put together once.
+        self._known_before: dict[str, Record] = {}
+        self._known_variables: dict[str, Variables] = {}
         by_name = {folded(stage.name): stage.name for stage in pipeline.stages}
         self._stages_before = {
             stage.name: [by_name[folded(name)] for name in stage.depends_on if folded(name) in by_name]
@@ -274,11 +277,14 @@ class _Planner:
 
     def _outputs_before(self, stage: Stage) -> Record:
         """`stageDependencies`: stage, job, outputs by STEP.VARIABLE."""
+        if stage.name in self._known_before:
+            return self._known_before[stage.name]
         found = Record()
         for name in self._before(stage):
             one = self._pipeline.stage(name)
             jobs = Record((job.name, self._job_record(name, job)) for job in (one.jobs if one else ()))
             found.put(name, jobs)
+        self._known_before[stage.name] = found
         return found
 
     def _job_record(self, stage: str, job: Job) -> Record:
@@ -291,12 +297,14 @@ class _Planner:
         return job_outputs(job, {name: unit.outputs for name, unit in state.units.items()})
 
     def _stage_variables(self, stage: Stage) -> Variables:
-        variables = Variables(
-            self._inputs, {"dependencies": Record(), "stageDependencies": self._outputs_before(stage)}
-        )
-        variables.take(self._pipeline.variables)
-        variables.take(stage.variables)
-        return variables
+        """The variables of a stage; to be read, not to be added to."""
+        if stage.name not in self._known_variables:
+            names: dict[str, Value] = {"dependencies": Record(), "stageDependencies": self._outputs_before(stage)}
+            variables = Variables(self._inputs, names)
+            variables.take(self._pipeline.variables)
+            variables.take(stage.variables)
+            self._known_variables[stage.name] = variables
+        return self._known_variables[stage.name]
 
     # jobs
 
