@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 from generator.markdown import code, document, table
 from pratique.specs.component import Component
 from pratique.specs.grammar import OWN_SETTINGS, Part, Spec
-from pratique.specs.job import OTHER_TYPES
-from pratique.specs.kinds import KINDS, PLANNED_FORMS, PLANNED_KINDS, RUN_KINDS
+from pratique.specs.kinds import KINDS, PLANNED_FORMS, PLANNED_KINDS, RUN_KINDS, class_of
 from pratique.specs.problems import NOT_YET
+from pratique.specs.types import OTHER_TYPES
 
 _INTRODUCTION: Final = """The files are those of Azure Machine Learning v2.
 A key that is not on this page is an error that names the file, the line and what was probably meant.
@@ -123,7 +123,7 @@ def page() -> str:
     return document(
         "YAML",
         _INTRODUCTION,
-        *(part for name, kind in KINDS.items() for part in _section(name, kind)),
+        *(part for name in KINDS for part in _section(name, class_of(name))),
         "## Settings of Pratique in tags and properties",
         "A key of `tags` or `properties` that begins with `pratique.` must be one of these, so that every file stays "
         "valid on Azure.",

@@ -16,7 +16,7 @@ from pratique.cli.index import INDEX
 from pratique.cli.usage import UsageError
 from pratique.control.permissions import ACTIONS, ROLES
 from pratique.specs.grammar import Part
-from pratique.specs.kinds import KINDS
+from pratique.specs.kinds import KINDS, class_of
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = ("verbs.md", "yaml.md", "azure-differences.md", "settings.md", "errors.md", "permissions.md", "events.md")
@@ -81,7 +81,7 @@ def test_every_role_and_action_is_documented() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_yaml_key_is_documented_and_described(kind: str) -> None:
     text = page("yaml.md")
-    fields = [(part, name, field) for part in parts_of(KINDS[kind]) for name, field in part.model_fields.items()]
+    fields = [(part, name, field) for part in parts_of(class_of(kind)) for name, field in part.model_fields.items()]
     names = [field.alias or name for _, name, field in fields]
     assert [name for name in names if not re.search(rf"^\| `(?:\S+\.)?{re.escape(name)}` \|", text, re.MULTILINE)] == []
     assert [f"{part.__name__}.{name}" for part, name, field in fields if not field.description] == []

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import pytest
 
 from pratique.specs.grammar import Part
-from pratique.specs.kinds import KINDS
+from pratique.specs.kinds import KINDS, class_of
 from pratique.specs.verdicts import judge
 
 from .comparison import differences
@@ -35,9 +35,9 @@ def test_every_key_of_every_mapping_is_in_the_corpus() -> None:
     given: dict[str, set[str]] = {kind: set() for kind in KINDS}
     for found in cases():
         given[found.kind].update(names_in(found.document))
-    wanted = {(part, name): False for kind in KINDS for part in parts_of(KINDS[kind]) for name in names_of(part)}
+    wanted = {(part, name): False for kind in KINDS for part in parts_of(class_of(kind)) for name in names_of(part)}
     for kind in KINDS:
-        for part in parts_of(KINDS[kind]):
+        for part in parts_of(class_of(kind)):
             wanted |= {(part, name): True for name in names_of(part) if name in given[kind]}
     assert sorted(f"{part.__name__}.{name}" for (part, name), is_there in wanted.items() if not is_there) == []
 

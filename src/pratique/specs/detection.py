@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet
 from pratique.specs.component import mapping_at
-from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, OTHER_TYPES
+from pratique.specs.job import DATA_TYPES, LITERAL_TYPES
 from pratique.specs.kinds import FORMS, KINDS, PLANNED_FORMS, PLANNED_KINDS, form_of, kind_of_schema, mapping_of
 from pratique.specs.reader import Document
+from pratique.specs.types import OTHER_TYPES
 from pratique.specs.words import shown
 
 _MODELS: Final = ("custom_model", "mlflow_model", "triton_model")

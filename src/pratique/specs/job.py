@@ -52,18 +52,6 @@ DATA_TYPES: Final = ("uri_file", "uri_folder", "mltable", "custom_model", "mlflo
 IMPLICIT_OUTPUTS: Final = ("default", "artifacts")
 """Names of the output that every job has: its run's own folder."""
 
-OTHER_TYPES: Final = {
-    "pipeline": "pipeline jobs are",
-    "sweep": "sweep jobs are",
-    "parallel": "parallel jobs are",
-    "spark": "Spark jobs are",
-    "automl": "AutoML jobs are",
-    "import": "import jobs are",
-    "finetuning": "fine-tuning jobs are",
-    "distillation": "distillation jobs are",
-}
-"""Types of jobs that Azure ML knows and this version does not run."""
-
 Literally: TypeAlias = Annotated[StrictBool | StrictInt | StrictFloat | StrictStr, Field(union_mode="left_to_right")]
 
 

@@ -12,58 +12,41 @@ nobody looks for a misspelling.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet
-from pratique.specs.component import CommandComponent
 from pratique.specs.component_files import with_components
-from pratique.specs.compute import (
-    AmlCompute,
-    ComputeInstance,
-    KubernetesCompute,
-    SynapseSparkCompute,
-    VirtualMachineCompute,
-)
-from pratique.specs.data import Data
-from pratique.specs.datastore import (
-    BlobDatastore,
-    FileDatastore,
-    Gen1Datastore,
-    Gen2Datastore,
-    OneLakeDatastore,
-)
-from pratique.specs.deployment import OnlineDeployment
-from pratique.specs.endpoint import OnlineEndpoint
-from pratique.specs.environment import Environment
-from pratique.specs.grammar import Spec
-from pratique.specs.job import OTHER_TYPES, CommandJob
-from pratique.specs.model import Model
-from pratique.specs.pipeline import PipelineComponent, PipelineJob
 from pratique.specs.reader import Document
+from pratique.specs.types import OTHER_TYPES
 from pratique.specs.words import did_you_mean, shown
-from pratique.specs.workspace import Workspace
 
-KINDS: Final[Mapping[str, type[Spec]]] = {
-    "data": Data,
-    "environment": Environment,
-    "model": Model,
-    "job": CommandJob,
-    "online-endpoint": OnlineEndpoint,
-    "online-deployment": OnlineDeployment,
-    "workspace": Workspace,
-    "pipeline-job": PipelineJob,
-    "command-component": CommandComponent,
-    "pipeline-component": PipelineComponent,
-    "blob-datastore": BlobDatastore,
-    "file-datastore": FileDatastore,
-    "gen1-datastore": Gen1Datastore,
-    "gen2-datastore": Gen2Datastore,
-    "one-lake-datastore": OneLakeDatastore,
-    "amlcompute": AmlCompute,
-    "computeinstance": ComputeInstance,
-    "kubernetes-compute": KubernetesCompute,
-    "synapsespark-compute": SynapseSparkCompute,
-    "virtual-machine-compute": VirtualMachineCompute,
+if TYPE_CHECKING:
+    from pratique.specs.grammar import Spec
+
+KINDS: Final[Mapping[str, tuple[str, str]]] = {
+    # The module of the kind and its class in it. Only the kind that is asked for is imported: a class of
+    # pydantic costs some milliseconds, and every command that reads a file would pay for all of them.
+    "data": ("data", "Data"),
+    "environment": ("environment", "Environment"),
+    "model": ("model", "Model"),
+    "job": ("job", "CommandJob"),
+    "online-endpoint": ("endpoint", "OnlineEndpoint"),
+    "online-deployment": ("deployment", "OnlineDeployment"),
+    "workspace": ("workspace", "Workspace"),
+    "pipeline-job": ("pipeline", "PipelineJob"),
+    "command-component": ("component", "CommandComponent"),
+    "pipeline-component": ("pipeline", "PipelineComponent"),
+    "blob-datastore": ("datastore", "BlobDatastore"),
+    "file-datastore": ("datastore", "FileDatastore"),
+    "gen1-datastore": ("datastore", "Gen1Datastore"),
+    "gen2-datastore": ("datastore", "Gen2Datastore"),
+    "one-lake-datastore": ("datastore", "OneLakeDatastore"),
+    "amlcompute": ("compute", "AmlCompute"),
+    "computeinstance": ("compute", "ComputeInstance"),
+    "kubernetes-compute": ("compute", "KubernetesCompute"),
+    "synapsespark-compute": ("compute", "SynapseSparkCompute"),
+    "virtual-machine-compute": ("compute", "VirtualMachineCompute"),
 }
 
 RUN_KINDS: Final = frozenset(
@@ -165,7 +148,7 @@ _SCHEMAS: Final = {
 }
 
 
-def load(kind: str, document: Document) -> Spec:
+def load(kind: str, document: Document) -> "Spec":
     """The spec of `kind` in `document`.
 
     Raises `InvalidInput` with every problem at its file, line and key, or
@@ -183,7 +166,14 @@ def load(kind: str, document: Document) -> Spec:
     form = form_of(kind, document) if kind in FORMS else kind
     if form.startswith("pipeline-"):
         document = with_components(document)
-    return KINDS[form].of(document)
+    return class_of(form).of(document)
+
+
+def class_of(kind: str) -> "type[Spec]":
+    """The class of one of `KINDS`."""
+    module, name = KINDS[kind]
+    found: type[Spec] = getattr(import_module(f"pratique.specs.{module}"), name)
+    return found
 
 
 def mapping_of(document: Document) -> Mapping[str, Any]:

@@ -43,7 +43,6 @@ from pratique.specs.grammar import (
 )
 from pratique.specs.graph import problems_with_steps
 from pratique.specs.job import (
-    OTHER_TYPES,
     DataInput,
     Distribution,
     JobIdentity,
@@ -58,6 +57,7 @@ from pratique.specs.job import (
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.problems import not_yet, refused
 from pratique.specs.references import Purpose, parse_compute, parse_reference
+from pratique.specs.types import OTHER_TYPES
 from pratique.specs.words import did_you_mean, shown
 
 STEP_TYPES: Final = ("command", "pipeline")

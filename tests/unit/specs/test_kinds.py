@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pratique.base.errors import InvalidInput, NotYet
 from pratique.specs.grammar import Part, Spec
-from pratique.specs.kinds import KINDS, PLANNED_KINDS, load
+from pratique.specs.kinds import KINDS, PLANNED_KINDS, class_of, load
 from pratique.specs.reader import apply_overrides, document_of, parse_document
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -293,7 +293,7 @@ def classes_in(*annotations: Any) -> list[type[Part]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_key_says_what_it_means(kind: str) -> None:
-    for part in parts(KINDS[kind], set()):
+    for part in parts(class_of(kind), set()):
         for name, field in part.model_fields.items():
             assert (field.description or "").endswith("."), f"{part.__name__}.{name}"
         assert part.__doc__, part.__name__
@@ -301,7 +301,7 @@ def test_every_key_says_what_it_means(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_planned_key_has_no_default_so_that_it_is_only_said_when_used(kind: str) -> None:
-    for part in parts(KINDS[kind], set()):
+    for part in parts(class_of(kind), set()):
         for field in part.model_fields.values():
             if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("planned"):
                 assert field.default is None
@@ -309,7 +309,7 @@ def test_a_planned_key_has_no_default_so_that_it_is_only_said_when_used(kind: st
 
 # --- anything at all -----------------------------------------------------------------------------------------------
 
-KEYS = sorted({key for spec in KINDS.values() for part in parts(spec, set()) for key in part.keys()})  # noqa: SIM118 - not a mapping.
+KEYS = sorted({key for kind in KINDS for part in parts(class_of(kind), set()) for key in part.keys()})  # noqa: SIM118 - not a mapping.
 TEXTS = ("", "x", "azureml:x:1", "../x", "key", "command")
 anything = st.recursive(
     st.none() | st.booleans() | st.integers(-3, 300) | st.just(0.5) | st.sampled_from(TEXTS),
