@@ -16,6 +16,7 @@ from pratique.delivery.run.needs import too_late
 from pratique.delivery.run.references import Reader, wrong_references
 from pratique.delivery.run.status import COUNTER, STATUS, STEP_STATUS
 from pratique.delivery.trouble import Troubles
+from pratique.specs.words import did_you_mean
 
 _JOB_NAMES: Final = dict.fromkeys(("variables", "dependencies", "stageDependencies", "pipeline", "resources"))
 _STEP_NAMES: Final = {"variables": None}
@@ -60,10 +61,27 @@ class _Checker:
             self._step(step)
 
     def _step(self, step: Step) -> None:
+        self._source(step)
         if step.condition:
             for error in self._problems(step.condition, _STEP_NAMES, BASIC | STEP_STATUS):
                 where = f" in the condition of the step {step.name or step.task or step.kind}"
                 self._troubles.refuse(f"{error.message}{where}", step.place, hint=error.hint)
+
+    def _source(self, step: Step) -> None:
+        """The repository of a checkout and the pipeline of a download are under resources."""
+        own: tuple[str, ...]
+        if step.kind == "checkout":
+            known = [repository.alias for repository in self._pipeline.resources.repositories]
+            name, own, what = step.inputs["repository"], ("self", "none"), "repositories"
+        elif step.kind == "download":
+            known = [pipeline.alias for pipeline in self._pipeline.resources.pipelines]
+            name, own, what = step.inputs["source"], ("current", "none", "specific"), "pipelines"
+        else:
+            return
+        is_known = name.lower() in (*own, *(one.lower() for one in known)) or "://" in name or "$(" in name
+        if not is_known:
+            hint = did_you_mean(name, (*own, *known)) or f"known: {', '.join((*own, *known))}"
+            self._troubles.refuse(f"there is no {name} under resources.{what}", step.place, hint=hint)
 
     def variables(self, items: tuple[VariableItem, ...], reader: Reader | None) -> None:
         """Check the values that are `$[ ]`."""

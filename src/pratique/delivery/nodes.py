@@ -53,8 +53,17 @@ class Scalar:
 
     text: str
     place: Place
+    is_block: bool = False
+    """Whether it was written behind a |, so that its lines are those of the file."""
     is_expanded: bool = False
     """Whether `${{ }}` was evaluated in it already: what an expression gave is never evaluated again."""
+
+    def place_of(self, offset: int) -> Place:
+        """Where the character at `offset` of the text stands, as exactly as that is known."""
+        if not self.is_block:
+            return self.place
+        line = self.place.line + 1 + self.text.count("\n", 0, offset)
+        return Place(self.place.source, line, 0, self.place.via)
 
 
 @dataclass(frozen=True, slots=True)

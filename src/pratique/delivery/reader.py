@@ -73,7 +73,7 @@ class _Reader:
             raise self._wrong(event, f"the file holds more than {MAX_NODES:,} values")
         self._check_plainness(event)
         if isinstance(event, yaml.ScalarEvent):
-            return Scalar(str(event.value), self._place(event))
+            return Scalar(str(event.value), self._place(event), is_block=event.style == "|")
         if isinstance(event, yaml.SequenceStartEvent):
             return Sequence(tuple(self._items(depth)), self._place(event))
         return Mapping(tuple(self._pairs(depth)), self._place(event))

@@ -162,6 +162,8 @@ def _deployment(fields: Fields, pool: Pool) -> Job:
     own = pool_of(fields) if fields.has("pool") else pool
     if own.is_server:
         fields.troubles.refuse("a deployment job needs an agent", fields.place("pool"))
+    if not fields.has("environment"):
+        fields.troubles.refuse("a deployment needs an environment", fields.node.place, hint="environment: dev")
     name = fields.name("deployment", "")
     job = Job(name, fields.node.place, is_deployment=True, variables=variables_of(fields))
     return replace(

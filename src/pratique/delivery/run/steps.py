@@ -17,8 +17,9 @@ def step_verdict(step: Step, variables: RunVariables, status: Result, *, is_canc
     if not variables.switch(step.is_enabled, default=True):
         return Verdict(False, "enabled: false")
     functions = step_status_functions(status, is_canceled=is_canceled)
-    names = {"variables": variables.record()}
-    return verdict(step.condition, names, functions, secrets=variables.secrets())
+    known = variables.record()
+    known.put("Agent.JobStatus", status.value)
+    return verdict(step.condition, {"variables": known}, functions, secrets=variables.secrets())
 
 
 def job_status(status: Result, step: Result, *, continues_on_error: bool) -> Result:

@@ -53,6 +53,8 @@ class Piece:
 
     text: str
     is_expression: bool
+    offset: int
+    """Where it begins in the whole text."""
 
 
 def pieces_of(text: str) -> list[Piece]:
@@ -62,11 +64,11 @@ def pieces_of(text: str) -> list[Piece]:
     while (start := text.find(OPEN, at)) >= 0:
         end = _end(text, start + len(OPEN))
         if start > at:
-            pieces.append(Piece(text[at:start], is_expression=False))
-        pieces.append(Piece(text[start + len(OPEN) : end], is_expression=True))
+            pieces.append(Piece(text[at:start], False, at))
+        pieces.append(Piece(text[start + len(OPEN) : end], True, start))
         at = end + len(CLOSE)
     if at < len(text):
-        pieces.append(Piece(text[at:], is_expression=False))
+        pieces.append(Piece(text[at:], False, at))
     return pieces
 
 

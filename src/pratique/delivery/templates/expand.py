@@ -365,7 +365,7 @@ class _Expander:
         if node.is_expanded:
             return node
         if OPEN not in node.text:
-            return Scalar(node.text, node.place, is_expanded=True)
+            return replace(node, is_expanded=True)
         try:
             pieces = pieces_of(node.text)
             if len(pieces) == 1:
@@ -373,7 +373,7 @@ class _Expander:
         except ExpressionError as error:
             self._complain(error, node.place)
             return Scalar("", node.place, is_expanded=True)
-        text = "".join(self._piece(piece, scope, node.place) for piece in pieces)
+        text = "".join(self._piece(piece, scope, node.place_of(piece.offset)) for piece in pieces)
         self._spend(len(text), node.place)
         return Scalar(text, node.place, is_expanded=True)
 

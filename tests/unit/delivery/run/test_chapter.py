@@ -163,7 +163,8 @@ def test_a_step_condition_reads_an_output_of_the_same_job(chapter: Compiled, run
         ("always()", Result.CANCELED, True, True),
         ("canceled()", Result.CANCELED, True, True),
         ("canceled()", Result.SUCCEEDED, False, False),
-        ("eq(variables['Agent.JobStatus'], '')", Result.FAILED, True, True),
+        ("eq(variables['Agent.JobStatus'], 'Failed')", Result.FAILED, True, True),
+        ("eq(variables['agent.jobstatus'], 'failed')", Result.SUCCEEDED, False, False),
     ],
 )
 def test_a_step_runs_by_the_status_of_its_job(

@@ -304,6 +304,11 @@ def test_a_broken_expression_is_told_with_its_place(script: str, words: str) -> 
     assert "main.yml:3 column 11" in errors[0]
 
 
+def test_an_error_within_a_block_names_its_line() -> None:
+    _, errors, _ = expanded("steps:\n- script: |\n    a\n\n    b ${{ nosuch }}\n    ${{ other }}\n")
+    assert [error.partition(":")[2].partition(":")[0] for error in errors] == ["5", "6"]
+
+
 # --- variables -----------------------------------------------------------------------------------------------------
 
 
