@@ -9,6 +9,7 @@ from pratique.delivery.expressions.evaluation import Context, evaluate
 from pratique.delivery.expressions.functions import BASIC, Function
 from pratique.delivery.expressions.parser import Expression, Literal, described
 from pratique.delivery.expressions.values import Value, to_boolean
+from pratique.delivery.run.masking import masked
 
 DEFAULT: Final = "succeeded()"
 
@@ -45,10 +46,10 @@ def verdict(
     def note(part: Expression, value: Value) -> None:
         is_shown = not isinstance(part, Literal) and described(value) not in ("Object", "Array")
         if is_shown:
-            trace[f"{part} → {'***' if isinstance(value, str) and value in secrets else described(value)}"] = None
+            trace[f"{part} → {masked(described(value), secrets)}"] = None
 
     try:
         value = evaluate(text, Context(names, {**BASIC, **functions}), observer=note)
     except ExpressionError as error:
-        return Verdict(False, text, tuple(trace), error.message)
+        return Verdict(False, text, tuple(trace), masked(error.message, secrets))
     return Verdict(to_boolean(value), text, tuple(trace))

@@ -47,6 +47,8 @@ class JobState:
     units: Mapping[str, UnitState] = field(default_factory=dict)
     expected: tuple[str, ...] = ()
     """The names of all its units, as they were when the first was started."""
+    continues_on_error: bool = False
+    """Whether a failure of it counts as an issue, as it was when the first was started."""
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,29 @@ skips and failures of conditions.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeVar
 
 from pratique.delivery.expressions.values import Record, Value, folded
 from pratique.delivery.graph import all_before
-from pratique.delivery.pipeline import Deploy, Job, Matrix, Pipeline, Slices, Stage
+from pratique.delivery.pipeline import (
+    DEFAULT_CANCEL_TIMEOUT,
+    DEFAULT_TIMEOUT,
+    Deploy,
+    Job,
+    Matrix,
+    Number,
+    Pipeline,
+    Slices,
+    Stage,
+    Switch,
+)
 from pratique.delivery.run.conditions import Verdict, verdict
 from pratique.delivery.run.outcomes import GOOD, Admission, JobState, Result, RunState, StageState, UnitState, merged
 from pratique.delivery.run.status import status_functions
 from pratique.delivery.run.units import ON_FAILURE, ON_SUCCESS, Unit, UnitsError, job_outputs, units_of
 from pratique.delivery.run.variables import RunInputs, RunVariables, VariableError, Variables
+
+Later = TypeVar("Later", Number, Switch)
 
 
 class Action(StrEnum):
@@ -57,6 +70,12 @@ class Decision:
     """Of START: what to start."""
     expected: tuple[str, ...] = ()
     """Of START: the names of all units of the job."""
+    continues_on_error: bool = False
+    """Of START: whether a failure of the job counts as an issue."""
+    timeout: int = DEFAULT_TIMEOUT
+    """Of START: minutes; 0 is no limit."""
+    cancel_timeout: int = DEFAULT_CANCEL_TIMEOUT
+    """Of START: minutes that remain after a cancel."""
     reason: str = ""
     verdict: Verdict | None = None
     """The condition that decided, where one did."""
@@ -88,7 +107,9 @@ def applied(state: RunState, decision: Decision) -> RunState:
     """`state` with a skip or a failure recorded, or the start of a unit."""
     stage, job, result = decision.stage, decision.job, _DONE.get(decision.action)
     if decision.unit is not None:
-        known = replace(state.job(stage, job), expected=decision.expected)
+        known = replace(
+            state.job(stage, job), expected=decision.expected, continues_on_error=decision.continues_on_error
+        )
         return state.with_job(stage, job, known).with_unit(stage, job, decision.unit.name, UnitState())
     if result is None:
         return state
@@ -142,7 +163,7 @@ def job_result(job: Job, state: JobState) -> Result | None:
         if not state.units or not _is_over(job, state):
             return None
         result = merged(unit.result for unit in state.units.values() if unit.result is not None)
-    if result is Result.FAILED and job.continue_on_error is True:
+    if result is Result.FAILED and state.continues_on_error:
         return Result.SUCCEEDED_WITH_ISSUES
     return result
 
@@ -353,10 +374,10 @@ class _Planner:
                 return
         try:
             units = self._units(job, around, variables)
+            decisions = list(self._starts(stage, job, state, units, names, found))
         except (UnitsError, VariableError) as error:
-            yield Decision(Action.FAIL, stage.name, job.name, reason=str(error))
-            return
-        yield from self._starts(stage, job, state, units, names, found)
+            decisions = [Decision(Action.FAIL, stage.name, job.name, reason=str(error))]
+        yield from decisions
 
     def _is_held_back(self, stage: Stage) -> bool:
         """Whether the cancel of the run holds for the jobs of `stage`, and not only for what it had begun before."""
@@ -383,10 +404,15 @@ class _Planner:
             raise UnitsError("its strategy has no legs")
         return units
 
-    def _number(self, value: int | str, around: Variables, variables: RunVariables) -> int:
-        if isinstance(value, str) and value.startswith("$["):
-            value, _ = around.evaluated(value[2:-1], what="a number")
-        return variables.number(value, 0)
+    def _number(self, value: Number, around: Variables, variables: RunVariables, default: int = 0) -> int:
+        return variables.number(self._evaluated(value, around), default)
+
+    def _evaluated(self, value: Later, around: Variables) -> Later | str:
+        """`value`, or what it gives when it is a `$[ ]`."""
+        if isinstance(value, str) and value.strip().startswith("$["):
+            text, _ = around.evaluated(value.strip()[2:-1], what="a setting of the job")
+            return text
+        return value
 
     def _starts(
         self, stage: Stage, job: Job, state: JobState, units: Sequence[Unit], names: Mapping[str, Value],
@@ -410,7 +436,20 @@ class _Planner:
         for unit in ready:
             around = self._job_variables(stage, job, names)
             around.take_texts(unit.variables)
-            yield Decision(Action.START, stage.name, job.name, unit, expected, reason, found, around.done())
+            variables = around.done()
+            yield Decision(
+                Action.START,
+                stage.name,
+                job.name,
+                unit,
+                expected,
+                continues_on_error=variables.switch(self._evaluated(job.continue_on_error, around), default=False),
+                timeout=self._number(job.timeout, around, variables, DEFAULT_TIMEOUT),
+                cancel_timeout=self._number(job.cancel_timeout, around, variables, DEFAULT_CANCEL_TIMEOUT),
+                reason=reason,
+                verdict=found,
+                variables=variables,
+            )
         if not ready:
             yield Decision(Action.WAIT, stage.name, job.name, reason="is running")
 

@@ -24,6 +24,7 @@ from pratique.delivery.expressions.macros import Variable, expanded, macros_in, 
 from pratique.delivery.expressions.parser import Expression, Index, Name
 from pratique.delivery.expressions.values import Record, Value, folded, to_text
 from pratique.delivery.pipeline import Group, Number, Setting, Switch, VariableItem
+from pratique.delivery.run.masking import masked
 from pratique.delivery.run.status import Counter, counter_function
 from pratique.delivery.templates.parameters import BOOLEANS
 
@@ -129,7 +130,8 @@ class Variables:
             context = Context(names, BASIC | counter_function(self._inputs.counter))
             return to_text(evaluate(text, context, observer=note)), is_secret
         except ExpressionError as error:
-            raise VariableError(f"{what}: {error.message}") from error
+            secrets = [variable.value for variable in known.values() if variable.is_secret]
+            raise VariableError(f"{what}: {masked(error.message, secrets)}") from error
 
 
 def _system(inputs: RunInputs) -> list[Variable]:
