@@ -12,6 +12,8 @@ FITS := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3 python; do \
 	if $$python -c '$(FITS)' >/dev/null 2>&1; then command -v $$python; break; fi; done)
 OWN := -e . -e serving -e tracking
+# Tests of the real platform mostly wait, so there are more workers than cores; a file stays with one of them.
+WORKERS := -n 4 --dist loadfile
 INSTALL := $(UV) pip install --python $(BIN)/python --compile-bytecode
 
 .PHONY: help
@@ -24,11 +26,11 @@ demo: .venv/.platform ## Run the example project from data to a protected endpoi
 
 .PHONY: test
 test: .venv/.developer ## Run the tests that a newcomer needs to trust the tree
-	$(BIN)/python -m pytest -m "not slow" $(TESTS)
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(TESTS)
 
 .PHONY: test-all
 test-all: .venv/.developer ## Run every test, the slow ones too
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(WORKERS) $(TESTS)
 
 .PHONY: check
 check: .venv/.developer ## Lint, types, and the direction of every import

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .installation import Installation, free_ports, running
+from .installation import SHARED_ENVIRONMENTS, Installation, free_ports, running
 
 NewInstallation = Callable[[], Installation]
 
@@ -32,23 +32,29 @@ def folder() -> Iterator[Path]:
 def platform(folder: Path) -> Iterator[Installation]:
     """A platform that is up; nothing of it runs after the session."""
     own = folder / "first"
-    own.mkdir()
+    _share_environments(own)
     with running(Installation(own, *free_ports())) as installation:
         yield installation
 
 
 @pytest.fixture
 def new_installation(platform: Installation, folder: Path) -> Iterator[NewInstallation]:
-    """Makes homes which share the first one's environments, so that nothing is built twice; all are taken down."""
+    """Makes more homes; all are taken down."""
     made: list[Installation] = []
 
     def make() -> Installation:
         own = Path(tempfile.mkdtemp(dir=folder))
-        (own / "home").mkdir(mode=0o700)
-        (own / "home" / "environments").symlink_to(platform.home / "environments")
+        _share_environments(own)
         made.append(Installation(own, *free_ports()))
         return made[-1]
 
     yield make
     for installation in made:
         installation.down()
+
+
+def _share_environments(own: Path) -> None:
+    """Let the home below `own` use the environments that all homes of the tests share: none is built twice."""
+    SHARED_ENVIRONMENTS.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (own / "home").mkdir(mode=0o700, parents=True)
+    (own / "home" / "environments").symlink_to(SHARED_ENVIRONMENTS)

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from pratique.store.events import first_broken
 
 PRATIQUE: Final = Path(sys.executable).parent / "pratique"
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+SHARED_ENVIRONMENTS: Final = Path(tempfile.gettempdir()) / f"pratique-tests-{os.getuid()}" / "environments"
+"""Built environments are the same in every home, and stay for the next session."""
 LIMIT: Final = 300.0
 """Seconds that nothing here takes unless something is broken, however busy the machine is."""
 _LOOK: Final = 0.05

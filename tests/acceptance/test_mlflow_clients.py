@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from pratique.compute.environments import Environments
 from pratique.compute.interpreters import find_interpreter
 from pratique.specs.packages import from_conda, from_requirements
 
-from .installation import Answer, Installation, prepare_workspace, until, write
+from .installation import SHARED_ENVIRONMENTS, Answer, Installation, prepare_workspace, until, write
 
 TOUR: Final = Path(__file__).parents[1] / "integration" / "tracking" / "tour.py"
 EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "credit-risk"
@@ -113,9 +112,7 @@ def test_an_older_client_logs_registers_and_loads(platform: Installation, projec
     except ComputeFailed as error:
         pytest.skip(f"NO CLIENT OF MLFLOW {version} IS TRIED: {error}")
     # Outside of the session's folder, so that the next session needs neither minutes nor a network.
-    folder = Path(tempfile.gettempdir()) / f"pratique-tests-{os.getuid()}" / "environments"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    environments = Environments(folder)
+    environments = Environments(SHARED_ENVIRONMENTS)
     request = dataclasses.replace(from_requirements("\n".join(packages.split())), python=wanted)
     assert f"mlflow {version}: " in tour(platform, environments.ensure(environments.lock(request)))
 
