@@ -73,6 +73,11 @@ class Installation:
         return self.folder / "home"
 
     @property
+    def runtime(self) -> Path:
+        """Where its sockets and the owner's token are."""
+        return self.folder / "run" / Home(self.home).runtime.name
+
+    @property
     def door(self) -> str:
         """The origin of the front door."""
         return f"http://127.0.0.1:{self.door_port}"
@@ -84,6 +89,7 @@ class Installation:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign) and name != "CI"}
         return kept | {
             "PRATIQUE_HOME": str(self.home),
+            "PRATIQUE_RUNTIME_DIR": str(self.folder / "run"),
             "PRATIQUE_CONFIG_DIR": str(self.folder / "config"),
             "PRATIQUE_DOOR_PORT": str(self.door_port),
             "PRATIQUE_ENDPOINTS_PORT": str(self.endpoints_port),
@@ -140,7 +146,7 @@ class Installation:
     @property
     def token(self) -> str:
         """The owner's token, as every command of this home finds it."""
-        return (Home(self.home).runtime / "owner.token").read_text(encoding="utf-8")
+        return (self.runtime / "owner.token").read_text(encoding="utf-8")
 
     def ask(
         self, method: str, path: str, *, token: str | None = None, headers: Mapping[str, str] | None = None,
@@ -181,7 +187,7 @@ class Installation:
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(Home(self.home).runtime, ignore_errors=True)  # It is not below the home.
+        shutil.rmtree(self.runtime, ignore_errors=True)
         assert said.code == 0, said
         assert left == {}, "nothing of a home runs after `pratique down`"
 

@@ -12,8 +12,6 @@ from urllib.parse import quote
 
 import pytest
 
-from pratique.base.home import Home
-
 from .installation import Installation, prepare_workspace, until, write
 
 WORKSPACE: Final = "guarded"
@@ -238,7 +236,7 @@ def test_no_secret_is_in_a_log_or_in_a_file_that_others_can_read(
     platform.score(WORKSPACE, "locked", "wrong-" + keys[0])
     tokens = (platform.token, variables_of_a_job["MLFLOW_TRACKING_TOKEN"])
     secrets = [text.encode() for text in (*keys, *tokens)]
-    runtime = Home(platform.home).runtime
+    runtime = platform.runtime
     for place in [*every_file(platform.home), *every_file(runtime)]:
         if not any(secret in place.read_bytes() for secret in secrets):
             continue
@@ -256,7 +254,7 @@ def every_file(folder: Path) -> Iterator[Path]:
 
 
 def test_the_home_is_private(platform: Installation, project: Path, keys: list[str]) -> None:
-    runtime = Home(platform.home).runtime
+    runtime = platform.runtime
     for folder in (platform.home, runtime, *(place for place in platform.home.iterdir() if place.is_dir())):
         if not folder.is_symlink():
             assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder
@@ -267,7 +265,7 @@ def test_the_home_is_private(platform: Installation, project: Path, keys: list[s
 
 
 def test_envoys_own_pages_are_on_no_port_and_tell_no_key(platform: Installation, keys: list[str]) -> None:
-    sockets = list(Home(platform.home).runtime.glob("*admin*"))
+    sockets = list(platform.runtime.glob("*admin*"))
     assert len(sockets) == 1
     for page in ("config_dump?include_eds", "clusters", "stats", "listeners", "server_info"):
         with socket.socket(socket.AF_UNIX) as raw:
