@@ -84,9 +84,7 @@ class Manifest:
         if len(rows) > MAX_ENTRIES:
             raise InvalidInput(_too_many(len(rows)))
         _refuse([problem for index, row in enumerate(rows) for problem in _problems_with_row(index, row)])
-        return cls(
-            Entry(row["path"], row["digest"], row["size"], row.get("executable", False)) for row in rows
-        )
+        return cls(Entry(row["path"], row["digest"], row["size"], row.get("executable", False)) for row in rows)
 
     def subtree(self, prefix: str) -> "Manifest":
         """What lies below `prefix`, with paths relative to it; a single file keeps its base name.
@@ -100,9 +98,7 @@ class Manifest:
             if entry.path == folder:
                 return Manifest([_moved(entry, folder.rpartition("/")[2])])
         start = len(folder) + 1
-        below = [
-            _moved(entry, entry.path[start:]) for entry in self.entries if entry.path.startswith(f"{folder}/")
-        ]
+        below = [_moved(entry, entry.path[start:]) for entry in self.entries if entry.path.startswith(f"{folder}/")]
         if not below:
             raise NotFound(f"there is nothing at {prefix}")
         return Manifest(below)
@@ -118,9 +114,7 @@ def _refuse(problems: list[Problem]) -> None:
 
 
 def _too_many(count: int) -> str:
-    return (
-        f"{count:,} files are more than the {MAX_ENTRIES:,} that one upload takes; pack them, or ignore some"
-    )
+    return f"{count:,} files are more than the {MAX_ENTRIES:,} that one upload takes; pack them, or ignore some"
 
 
 def _problems_with_row(index: int, row: object) -> Iterator[Problem]:
@@ -146,9 +140,7 @@ def _problems_with_entries(ordered: tuple[Entry, ...]) -> list[Problem]:
     """Why these entries cannot lie in one folder."""
     if len(ordered) > MAX_ENTRIES:
         return [Problem(_too_many(len(ordered)))]
-    wrong = [
-        Problem(said, key=ascii(entry.path)) for entry in ordered if (said := problem_with_path(entry.path))
-    ]
+    wrong = [Problem(said, key=ascii(entry.path)) for entry in ordered if (said := problem_with_path(entry.path))]
     return wrong or [*_clashes(ordered)]
 
 

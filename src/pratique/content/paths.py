@@ -32,9 +32,7 @@ def check_relative(path: str) -> str:
     """`path`, unchanged; raises `InvalidInput` when it is not a plain relative POSIX path."""
     if said := problem_with_path(path):
         shown = ascii(path if len(path) <= 80 else path[:77] + "...")
-        raise InvalidInput(
-            f"{shown} cannot be the path of a file: {said}", problems=[Problem(said, key="path")]
-        )
+        raise InvalidInput(f"{shown} cannot be the path of a file: {said}", problems=[Problem(said, key="path")])
     return path
 
 
