@@ -29,7 +29,7 @@ _WORKSPACE: Final = "dev"
 _MODEL: Final = "credit-risk"
 _ENDPOINT: Final = "credit-risk"
 _FOLDER = flag("project", "--project", help="Where the example project is, or is to be written.")
-_REQUESTS = flag("requests", help="How many requests the endpoint is sent.", type=int, default=1000)
+_REQUESTS = flag("requests", help="How many requests the endpoint is sent.", type=int, default=500)
 
 
 @dataclass
