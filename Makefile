@@ -28,6 +28,10 @@ demo: .venv/.platform ## Run the example project from data to a protected endpoi
 test: .venv/.developer ## Run the tests that a newcomer needs to trust the tree
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(TESTS)
 
+.PHONY: test-again
+test-again: .venv/.developer ## Run what failed in the last run once more, one test after the other
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not slow"
+
 .PHONY: test-all
 test-all: .venv/.developer ## Run every test, the slow ones too
 	$(BIN)/python -m pytest $(WORKERS) $(TESTS)

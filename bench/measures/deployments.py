@@ -29,7 +29,8 @@ def measure(home: BenchHome) -> str:
         ["the example's model", f"{model:.2f} s", f"{own:.2f} s", f"< {own + 0.7:.2f} s (its own + 0.7 s)"],
     ]
     words = (
-        "From the start of `az ml online-deployment create` to the first 200 through the door, environment cached, median of 5; "
+        "From the start of `az ml online-deployment create` to the first 200 through the door, environment cached, "
+        "median of 5; "
         "beside it the import of MLflow and the load of the same model in a process that does nothing else."
     )
     return f"## A deployment\n\n{words}\n\n" + table(["deployment", "until 200", "own import and load", "bar"], rows)
