@@ -60,7 +60,8 @@ _RETRIES: Final = {
             "typed_config": typed("envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"),
         }
     ],
-    "host_selection_retry_max_attempts": 3,
+    # Each attempt picks at random: too few of them pick the dead host again and again.
+    "host_selection_retry_max_attempts": 32,
     "retry_back_off": {"base_interval": "0.025s", "max_interval": "0.25s"},
 }
 
