@@ -60,6 +60,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Pratique.EndpointKeysRead": ("endpoints/NAME", "Somebody was shown the keys."),
     "Pratique.EndpointKeyRegenerated": ("endpoints/NAME", "A key was replaced; `data.key_type` says which."),
     "Pratique.EnvironmentRegistered": ("environments/NAME:VERSION", "A version of an environment was registered."),
+    "Pratique.ComponentRegistered": ("components/NAME:VERSION", "A version of a component was registered."),
     "Pratique.JobCreated": ("jobs/NAME", "A job was queued."),
     "Pratique.JobCancelRequested": ("jobs/NAME", "Somebody asked for the end of a job."),
     "Pratique.JobUpdated": ("jobs/NAME", "Words about a job changed; `data.changed` says which."),

@@ -1,4 +1,4 @@
-"""Data, environments and models: three nouns, one life.
+"""Data, environments, models and components: four nouns, one life.
 
 A version never changes its content; what can change is what is said about it
 (tags, description, properties) and whether lists show it (archived).
@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from pratique.client.connection import Connection, Document, path_of
 
-Kind: TypeAlias = Literal["data", "environments", "models"]
+Kind: TypeAlias = Literal["data", "environments", "models", "components"]
 Archived: TypeAlias = Literal["no", "include", "only"]
 
 

@@ -1,4 +1,4 @@
-"""Data, environments and models: the verbs that are the same for all three.
+"""Data, environments, models and components: the verbs that are the same for all of them.
 
 A version, once made, keeps its content for ever: making it again with the same
 content changes nothing, with another content it is a conflict. What may change
@@ -27,12 +27,15 @@ from pratique.store.assets import LATEST, Archived, Asset, AssetVersion
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 
-Kind = Literal["data", "environments", "models"]
-SINGULAR: Final = {"data": "data asset", "environments": "environment", "models": "model"}
-VERB_NOUN: Final = {"data": "data", "environments": "environment", "models": "model"}
+Kind = Literal["data", "environments", "models", "components"]
+SINGULAR: Final = {
+    "data": "data asset", "environments": "environment", "models": "model", "components": "component",
+}  # fmt: skip
+VERB_NOUN: Final = {"data": "data", "environments": "environment", "models": "model", "components": "component"}
 _REGISTERED: Final = {
     "data": "Pratique.DataRegistered",
     "environments": "Pratique.EnvironmentRegistered",
+    "components": "Pratique.ComponentRegistered",
     "models": "Microsoft.MachineLearningServices.ModelRegistered",
 }
 NO_STAGE: Final = "None"

@@ -21,6 +21,7 @@ ACTIONS: Final = frozenset(
         "data": "read write delete",
         "environments": "read write delete",
         "models": "read write delete",
+        "components": "read write delete",
         "jobs": "read write cancel",
         "runs": "read write",
         "artifacts": "read write",
@@ -41,8 +42,8 @@ ACTIONS: Final = frozenset(
 ROLES: Final = {
     "Owner": ("*",),
     "Contributor": (
-        "groups/*", "workspaces/*", "content/*", "data/*", "environments/*", "models/*", "jobs/*", "runs/*",
-        "artifacts/*", "endpoints/*", "deployments/*", "events/read", "approvals/read", "sessions/write",
+        "groups/*", "workspaces/*", "content/*", "data/*", "environments/*", "models/*", "components/*",
+        "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read", "approvals/read", "sessions/write",
         "account/read", "status/read", "principals/read", "roles/read",
     ),
     "Reader": ("*/read", "sessions/write"),

@@ -1,4 +1,4 @@
-"""Data, environments and models: names with versions and labels.
+"""Data, environments, models and components: names with versions and labels.
 
 A version is what the user says it is (`-v 7` on a new name is version 7), or
 the next number after the highest. `latest` is computed: the newest version

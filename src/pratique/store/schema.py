@@ -170,7 +170,7 @@ artifacts = Table(
 )
 
 assets = Table(
-    # One row per name; `kind` is data, environments or models.
+    # One row per name; `kind` is data, environments, models or components.
     "assets",
     metadata,
     Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
@@ -182,7 +182,7 @@ assets = Table(
     Column("is_archived", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
-    CheckConstraint("kind IN ('data', 'environments', 'models')", name="kind"),
+    CheckConstraint("kind IN ('data', 'environments', 'models', 'components')", name="kind"),
     CheckConstraint("next_version >= 1", name="next_version"),
 )
 

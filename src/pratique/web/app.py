@@ -48,7 +48,7 @@ def create_app(platform: Platform) -> FastAPI:
     nouns = (groups, workspaces, uploads, jobs, endpoints, deployments, events, status, api_identity)
     for noun in nouns:
         app.include_router(noun.router, prefix=_API)
-    for kind in ("data", "environments", "models"):
+    for kind in ("data", "environments", "models", "components"):
         app.include_router(router_for(kind), prefix=_API)
     for part in (identity, authorize, registry, artifacts, service, overview):
         app.include_router(part.router)

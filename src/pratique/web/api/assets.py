@@ -1,4 +1,4 @@
-"""Data, environments and models: three routers of one shape."""
+"""Data, environments, models and components: four routers of one shape."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends, Query
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, Problem
-from pratique.control import assets
+from pratique.control import assets, components
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
 from pratique.store.assets import Archived, AssetVersion
@@ -61,6 +61,8 @@ def router_for(kind: Kind) -> APIRouter:
         """Make a version."""
         spec = read_spec(VERB_NOUN[kind], body)
         with platform.database.write() as tx:
+            if kind == "components":
+                return document(components.create(tx, actor, workspace, spec, now=utc_now()))
             return document(assets.create(tx, actor, workspace, kind, spec, now=utc_now()))
 
     @router.get("", name=f"list {kind}")

@@ -127,7 +127,9 @@ def upgrade() -> None:
         sa.Column("is_archived", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("kind IN ('data', 'environments', 'models')", name=op.f("ck_assets_kind")),
+        sa.CheckConstraint(
+            "kind IN ('data', 'environments', 'models', 'components')", name=op.f("ck_assets_kind")
+        ),
         sa.CheckConstraint("next_version >= 1", name=op.f("ck_assets_next_version")),
         sa.ForeignKeyConstraint(
             ["workspace"], ["workspaces.name"], name=op.f("fk_assets_workspace"), ondelete="CASCADE"
