@@ -39,6 +39,12 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "Pratique.CredentialReset": ("principals/ID", "A service principal has a new secret, or a user a new password."),
     "Pratique.DataRegistered": ("data/NAME:VERSION", "A version of a data asset was registered."),
+    "Pratique.DatastoreCreated": ("datastores/NAME", "A datastore was described."),
+    "Pratique.DatastoreUpdated": (
+        "datastores/NAME",
+        "The description of a datastore changed; `data.changed` says where, and never shows credentials.",
+    ),
+    "Pratique.DatastoreDeleted": ("datastores/NAME", "The description of a datastore is gone."),
     "Pratique.DeploymentCreated": ("endpoints/ENDPOINT/deployments/NAME", "A deployment was asked for."),
     "Pratique.DeploymentUpdated": (
         "endpoints/ENDPOINT/deployments/NAME",

@@ -6,6 +6,7 @@ from pratique.cli.table import Row
 
 INDEX: Final = (
     Row("ml data", "pratique.cli.data", "Files and folders that jobs read, versioned.", is_group=True),
+    Row("ml datastore", "pratique.cli.datastore", "Places for files, of the workspace or elsewhere.", is_group=True),
     Row(
         "ml environment",
         "pratique.cli.environment",
@@ -46,7 +47,7 @@ GROUPS: Final = {
 }
 
 NOT_YET: Final = (
-    "ml batch-deployment", "ml batch-endpoint", "ml component", "ml compute", "ml connection", "ml datastore",
+    "ml batch-deployment", "ml batch-endpoint", "ml component", "ml compute", "ml connection",
     "ml registry", "ml schedule", "ml feature-set", "ml feature-store", "ml serverless-endpoint",
     "keyvault", "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 The client has already replaced local paths by uploads. What is left names
 something that the platform knows: an upload, an output of a job, files of a
-run. A path of the server's disk is none of these and cannot be said.
+run, a place in a datastore. A path of the server's disk is none of these and cannot be said.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from pratique.base.errors import InvalidInput, NotFound, NotYet, Problem
 from pratique.content.manifest import Manifest
-from pratique.control import artifacts
+from pratique.control import artifacts, datastores
 from pratique.specs.job import IMPLICIT_OUTPUTS
 from pratique.specs.references import Asset, DatastorePath, JobOutput, RunPath, Upload, Url, parse_reference
 from pratique.store import holdings, jobs
@@ -51,9 +51,16 @@ def resolve(tx: Transaction, workspace: str, path: str, *, now: datetime, key: s
             return _kept(tx, workspace, _of_job(tx, workspace, reference, key), now)
         case RunPath():
             return _kept(tx, workspace, _of_run(tx, workspace, reference, key), now)
-    is_elsewhere = isinstance(reference, DatastorePath | Url) or (isinstance(reference, Asset) and reference.registry)
+        case DatastorePath():
+            found = datastores.resolve(tx, workspace, reference, key=key)
+            name = PurePosixPath(reference.path).name or reference.datastore
+            return _kept(tx, workspace, Held(found, name), now)
+    is_elsewhere = isinstance(reference, Url) or (isinstance(reference, Asset) and reference.registry)
     said = f"{path!r} is not something that a workspace can read" + (" in this version" if is_elsewhere else "")
-    hint = "a local path, azureml://jobs/<job>/outputs/<name>/paths/<path> or runs:/<run>/<path>"
+    hint = (
+        "a local path, azureml://datastores/<datastore>/paths/<path>, "
+        "azureml://jobs/<job>/outputs/<name>/paths/<path> or runs:/<run>/<path>"
+    )
     kind = NotYet if is_elsewhere else InvalidInput
     raise kind(said, hint=hint, problems=[Problem(said, key=key, hint=hint)])
 

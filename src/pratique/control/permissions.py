@@ -18,6 +18,7 @@ ACTIONS: Final = frozenset(
         "groups": "read write delete",
         "workspaces": "read write delete",
         "content": "read write",
+        "datastores": "read write delete",
         "data": "read write delete",
         "environments": "read write delete",
         "models": "read write delete",
@@ -42,9 +43,9 @@ ACTIONS: Final = frozenset(
 ROLES: Final = {
     "Owner": ("*",),
     "Contributor": (
-        "groups/*", "workspaces/*", "content/*", "data/*", "environments/*", "models/*", "components/*",
-        "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read", "approvals/read", "sessions/write",
-        "account/read", "status/read", "principals/read", "roles/read",
+        "groups/*", "workspaces/*", "content/*", "datastores/*", "data/*", "environments/*", "models/*", "components/*",
+        "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read", "approvals/read",
+        "sessions/write", "account/read", "status/read", "principals/read", "roles/read",
     ),
     "Reader": ("*/read", "sessions/write"),
     "Approver": ("*/read", "approvals/decide", "sessions/write"),

@@ -86,6 +86,8 @@ _IDENTITY = frozenset({"<ServicePrincipal>", "<Certificate>", "<NoCredentials>"}
 class _Datastore(Spec):
     """What every datastore has."""
 
+    written_by_platform = Spec.written_by_platform | {"is_default", "has_credentials"}
+
     name: AssetName = Field(description="Name of the datastore.")
     description: Text | None = Field(default=None, description="What it is, for people.")
     tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")

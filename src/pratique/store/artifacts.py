@@ -2,22 +2,17 @@
 
 MLflow lays a run's files at ``<experiment id>/<run id>/artifacts/…`` and those
 of a model of MLflow 3 at ``<experiment id>/models/<model id>/artifacts/…``.
-
-What lies below a folder is found by comparing bytes, never by LIKE, which
-SQLite reads without regard to case: ``Model/`` is not ``model/``.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import Connection, delete, exists, func, select
 
-from pratique.store.rows import value_of, values_of
+from pratique.store.paths import at_or_below, is_below
+from pratique.store.rows import insert_over, value_of, values_of
 from pratique.store.schema import artifacts
-
-_AFTER_SLASH = "0"  # The character after "/": every path below "a/" lies between "a/" and "a0".
 
 
 @dataclass(frozen=True)
@@ -33,10 +28,7 @@ class Artifact:
 
 def put(tx: Connection, files: Iterable[Artifact]) -> None:
     """Write `files` over those of the same paths."""
-    for file in files:
-        here = artifacts.c.path == file.path
-        tx.execute(delete(artifacts).where(artifacts.c.workspace == file.workspace, here))
-        tx.execute(insert(artifacts).values(**vars(file)))
+    insert_over(tx, artifacts, [vars(file) for file in files], ["workspace", "path"])
 
 
 def get(tx: Connection, workspace: str, path: str) -> Artifact | None:
@@ -54,13 +46,13 @@ def any_of(tx: Connection, workspace: str, paths: Iterable[str]) -> str | None:
 
 def below(tx: Connection, workspace: str, prefix: str) -> list[Artifact]:
     """Every file at or below `prefix`, by path; an empty prefix means all of the workspace."""
-    wanted = select(artifacts).where(artifacts.c.workspace == workspace, _at_or_below(tx, prefix))
+    wanted = select(artifacts).where(artifacts.c.workspace == workspace, at_or_below(tx, artifacts.c.path, prefix))
     return values_of(Artifact, tx.execute(wanted.order_by(artifacts.c.path)))
 
 
 def is_folder(tx: Connection, workspace: str, path: str) -> bool:
     """Whether a file lies below `path`."""
-    found = exists().where(artifacts.c.workspace == workspace, _below(tx, path))
+    found = exists().where(artifacts.c.workspace == workspace, is_below(tx, artifacts.c.path, path))
     return bool(tx.execute(select(found)).scalar())
 
 
@@ -76,7 +68,7 @@ def of_model(tx: Connection, workspace: str, model_id: str) -> list[Artifact]:
 
 def remove(tx: Connection, workspace: str, prefix: str) -> int:
     """Remove what is at or below `prefix`; returns how many files that were."""
-    gone = delete(artifacts).where(artifacts.c.workspace == workspace, _at_or_below(tx, prefix))
+    gone = delete(artifacts).where(artifacts.c.workspace == workspace, at_or_below(tx, artifacts.c.path, prefix))
     return int(tx.execute(gone).rowcount)
 
 
@@ -91,15 +83,3 @@ def _in_folder(tx: Connection, workspace: str, folder: str) -> list[Artifact]:
     wanted = select(artifacts).where(artifacts.c.workspace == workspace, marked).order_by(artifacts.c.path)
     found = values_of(Artifact, tx.execute(wanted))
     return [file for file in found if file.path.partition("/artifacts/")[0].endswith(folder)]
-
-
-def _at_or_below(tx: Connection, prefix: str) -> ColumnElement[bool]:
-    if not prefix:
-        return artifacts.c.path.is_not(None)
-    return or_(artifacts.c.path == prefix, _below(tx, prefix))
-
-
-def _below(tx: Connection, prefix: str) -> ColumnElement[bool]:
-    # SQLite compares bytes; PostgreSQL has to be told, or it would sort by a language.
-    path: Any = artifacts.c.path.collate("C") if tx.dialect.name == "postgresql" else artifacts.c.path
-    return and_(path > f"{prefix}/", path < f"{prefix}{_AFTER_SLASH}")

@@ -6,16 +6,15 @@ workspace may only name what was uploaded to it or made in it.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Literal
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pratique.content.manifest import Manifest
+from pratique.store.rows import batches, insert_new
 from pratique.store.schema import holdings, manifests
 
 Kind = Literal["blob", "manifest"]
-_BATCH: Final = 500  # SQLite takes 32,766 parameters in one statement; a row has five.
 
 
 def add_manifest(tx: Connection, workspace: str, manifest: Manifest, *, now: datetime) -> None:
@@ -26,7 +25,7 @@ def add_manifest(tx: Connection, workspace: str, manifest: Manifest, *, now: dat
         "size": manifest.size,
         "created_at": now,
     }
-    _insert_new(tx, manifests, [row], ["digest"])
+    insert_new(tx, manifests, [row], ["digest"])
     hold(tx, workspace, "manifest", [(manifest.digest, manifest.size)], now=now)
 
 
@@ -44,7 +43,7 @@ def hold(tx: Connection, workspace: str, kind: Kind, things: Iterable[tuple[str,
         {"workspace": workspace, "digest": digest, "kind": kind, "size": size, "created_at": now}
         for digest, size in things
     ]
-    _insert_new(tx, holdings, rows, ["workspace", "digest", "kind"])
+    insert_new(tx, holdings, rows, ["workspace", "digest", "kind"])
 
 
 def held(tx: Connection, workspace: str, kind: Kind, digests: Sequence[str]) -> set[str]:
@@ -55,19 +54,9 @@ def held(tx: Connection, workspace: str, kind: Kind, digests: Sequence[str]) -> 
 def sizes(tx: Connection, workspace: str, kind: Kind, digests: Sequence[str]) -> dict[str, int]:
     """Digest → size in bytes, of those of `digests` that the workspace holds."""
     found: dict[str, int] = {}
-    for batch in _batches(digests):
+    for batch in batches(digests):
         wanted = select(holdings.c.digest, holdings.c.size).where(
             holdings.c.workspace == workspace, holdings.c.kind == kind, holdings.c.digest.in_(batch)
         )
         found.update((row.digest, row.size) for row in tx.execute(wanted))
     return found
-
-
-def _insert_new(tx: Connection, table: Any, rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:
-    dialect = postgresql if tx.dialect.name == "postgresql" else sqlite
-    for batch in _batches(rows):
-        tx.execute(dialect.insert(table).values(list(batch)).on_conflict_do_nothing(index_elements=keys))
-
-
-def _batches(things: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (things[start : start + _BATCH] for start in range(0, len(things), _BATCH))

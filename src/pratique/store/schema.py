@@ -15,6 +15,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -169,6 +170,33 @@ artifacts = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+datastores = Table(
+    # What users made; the four that every workspace has from the beginning are no rows.
+    "datastores",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("spec", JSON, nullable=False),  # Without credentials.
+    Column("credentials", Text, nullable=False),  # Sealed; empty for none.
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("workspace", "name"),
+)
+
+datastore_files = Table(
+    # What lies in the datastores that every workspace has: a path is a text here and no path of a disk.
+    "datastore_files",
+    metadata,
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("datastore", String(255), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("blob", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
 assets = Table(
     # One row per name; `kind` is data, environments, models or components.
     "assets",
@@ -243,8 +271,16 @@ jobs = Table(
     Column("id", String(36), primary_key=True),
     Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), nullable=False),
     Column("name", String(255), nullable=False),
+    Column("type", String(16), nullable=False),
+    Column("parent", String(36)),  # The pipeline of which it is a step, by id; none for a job of its own.
+    Column("root", String(36)),  # The outermost of its pipelines.
+    Column("step", String(255), nullable=False),
     Column("spec", JSON, nullable=False),
     Column("resolved", JSON, nullable=False),  # What the references of the spec meant when the job was made.
+    Column("fingerprint", String(64), nullable=False),  # What a step does to what; empty when it cannot be told.
+    Column("reused_from", String(36)),  # The step whose results these are, by id; it has not run itself then.
+    Column("cores", Float, nullable=False),  # What it takes of the machine while it runs.
+    Column("memory", BigInteger, nullable=False),
     Column("git", JSON, nullable=False),
     Column("status", String(20), nullable=False),
     Column("attempt", Integer, nullable=False),
@@ -265,7 +301,11 @@ jobs = Table(
         " 'Completed', 'Failed', 'Canceled')",
         name="status",
     ),
+    CheckConstraint("type IN ('command', 'pipeline')", name="type"),
+    CheckConstraint("(parent IS NULL) = (root IS NULL)", name="parent"),
     Index(None, "status", "created_at"),
+    Index(None, "root"),
+    Index(None, "workspace", "fingerprint"),
 )
 
 online_endpoints = Table(

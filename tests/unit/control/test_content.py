@@ -111,7 +111,6 @@ def test_a_job_that_has_not_started_has_no_files_yet(world: Any) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "azureml://datastores/workspaceblobstore/paths/x",
         "azureml://registries/azureml/models/x/versions/1",
         "https://example.org/rows.csv",
         "HTTP://169.254.169.254/latest/meta-data",

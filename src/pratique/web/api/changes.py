@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pratique.control.assets import NO_STAGE
 from pratique.specs.endpoint import Shares
-from pratique.specs.grammar import Flag, Spec, Tags, Text, TextMap
+from pratique.specs.grammar import Flag, Free, Spec, Tags, Text, TextMap
 from pratique.specs.reader import document_of
 
 
@@ -50,6 +50,12 @@ class JobChanges(Changes):
 
     display_name: Text = Field(default="", description="Name for people.")
     is_archived: Flag = Field(default=False, description="Whether lists leave it out.")
+
+
+class DatastoreChanges(Changes):
+    """Datastores."""
+
+    credentials: Free = Field(default_factory=dict, repr=False, description="What opens it.")
 
 
 class WorkspaceChanges(Changes):

@@ -137,6 +137,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace", "kind", "name", name=op.f("pk_assets")),
     )
     op.create_table(
+        "datastores",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("credentials", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_datastores_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_datastores")),
+        sa.UniqueConstraint("workspace", "name", name=op.f("uq_datastores_workspace_name")),
+    )
+    op.create_table(
+        "datastore_files",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("datastore", sa.String(length=255), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("blob", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_datastore_files_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workspace", "datastore", "path", name=op.f("pk_datastore_files")),
+    )
+    op.create_table(
         "holdings",
         sa.Column("workspace", sa.String(length=33), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
@@ -154,8 +183,16 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("workspace", sa.String(length=33), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("type", sa.String(length=16), nullable=False),
+        sa.Column("parent", sa.String(length=36), nullable=True),
+        sa.Column("root", sa.String(length=36), nullable=True),
+        sa.Column("step", sa.String(length=255), nullable=False),
         sa.Column("spec", sa.JSON(), nullable=False),
         sa.Column("resolved", sa.JSON(), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("reused_from", sa.String(length=36), nullable=True),
+        sa.Column("cores", sa.Float(), nullable=False),
+        sa.Column("memory", sa.BigInteger(), nullable=False),
         sa.Column("git", sa.JSON(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -175,6 +212,8 @@ def upgrade() -> None:
             "status IN ('NotStarted', 'Queued', 'Starting', 'Preparing', 'Running', 'Finalizing', 'Completed', 'Failed', 'Canceled')",
             name=op.f("ck_jobs_status"),
         ),
+        sa.CheckConstraint("type IN ('command', 'pipeline')", name=op.f("ck_jobs_type")),
+        sa.CheckConstraint("(parent IS NULL) = (root IS NULL)", name=op.f("ck_jobs_parent")),
         sa.ForeignKeyConstraint(
             ["workspace"], ["workspaces.name"], name=op.f("fk_jobs_workspace"), ondelete="CASCADE"
         ),
@@ -183,6 +222,10 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_status_created_at"), ["status", "created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_jobs_root"), ["root"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_jobs_workspace_fingerprint"), ["workspace", "fingerprint"], unique=False
+        )
 
     op.create_table(
         "online_endpoints",
