@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from pratique.cli.usage import UsageError, nearest
-from pratique.specs.reader import Document, apply_overrides, document_of
+from pratique.specs.overrides import apply_overrides
+from pratique.specs.reader import Document, document_of
 
 _TEXTS: Final = ("properties", "tags")
 _MAPPINGS: Final = (*_TEXTS, "mirror_traffic", "traffic")

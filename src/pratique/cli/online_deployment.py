@@ -159,7 +159,8 @@ def _changed(
 ) -> Document:
     """The spec of the file, or the deployment's own, with the flags applied."""
     from pratique.cli.yaml_files import read_spec, send_files
-    from pratique.specs.reader import apply_overrides, document_of
+    from pratique.specs.overrides import apply_overrides
+    from pratique.specs.reader import document_of
 
     if file:
         given = {"name": name, "endpoint_name": endpoint_name}

@@ -11,7 +11,8 @@ from pratique.cli.talk import Transfer, warn
 from pratique.client.uploads import with_uploads
 from pratique.specs.grammar import Spec
 from pratique.specs.kinds import load
-from pratique.specs.reader import Document, apply_overrides, document_of, read_document
+from pratique.specs.overrides import apply_overrides
+from pratique.specs.reader import Document, document_of, read_document
 from pratique.specs.references import LocalPath, local_paths, parse_reference
 
 _RELATIVE: Final = "a relative path starts at the folder of the file"

@@ -20,7 +20,7 @@ else, because `version: 1.10` is the number 1.1 and an error has to say so.
 import codecs
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -30,6 +30,7 @@ import yaml
 
 from pratique.base.errors import InvalidInput, Problem
 from pratique.specs.keys import Key, dotted
+from pratique.specs.nested import copied, put
 
 MAX_BYTES: Final = 10_000_000
 MAX_DEPTH: Final = 64
@@ -92,18 +93,27 @@ class Document:
 
     def with_values(self, values: "Mapping[Key, Any | Document]") -> "Document":
         """The same with other values at some keys, none of which is inside another."""
-        whole = _copied(self.value)
+        whole = copied(self.value)
         lines, files = _outside(self.lines, values), _outside(self.files, values)
         written = _outside(self.written, values)
         for key, value in values.items():
             inner = value if isinstance(value, Document) else Document(value)
-            _put(whole, key, inner.value)
+            put(whole, key, inner.value)
             lines |= {(*key, *below): line for below, line in inner.lines.items()}
             written |= {(*key, *below): text for below, text in inner.written.items()}
             files |= {(*key, *below): file for below, file in inner.files.items()}
             if inner.file:
                 files[key] = inner.file
         return replace(self, value=whole, lines=lines, written=written, files=files)
+
+
+def _outside(known: Mapping[Key, _T], keys: Mapping[Key, Any]) -> dict[Key, _T]:
+    """`known` without every one of `keys` and what is below it."""
+    return {
+        inner: value
+        for inner, value in known.items()
+        if not any(inner[:end] in keys for end in range(1, len(inner) + 1))
+    }
 
 
 def read_document(path: Path) -> Document:
@@ -394,118 +404,3 @@ def _syntax_problem(error: yaml.YAMLError, file: str, text: str) -> Problem:
     else:
         hint = ""
     return Problem(said, file=file, line=int(mark.line) + 1, hint=hint)
-
-
-# --- assignments ---------------------------------------------------------------------------------------------------
-
-_STEP: Final = re.compile(r"""(?:^|\.)(?:"([^"]+)"|'([^']+)'|([^.\[\]"'=]+))|\[(\d{1,6})\]""")
-
-
-def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
-    """`document` with every ``a.b[0].c=value`` put in, the later over the earlier, as ``az ml … --set`` does.
-
-    A value is read as an unquoted YAML word, or as text when it is quoted or
-    empty. Mappings on the way are made; a list takes its positions and the
-    one after its last. A name with dots stands in quotes: ``tags."a.b"=1``.
-    Raises `InvalidInput` with every assignment that cannot be made.
-    """
-    if not assignments:
-        return document
-    value = {} if document.value is None else _copied(document.value)
-    lines, written, files = dict(document.lines), dict(document.written), dict(document.files)
-    problems: list[Problem] = []
-    for assignment in assignments:
-        path, equals, text = assignment.partition("=")
-        try:
-            if not equals:
-                raise ValueError("expected key=value")
-            key = _path_of(path)
-            given, word = _given(text)
-            made = _put(value, key, given)
-        except ValueError as error:
-            problems.append(Problem(str(error), key=path, file=SET))
-            continue
-        lines, written = _without(lines, key), _without(written, key)
-        files = _without(files, key) | dict.fromkeys([key, *made], SET)
-        if word is not None:
-            written[key] = word
-    if problems:
-        raise InvalidInput.of(problems, what=SET)
-    document_of(value, file=SET)
-    return replace(document, value=value, lines=lines, written=written, files=files)
-
-
-def _without(known: Mapping[Key, _T], key: Key) -> dict[Key, _T]:
-    """`known` without `key` and what is below it."""
-    return {inner: value for inner, value in known.items() if inner[: len(key)] != key}
-
-
-def _outside(known: Mapping[Key, _T], keys: Mapping[Key, Any]) -> dict[Key, _T]:
-    """`known` without every one of `keys` and what is below it."""
-    return {
-        inner: value
-        for inner, value in known.items()
-        if not any(inner[:end] in keys for end in range(1, len(inner) + 1))
-    }
-
-
-def _copied(value: Any) -> Any:
-    """Lists and mappings afresh: an alias may have put one in two places."""
-    if isinstance(value, Mapping):
-        return {name: _copied(inner) for name, inner in value.items()}
-    return [_copied(inner) for inner in value] if isinstance(value, list) else value
-
-
-def _path_of(path: str) -> Key:
-    key: list[str | int] = []
-    position = 0
-    while position < len(path):
-        step = _STEP.match(path, position)
-        if step is None or (not key and step[4] is not None):
-            raise ValueError("expected a path such as inputs.lr or identity.ids[0].name")
-        key.append(int(step[4]) if step[4] is not None else step[1] or step[2] or step[3].strip())
-        position = step.end()
-    if not key or not all(part != "" for part in key):
-        raise ValueError("expected key=value")
-    return tuple(key)
-
-
-def _given(text: str) -> tuple[Any, str | None]:
-    """The value of an assignment, and its text when it became something else."""
-    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
-        return text[1:-1], None
-    value = plain_value(text) if text else ""
-    return value, None if isinstance(value, str) else text
-
-
-def _put(value: Any, key: Key, given: Any) -> list[Key]:
-    """Put `given` at `key`, and say which mappings and lists were made; raises `ValueError` when the way is barred."""
-    inner, made = value, []
-    for depth, part in enumerate(key[:-1]):
-        here = key[: depth + 1]
-        if _at(inner, part) is None:
-            _place(inner, part, [] if isinstance(key[depth + 1], int) else {}, here)
-            made.append(here)
-        inner = _at(inner, part)
-    _place(inner, key[-1], given, key)
-    return made
-
-
-def _at(inner: Any, part: str | int) -> Any:
-    if isinstance(inner, dict) and isinstance(part, str):
-        return inner.get(part)
-    return inner[part] if isinstance(inner, list) and isinstance(part, int) and part < len(inner) else None
-
-
-def _place(inner: Any, part: str | int, given: Any, key: Key) -> None:
-    around = dotted(key[:-1]) or "the file"
-    if isinstance(part, str):
-        if not isinstance(inner, dict):
-            raise ValueError(f"{around} is not a mapping, so it has no {part}")
-        inner[part] = given
-        return
-    if not isinstance(inner, list):
-        raise ValueError(f"{around} is not a list, so it has no [{part}]")
-    if part > len(inner):
-        raise ValueError(f"{around} has {len(inner)} items, so the next is [{len(inner)}]")
-    inner[part : part + 1] = [given]

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pratique.base.errors import InvalidInput, NotYet
 from pratique.specs.grammar import Part, Spec
 from pratique.specs.kinds import KINDS, PLANNED_KINDS, class_of, load
-from pratique.specs.reader import apply_overrides, document_of, parse_document
+from pratique.specs.overrides import apply_overrides
+from pratique.specs.reader import document_of, parse_document
 
 SMALL: dict[str, dict[str, Any]] = {
     "data": {"name": "credit", "path": "x.csv"},

@@ -13,7 +13,6 @@ from pratique.base.errors import InvalidInput
 from pratique.specs.reader import (
     MAX_BYTES,
     MAX_DEPTH,
-    apply_overrides,
     document_of,
     parse_document,
     plain_value,
@@ -215,79 +214,3 @@ def test_a_document_of_a_value_is_bounded_too() -> None:
         with pytest.raises(InvalidInput):
             document_of(hostile)
     assert document_of({"a": [1]}).line(("a",)) == 0
-
-
-# --- --set ---------------------------------------------------------------------------------------------------------
-
-
-def overridden(text: str, *assignments: str) -> Any:
-    return apply_overrides(parse_document(text, file="x.yml"), assignments).value
-
-
-@pytest.mark.parametrize(
-    ("assignment", "value"),
-    [
-        ("a.b=2", {"a": {"b": 2, "c": [{"d": 1}]}}),
-        ("a.c[0].d=2", {"a": {"b": 1, "c": [{"d": 2}]}}),
-        ("a.c[1].d=2", {"a": {"b": 1, "c": [{"d": 1}, {"d": 2}]}}),
-        ("x.y.z=true", {"a": {"b": 1, "c": [{"d": 1}]}, "x": {"y": {"z": True}}}),
-        ("l[0][0]=0.5", {"a": {"b": 1, "c": [{"d": 1}]}, "l": [[0.5]]}),
-        ('a."b.c"=x=y', {"a": {"b": 1, "c": [{"d": 1}], "b.c": "x=y"}}),
-        ("a='1'", {"a": "1"}),
-        ("a=", {"a": ""}),
-        ("a=null", {"a": None}),
-        ("a=azureml:x:1 ", {"a": "azureml:x:1 "}),
-        ("a=-b=c", {"a": "-b=c"}),
-    ],
-)
-def test_an_assignment_is_put_in(assignment: str, value: Any) -> None:
-    assert overridden("a:\n  b: 1\n  c: [{d: 1}]\n", assignment) == value
-
-
-def test_a_later_assignment_wins() -> None:
-    assert overridden("a: 1", "a=2", "a=3", "b.c=1", "b.d=2") == {"a": 3, "b": {"c": 1, "d": 2}}
-
-
-def test_an_empty_file_can_be_filled() -> None:
-    assert overridden("", "a.b=1") == {"a": {"b": 1}}
-
-
-def test_an_assignment_changes_one_place_even_behind_an_alias() -> None:
-    assert overridden("a: &x {k: 1}\nb: *x", "a.k=2") == {"a": {"k": 2}, "b": {"k": 1}}
-
-
-def test_overriding_leaves_the_document_as_it_was() -> None:
-    document = parse_document("a: {b: [1]}", file="x.yml")
-    apply_overrides(document, ["a.b[0]=2"])
-    assert document.value == {"a": {"b": [1]}}
-
-
-def test_every_assignment_that_cannot_be_made_is_told_with_the_option_as_its_file() -> None:
-    with pytest.raises(InvalidInput) as caught:
-        overridden("a: text\nl: [1]", "a.b=1", "l[2]=1", "l.x=1", "a[0]=1", "x", "=1", "[0]=1", "a..b=1", "n=.inf")
-    assert [str(problem) for problem in caught.value.problems] == [
-        "--set a.b: a is not a mapping, so it has no b",
-        "--set l[2]: l has 1 items, so the next is [1]",
-        "--set l.x: l is not a mapping, so it has no x",
-        "--set a[0]: a is not a list, so it has no [0]",
-        "--set x: expected key=value",
-        "--set: expected key=value",
-        "--set [0]: expected a path such as inputs.lr or identity.ids[0].name",
-        "--set a..b: expected a path such as inputs.lr or identity.ids[0].name",
-        "--set n: .inf is not a finite number",
-    ]
-
-
-def test_a_problem_with_an_assigned_key_names_the_option() -> None:
-    document = apply_overrides(parse_document("a: 1\nb: 2", file="x.yml"), ["a=5"])
-    assert str(document.problem(("a",), "wrong")) == "--set a: wrong"
-    assert str(document.problem(("b",), "wrong")) == "x.yml:2 b: wrong"
-
-
-@given(st.text(max_size=20))
-def test_any_assignment_is_made_or_refused(assignment: str) -> None:
-    try:
-        document = apply_overrides(parse_document("a: {b: [1]}", file="x.yml"), [assignment])
-    except InvalidInput:
-        return
-    assert isinstance(document.value, dict)
