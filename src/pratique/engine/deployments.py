@@ -146,10 +146,14 @@ class Deployer:
         """Stop the generations that served before, as soon as nothing is in progress there."""
         bench = self._bench
         if before := replicas.others(bench.home, deployment.id, deployment.generation):
-            bench.gateway.drain(deployment.workspace, deployment.endpoint, deployment.name, timeout=_DRAIN)
             for generation in before:
+                self._drain(deployment, generation)
                 replicas.stop_generation(bench, deployment.id, generation)
         replicas.forget_old_starts(bench, deployment.id)
+
+    def _drain(self, deployment: OnlineDeployment, generation: int) -> None:
+        place = (deployment.workspace, deployment.endpoint, deployment.name)
+        self._bench.gateway.drain(*place, generation, timeout=_DRAIN)
 
     def _drop(self, deployment: OnlineDeployment) -> None:
         """Stop what was begun for a wish that is no more; an engine that stops leaves it to the next one."""
@@ -168,7 +172,7 @@ class Deployer:
     def _remove(self, deployment: OnlineDeployment, lease: Lease) -> None:
         """Stop routing to a deployment that is being deleted, then stop it, then forget it."""
         self._routes.publish()
-        self._bench.gateway.drain(deployment.workspace, deployment.endpoint, deployment.name, timeout=_DRAIN)
+        self._drain(deployment, deployment.applied)
         replicas.remove(self._bench, deployment.id)
         now = utc_now()
         with self._bench.database.write() as tx:

@@ -196,4 +196,5 @@ def _deployment(bench: Workbench, row: OnlineDeployment) -> DeploymentRoute:
         # Azure refuses when more than twice the concurrency is pending.
         max_pending=2 * int(concurrency) if concurrency else None,
         max_body=bench.settings.score_body_limit_mb * 1_000_000,
+        revision=row.applied,
     )

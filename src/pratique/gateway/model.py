@@ -33,6 +33,8 @@ class DeploymentRoute:
     """The most requests in progress at once, all replicas together; None means no limit of ours."""
     max_body: int
     """Largest request body in bytes."""
+    revision: int = 1
+    """What runs behind it. Each revision is an upstream of its own, so that the end of its requests can be seen."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,9 @@ class Doors:
     """Bytes; for blobs and MLflow artifacts."""
 
 
-def cluster_name(endpoint: EndpointRoute, deployment: str) -> str:
-    """What Envoy calls the upstream of a deployment; without dots, which would split its statistics."""
-    return f"{endpoint.label}/{deployment}"
+def cluster_name(endpoint: EndpointRoute, deployment: DeploymentRoute) -> str:
+    """What Envoy calls the upstream of one revision; without dots, which would split its statistics."""
+    return f"{endpoint.label}/{deployment.name}/{deployment.revision}"
 
 
 def problem_with(endpoint: EndpointRoute) -> str:
@@ -109,7 +111,7 @@ def _problem_with_shares(what: str, shares: Mapping[str, int], known: set[str]) 
 
 
 def _problem_with_deployment(deployment: DeploymentRoute) -> str:
-    limits = (deployment.max_body, 1 if deployment.max_pending is None else deployment.max_pending)
+    limits = (deployment.max_body, deployment.revision, 1 if deployment.max_pending is None else deployment.max_pending)
     if said := problem_with_name("deployment", deployment.name):
         return said
     if deployment.request_timeout <= timedelta(0) or min(limits) <= 0:

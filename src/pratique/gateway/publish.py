@@ -8,7 +8,7 @@ When Envoy is down the files are written all the same: it starts with them, and
 it serves from them while the platform itself is down.
 
     Gateway.publish    new routes are effective when it returns
-    Gateway.drain      nothing is in progress at a deployment any more
+    Gateway.drain      nothing is in progress at one revision of a deployment any more
 """
 
 import json
@@ -121,13 +121,14 @@ class Gateway:
             effective = self._switch(names, renderings)
         return Published(rejected, effective)
 
-    def drain(self, workspace: str, endpoint: str, deployment: str, *, timeout: timedelta) -> bool:
-        """Wait until no request is in progress at a deployment; False when `timeout` passed before.
+    def drain(self, workspace: str, endpoint: str, deployment: str, revision: int, *, timeout: timedelta) -> bool:
+        """Wait until no request is in progress at one revision of a deployment; False when `timeout` passed before.
 
-        Publish routes that no longer lead there first. Without Envoy nothing is
-        in progress.
+        Publish routes that no longer lead there first. Envoy counts the requests
+        of an upstream that has left its configuration until the last one has
+        ended. Without Envoy nothing is in progress.
         """
-        name = re.escape(f"cluster.{workspace}/{endpoint}/{deployment}")
+        name = re.escape(f"cluster.{workspace}/{endpoint}/{deployment}/{revision}")
         return self._idle(rf"{name}\.upstream_rq_(?:pending_)?active", timeout)
 
     def is_ready(self) -> bool:
@@ -278,16 +279,17 @@ def _render(endpoint: EndpointRoute) -> _Rendering:
 
 
 def _shape(endpoint: EndpointRoute) -> object:
-    """What decides whether Envoy takes an endpoint: everything but its shares' size and its keys' text.
+    """What decides whether Envoy takes an endpoint: everything but its shares' size, its keys' text and its sockets.
 
-    A change of weights, the most frequent publication, then needs no preflight.
+    The most frequent publications, a change of weights and a replica that comes
+    or goes, then need no preflight.
     """
     return (
         endpoint.label,
         len(endpoint.keys),
         frozenset(name for name, share in endpoint.traffic.items() if share),
         frozenset(name for name, share in endpoint.mirror.items() if share),
-        endpoint.deployments,
+        tuple(replace(row, sockets=(), revision=1) for row in endpoint.deployments),
     )
 
 

@@ -87,7 +87,7 @@ def test_a_new_generation_replaces_the_old_one_only_when_it_is_ready(house: Hous
     (house.folder / "gate").touch()
     step.finish()
     assert house.score(generation=2) == "late"
-    assert house.gateway.drained == ["dev/credit/blue"]
+    assert house.gateway.drained == ["dev/credit/blue/1"]
     assert [folder.name for folder in house.runs_anything()] == ["2-0"]
     assert replicas.others(house.home, house.deployment().id, 2) == [1], "the log of the first one stays"
 

@@ -12,6 +12,7 @@ import pytest
 from pratique.base.errors import InternalError, InvalidInput, Unavailable
 from pratique.gateway import publish
 from pratique.gateway.model import EndpointRoute
+from pratique.gateway.preflight import Preflight
 
 from .conftest import KEY, House
 
@@ -127,11 +128,31 @@ def test_draining_waits_for_the_requests_in_progress(house: House) -> None:
     while not house.models["blue"].seen:
         pass
     house.serve(house.endpoint(house.deployment("blue"), house.deployment("green"), traffic={"green": 100}))
-    assert not house.gateway.drain("team-a", "credit", "blue", timeout=timedelta(seconds=0.2))
-    assert house.gateway.drain("team-a", "credit", "blue", timeout=timedelta(seconds=10))
+    assert not house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=0.2))
+    assert house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=10))
     slow.join()
     assert answers == [200]
-    assert house.gateway.drain("team-a", "credit", "never-there", timeout=timedelta(seconds=5))
+    assert house.gateway.drain("team-a", "credit", "never-there", 1, timeout=timedelta(seconds=5))
+
+
+def test_a_revision_is_drained_however_busy_the_one_after_it_is(house: House) -> None:
+    house.model("blue"), house.model("after")
+    house.serve(house.endpoint(house.deployment("blue")))
+    answers: list[int] = []
+    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
+    slow.start()
+    while not house.models["blue"].seen:
+        pass
+    house.serve(house.endpoint(house.deployment("blue", sockets=(house.models["after"].path,), revision=2)))
+    over = threading.Event()
+    steady = threading.Thread(target=lambda: [house.score({"x-test-sleep": "0.2"}) for _ in iter(over.is_set, True)])
+    steady.start()
+    assert not house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=0.2)), "one is in progress"
+    assert house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=10))
+    assert not house.gateway.drain("team-a", "credit", "blue", 2, timeout=timedelta(seconds=0.2)), "it never rests"
+    over.set()
+    slow.join(), steady.join()
+    assert answers == [200]
 
 
 def test_a_bad_endpoint_is_left_out_and_the_others_are_published(house: House) -> None:
@@ -197,7 +218,7 @@ def test_without_envoy_the_files_wait_for_it(idle_house: House) -> None:
     published = idle_house.gateway.publish(["team-a"], [idle_house.endpoint(idle_house.deployment("blue"))])
     assert published.rejected == {}
     assert not published.effective
-    assert idle_house.gateway.drain("team-a", "credit", "blue", timeout=timedelta(seconds=5))
+    assert idle_house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=5))
     idle_house.start_envoy()
     assert idle_house.score().status == 200
 
@@ -247,3 +268,15 @@ def test_shutting_waits_for_the_requests_in_progress(house: House) -> None:
     slow.join()
     assert answers == [200]
     assert house.gateway.shut(), "nobody there is shut already"
+
+
+def test_a_replica_that_comes_or_goes_needs_no_preflight(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.model("blue"), house.model("blue-two")
+    blue = house.deployment("blue")
+    house.serve(house.endpoint(blue))
+    monkeypatch.setattr(house.gateway, "_preflight", Preflight(Path("/nowhere/envoy"), house.home.gateway))
+    both = (house.models["blue"].path, house.models["blue-two"].path)
+    house.serve(house.endpoint(replace(blue, sockets=both)))
+    assert {house.score().document["from"] for _ in range(40)} == {"blue", "blue-two"}
+    house.serve(house.endpoint(replace(blue, sockets=both[1:], revision=2)))
+    assert {house.score().document["from"] for _ in range(5)} == {"blue-two"}

@@ -50,4 +50,4 @@ def test_no_message_and_no_representation_tells_a_key() -> None:
 
 
 def test_no_dot_gets_into_the_name_by_which_envoy_counts() -> None:
-    assert cluster_name(CREDIT, "blue") == "team-a/credit/blue"
+    assert cluster_name(CREDIT, CREDIT.deployments[0]) == "team-a/credit/blue/1"

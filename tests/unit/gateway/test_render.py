@@ -102,8 +102,8 @@ def test_mlflow_gets_its_workspace_from_us_and_no_credentials() -> None:
 def test_a_share_of_zero_is_no_share_and_no_mirror() -> None:
     split = endpoint_routes(CREDIT)[-1]
     shares = {row["name"]: row["weight"] for row in split["route"]["weighted_clusters"]["clusters"]}
-    assert shares == {"team-a/credit/blue": 90, "team-a/credit/green": 10}
-    assert [row["cluster"] for row in split["route"]["request_mirror_policies"]] == ["team-a/credit/shadow"]
+    assert shares == {"team-a/credit/blue/1": 90, "team-a/credit/green/1": 10}
+    assert [row["cluster"] for row in split["route"]["request_mirror_policies"]] == ["team-a/credit/shadow/1"]
 
 
 def test_a_pinned_call_is_not_mirrored() -> None:

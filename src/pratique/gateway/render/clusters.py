@@ -1,4 +1,4 @@
-"""The upstreams: the API, MLflow, and one cluster for each deployment.
+"""The upstreams: the API, MLflow, and one cluster for each revision of a deployment.
 
 Replicas stand in their deployment's cluster itself, not in EDS files: Envoy
 takes one inotify instance for each watched path and ends when the kernel's
@@ -37,7 +37,7 @@ def deployment_clusters(endpoint: EndpointRoute) -> list[Json]:
 
 def _deployment_cluster(endpoint: EndpointRoute, deployment: DeploymentRoute) -> Json:
     limit = deployment.max_pending or _NO_LIMIT
-    name = cluster_name(endpoint, deployment.name)
+    name = cluster_name(endpoint, deployment)
     return _cluster(name, deployment.sockets, limit, longest=deployment.request_timeout)
 
 

@@ -118,7 +118,7 @@ def _share(endpoint: EndpointRoute, deployment: DeploymentRoute, weight: int) ->
         {"buffer": {"max_request_bytes": deployment.max_body}},
     )
     return {
-        "name": cluster_name(endpoint, deployment.name),
+        "name": cluster_name(endpoint, deployment),
         "weight": weight,
         "response_headers_to_add": [set_header(PIN, deployment.name)],
         "typed_per_filter_config": {"envoy.filters.http.buffer": limit},
@@ -128,12 +128,12 @@ def _share(endpoint: EndpointRoute, deployment: DeploymentRoute, weight: int) ->
 def _mirrors(endpoint: EndpointRoute) -> Json:
     policies = [
         {
-            "cluster": cluster_name(endpoint, name),
+            "cluster": cluster_name(endpoint, deployment),
             "runtime_fraction": {"default_value": {"numerator": percent, "denominator": "HUNDRED"}},
             "disable_shadow_host_suffix_append": True,
         }
-        for name, percent in endpoint.mirror.items()
-        if percent > 0
+        for deployment in endpoint.deployments
+        if (percent := endpoint.mirror.get(deployment.name, 0)) > 0
     ]
     return {"request_mirror_policies": policies} if policies else {}
 
