@@ -11,6 +11,7 @@ ROWS: Final = (
     Row("status", "pratique.app.status", "Show whether the platform is up, part by part."),
     Row("down", "pratique.app.down", "Stop the platform and everything that it runs."),
     Row("doctor", "pratique.app.doctor", "Check this machine before anything is downloaded or started."),
+    Row("init", "pratique.app.init", "Write a complete project, ready to run."),
     Row("demo", "pratique.app.demo", "Run the example project from data to a protected endpoint."),
     Row("events", "pratique.app.events", "Follow what happens.", is_group=True),
     Row("open", "pratique.app.open", "Make a one-time link that signs a browser in."),
