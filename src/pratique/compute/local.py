@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from pratique.base.errors import Conflict, StorageFailed, Unavailable
 from pratique.compute import shim
+from pratique.compute.sandbox import UNCONFINED, Sandbox
 from pratique.compute.task import Absent, Exited, Lost, Observation, Running, Task
 
 _START_LIMIT: Final = timedelta(seconds=60)
@@ -48,20 +49,28 @@ class _Record:
     child_started: int
     boot: str
     started: float
+    falls: int = 0
+    fell: dict[str, Any] | None = None
 
 
 class LocalCompute:
     """Processes of this machine; holds no state, so every instance knows the same."""
 
+    def __init__(self, sandbox: Sandbox = UNCONFINED) -> None:
+        """`sandbox` keeps what is started to its view; the default lets everything see what the user sees."""
+        self.sandbox = sandbox
+
     def start(self, task: Task) -> Observation:
         """Run `task`, unless its folder has run or runs already: then say how that goes.
 
         Any number of concurrent starts of one folder run it exactly once.
-        Raises `StorageFailed` when the folder, log or socket cannot be written; then nothing has run.
+        Raises `StorageFailed` when the folder, log or socket cannot be written, and `ComputeFailed` when
+        processes must be kept to their views here and cannot; then nothing has run.
         """
         if isinstance(self.observe(task.folder), Absent):
+            confinement = self.sandbox.arguments(task.view) if task.view else ()
             _make_folder(task.folder)
-            _launch(task)
+            _launch(task, confinement)
         return self._once_named(task.folder)
 
     def observe(self, folder: Path) -> Observation:
@@ -103,6 +112,21 @@ class LocalCompute:
                 return seen
         return self.observe(folder)
 
+    def hold(self, folder: Path) -> None:
+        """From now on callers of the task's socket wait when its process ends by itself, and it is started again.
+
+        Once in a minute: when it falls again sooner, the attempt has ended. `Running` says how often it fell.
+        """
+        self._tell(folder, signal.SIGUSR1)
+
+    def let_go(self, folder: Path) -> None:
+        """Take `hold` back: the socket ends with the process, and callers who wait there are told."""
+        self._tell(folder, signal.SIGUSR2)
+
+    def _tell(self, folder: Path, number: int) -> None:
+        if (holder := _holder(folder)) is not None:
+            _signal_process(holder, number)
+
     def clear(self, folder: Path) -> None:
         """Forget an ended attempt, so that `folder` can be started again; its log stays.
 
@@ -133,13 +157,13 @@ def _make_folder(folder: Path) -> None:
         raise StorageFailed(f"{folder} cannot be made: {error.strerror}") from error
 
 
-def _launch(task: Task) -> None:
+def _launch(task: Task, confinement: tuple[str, ...]) -> None:
     """Start the shim; it answers when the child has been released, or when it has found another shim's traces."""
     command = [_interpreter(), "-I", "-S", "-X", "utf8", _shim_program(), os.fspath(task.folder)]
     try:
         done = subprocess.run(
             command,
-            input=task.to_records(),
+            input=task.to_records(confinement),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env={name: os.environ[name] for name in _INTERPRETER_NEEDS if name in os.environ},
@@ -204,7 +228,7 @@ def _running(record: _Record | None, holder: int) -> Running:
     """A shim that has not named its child yet is itself what runs."""
     if record is None:
         return Running(holder, datetime.now(UTC))
-    return Running(record.child, _moment(record.started))
+    return Running(record.child, _moment(record.started), record.falls, _exited(record.fell or {}))
 
 
 def _is_spent(folder: Path) -> bool:
@@ -219,7 +243,10 @@ def _read_running(folder: Path) -> _Record | None:
 
 
 def _read_exit(folder: Path) -> Exited | None:
-    facts = _read(folder / shim.EXIT_FILE) or {}
+    return _exited(_read(folder / shim.EXIT_FILE) or {})
+
+
+def _exited(facts: dict[str, Any]) -> Exited | None:
     try:
         return Exited(facts["code"], facts["signal"], facts["timed_out"], _moment(facts["at"]))
     except (KeyError, TypeError):

@@ -13,11 +13,22 @@ names it, so what no file names has never run. The exit status is written by
 rename into space that was reserved before the child lived: a full disk does
 not lose it. A folder that holds ``running.json`` is spent and never runs again.
 
+A task may come with a confinement: the program that makes a view of the machine
+(bubblewrap) and its options. The child is that program then, and the variables
+reach it through a file in memory: not on its command line, which everybody may
+read, and not as its own variables, which could make it load foreign code
+outside of the view that it is there to make.
+
 The child leads its own process group inside the shim's session. The shim
 adopts what the child orphans (child subreaper) and ends it, and the kernel
 kills the child when the shim is killed. SIGTERM asks the child's group to end
 and kills after the grace; SIGQUIT kills at once. Times are monotonic, so the
 hours in which a laptop sleeps do not count.
+
+SIGUSR1 asks a shim that keeps the socket to hold it: when the child ends by itself, callers
+wait in the backlog while another child is started in its place, once in a
+minute; ``running.json`` then names that one, and how the one before ended.
+SIGUSR2 takes it back: the socket ends with the child, and who waits is told.
 
 Every running job and replica carries one of these, so it is small: the
 standard library's C modules are imported in place of their Python fronts
@@ -58,7 +69,11 @@ _NAME = b"pratique-shim"
 """What `ps` and other shims know a shim by; the kernel takes 15 bytes."""
 _LISTENER = 3
 _RESERVED_BYTES = 512
+_TAKE_SOCKET = [b"/bin/sh", b"-c", b'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', b"sh"]
+"""A process with a view of its own has a number of its own, which it alone can name."""
 _KILL_AGAIN = 0.05
+_STEADY = 60.0
+"""Seconds: a child that falls again within them is not started once more; whoever watches decides."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -68,10 +83,12 @@ class Task:
 
     def __init__(self, records: bytes) -> None:
         self.argv: list[bytes] = []
+        self.confinement: list[bytes] = []
         self.environment: dict[bytes, bytes] = {}
         self.working_folder = b"/"
         self.log = b"/dev/null"
         self.socket = b""
+        self.keeps_socket = False
         self.timeout: float | None = None
         self.grace = 10.0
         for record in records.split(b"\0")[:-1]:
@@ -81,11 +98,15 @@ class Task:
     def _take(self, name: bytes, value: bytes) -> None:
         if name == b"argument":
             self.argv.append(value)
+        elif name == b"confinement":
+            self.confinement.append(value)
         elif name == b"variable":
             variable, _, text = value.partition(b"=")
             self.environment[variable] = text
         elif name in (b"timeout", b"grace"):
             setattr(self, name.decode(), float(value))
+        elif name == b"keeps_socket":
+            self.keeps_socket = True
         else:
             setattr(self, name.decode(), value)
 
@@ -128,7 +149,9 @@ def _serve(folder: str, writing: int) -> None:
     watch.leave()
 
 
-_SIGNALS = (_signal.SIGCHLD, _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT)
+_SIGNALS = (
+    _signal.SIGCHLD, _signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP, _signal.SIGQUIT, _signal.SIGUSR1, _signal.SIGUSR2,
+)  # fmt: skip
 
 
 class Watch:
@@ -142,6 +165,10 @@ class Watch:
         self.timed_out = False
         self.timeout_at = _after(task.timeout)
         self.kill_at: float | None = None
+        self.holds = False
+        self.falls = 0
+        self._fell = "null"
+        self._fell_at: float | None = None
         self._listener: _socket.socket | None = None
         self._socket_identity: tuple[int, int] | None = None
 
@@ -229,8 +256,8 @@ class Watch:
                 os._exit(CANNOT_RUN)
         os.close(waiting)
         os.setpgid(self.child, self.child)
-        if self._listener is not None:
-            self._listener.close()
+        if not self.task.keeps_socket:
+            self._let_go()
         self._write_running(shim)
         os.write(go, b"!")  # The last step that can fail: after it, it has run.
         os.close(go)
@@ -240,7 +267,8 @@ class Watch:
         facts = (
             f'{{"shim": {shim}, "shim_started": {started_at(shim)},'
             f' "child": {self.child}, "child_started": {started_at(self.child)},'
-            f' "boot": "{boot_id()}", "started": {time.time()!r}}}\n'
+            f' "boot": "{boot_id()}", "started": {time.time()!r},'
+            f' "falls": {self.falls}, "fell": {self._fell}}}\n'
         )
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         part = self._path(RUNNING_FILE + ".part")
@@ -284,6 +312,8 @@ class Watch:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         try:
             os.chdir(self.task.working_folder)
+            if self.task.confinement:
+                _confine(self.task)
             _execute(self.task.argv, self.task.environment)
         except (OSError, ValueError) as error:
             place = self.task.working_folder if _is_about(error, self.task.working_folder) else self.task.argv[0]
@@ -296,13 +326,36 @@ class Watch:
         """Wait for the child and for all that it leaves behind, ending what must end."""
         while True:
             self._reap()
-            if self.status is not None:
+            if self.status is not None and not self._is_revived():
+                self._let_go()
                 left = descendants()
                 if not left:
                     return
                 self._begin_to_end(left)
             self._heed(_wait_for_signal(self._next_moment()))
             self._enforce()
+
+    def _is_revived(self) -> bool:
+        """Start another child for the callers who wait, unless nobody asked for it or the last one fell just now."""
+        now = time.monotonic()
+        is_loop = self._fell_at is not None and now - self._fell_at < _STEADY
+        if not self.holds or not self.task.keeps_socket or is_loop or self.kill_at is not None or self.timed_out:
+            return False
+        for pid in descendants():
+            _kill(pid, _signal.SIGKILL)
+        status, self.status = self.status, None
+        self.falls, self._fell, self._fell_at = self.falls + 1, self._facts(status or 0), now
+        try:
+            self._release_child()
+        except OSError:  # The one that waits sees its pipe close when we leave.
+            self.status = status
+            return False
+        return True
+
+    def _let_go(self) -> None:
+        """Nobody answers any more: who waits in the backlog is told, and nobody else can connect."""
+        if self._listener is not None:
+            self._listener.close()
 
     def _reap(self) -> None:
         while True:
@@ -316,7 +369,9 @@ class Watch:
                 self.status = os.waitstatus_to_exitcode(status)
 
     def _heed(self, number: int) -> None:
-        if number == _signal.SIGQUIT:
+        if number in (_signal.SIGUSR1, _signal.SIGUSR2):
+            self.holds = number == _signal.SIGUSR1
+        elif number == _signal.SIGQUIT:
             self.kill_at = time.monotonic()
         elif number in (_signal.SIGTERM, _signal.SIGINT, _signal.SIGHUP):
             self._begin_to_end(())
@@ -326,10 +381,25 @@ class Watch:
         if self.kill_at is not None:
             return
         self.kill_at = time.monotonic() + self.task.grace
+        self._let_go()
         if self.status is None:
-            _kill_group(self.child, _signal.SIGTERM)
+            self._ask_child()
         for pid in others:
             _kill(pid, _signal.SIGTERM)
+
+    def _ask_child(self) -> None:
+        """Ask the child's group to end.
+
+        A confinement would fall at once and kill what it holds, so what it holds
+        is asked in its place: all but the program that made it and the first
+        process inside, which waits for the others.
+        """
+        own = {self.child} if self.task.confinement else set()
+        inside = [pid for pid in descendants() if own and own.isdisjoint((pid, parent_and_session(pid)[0]))]
+        for pid in inside:
+            _kill(pid, _signal.SIGTERM)
+        if not inside:
+            _kill_group(self.child, _signal.SIGTERM)
 
     def _enforce(self) -> None:
         now = time.monotonic()
@@ -354,16 +424,17 @@ class Watch:
 
     def leave(self) -> None:
         """Write the exit status; the lock goes with the process."""
-        status = self.status or 0
-        code, number = (str(status), "null") if status >= 0 else ("null", str(-status))
-        timed_out = "true" if self.timed_out else "false"
-        facts = f'{{"code": {code}, "signal": {number}, "timed_out": {timed_out}, "at": {time.time()!r}}}'
         os.lseek(self._reserved, 0, os.SEEK_SET)
-        _write_all(self._reserved, facts.encode().ljust(_RESERVED_BYTES - 1) + b"\n")
+        _write_all(self._reserved, self._facts(self.status or 0).encode().ljust(_RESERVED_BYTES - 1) + b"\n")
         os.fsync(self._reserved)
         os.rename(self._path(_RESERVED_FILE), self._path(EXIT_FILE))
         self._keep_names()
         self._remove_socket()
+
+    def _facts(self, status: int) -> str:
+        code, number = (str(status), "null") if status >= 0 else ("null", str(-status))
+        timed_out = "true" if self.timed_out else "false"
+        return f'{{"code": {code}, "signal": {number}, "timed_out": {timed_out}, "at": {time.time()!r}}}'
 
     def _remove_socket(self) -> None:
         """Remove our socket, unless a later attempt has put its own in its place."""
@@ -470,6 +541,19 @@ def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:
         except OSError as error:
             refusal = error
     raise refusal
+
+
+def _confine(task: Task) -> None:
+    """Become the program that confines `task`; raises `OSError`."""
+    given = [*task.confinement[1:], b"--chdir", task.working_folder]
+    for name, value in task.environment.items():
+        given += [b"--setenv", name, value]
+    file = os.memfd_create("confinement", 0)  # Not closed by exec.
+    _write_all(file, b"".join(text + b"\0" for text in given))
+    os.lseek(file, 0, os.SEEK_SET)
+    first = _TAKE_SOCKET if b"LISTEN_FDS" in task.environment else []
+    program = task.confinement[0]
+    os.execve(program, [program, b"--args", str(file).encode(), b"--", *first, *task.argv], {})  # noqa: S606
 
 
 def _is_about(error: Exception, path: bytes) -> bool:

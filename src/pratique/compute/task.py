@@ -6,7 +6,7 @@
 `Exited` and `Lost` are final, and then nothing of the attempt lives any more.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from os import fsencode
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from pratique.base.errors import InvalidInput
+from pratique.compute.view import View
 
 LONGEST_SOCKET_PATH: Final = 107
 """Bytes that a unix socket's path may have on Linux."""
@@ -33,10 +34,14 @@ class Task:
     """Takes stdout and stderr, appended to."""
     socket: Path | None = None
     """Listened on before the process lives, and handed to it as fd 3 (``LISTEN_FDS``, as systemd does)."""
+    keeps_socket: bool = False
+    """Whether its shim keeps a copy of the socket, for `LocalCompute.hold`; it then lives as long as the process."""
     timeout: timedelta | None = None
     """How long it may run; the time in which the machine sleeps is not counted."""
     grace: timedelta = timedelta(seconds=10)
     """How long after SIGTERM it is killed."""
+    view: View | None = None
+    """What it may see of the machine; None for the platform's own services, which see what the user sees."""
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput` for what no process can be given."""
@@ -53,18 +58,25 @@ class Task:
                 hint="set PRATIQUE_RUNTIME_DIR to a folder with a shorter path",
             )
 
-    def to_records(self) -> bytes:
-        """The task as the shim reads it from stdin: ``name=value`` records, each ended by NUL."""
-        return b"".join(name.encode() + b"=" + value + b"\0" for name, value in self._records())
+    def to_records(self, confinement: Sequence[str] = ()) -> bytes:
+        """The task as the shim reads it from stdin: ``name=value`` records, each ended by NUL.
 
-    def _records(self) -> Iterator[tuple[str, bytes]]:
+        `confinement` is the program that makes the task's view, with its options.
+        """
+        return b"".join(name.encode() + b"=" + value + b"\0" for name, value in self._records(confinement))
+
+    def _records(self, confinement: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         yield "working_folder", fsencode(self.working_folder)
         yield "log", fsencode(self.log)
         yield "grace", repr(self.grace.total_seconds()).encode()
         if self.socket is not None:
             yield "socket", fsencode(self.socket)
+            if self.keeps_socket:
+                yield "keeps_socket", b"1"
         if self.timeout is not None:
             yield "timeout", repr(self.timeout.total_seconds()).encode()
+        for text in confinement:
+            yield "confinement", fsencode(text)
         for argument in self.argv:
             yield "argument", fsencode(argument)
         for name, value in self.environment.items():
@@ -82,6 +94,10 @@ class Running:
 
     pid: int
     started: datetime
+    falls: int = 0
+    """How often it has ended and been started again by its shim, which held its socket meanwhile."""
+    fell: "Exited | None" = None
+    """How it ended the last time."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class Attempts:
         self._folders.append(folder)
         given = {"PATH": "/usr/bin:/bin"} if environment is None else environment
         log = self.root / f"{name}.log"
-        return Task(folder, argv, given, working_folder or self.root, log, socket, timeout, grace)
+        return Task(folder, argv, given, working_folder or self.root, log, socket, timeout=timeout, grace=grace)
 
     def python(self, code: str, **options: object) -> Task:
         """A task that runs `code` in a Python which starts quickly."""

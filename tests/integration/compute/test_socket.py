@@ -1,7 +1,11 @@
 """The listening socket that a shim hands to its process."""
 
 import os
+import signal
 import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -101,3 +105,88 @@ def test_a_socket_that_cannot_be_bound_is_reported_and_nothing_runs(attempts: An
 def test_a_socket_path_that_the_kernel_does_not_take_is_refused(attempts: Any) -> None:
     with pytest.raises(InvalidInput, match="107 bytes"):
         attempts.task("true", socket=Path("/" + "s" * 107))
+
+
+PATIENT_SERVER = """
+import _socket, os, time
+listener = _socket.socket(fileno=3)
+while True:
+    fd, _ = listener._accept()
+    asked = os.read(fd, 10)
+    if asked == b"die":
+        os._exit(3)
+    os.write(fd, str(os.getpid()).encode())
+    os.close(fd)
+"""
+
+
+def until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + LIMIT.total_seconds()
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def held(attempts: Any) -> Any:
+    """A server whose shim holds its socket."""
+    task = replace(attempts.python(PATIENT_SERVER, socket=attempts.root / "s"), keeps_socket=True)
+    attempts.compute.start(task)
+    attempts.compute.hold(task.folder)
+    return task
+
+
+def test_who_waits_while_a_held_process_is_replaced_is_answered_by_the_next_one(attempts: Any) -> None:
+    task = held(attempts)
+    first = attempts.compute.observe(task.folder)
+    os.kill(first.pid, signal.SIGSTOP)
+    with connect(task.socket) as waiting:
+        waiting.sendall(b"who")
+        os.kill(first.pid, signal.SIGKILL)
+        answered_by = int(waiting.recv(20))
+    seen = attempts.compute.observe(task.folder)
+    assert isinstance(seen, Running)
+    assert answered_by == seen.pid != first.pid
+    assert (seen.falls, seen.fell.signal) == (1, signal.SIGKILL)
+
+
+def test_a_held_process_that_falls_again_at_once_has_ended(attempts: Any) -> None:
+    task = held(attempts)
+    for _ in range(2):
+        with connect(task.socket) as client:
+            client.sendall(b"die")
+            client.recv(1)
+    ended = attempts.compute.wait(task.folder, LIMIT)
+    assert isinstance(ended, Exited)
+    assert ended.code == 3
+    with pytest.raises(OSError, match="No such file|refused"):
+        connect(task.socket)
+
+
+def test_who_waits_for_a_process_that_nobody_holds_is_told_when_it_dies(attempts: Any) -> None:
+    task = held(attempts)
+    attempts.compute.let_go(task.folder)
+    seen = attempts.compute.observe(task.folder)
+    os.kill(seen.pid, signal.SIGSTOP)
+    with connect(task.socket) as waiting:
+        os.kill(seen.pid, signal.SIGKILL)
+        with pytest.raises(ConnectionResetError):
+            waiting.recv(1)
+    assert isinstance(attempts.compute.wait(task.folder, LIMIT), Exited)
+
+
+def test_a_held_process_that_is_stopped_is_not_started_again(attempts: Any) -> None:
+    task = held(attempts)
+    assert isinstance(attempts.compute.stop(task.folder, grace=LIMIT), Exited)
+    assert not task.socket.exists()
+
+
+def test_what_a_held_process_left_running_is_ended_before_the_next_one(attempts: Any) -> None:
+    code = "import os, time\nif os.fork() == 0:\n    time.sleep(600)\nopen('child', 'a').write('x')\ntime.sleep(600)"
+    task = replace(attempts.python(code, socket=attempts.root / "s"), keeps_socket=True)
+    attempts.compute.start(task)
+    attempts.compute.hold(task.folder)
+    until((attempts.root / "child").exists)
+    os.kill(attempts.compute.observe(task.folder).pid, signal.SIGKILL)
+    until(lambda: attempts.compute.observe(task.folder).falls == 1)
+    until(lambda: (attempts.root / "child").read_text() == "xx")
+    assert attempts.compute.stop(task.folder, grace=timedelta(0)).signal is not None
