@@ -6,13 +6,27 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from threading import Barrier
 
+from sqlalchemy import Connection
+
 from pratique.store import jobs, leases
 from pratique.store.database import Database
 from pratique.store.jobs import Job
+from pratique.store.leases import Lease
 from pratique.store.schema import jobs as table
 
 MINUTE = timedelta(minutes=1)
 NewJob = Callable[..., Job]
+
+
+def claim_waiting(tx: Connection, *, now: datetime, lasting: timedelta) -> tuple[Job, Lease] | None:
+    """Claim the oldest job that waits, as every noun's claim does."""
+    lease = leases.claim(tx, table, table.c.status.in_(jobs.WAITING), now=now, lasting=lasting)
+    job = jobs.by_id(tx, lease.id) if lease else None
+    return (job, lease) if job and lease else None
+
+
+def any_waiting(tx: Connection, *, now: datetime) -> bool:
+    return leases.any_free(tx, table, table.c.status.in_(jobs.WAITING), now=now)
 
 
 def add_jobs(database: Database, new_job: NewJob, count: int, now: datetime) -> None:
@@ -26,7 +40,7 @@ def test_the_oldest_free_row_is_claimed_first(database: Database, new_job: NewJo
     claimed = []
     for _ in range(4):
         with database.write() as tx:
-            found = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+            found = claim_waiting(tx, now=now, lasting=MINUTE)
         claimed.append(found[0].name if found else None)
     assert claimed == ["job-0", "job-1", "job-2", None]
 
@@ -34,7 +48,7 @@ def test_the_oldest_free_row_is_claimed_first(database: Database, new_job: NewJo
 def test_a_row_in_another_state_is_not_claimed(database: Database, new_job: NewJob, now: datetime) -> None:
     with database.write() as tx:
         jobs.add(tx, new_job(status="Completed"))
-        assert jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE) is None
+        assert claim_waiting(tx, now=now, lasting=MINUTE) is None
 
 
 def test_two_threads_never_claim_the_same_row(database: Database, new_job: NewJob, now: datetime) -> None:
@@ -46,7 +60,7 @@ def test_two_threads_never_claim_the_same_row(database: Database, new_job: NewJo
         mine: list[str] = []
         while True:
             with database.write() as tx:
-                found = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+                found = claim_waiting(tx, now=now, lasting=MINUTE)
             if found is None:
                 return mine
             mine.append(found[0].name)
@@ -58,18 +72,21 @@ def test_two_threads_never_claim_the_same_row(database: Database, new_job: NewJo
 
 CLAIM_ALL = """
     import datetime, sys
-    from pratique.store import jobs
+    from pratique.store import leases
     from pratique.store.database import Database
+    from pratique.store.schema import jobs
     database = Database(sys.argv[1])
     now = datetime.datetime.fromisoformat(sys.argv[2])
     print("ready", flush=True)
     input()
     while True:
         with database.write() as tx:
-            found = jobs.claim(tx, jobs.WAITING, now=now, lasting=datetime.timedelta(minutes=1))
+            waits = jobs.c.status == "Queued"
+            found = leases.claim(tx, jobs, waits, now=now, lasting=datetime.timedelta(minutes=1))
+            name = tx.execute(jobs.select().where(jobs.c.id == found.id)).one().name if found else None
         if not found:
             break
-        print(found[0].name)
+        print(name)
 """
 
 
@@ -112,9 +129,9 @@ def test_a_claim_is_safe_without_the_lock_of_the_writers(database: Database, new
 def test_a_lease_that_lasts_cannot_be_claimed(database: Database, new_job: NewJob, now: datetime) -> None:
     add_jobs(database, new_job, 1, now)
     with database.write() as tx:
-        assert jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        assert claim_waiting(tx, now=now, lasting=MINUTE)
     with database.write() as tx:
-        assert jobs.claim(tx, jobs.WAITING, now=now + MINUTE, lasting=MINUTE) is None
+        assert claim_waiting(tx, now=now + MINUTE, lasting=MINUTE) is None
 
 
 def test_an_expired_lease_can_be_claimed_and_the_old_holder_writes_nothing(
@@ -123,9 +140,9 @@ def test_an_expired_lease_can_be_claimed_and_the_old_holder_writes_nothing(
     add_jobs(database, new_job, 1, now)
     later = now + 2 * MINUTE
     with database.write() as tx:
-        slept = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        slept = claim_waiting(tx, now=now, lasting=MINUTE)
     with database.write() as tx:
-        awake = jobs.claim(tx, jobs.WAITING, now=later, lasting=MINUTE)
+        awake = claim_waiting(tx, now=later, lasting=MINUTE)
     assert slept is not None
     assert awake is not None
     with database.write() as tx:
@@ -142,13 +159,13 @@ def test_an_expired_lease_can_be_claimed_and_the_old_holder_writes_nothing(
 def test_a_renewed_lease_lasts_longer(database: Database, new_job: NewJob, now: datetime) -> None:
     add_jobs(database, new_job, 1, now)
     with database.write() as tx:
-        found = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        found = claim_waiting(tx, now=now, lasting=MINUTE)
         assert found is not None
         renewed = jobs.renew(tx, found[1], now=now + MINUTE, lasting=MINUTE)
     assert renewed is not None
     assert renewed.until == now + 2 * MINUTE
     with database.write() as tx:
-        assert jobs.claim(tx, jobs.WAITING, now=now + 1.5 * MINUTE, lasting=MINUTE) is None
+        assert claim_waiting(tx, now=now + 1.5 * MINUTE, lasting=MINUTE) is None
         assert jobs.apply(tx, renewed, status="Running")
 
 
@@ -157,10 +174,10 @@ def test_a_released_row_is_free_at_once_and_carries_what_was_written(
 ) -> None:
     add_jobs(database, new_job, 1, now)
     with database.write() as tx:
-        found = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        found = claim_waiting(tx, now=now, lasting=MINUTE)
         assert found is not None
         assert jobs.release(tx, found[1], attempt=3)
-        again = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        again = claim_waiting(tx, now=now, lasting=MINUTE)
     assert again is not None
     assert again[0].attempt == 3
     with database.write() as tx:
@@ -172,25 +189,25 @@ def test_a_postponed_row_waits_for_its_moment_and_is_no_longer_held(
 ) -> None:
     add_jobs(database, new_job, 1, now)
     with database.write() as tx:
-        found = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        found = claim_waiting(tx, now=now, lasting=MINUTE)
         assert found is not None
         assert leases.postpone(tx, table, found[1], until=now + 3 * MINUTE)
         assert not jobs.is_held(tx, found[1])
         assert not jobs.apply(tx, found[1], status="Running")
-        assert jobs.claim(tx, jobs.WAITING, now=now + 2 * MINUTE, lasting=MINUTE) is None
-        assert jobs.claim(tx, jobs.WAITING, now=now + 4 * MINUTE, lasting=MINUTE) is not None
+        assert claim_waiting(tx, now=now + 2 * MINUTE, lasting=MINUTE) is None
+        assert claim_waiting(tx, now=now + 4 * MINUTE, lasting=MINUTE) is not None
 
 
 def test_a_reader_can_ask_whether_a_claim_would_find_a_row(database: Database, new_job: NewJob, now: datetime) -> None:
     def asked(moment: datetime) -> bool:
         with database.read() as tx:
-            return jobs.any_free(tx, jobs.WAITING, now=moment)
+            return any_waiting(tx, now=moment)
 
     assert not asked(now)
     add_jobs(database, new_job, 1, now)
     assert asked(now)
     with database.write() as tx:
-        found = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        found = claim_waiting(tx, now=now, lasting=MINUTE)
         assert found is not None
         assert jobs.is_held(tx, found[1])
     assert not asked(now)
@@ -200,9 +217,9 @@ def test_a_reader_can_ask_whether_a_claim_would_find_a_row(database: Database, n
 def test_the_start_of_the_one_server_frees_every_row(database: Database, new_job: NewJob, now: datetime) -> None:
     add_jobs(database, new_job, 1, now)
     with database.write() as tx:
-        before = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        before = claim_waiting(tx, now=now, lasting=MINUTE)
         jobs.free_all(tx)
-        after = jobs.claim(tx, jobs.WAITING, now=now, lasting=MINUTE)
+        after = claim_waiting(tx, now=now, lasting=MINUTE)
         assert before is not None
         assert after is not None
         assert not jobs.apply(tx, before[1], status="Failed")

@@ -45,7 +45,7 @@ def test_the_migrations_build_the_checks_of_the_schema(empty_database: Database,
     migrate(empty_database)
     with empty_database.read() as tx:
         assert checks(tx) == wanted
-        assert wanted["jobs"] == {"ck_jobs_status"}
+        assert wanted["jobs"] == {"ck_jobs_status", "ck_jobs_type", "ck_jobs_parent"}
 
 
 def test_migrating_again_changes_nothing(database: Database) -> None:

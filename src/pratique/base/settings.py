@@ -40,6 +40,13 @@ def _positive(text: str) -> int:
     return value
 
 
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError("expected a whole number, 0 or more")
+    return value
+
+
 def _level(text: str) -> str:
     if text.lower() not in ("debug", "info", "warning", "error"):
         raise ValueError("expected debug, info, warning or error")
@@ -51,7 +58,8 @@ SETTINGS: Final = (
     Setting("endpoints_port", _port, 7071, "Port of the endpoints' door on loopback: scoring only."),
     Setting("database_url", str, "", "SQLAlchemy URL of a PostgreSQL database; empty means SQLite inside the home."),
     Setting("log_level", _level, "info", "What the platform logs: debug, info, warning or error."),
-    Setting("job_slots", _positive, 2, "How many jobs run at the same time on local compute."),
+    Setting("cores", _count, 0, "Cores that jobs and scorers may take; 0 means those of this machine."),
+    Setting("memory_gb", _count, 0, "Memory that they may take, in GB (10^9 bytes); 0 means that of this machine."),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
     Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
 )  # fmt: skip
@@ -70,7 +78,8 @@ class Settings:
     endpoints_port: int = 7071
     database_url: str = ""
     log_level: str = "info"
-    job_slots: int = 2
+    cores: int = 0
+    memory_gb: int = 0
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000
 

@@ -5,8 +5,10 @@ from datetime import timedelta
 from typing import Final
 
 from pratique.base.logging import get_logger
+from pratique.base.machine import this_machine
+from pratique.engine.admission import Admission
 from pratique.engine.deployments import Deployer
-from pratique.engine.jobs import CANCELED_IN_QUEUE, Worker
+from pratique.engine.jobs import Worker, canceled_in_queue, in_turn
 from pratique.engine.loop import Loop, Stop, join_all
 from pratique.engine.routes import Routes
 from pratique.engine.services import Service
@@ -30,6 +32,8 @@ class Engine:
         self._bench = bench
         self._stop = Stop()
         routes = Routes(bench)
+        machine = this_machine(bench.settings)
+        turn = in_turn(Admission(machine))
         self._loops = [
             *(Loop(f"service-{service.name}", service.step, self._stop, idle=_WATCH) for service in services),
             Loop("routes", routes.step, self._stop, idle=_NET),
@@ -40,10 +44,10 @@ class Engine:
                 for number in range(_DEPLOYERS)
             ),
             *(
-                Loop(f"worker-{number}", Worker(bench, self._stop).step, self._stop, idle=_NET)
-                for number in range(bench.settings.job_slots)
+                Loop(f"worker-{number}", Worker(bench, self._stop, turn).step, self._stop, idle=_NET)
+                for number in range(max(1, int(machine.cores)))
             ),
-            Loop("canceler", Worker(bench, self._stop, CANCELED_IN_QUEUE).step, self._stop, idle=_NET),
+            Loop("canceler", Worker(bench, self._stop, canceled_in_queue).step, self._stop, idle=_NET),
         ]
 
     def start(self) -> None:

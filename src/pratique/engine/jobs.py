@@ -11,10 +11,9 @@ it is done again from the start.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed, PratiqueError, StorageFailed, Unavailable
@@ -24,6 +23,7 @@ from pratique.control import jobs as verbs
 from pratique.control.actor import PLATFORM
 from pratique.engine import attempts, results
 from pratique.engine.abandon import Left
+from pratique.engine.admission import Admission
 from pratique.engine.attempts import Attempt
 from pratique.engine.failures import error_document, how_ended
 from pratique.engine.heartbeat import LEASE, heartbeat
@@ -52,24 +52,28 @@ class _Canceled(Exception):
         self.error = error
 
 
-@dataclass(frozen=True)
-class Choice:
-    """Which jobs a worker takes: whether there is one, in a reading transaction, and its claim."""
-
-    is_there: Callable[..., bool]
-    claim: Callable[..., tuple[Job, Lease] | None]
+Choice: TypeAlias = Callable[[Transaction, datetime], str | None]
+"""Which job a worker takes next, by id; None when there is none for it."""
 
 
-EVERY: Final = Choice(partial(jobs.any_free, statuses=jobs.UNFINISHED), partial(jobs.claim, statuses=jobs.UNFINISHED))
-"""The oldest that waits, or that an earlier engine has begun."""
-CANCELED_IN_QUEUE: Final = Choice(jobs.any_canceled, jobs.claim_canceled)
-"""Those that nobody wants any more before a slot was free for them."""
+def canceled_in_queue(tx: Transaction, now: datetime) -> str | None:
+    """One that nobody wants any more before there was room for it."""
+    return jobs.canceled_in_queue(tx, now=now)
+
+
+def in_turn(admission: Admission) -> Choice:
+    """One that an earlier engine has begun, else the next that the machine has room for."""
+
+    def choose(tx: Transaction, now: datetime) -> str | None:
+        return jobs.begun_and_free(tx, now=now) or admission.next(tx, now)
+
+    return choose
 
 
 class Worker:
-    """One slot: walks one job at a time."""
+    """Walks one job at a time."""
 
-    def __init__(self, bench: Workbench, stop: Stop, choice: Choice = EVERY) -> None:
+    def __init__(self, bench: Workbench, stop: Stop, choice: Choice) -> None:
         self._bench = bench
         self._stop = stop
         self._choice = choice
@@ -77,10 +81,12 @@ class Worker:
     def step(self) -> bool:
         """Claim a job and walk it; False when there is none."""
         with self._bench.database.read() as tx:
-            if not self._choice.is_there(tx, now=utc_now()):
+            if self._choice(tx, utc_now()) is None:
                 return False
         with self._bench.database.write() as tx:
-            claimed = self._choice.claim(tx, now=utc_now(), lasting=LEASE)
+            now = utc_now()
+            chosen = self._choice(tx, now)
+            claimed = jobs.claim(tx, chosen, now=now, lasting=LEASE) if chosen else None
         if claimed is None:
             return False
         job, lease = claimed

@@ -32,7 +32,7 @@ def claim(
     """Claim the oldest free row of `table` that is `wanted`; None when there is none."""
     candidate = (
         select(table.c.id)
-        .where(wanted, _is_free(table, now))
+        .where(wanted, is_free(table, now))
         .order_by(table.c.created_at, table.c.id)
         .limit(1)
         # Claims wait for their turn as writers. Even if they did not, nobody would look at a row that
@@ -50,7 +50,14 @@ def claim(
 
 def any_free(tx: Connection, table: Table, wanted: ColumnElement[bool], *, now: datetime) -> bool:
     """Whether `claim` would find a row; asked in a reading transaction, because every write wakes all who wait."""
-    return tx.execute(select(table.c.id).where(wanted, _is_free(table, now)).limit(1)).first() is not None
+    return tx.execute(select(table.c.id).where(wanted, is_free(table, now)).limit(1)).first() is not None
+
+
+def oldest_free(tx: Connection, table: Table, wanted: ColumnElement[bool], *, now: datetime) -> str | None:
+    """The id of the row that `claim` would find."""
+    rows = select(table.c.id).where(wanted, is_free(table, now)).order_by(table.c.created_at, table.c.id).limit(1)
+    row = tx.execute(rows).first()
+    return str(row.id) if row else None
 
 
 def renew(tx: Connection, table: Table, lease: Lease, *, now: datetime, lasting: timedelta) -> Lease | None:
@@ -90,5 +97,6 @@ def free_all(tx: Connection, table: Table) -> None:
     tx.execute(update(table).values(lease_token=None, lease_until=None))
 
 
-def _is_free(table: Table, now: datetime) -> ColumnElement[bool]:
+def is_free(table: Table, now: datetime) -> ColumnElement[bool]:
+    """The condition that nobody holds a row."""
     return either(table.c.lease_until.is_(None), table.c.lease_until < now)

@@ -20,6 +20,7 @@ import pytest
 from pratique.base.clock import utc_now
 from pratique.base.errors import NotFound, PratiqueError
 from pratique.base.home import Home
+from pratique.base.machine import GIB, Capacity
 from pratique.base.settings import Settings
 from pratique.base.unix_http import UnixConnection
 from pratique.compute.environments import Lock
@@ -32,8 +33,9 @@ from pratique.control import jobs as job_verbs
 from pratique.control.actor import Actor, Grant
 from pratique.control.tokens import Issuer
 from pratique.engine.abandon import Say
+from pratique.engine.admission import Admission
 from pratique.engine.deployments import Deployer
-from pratique.engine.jobs import EVERY, Choice, Worker
+from pratique.engine.jobs import Choice, Worker, in_turn
 from pratique.engine.loop import Stop
 from pratique.engine.replicas import socket_of
 from pratique.engine.routes import Routes
@@ -82,6 +84,7 @@ class TrappedCompute(LocalCompute):
     """This machine, with an engine that dies around a start or while it waits."""
 
     def __init__(self, traps: Traps) -> None:
+        super().__init__()
         self._traps = traps
 
     def start(self, task: Task) -> Observation:
@@ -237,9 +240,9 @@ class House:
         self.deployer = Deployer(self.bench, self.routes, self.stop)
         self.watcher = Watcher(self.bench)
 
-    def worker(self, choice: Choice = EVERY) -> Worker:
-        """One slot of the present engine."""
-        return Worker(self.bench, self.stop, choice)
+    def worker(self, choice: Choice | None = None) -> Worker:
+        """One worker of the present engine, on a machine of four cores."""
+        return Worker(self.bench, self.stop, choice or in_turn(Admission(Capacity(4.0, 16 * GIB))))
 
     # --- what people do
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pratique.base.errors import ComputeFailed, Unavailable
-from pratique.engine.jobs import CANCELED_IN_QUEUE
+from pratique.engine.jobs import canceled_in_queue
 from pratique.engine.sweeper import Sweeper
 from pratique.store import artifacts, assets, jobs
 
@@ -102,7 +102,7 @@ def test_a_job_is_canceled_in_the_queue_while_every_slot_is_taken(house: House) 
     walk = Beside(house.worker().step)
     until(lambda: house.job("first").status == "Running")
     house.submit(name="second")
-    canceler = house.worker(CANCELED_IN_QUEUE)
+    canceler = house.worker(canceled_in_queue)
     assert canceler.step() is False
     house.cancel("second")
     assert canceler.step() is True

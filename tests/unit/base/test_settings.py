@@ -21,11 +21,11 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 def test_every_wrong_setting_is_named_at_once_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('dor_port = 1\nlog_level = "loud"\n')
     with pytest.raises(InvalidInput) as refused:
-        load_settings(tmp_path, {"PRATIQUE_JOB_SLOTS": "0", "PRATIQUE_DOORPORT": "1"})
+        load_settings(tmp_path, {"PRATIQUE_CORES": "-1", "PRATIQUE_DOORPORT": "1"})
     said = str(refused.value)
     assert "config.toml dor_port: there is no such setting" in said
     assert "config.toml log_level: expected debug, info, warning or error; got 'loud'" in said
-    assert "environment job_slots: expected a whole number above 0; got '0'" in said
+    assert "environment cores: expected a whole number, 0 or more; got '-1'" in said
     assert "environment doorport: there is no such setting" in said
 
 
