@@ -27,6 +27,7 @@ print(sys.implementation.name, sys.version_info.releaselevel, "%d.%d.%d" % sys.v
 """
 _PROBE_LIMIT: Final = 20  # Seconds; a first start from a cold disk takes one or two.
 _HIGHEST_PATCH: Final = 50  # No minor version of Python has had half as many.
+_MOST_LINKS: Final = 40  # As many as the kernel follows.
 _NAME: Final = re.compile(r"python3(\.\d+)?")
 
 
@@ -94,6 +95,18 @@ def _could_be(wanted: SpecifierSet) -> Callable[[Path], bool]:
         return named is None or named[1] is None or fits(f"3{named[1]}")
 
     return could_be
+
+
+def places_of(python: Path) -> tuple[Path, ...]:
+    """The folders without which `python` does not start: its environment, and every installation that it links to."""
+    found = [python.parent.parent]
+    for _ in range(_MOST_LINKS):
+        if not python.is_symlink():
+            break
+        python = Path(os.path.normpath(python.parent / os.readlink(python)))
+        found.append(python.parent.parent)
+    found.append(Path(os.path.realpath(python)).parent.parent)
+    return tuple(dict.fromkeys(place for place in found if len(place.parts) > 1))
 
 
 def platform_version() -> str:
