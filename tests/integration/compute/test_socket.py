@@ -158,7 +158,7 @@ def test_a_held_process_that_falls_again_at_once_has_ended(attempts: Any) -> Non
     ended = attempts.compute.wait(task.folder, LIMIT)
     assert isinstance(ended, Exited)
     assert ended.code == 3
-    with pytest.raises(OSError, match="No such file|refused"):
+    with pytest.raises(OSError, match=r"No such file|refused"):
         connect(task.socket)
 
 
