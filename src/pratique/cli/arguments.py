@@ -1,27 +1,46 @@
 """Flags that several verbs share, spelt as `az` spells them."""
 
-from typing import Final
+import argparse
+from collections.abc import Mapping
+from itertools import count
+from typing import Any, Final
 
 from pratique.cli.table import Argument, flag, switch
+from pratique.specs.edits import Edit, Edits
+
+_PLACES_IN_LINE: Final = count()
+
+
+class InOrder(argparse.Action):
+    """Keeps the words of a flag with where it stood, so that --set, --add and --remove are made in their order."""
+
+    def __call__(self, _parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Keep one flag; argparse calls this."""
+        known = getattr(namespace, self.dest) or ()
+        setattr(namespace, self.dest, (*known, (next(_PLACES_IN_LINE), option_string, tuple(values))))
+
 
 NAME: Final = flag("name", "--name", "-n", help="Name.", required=True)
 OPTIONAL_NAME: Final = flag("name", "--name", "-n", help="Name; overrides the file's.")
 FILE: Final = flag("file", "--file", "-f", help="Azure ML YAML file.")
 VERSION: Final = flag("version", "--version", "-v", help="Version.")
 LABEL: Final = flag("label", "--label", "-l", help="Label instead of a version, such as latest.")
-SET: Final = flag(
-    "assignments", "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-    help="Change keys of the file: a.b=c, list[0].b=c. Several may follow.",
+EDITS: Final = (
+    flag(
+        "set_edits", "--set", nargs="+", action=InOrder, default=(), metavar="KEY=VALUE",
+        help="Change keys: a.b=c, list[0].b=c, a='{\"b\": 1}'. Several may follow.",
+    ),
+    flag(
+        "add_edits", "--add", nargs="+", action=InOrder, default=(), metavar="LIST VALUE",
+        help="Append to a list: texts, key=value pairs that make one mapping, or JSON.",
+    ),
+    flag(
+        "remove_edits", "--remove", nargs="+", action=InOrder, default=(), metavar="KEY",
+        help="Remove keys, such as tags.stage, or positions of a list: LIST 0.",
+    ),
+    switch("force_string", help="Take every value of --set and --add as text."),
 )  # fmt: skip
-REMOVE: Final = flag(
-    "removals",
-    "--remove",
-    nargs="+",
-    action="extend",
-    default=[],
-    metavar="KEY",
-    help="Remove keys, such as tags.stage.",
-)
+"""The flags of a verb that has a parameter `edits`."""
 TAG: Final = flag(
     "tags", "--tag", nargs="+", action="extend", default=[], metavar="NAME[=VALUE]",
     help="Only those with this tag. Several must all match.",
@@ -59,3 +78,9 @@ PLACES: Final[dict[str, tuple[Argument, ...]]] = {
     "platform": (SUBSCRIPTION,),
 }
 """The parameter by which a verb asks for a `Place`, and the flags that it then has."""
+
+
+def edits_of(parameters: Mapping[str, Any]) -> Edits:
+    """What the flags of `EDITS` want changed."""
+    made = sorted(one for argument in EDITS[:-1] for one in parameters.get(argument.name) or ())
+    return Edits(tuple(Edit(flag, words) for _, flag, words in made), bool(parameters.get("force_string")))

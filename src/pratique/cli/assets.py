@@ -1,13 +1,33 @@
-"""What the verbs of data, environments and models have in common."""
+"""Data, environments, models and components: the verbs that are the same for all of them.
+
+A module of one of these nouns makes its table here, with its `Noun`, and
+enters `create`, whose flags are its own.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from pratique.cli.arguments import (
+    ARCHIVED_ONLY,
+    DOWNLOAD_PATH,
+    INCLUDE_ARCHIVED,
+    LABEL,
+    MAX_RESULTS,
+    NAME,
+    OPTIONAL_NAME,
+    TAG,
+    VERSION,
+    YES,
+)  # fmt: skip
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
+from pratique.cli.table import Table
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.client.assets import Assets, Kind
+from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
 
@@ -15,21 +35,152 @@ COLUMNS: Final = {"Name": "name", "Version": "version", "Type": "type", "Created
 CHANGEABLE: Final = ("description", "properties", "tags")
 
 
-def assets_of(place: Place, kind: Kind) -> Assets:
-    """The assets of `kind` where the verb works."""
-    return Assets(place.connection, place.workspace, kind)
+@dataclass(frozen=True)
+class Noun:
+    """One kind of asset, as the command line speaks of it."""
+
+    kind: Kind
+    word: str
+    """The group below `ml`, which is the kind of its files as well."""
+    example: str
+    """A name in the examples of the help."""
+    changeable: tuple[str, ...] = CHANGEABLE
+    has_files: bool = True
+    """Whether a version can be downloaded."""
 
 
-def create(
-    place: Place, kind: Kind, spec_kind: str, *, file: str | None, given: Mapping[str, Any], assignments: Sequence[str]
-) -> Document:
+def create(place: Place, noun: Noun, *, file: str | None, given: Mapping[str, Any], edits: Edits) -> Document:
     """Read the file, upload what it names, register a version."""
     from pratique.cli.yaml_files import read_spec, send_files
 
     if not file and not given.get("name"):
         raise UsageError("name what to create", hint="give a file with -f, or --name and the other flags")
-    spec = read_spec(spec_kind, file=file, given=given, assignments=assignments)
-    return assets_of(place, kind).create(send_files(place, spec))
+    spec = read_spec(noun.word, file=file, given=given, edits=edits)
+    return _assets(place, noun).create(send_files(place, spec))
+
+
+def table_of(noun: Noun) -> Table:
+    """The table of a noun with every verb but `create`."""
+    table = Table(f"ml {noun.word}")
+    _enter_reading(table, noun)
+    _enter_changing(table, noun)
+    if noun.has_files:
+        _enter_download(table, noun)
+    return table
+
+
+def _enter_reading(table: Table, noun: Noun) -> None:
+    pratique, example = f"pratique ml {noun.word}", noun.example
+
+    @table.verb(
+        "show",
+        arguments=(NAME, VERSION, LABEL),
+        examples={
+            "Show a version": f"{pratique} show -n {example} -v 1",
+            "Show the newest": f"{pratique} show -n {example} -l latest",
+        },
+        columns=COLUMNS,
+    )
+    def show(place: Place, *, name: str, version: str | None, label: str | None) -> Document:
+        """Show one version."""
+        return _assets(place, noun).show(name, version_of(version, label))
+
+    @table.verb(
+        "list",
+        arguments=(
+            OPTIONAL_NAME.saying("List all versions of this one, newest first."), TAG, MAX_RESULTS, INCLUDE_ARCHIVED,
+            ARCHIVED_ONLY,
+        ),
+        examples={
+            "List all, the newest version of each": f"{pratique} list -o table",
+            "List the versions of one": f"{pratique} list -n {example} --query '[].version' -o tsv",
+            "List those with a tag": f"{pratique} list --tag stage=prod",
+        },
+        columns=COLUMNS,
+    )  # fmt: skip
+    def list_all(
+        place: Place,
+        *,
+        name: str | None,
+        tags: list[str],
+        max_results: int | None,
+        include_archived: bool,
+        archived_only: bool,
+    ) -> list[Document]:
+        """List the newest version of each name, or all versions of one, newest first."""
+        check_view(include_archived, archived_only)
+        return _listed(_assets(place, noun), name, tags, include_archived, archived_only)[:max_results]
+
+
+def _enter_changing(table: Table, noun: Noun) -> None:
+    pratique, example = f"pratique ml {noun.word}", noun.example
+
+    @table.verb(
+        "update",
+        arguments=(NAME, VERSION, LABEL),
+        examples={
+            "Tag a version": f"{pratique} update -n {example} -v 1 --set tags.stage=prod",
+            "Remove a tag": f"{pratique} update -n {example} -v 1 --remove tags.stage",
+        },
+    )
+    def update(place: Place, *, name: str, version: str | None, label: str | None, edits: Edits) -> Document:
+        """Change what is said about a version: tags, properties, description; its content never changes."""
+        from pratique.cli.changes import changes_of
+
+        if not edits:
+            raise UsageError("nothing to change", hint="give --set tags.stage=prod or --remove tags.stage")
+        assets = _assets(place, noun)
+        which = version_of(version, label)
+        current = assets.show(name, which)
+        changes = changes_of(current, edits, allowed=noun.changeable)
+        return assets.update(name, str(current.get("version", which)), changes)
+
+    @table.verb(
+        "archive",
+        arguments=(NAME, VERSION, LABEL),
+        examples={"Hide a version from lists": f"{pratique} archive -n {example} -v 1"},
+    )
+    def archive(place: Place, *, name: str, version: str | None, label: str | None) -> None:
+        """Hide a version, or all of a name, from lists; what uses it goes on."""
+        _set_archived(_assets(place, noun), name, version, label, is_archived=True)
+
+    @table.verb(
+        "restore",
+        arguments=(NAME, VERSION, LABEL),
+        examples={"Show an archived version in lists again": f"{pratique} restore -n {example} -v 1"},
+    )
+    def restore(place: Place, *, name: str, version: str | None, label: str | None) -> None:
+        """Show an archived version, or all of a name, in lists again."""
+        _set_archived(_assets(place, noun), name, version, label, is_archived=False)
+
+    @table.verb(
+        "delete",
+        arguments=(NAME, VERSION.required(), YES),
+        examples={"Delete a version": f"{pratique} delete -n {example} -v 1 --yes"},
+    )
+    def delete(place: Place, *, name: str, version: str, yes: bool) -> None:
+        """Delete a version for good; one that something uses cannot be deleted."""
+        assets = _assets(place, noun)
+        found = str(assets.show(name, version).get("version", version))
+        confirm(f"{name} {found} of {place.workspace} will be deleted for good.", yes=yes)
+        assets.delete(name, found)
+        say(f"{name} {found}: deleted")
+
+
+def _enter_download(table: Table, noun: Noun) -> None:
+    @table.verb(
+        "download",
+        arguments=(NAME, VERSION, LABEL, DOWNLOAD_PATH),
+        examples={
+            "Download a version": f"pratique ml {noun.word} download -n {noun.example} -v 1 --download-path ./got"
+        },
+    )
+    def download(place: Place, *, name: str, version: str | None, label: str | None, download_path: str) -> None:
+        """Download the files of a version into a folder of its name."""
+        from pratique.cli.fetch import fetch
+
+        found = _assets(place, noun).show(name, version_of(version, label))
+        fetch(place, str(found.get("manifest") or ""), Path(download_path) / name)
 
 
 def version_of(version: str | None, label: str | None) -> str:
@@ -52,62 +203,24 @@ def in_view(document: Document, *, include_archived: bool, archived_only: bool) 
     return include_archived or bool(document.get("is_archived")) == archived_only
 
 
-def listed(
-    place: Place,
-    kind: Kind,
-    *,
-    name: str | None,
-    tags: Sequence[str],
-    max_results: int | None,
-    include_archived: bool,
-    archived_only: bool,
+def _assets(place: Place, noun: Noun) -> Assets:
+    return Assets(place.connection, place.workspace, noun.kind)
+
+
+def _listed(
+    assets: Assets, name: str | None, tags: Sequence[str], include_archived: bool, archived_only: bool
 ) -> list[Document]:
-    """The newest version of each name, or all versions of one, newest first."""
-    check_view(include_archived, archived_only)
-    assets = assets_of(place, kind)
-    if name:
-        found = [
-            one
-            for one in assets.versions(name, tags=tags)
-            if in_view(one, include_archived=include_archived, archived_only=archived_only)
-        ]
-    else:
-        found = assets.all(tags=tags, archived="include" if include_archived else "only" if archived_only else "no")
-    return found[:max_results] if max_results else found
+    if not name:
+        return assets.all(tags=tags, archived="include" if include_archived else "only" if archived_only else "no")
+    return [
+        one
+        for one in assets.versions(name, tags=tags)
+        if in_view(one, include_archived=include_archived, archived_only=archived_only)
+    ]
 
 
-def updated(
-    place: Place,
-    kind: Kind,
-    *,
-    name: str,
-    version: str | None,
-    label: str | None,
-    assignments: Sequence[str],
-    removals: Sequence[str],
-) -> Document:
-    """Change tags, properties or description."""
-    from pratique.cli.changes import changes_of
-
-    if not assignments and not removals:
-        raise UsageError("nothing to change", hint="give --set tags.stage=prod or --remove tags.stage")
-    assets = assets_of(place, kind)
-    which = version_of(version, label)
-    current = assets.show(name, which)
-    changes = changes_of(
-        current,
-        assignments=assignments,
-        removals=removals,
-        allowed=(*CHANGEABLE, *(["stage"] if kind == "models" else [])),
-    )
-    return assets.update(name, str(current.get("version", which)), changes)
-
-
-def set_archived(
-    place: Place, kind: Kind, *, name: str, version: str | None, label: str | None, is_archived: bool
-) -> None:
+def _set_archived(assets: Assets, name: str, version: str | None, label: str | None, *, is_archived: bool) -> None:
     """Hide one version from lists or show it again; all versions of the name when none is given."""
-    assets = assets_of(place, kind)
     if version or label:
         which = [version_of(version, label)]
     else:
@@ -115,12 +228,3 @@ def set_archived(
     for one in which:
         assets.update(name, one, {"is_archived": is_archived})
     say(f"{name} {', '.join(which)}: {'archived' if is_archived else 'restored'}")
-
-
-def delete(place: Place, kind: Kind, *, name: str, version: str, yes: bool) -> None:
-    """Remove one version for good."""
-    assets = assets_of(place, kind)
-    found = assets.show(name, version)
-    confirm(f"{name} {found.get('version', version)} of {place.workspace} will be deleted for good.", yes=yes)
-    assets.delete(name, str(found.get("version", version)))
-    say(f"{name} {found.get('version', version)}: deleted")

@@ -2,14 +2,14 @@
 
 from typing import Any, Final
 
-from pratique.base.errors import NotYet
-from pratique.cli.arguments import FILE, MAX_RESULTS, NAME, OPTIONAL_NAME, SET, YES
+from pratique.cli.arguments import FILE, MAX_RESULTS, NAME, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Table
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.client.datastores import Datastores
+from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
 
@@ -21,10 +21,10 @@ CHANGEABLE: Final = ("credentials", "description", "tags")
 
 @TABLE.verb(
     "create",
-    arguments=(FILE.required(), OPTIONAL_NAME, SET),
+    arguments=(FILE.required(), OPTIONAL_NAME),
     examples={"Describe a container of a storage account": "pratique ml datastore create -f blob.yml"},
 )
-def create(place: Place, *, file: str, name: str | None, assignments: list[str]) -> Document:
+def create(place: Place, *, file: str, name: str | None, edits: Edits) -> Document:
     """Describe a datastore elsewhere, or change what is said about it.
 
     Its credentials are sealed and never shown again. What lies in it is not read in this version.
@@ -32,7 +32,7 @@ def create(place: Place, *, file: str, name: str | None, assignments: list[str])
     from pratique.cli.talk import warn
     from pratique.cli.yaml_files import read_spec
 
-    spec = read_spec("datastore", file=file, given={"name": name}, assignments=assignments)
+    spec = read_spec("datastore", file=file, given={"name": name}, edits=edits)
     made = _datastores(place).put(spec.to_document())
     warn(f"{made['name']} is kept as it is described; what lies in it is not read or written in this version")
     return made
@@ -63,24 +63,21 @@ def list_all(place: Place, *, max_results: int | None) -> list[Document]:
 
 @TABLE.verb(
     "update",
-    arguments=(
-        NAME,
-        SET.saying("Change tags, description or credentials."),
-    ),
+    arguments=(NAME,),
     examples={
         "Tag a datastore": "pratique ml datastore update -n raw --set tags.team=risk",
         "Give it another key": 'pratique ml datastore update -n raw --set credentials.account_key="$KEY"',
     },
 )
-def update(place: Place, *, name: str, assignments: list[str]) -> Document:
+def update(place: Place, *, name: str, edits: Edits) -> Document:
     """Change what is said about a datastore."""
     from pratique.cli.changes import changes_of
 
-    if not assignments:
+    if not edits:
         raise UsageError("nothing to change", hint="give --set tags.team=risk")
     datastores = _datastores(place)
     current = {**datastores.show(name), "credentials": {}}
-    return datastores.update(name, changes_of(current, assignments=assignments, allowed=CHANGEABLE))
+    return datastores.update(name, changes_of(current, edits, allowed=CHANGEABLE))
 
 
 @TABLE.verb(
@@ -95,24 +92,6 @@ def delete(place: Place, *, name: str, yes: bool) -> None:
     confirm(f"The datastore {name} of {place.workspace} will be forgotten; its files stay where they are.", yes=yes)
     datastores.delete(name)
     say(f"{name}: deleted")
-
-
-@TABLE.verb(
-    "mount",
-    arguments=(
-        flag("path", help="The place in a datastore.", metavar="URI"),
-        flag("mount_point", "--mount-point", help="Where it should appear."),
-        flag("mode", "--mode", help="ro_mount."),
-    ),
-    examples={"Refused in this version": "pratique ml datastore mount --path azureml://datastores/raw/paths/2026"},
-)
-def mount(*, path: str | None, mount_point: str | None, mode: str | None) -> None:
-    """Refused: this version mounts nothing on the machine of the user."""
-    raise NotYet(
-        "a datastore cannot be mounted in this version",
-        hint="a job reads it as an input; for files on this machine register them and use "
-        "`pratique ml data download --name NAME --version VERSION --download-path FOLDER`",
-    )
 
 
 def _datastores(place: Place) -> Datastores:

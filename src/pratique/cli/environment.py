@@ -3,29 +3,14 @@
 from typing import Any
 
 from pratique.cli import assets
-from pratique.cli.arguments import (
-    ARCHIVED_ONLY,
-    DESCRIPTION,
-    FILE,
-    INCLUDE_ARCHIVED,
-    LABEL,
-    MAX_RESULTS,
-    NAME,
-    OPTIONAL_NAME,
-    REMOVE,
-    SET,
-    SET_TAGS,
-    TAG,
-    VERSION,
-    YES,
-)  # fmt: skip
+from pratique.cli.arguments import DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import flag
 from pratique.cli.usage import pairs
+from pratique.specs.edits import Edits
 
-Document = dict[str, Any]
-
-TABLE = Table("ml environment")
+NOUN = assets.Noun("environments", "environment", example="sklearn", has_files=False)
+TABLE = assets.table_of(NOUN)
 
 
 @TABLE.verb(
@@ -34,7 +19,8 @@ TABLE = Table("ml environment")
         FILE, OPTIONAL_NAME, VERSION,
         flag("image", "--image", "-i", help="Base image; its Python version is what counts here."),
         flag("conda_file", "--conda-file", "-c", help="Conda file with the packages."),
-        DESCRIPTION, SET_TAGS, SET,
+        flag("os_type", "--os-type", choices=["linux", "windows"], help="Operating system."),
+        DESCRIPTION, SET_TAGS,
     ),
     examples={
         "From a file": "pratique ml environment create -f environment.yml",
@@ -50,102 +36,16 @@ def create(
     version: str | None,
     image: str | None,
     conda_file: str | None,
+    os_type: str | None,
     description: str | None,
     tags: list[str],
-    assignments: list[str],
-) -> Document:
+    edits: Edits,
+) -> dict[str, Any]:
     """Register an environment: a conda file, pip requirements inside it, or an image with one."""
     from pratique.cli.yaml_files import local_path
 
     given = {
-        "name": name, "version": version, "image": image, "conda_file": local_path(conda_file),
+        "name": name, "version": version, "image": image, "conda_file": local_path(conda_file), "os_type": os_type,
         "description": description, "tags": pairs(tags, flag="--tags"),
     }  # fmt: skip
-    return assets.create(place, "environments", "environment", file=file, given=given, assignments=assignments)
-
-
-@TABLE.verb(
-    "show",
-    arguments=(NAME, VERSION, LABEL),
-    examples={
-        "Show a version": "pratique ml environment show -n sklearn -v 1",
-        "Show the newest": "pratique ml environment show -n sklearn -l latest",
-    },
-    columns=assets.COLUMNS,
-)
-def show(place: Place, *, name: str, version: str | None, label: str | None) -> Document:
-    """Show one version."""
-    return assets.assets_of(place, "environments").show(name, assets.version_of(version, label))
-
-
-@TABLE.verb(
-    "list",
-    arguments=(
-        OPTIONAL_NAME.saying("List all versions of this one, newest first."), TAG, MAX_RESULTS, INCLUDE_ARCHIVED,
-        ARCHIVED_ONLY,
-    ),
-    examples={
-        "List all, the newest version of each": "pratique ml environment list -o table",
-        "List the versions of one": "pratique ml environment list -n sklearn --query '[].version' -o tsv",
-        "List those with a tag": "pratique ml environment list --tag stage=prod",
-    },
-    columns=assets.COLUMNS,
-)  # fmt: skip
-def list_all(
-    place: Place,
-    *,
-    name: str | None,
-    tags: list[str],
-    max_results: int | None,
-    include_archived: bool,
-    archived_only: bool,
-) -> list[Document]:
-    """List environments."""
-    return assets.listed(
-        place, "environments", name=name, tags=tags, max_results=max_results, include_archived=include_archived,
-        archived_only=archived_only,
-    )  # fmt: skip
-
-
-@TABLE.verb(
-    "update",
-    arguments=(NAME, VERSION, LABEL, SET.saying("Change tags, properties or description."), REMOVE),
-    examples={"Tag a version": "pratique ml environment update -n sklearn -v 1 --set tags.stage=prod"},
-)
-def update(
-    place: Place, *, name: str, version: str | None, label: str | None, assignments: list[str], removals: list[str]
-) -> Document:
-    """Change what is said about a version; its content never changes."""
-    return assets.updated(
-        place, "environments", name=name, version=version, label=label, assignments=assignments, removals=removals
-    )
-
-
-@TABLE.verb(
-    "archive",
-    arguments=(NAME, VERSION, LABEL),
-    examples={"Hide a version from lists": "pratique ml environment archive -n sklearn -v 1"},
-)
-def archive(place: Place, *, name: str, version: str | None, label: str | None) -> None:
-    """Hide a version, or all of a name, from lists; what uses it goes on."""
-    assets.set_archived(place, "environments", name=name, version=version, label=label, is_archived=True)
-
-
-@TABLE.verb(
-    "restore",
-    arguments=(NAME, VERSION, LABEL),
-    examples={"Show an archived version in lists again": "pratique ml environment restore -n sklearn -v 1"},
-)
-def restore(place: Place, *, name: str, version: str | None, label: str | None) -> None:
-    """Show an archived version, or all of a name, in lists again."""
-    assets.set_archived(place, "environments", name=name, version=version, label=label, is_archived=False)
-
-
-@TABLE.verb(
-    "delete",
-    arguments=(NAME, VERSION.required(), YES),
-    examples={"Delete a version": "pratique ml environment delete -n sklearn -v 1 --yes"},
-)
-def delete(place: Place, *, name: str, version: str, yes: bool) -> None:
-    """Delete a version for good; one that something uses cannot be deleted."""
-    assets.delete(place, "environments", name=name, version=version, yes=yes)
+    return assets.create(place, NOUN, file=file, given=given, edits=edits)

@@ -15,8 +15,8 @@ from knack.commands import CLICommand, CLICommandsLoader
 from knack.help import CLIHelp, CommandHelpFile, GroupHelpFile, HelpFile
 from knack.parser import CLICommandParser
 
-from pratique.cli.arguments import PLACES
-from pratique.cli.index import GROUPS, NOT_YET
+from pratique.cli.arguments import EDITS, PLACES, edits_of
+from pratique.cli.index import GROUPS, INSTEAD, NOT_YET
 from pratique.cli.output import columns_of
 from pratique.cli.table import Argument, Row, Table, Verb
 from pratique.cli.usage import UsageError, nearest
@@ -98,8 +98,13 @@ def _loader(verb: Verb) -> Callable[[], list[tuple[str, Any]]]:
 
 
 def arguments_of(verb: Verb) -> tuple[Argument, ...]:
-    """Every flag of a verb but the global ones, those of its place included."""
-    return (*verb.arguments, *PLACES.get(_place_of(verb), ()))
+    """Every flag of a verb but the global ones, those of its edits and its place included."""
+    return (*verb.arguments, *(EDITS if _has_edits(verb) else ()), *PLACES.get(_place_of(verb), ()))
+
+
+def _has_edits(verb: Verb) -> bool:
+    """Whether `verb` takes --set, --add and --remove."""
+    return "edits" in verb.parameters
 
 
 def _place_of(verb: Verb) -> str:
@@ -119,6 +124,8 @@ def _caller(verb: Verb) -> Callable[[dict[str, Any]], Any]:
 
     def call(parameters: dict[str, Any]) -> Any:
         given = {argument.name: parameters.get(argument.name) for argument in verb.arguments}
+        if _has_edits(verb):
+            given["edits"] = edits_of(parameters)
         if not (wanted := _place_of(verb)):
             return verb.handler(**given)
         # Its client takes a tenth of a second to import, which verbs that stay on this machine need not pay.
@@ -169,10 +176,9 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
 
     def _unknown_verb(self, word: str) -> UsageError:
         path = " ".join([*self.prog.split()[1:], word])
-        if path in NOT_YET:
-            return UsageError(
-                f"`{path}` is a command of az that this version does not have yet", hint="see `pratique --help`"
-            )
+        if path in NOT_YET or path in INSTEAD:
+            said = f"`{path}` is a command of az that this version does not have yet"
+            return UsageError(said, hint=INSTEAD.get(path, "see `pratique --help`"))
         near = nearest(word, self._verbs())
         meant = f"did you mean `{self.prog} {near[0]}`?" if near else f"known: {', '.join(self._verbs())}"
         return UsageError(f"`{self.prog}` has no command {word!r}", hint=f"{meant} See `{self.prog} --help`")

@@ -5,6 +5,7 @@ from typing import Final
 from pratique.cli.table import Row
 
 INDEX: Final = (
+    Row("ml component", "pratique.cli.component", "Steps of pipelines under a name, versioned.", is_group=True),
     Row("ml data", "pratique.cli.data", "Files and folders that jobs read, versioned.", is_group=True),
     Row("ml datastore", "pratique.cli.datastore", "Places for files, of the workspace or elsewhere.", is_group=True),
     Row(
@@ -47,8 +48,19 @@ GROUPS: Final = {
 }
 
 NOT_YET: Final = (
-    "ml batch-deployment", "ml batch-endpoint", "ml component", "ml compute", "ml connection",
+    "ml batch-deployment", "ml batch-endpoint", "ml compute", "ml connection",
     "ml registry", "ml schedule", "ml feature-set", "ml feature-store", "ml serverless-endpoint",
     "keyvault", "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
 )  # fmt: skip
 """What `az` has and this version has not: said so, instead of a guess at a spelling mistake."""
+
+INSTEAD: Final = {
+    "ml data import": "fetch the rows yourself and register them: pratique ml data create",
+    "ml data mount": "a job reads data as an input",
+    "ml data share": "this version has no registries: create it in the other workspace from the same files",
+    "ml datastore mount": "a job reads a place in a datastore as an input: azureml://datastores/NAME/paths/PATH",
+    "ml model package": "a deployment builds what it needs: pratique ml online-deployment create",
+    "ml model share": "this version has no registries: download it with pratique ml model download and create it "
+    "in the other workspace",
+}
+"""Verbs of `az` that groups of this version do not have, and what to do instead."""

@@ -14,8 +14,6 @@ from pratique.cli.arguments import (
     NAME,
     NO_WAIT,
     OPTIONAL_NAME,
-    REMOVE,
-    SET,
     TAG,
     WEB,
 )  # fmt: skip
@@ -27,6 +25,7 @@ from pratique.cli.talk import goes_on, say, warn
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import failure_of, wait_until
 from pratique.client.jobs import MOST, Jobs, is_terminal
+from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
 
@@ -47,19 +46,19 @@ STREAM: Final = switch(
 
 @TABLE.verb(
     "create",
-    arguments=(FILE.required(), OPTIONAL_NAME, SET, STREAM, WEB),
+    arguments=(FILE.required(), OPTIONAL_NAME, STREAM, WEB),
     examples={
         "Submit a job and follow it": "pratique ml job create -f job.yml --stream",
         "Submit with another parameter": "pratique ml job create -f job.yml --set inputs.lr=0.1",
         "Keep its name": "name=$(pratique ml job create -f job.yml --query name -o tsv)",
     },
 )
-def create(place: Place, *, file: str, name: str | None, assignments: list[str], stream: bool, web: bool) -> Document:
+def create(place: Place, *, file: str, name: str | None, edits: Edits, stream: bool, web: bool) -> Document:
     """Submit a job: its code and local inputs are uploaded, its git commit is noted."""
     from pratique.cli.yaml_files import read_spec, send_files
     from pratique.client.source_control import git_tags
 
-    spec = read_spec("job", file=file, given={"name": name}, assignments=assignments)
+    spec = read_spec("job", file=file, given={"name": name}, edits=edits)
     jobs = Jobs(place.connection, place.workspace)
     job = jobs.create(send_files(place, spec), git=git_tags(_code_folder(spec, Path(file))))
     if web:
@@ -128,20 +127,20 @@ def list_all(
 
 @TABLE.verb(
     "update",
-    arguments=(NAME, SET.saying("Change tags, display_name or description."), REMOVE, WEB),
+    arguments=(NAME, WEB),
     examples={
         "Tag a job": "pratique ml job update -n brave_lantern --set tags.kept=yes",
         "Name it for people": "pratique ml job update -n brave_lantern --set display_name='Baseline'",
     },
 )
-def update(place: Place, *, name: str, assignments: list[str], removals: list[str], web: bool) -> Document:
-    """Change what is said about a job; what it runs never changes."""
+def update(place: Place, *, name: str, edits: Edits, web: bool) -> Document:
+    """Change what is said about a job: tags, display_name, description; what it runs never changes."""
     from pratique.cli.changes import changes_of
 
-    if not assignments and not removals:
+    if not edits:
         raise UsageError("nothing to change", hint="give --set tags.kept=yes or --remove tags.kept")
     jobs = Jobs(place.connection, place.workspace)
-    job = jobs.update(name, changes_of(jobs.show(name), assignments=assignments, removals=removals, allowed=CHANGEABLE))
+    job = jobs.update(name, changes_of(jobs.show(name), edits, allowed=CHANGEABLE))
     if web:
         show_in_browser(place.connection, _page(job))
     return job

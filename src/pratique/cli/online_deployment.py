@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from pratique.base.errors import NotYet
-from pratique.cli.arguments import ENDPOINT_NAME, FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, SET, YES
+from pratique.cli.arguments import ENDPOINT_NAME, FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.online_endpoint import said_local
 from pratique.cli.place import Place
@@ -12,6 +12,7 @@ from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import failure_of, wait_until, wait_until_gone
 from pratique.client.endpoints import Deployments, is_settled
+from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
 
@@ -29,7 +30,7 @@ _COMPUTED: Final = frozenset({"pratique.model_digest", "pratique.generation", "p
 @TABLE.verb(
     "create",
     arguments=(
-        FILE.required(), OPTIONAL_NAME, ENDPOINT_NAME, SET,
+        FILE.required(), OPTIONAL_NAME, ENDPOINT_NAME,
         switch("all_traffic", help="Give it all traffic once it answers; nothing is dropped meanwhile."),
         NO_WAIT, LOCAL,
         switch("skip_script_validation", help="Accepted for scripts written for az: nothing is validated so."),
@@ -46,7 +47,7 @@ def create(
     file: str,
     name: str | None,
     endpoint_name: str | None,
-    assignments: list[str],
+    edits: Edits,
     all_traffic: bool,
     no_wait: bool,
     local: bool,
@@ -62,7 +63,7 @@ def create(
         say("--skip-script-validation: there is none to skip")
     said_local(local)
     given = {"name": name, "endpoint_name": endpoint_name}
-    spec = send_files(place, read_spec("online-deployment", file=file, given=given, assignments=assignments))
+    spec = send_files(place, read_spec("online-deployment", file=file, given=given, edits=edits))
     deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
     made = deployments.put(str(spec["name"]), spec, all_traffic=all_traffic)
     return made if no_wait else _settled(deployments, str(spec["endpoint_name"]), str(spec["name"]))
@@ -94,7 +95,7 @@ def list_all(place: Place, *, endpoint_name: str, local: bool) -> list[Document]
 
 @TABLE.verb(
     "update",
-    arguments=(FILE, OPTIONAL_NAME, ENDPOINT_NAME, SET, NO_WAIT),
+    arguments=(FILE, OPTIONAL_NAME, ENDPOINT_NAME, NO_WAIT),
     examples={
         "From its file": "pratique ml online-deployment update -f blue.yml",
         "One key": "pratique ml online-deployment update -e credit -n blue --set instance_count=2",
@@ -106,11 +107,11 @@ def update(
     file: str | None,
     name: str | None,
     endpoint_name: str | None,
-    assignments: list[str],
+    edits: Edits,
     no_wait: bool,
 ) -> Document:
     """Change a deployment without dropping a request, and wait until the new one answers."""
-    spec = _changed(place, file, name, endpoint_name, assignments)
+    spec = _changed(place, file, name, endpoint_name, edits)
     deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
     deployments.show(str(spec["name"]))
     made = deployments.put(str(spec["name"]), spec)
@@ -154,24 +155,22 @@ def get_logs(place: Place, *, name: str, endpoint_name: str, lines: int, local: 
     return Text(Deployments(place.connection, place.workspace, endpoint_name).logs(name, lines=lines))
 
 
-def _changed(
-    place: Place, file: str | None, name: str | None, endpoint_name: str | None, assignments: list[str]
-) -> Document:
+def _changed(place: Place, file: str | None, name: str | None, endpoint_name: str | None, edits: Edits) -> Document:
     """The spec of the file, or the deployment's own, with the flags applied."""
     from pratique.cli.yaml_files import read_spec, send_files
-    from pratique.specs.overrides import apply_overrides
+    from pratique.specs.overrides import apply_edits
     from pratique.specs.reader import document_of
 
     if file:
         given = {"name": name, "endpoint_name": endpoint_name}
-        return send_files(place, read_spec("online-deployment", file=file, given=given, assignments=assignments))
+        return send_files(place, read_spec("online-deployment", file=file, given=given, edits=edits))
     if not name or not endpoint_name:
         raise UsageError("--name/-n and --endpoint-name/-e are required without --file/-f")
-    if not assignments:
+    if not edits:
         raise UsageError("nothing to change", hint="give --set instance_count=2 or a file with -f")
     current = Deployments(place.connection, place.workspace, endpoint_name).show(name)
     kept = _spec_of(current)
-    changed: Document = apply_overrides(document_of(kept), assignments).value
+    changed: Document = apply_edits(document_of(kept), edits).value
     return changed
 
 

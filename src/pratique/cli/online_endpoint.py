@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, StorageFailed
-from pratique.cli.arguments import FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, REMOVE, SET, YES
+from pratique.cli.arguments import FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag
@@ -13,6 +13,7 @@ from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import failure_of, wait_until, wait_until_gone
 from pratique.client.endpoints import Deployments, Endpoints, is_settled
+from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
 
@@ -39,7 +40,7 @@ MIRROR: Final = flag(
         FILE, OPTIONAL_NAME,
         flag("auth_mode", "--auth-mode", choices=["key", "aml_token", "aad_token"],
              help="How callers prove who they are."),
-        SET, NO_WAIT, LOCAL,
+        NO_WAIT, LOCAL,
     ),
     examples={
         "From a file": "pratique ml online-endpoint create -f endpoint.yml",
@@ -52,7 +53,7 @@ def create(
     file: str | None,
     name: str | None,
     auth_mode: str | None,
-    assignments: list[str],
+    edits: Edits,
     no_wait: bool,
     local: bool,
 ) -> Document:
@@ -63,7 +64,7 @@ def create(
         raise UsageError("name what to create", hint="give a file with -f, or --name")
     said_local(local)
     spec = read_spec(
-        "online-endpoint", file=file, given={"name": name, "auth_mode": auth_mode}, assignments=assignments
+        "online-endpoint", file=file, given={"name": name, "auth_mode": auth_mode}, edits=edits
     ).to_document()
     endpoints = Endpoints(place.connection, place.workspace)
     made = endpoints.put(str(spec["name"]), spec)
@@ -96,8 +97,7 @@ def list_all(place: Place, *, local: bool) -> list[Document]:
 
 @TABLE.verb(
     "update",
-    arguments=(NAME, FILE, TRAFFIC, MIRROR, SET.saying("Change traffic, mirror_traffic, tags, description."),
-        REMOVE, NO_WAIT),
+    arguments=(NAME, FILE, TRAFFIC, MIRROR, NO_WAIT),
     examples={
         "Share the traffic": 'pratique ml online-endpoint update -n credit --traffic "blue=90 green=10"',
         "Mirror a part": 'pratique ml online-endpoint update -n credit --mirror-traffic "green=10"',
@@ -110,8 +110,7 @@ def update(
     file: str | None,
     traffic: str | None,
     mirror_traffic: str | None,
-    assignments: list[str],
-    removals: list[str],
+    edits: Edits,
     no_wait: bool,
 ) -> Document:
     """Change the traffic, the tags or the description of an endpoint, and wait until it is so.
@@ -123,7 +122,7 @@ def update(
     endpoints = Endpoints(place.connection, place.workspace)
     current = endpoints.show(name)
     changes = _changes_in(file, name) if file else {}
-    changes |= changes_of(current, assignments=assignments, removals=removals, allowed=CHANGEABLE)
+    changes |= changes_of(current, edits, allowed=CHANGEABLE)
     if traffic is not None:
         changes["traffic"] = shares(traffic, flag="--traffic")
     if mirror_traffic is not None:

@@ -17,7 +17,8 @@ The first paragraph of the docstring is the help, what follows is its long
 form. Each keyword parameter is one `Argument`. A first parameter `place` gives
 the verb the door, the workspace and the group, and the flags that choose them
 (-w, -g, --subscription); `in_group` leaves out -w, `platform` leaves out -g as
-well. What a verb returns goes to stdout through --query and -o; a `Text` is
+well. A parameter `edits` gives what --set, --add and --remove change, and those
+flags. What a verb returns goes to stdout through --query and -o; a `Text` is
 printed as it is, None prints nothing. Errors are raised as `PratiqueError`.
 
 A layer above adds verbs by handing rows to `pratique.cli.main.run`:

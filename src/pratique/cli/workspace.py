@@ -2,13 +2,14 @@
 
 from typing import Any, Final
 
-from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, FILE, LOCATION, SET, SET_TAGS, YES
+from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, FILE, LOCATION, SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError, pairs
 from pratique.client.workspaces import Workspaces
+from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
 
@@ -23,7 +24,7 @@ CHANGEABLE: Final = ("description", "display_name", "tags")
 
 @TABLE.verb(
     "create",
-    arguments=(FILE, NAME.saying("Name; overrides the file's."), LOCATION, DISPLAY_NAME, DESCRIPTION, SET_TAGS, SET),
+    arguments=(FILE, NAME.saying("Name; overrides the file's."), LOCATION, DISPLAY_NAME, DESCRIPTION, SET_TAGS),
     examples={"Create a workspace": "pratique ml workspace create -n credit -g credit-rg"},
 )
 def create(
@@ -35,7 +36,7 @@ def create(
     display_name: str | None,
     description: str | None,
     tags: list[str],
-    assignments: list[str],
+    edits: Edits,
 ) -> Document:
     """Create a workspace, or change it."""
     from pratique.cli.yaml_files import read_spec
@@ -46,7 +47,7 @@ def create(
     }  # fmt: skip
     if not file and not name:
         raise UsageError("name what to create", hint="give --name, or a file with -f")
-    spec = read_spec("workspace", file=file, given=given, assignments=assignments).to_document()
+    spec = read_spec("workspace", file=file, given=given, edits=edits).to_document()
     group = in_group.resource_group or str(spec.get("resource_group") or "") or in_group.required_group
     return Workspaces(in_group.connection).put(str(spec["name"]), spec, resource_group=group)
 
@@ -75,18 +76,18 @@ def list_all(in_group: Place) -> list[Document]:
 
 @TABLE.verb(
     "update",
-    arguments=(NAME, DISPLAY_NAME, DESCRIPTION, SET.saying("Change tags, description or display_name.")),
+    arguments=(NAME, DISPLAY_NAME, DESCRIPTION),
     examples={"Describe a workspace": "pratique ml workspace update -n credit --description 'Credit risk'"},
 )
 def update(
-    in_group: Place, *, name: str | None, display_name: str | None, description: str | None, assignments: list[str]
+    in_group: Place, *, name: str | None, display_name: str | None, description: str | None, edits: Edits
 ) -> Document:
-    """Change what is said about a workspace."""
+    """Change what is said about a workspace: tags, description, display_name."""
     from pratique.cli.changes import changes_of
 
     workspaces = Workspaces(in_group.connection)
     current = workspaces.show(_workspace(in_group, name))
-    changes = changes_of(current, assignments=assignments, allowed=CHANGEABLE)
+    changes = changes_of(current, edits, allowed=CHANGEABLE)
     changes |= {key: value for key, value in (("display_name", display_name), ("description", description)) if value}
     if not changes:
         raise UsageError("nothing to change", hint="give --set, --display-name or --description")

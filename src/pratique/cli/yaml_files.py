@@ -1,6 +1,6 @@
-"""Reading an Azure ML file for a verb: the file, then the verb's own flags, then --set."""
+"""Reading an Azure ML file for a verb: the file, then the verb's own flags, then --set, --add and --remove."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -9,23 +9,25 @@ from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
 from pratique.cli.talk import Transfer, warn
 from pratique.client.uploads import with_uploads
+from pratique.specs.edits import Edits
 from pratique.specs.grammar import Spec
 from pratique.specs.kinds import load
-from pratique.specs.overrides import apply_overrides
+from pratique.specs.overrides import apply_edits
 from pratique.specs.reader import Document, document_of, read_document
 from pratique.specs.references import LocalPath, local_paths, parse_reference
 
+_NO_EDITS: Final = Edits()
 _RELATIVE: Final = "a relative path starts at the folder of the file"
 
 
-def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], assignments: Sequence[str] = ()) -> Spec:
+def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> Spec:
     """The spec that `file` and flags describe; says which of its keys are planned and not run.
 
     `given` are keys that flags of the verb name; None means that the flag was not typed.
     """
     document = read_document(Path(file)) if file else document_of({}, folder=Path.cwd())
     typed = {key: value for key, value in given.items() if value not in (None, [], {})}
-    whole = apply_overrides(_with_flags(document, typed), assignments)
+    whole = apply_edits(_with_flags(document, typed), edits)
     spec = load(kind, whole)
     _check_local_paths(spec, whole)
     for key in spec.planned():

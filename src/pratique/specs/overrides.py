@@ -11,59 +11,18 @@ as `az` does.
 """
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 from pratique.base.errors import InvalidInput, Problem
+from pratique.specs.edits import Edit, Edits, path_of
 from pratique.specs.keys import Key, dotted
 from pratique.specs.nested import copied, put, value_at
 from pratique.specs.reader import SET, Document, document_of, plain_value
 
 _T = TypeVar("_T")
-_STEP: Final = re.compile(r"""(?:^|\.)(?:"([^"]+)"|'([^']+)'|([^.\[\]"'=]+))|\[(\d{1,6})\]""")
-
-Operation: TypeAlias = Literal["--set", "--add", "--remove"]
-
-
-@dataclass(frozen=True)
-class Edit:
-    """One flag with the words that followed it."""
-
-    operation: Operation
-    words: tuple[str, ...]
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """What the flag changes, as it was typed."""
-        if self.operation == "--set":
-            return tuple(word.partition("=")[0].strip() for word in self.words)
-        return self.words[:1] if self.operation == "--add" or self.positions else self.words
-
-    @property
-    def positions(self) -> tuple[int, ...]:
-        """Of ``--remove list 0 2``, the positions in the list."""
-        rest = self.words[1:] if self.operation == "--remove" else ()
-        return tuple(int(word) for word in rest) if all(re.fullmatch(r"\d{1,6}", word) for word in rest) else ()
-
-
-@dataclass(frozen=True)
-class Edits:
-    """All that a command line changes, in its order; false when that is nothing."""
-
-    all: tuple[Edit, ...] = ()
-    as_text: bool = False
-    """Whether every value is the text that was typed (--force-string)."""
-
-    def __bool__(self) -> bool:
-        return bool(self.all)
-
-    @property
-    def fields(self) -> list[str]:
-        """The outermost names that are changed, each once; a path that is none stays as it was typed."""
-        return [*dict.fromkeys(_field(path) for edit in self.all for path in edit.paths)]
 
 
 def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
@@ -123,12 +82,12 @@ class _Draft:
         path, equals, text = assignment.partition("=")
         if not equals:
             raise ValueError("expected key=value")
-        key = _path_of(path)
+        key = path_of(path)
         given, word = (text, None) if self._as_text else _given(text)
         self._put(key, given, word)
 
     def _add(self, path: str, words: Sequence[str]) -> None:
-        key = _path_of(path)
+        key = path_of(path)
         if not words:
             raise ValueError("expected what to add: --add LIST VALUE")
         found = value_at(self._value, key)
@@ -149,7 +108,7 @@ class _Draft:
         return [*items, *([mapping] if mapping else [])]
 
     def _remove(self, path: str) -> None:
-        self._remove_at(_path_of(path))
+        self._remove_at(path_of(path))
 
     def _remove_at(self, key: Key) -> None:
         around, last = value_at(self._value, key[:-1]), key[-1]
@@ -160,7 +119,7 @@ class _Draft:
         self._forget(key if isinstance(last, str) else key[:-1])
 
     def _remove_items(self, path: str, positions: Sequence[int]) -> None:
-        key = _path_of(path)
+        key = path_of(path)
         if not isinstance(value_at(self._value, key), list):
             raise ValueError(f"{dotted(key)} is not a list")
         for position in sorted(positions, reverse=True):
@@ -179,30 +138,9 @@ class _Draft:
         self._files = _without(self._files, key)
 
 
-def _field(path: str) -> str:
-    try:
-        return str(_path_of(path)[0])
-    except ValueError:
-        return path
-
-
 def _without(known: Mapping[Key, _T], key: Key) -> dict[Key, _T]:
     """`known` without `key` and what is below it."""
     return {inner: value for inner, value in known.items() if inner[: len(key)] != key}
-
-
-def _path_of(path: str) -> Key:
-    key: list[str | int] = []
-    position = 0
-    while position < len(path):
-        step = _STEP.match(path, position)
-        if step is None or (not key and step[4] is not None):
-            raise ValueError("expected a path such as inputs.lr or identity.ids[0].name")
-        key.append(int(step[4]) if step[4] is not None else step[1] or step[2] or step[3].strip())
-        position = step.end()
-    if not key or not all(part != "" for part in key):
-        raise ValueError("expected key=value")
-    return tuple(key)
 
 
 def _given(text: str) -> tuple[Any, str | None]:

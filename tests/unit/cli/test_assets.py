@@ -1,4 +1,4 @@
-"""`ml data`, `ml environment`, `ml model`: three nouns, one life."""
+"""`ml component`, `ml data`, `ml environment`, `ml model`: four nouns, one life."""
 
 import json
 from pathlib import Path
@@ -152,3 +152,55 @@ def test_a_tag_without_a_value_exits_2(platform: Any, pratique: Any) -> None:
     ran = pratique("ml", "data", "create", "-n", "x", "--path", ".", "--tags", "stage")
     assert ran.code == 2
     assert "--tags: expected NAME=VALUE; got 'stage'" in ran.err
+
+
+COMPONENT = """
+name: train
+type: command
+command: python train.py ${{inputs.lr}}
+code: ./src
+environment: {conda_file: ./conda.yml}
+inputs: {lr: {type: number, default: 0.1}}
+"""
+
+
+def test_a_component_s_code_and_conda_file_travel_like_a_job_s(platform: Any, pratique: Any) -> None:
+    Path("src").mkdir()
+    Path("src/train.py").write_text("print(1)\n")
+    Path("conda.yml").write_text("dependencies: [python=3.11]\n")
+    Path("train.yml").write_text(COMPONENT)
+    ran = pratique("ml", "component", "create", "-f", "train.yml", "-v", "7", "--set", "inputs.lr.default=0.5")
+    assert (ran.code, ran.err) == (0, ran.err)
+    [sent] = platform.sent("POST", "workspaces/ws/components")
+    assert sent["spec"]["code"].endswith("/src")
+    assert sent["spec"]["environment"]["conda_file"] == {"dependencies": ["python=3.11"]}
+    assert (sent["spec"]["version"], sent["spec"]["inputs"]["lr"]["default"]) == ("7", 0.5)
+    assert pratique("ml", "component", "list", "-n", "train", "--query", "[].version", "-o", "tsv").out == "7\n"
+
+
+def test_a_pipeline_component_holds_the_components_of_its_files(platform: Any, pratique: Any) -> None:
+    Path("parts/src").mkdir(parents=True)
+    Path("parts/train.yml").write_text(COMPONENT.replace("./conda.yml", "../conda.yml"))
+    Path("conda.yml").write_text("dependencies: [python=3.11]\n")
+    Path("parts/src/train.py").write_text("")
+    steps = "{type: command, component: ./parts/train.yml}"
+    Path("pipeline.yml").write_text(f"name: both\ntype: pipeline\njobs:\n  a: {steps}\n  b: {steps}\n")
+    assert pratique("ml", "component", "create", "-f", "pipeline.yml").code == 0
+    [sent] = platform.sent("POST", "workspaces/ws/components")
+    one, other = (sent["spec"]["jobs"][name]["component"]["code"] for name in ("a", "b"))
+    assert one == other
+    assert one.endswith("/src")
+    # Two manifests are asked for, with and without the blobs: the folder is sent once, whatever names it.
+    assert len(platform.sent("POST", "workspaces/ws/manifests")) == 2
+
+
+@pytest.mark.usefixtures("model")
+def test_edits_are_made_in_the_order_of_the_command_line(platform: Any, pratique: Any) -> None:
+    argv = ["ml", "model", "update", "-n", "credit", "-v", "1"]
+    assert pratique(*argv, "--set", "tags.a=1", "tags.b=2", "--remove", "tags.a", "--set", "tags.c=3").code == 0
+    assert platform.assets["models"][0]["tags"] == {"b": "2", "c": "3"}
+    assert pratique(*argv, "--remove", "tags", "--set", "description=10", "--force-string").code == 0
+    assert (platform.assets["models"][0]["tags"], platform.assets["models"][0]["description"]) == ({}, "10")
+    ran = pratique(*argv, "--add", "tags", "x")
+    assert ran.code == 2
+    assert "--add tags: tags is not a list" in ran.err

@@ -42,7 +42,7 @@ class Platform:
         self.workspaces: dict[str, Document] = {}
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, Document] = {}
-        self.assets: dict[str, list[Document]] = {"data": [], "environments": [], "models": []}
+        self.assets: dict[str, list[Document]] = {"data": [], "environments": [], "models": [], "components": []}
         self.jobs: dict[str, Document] = {}
         self.job_ends: Document = {"status": "Completed"}
         self.outputs: dict[tuple[str, str], str] = {}
@@ -167,7 +167,7 @@ class Handler(BaseHTTPRequestHandler):
                 return self._manifests(rest)
             case ["workspaces", _, "blobs", digest]:
                 return self._blob(digest)
-            case ["workspaces", _, ("data" | "environments" | "models") as kind, *rest]:
+            case ["workspaces", _, ("data" | "environments" | "models" | "components") as kind, *rest]:
                 return self._assets(kind, rest)
             case ["workspaces", _, "jobs", *rest]:
                 return self._jobs(rest)

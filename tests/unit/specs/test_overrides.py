@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pratique.base.errors import InvalidInput
-from pratique.specs.overrides import Edit, Edits, Operation, apply_edits, apply_overrides
+from pratique.specs.edits import Edit, Edits, Operation
+from pratique.specs.overrides import apply_edits, apply_overrides
 from pratique.specs.reader import parse_document
 
 
