@@ -17,6 +17,7 @@ from pratique.base.home import Home
 from pratique.base.settings import Settings
 from pratique.compute.environments import Environments
 from pratique.compute.local import LocalCompute
+from pratique.compute.sandbox import Sandbox
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Task
 from pratique.control import grants
@@ -69,11 +70,17 @@ def make_parts(home: Home, settings: Settings) -> Parts:
         blobs=BlobStore(home.blobs),
         sealer=Sealer(home.keys / "sealing.key"),
         issuer=Issuer(home.keys, f"http://127.0.0.1:{settings.door_port}"),
-        compute=LocalCompute(),
+        compute=LocalCompute(sandbox_of(home, settings)),
         environments=Environments(home.environments),
         gateway=Gateway(home, doors_of(home, settings)),
         tracking=TrackingServer(home),
     )
+
+
+def sandbox_of(home: Home, settings: Settings) -> Sandbox:
+    """How the code of users is kept from the platform's own files."""
+    shared = tuple(Path(folder) for folder in settings.sandbox_paths.split(":") if folder)
+    return Sandbox(settings.sandbox, hidden=(home.root, home.runtime), shared=shared)
 
 
 def services_of(parts: Parts) -> tuple[Service, Service]:

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pratique.base.errors import InvalidInput, Problem
 
@@ -53,6 +53,18 @@ def _level(text: str) -> str:
     return text.lower()
 
 
+def _sandbox(text: str) -> str:
+    if text.lower() not in ("auto", "require", "off"):
+        raise ValueError("expected auto, require or off")
+    return text.lower()
+
+
+def _folders(text: str) -> str:
+    if not all(folder.startswith("/") for folder in text.split(":") if folder):
+        raise ValueError("expected paths that begin with /, separated by colons")
+    return text
+
+
 SETTINGS: Final = (
     Setting("door_port", _port, 7070, "Port of the front door on loopback: API, pages, MLflow."),
     Setting("endpoints_port", _port, 7071, "Port of the endpoints' door on loopback: scoring only."),
@@ -60,6 +72,11 @@ SETTINGS: Final = (
     Setting("log_level", _level, "info", "What the platform logs: debug, info, warning or error."),
     Setting("cores", _count, 0, "Cores that jobs and scorers may take; 0 means those of this machine."),
     Setting("memory_gb", _count, 0, "Memory that they may take, in GB (10^9 bytes); 0 means that of this machine."),
+    Setting(
+        "sandbox", _sandbox, "auto",
+        "Keeps jobs and scorers to their own files with bubblewrap: auto (where it works), require or off.",
+    ),
+    Setting("sandbox_paths", _folders, "", "More folders that they may read then, separated by colons."),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
     Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
 )  # fmt: skip
@@ -80,6 +97,8 @@ class Settings:
     log_level: str = "info"
     cores: int = 0
     memory_gb: int = 0
+    sandbox: Literal["auto", "require", "off"] = "auto"
+    sandbox_paths: str = ""
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000
 

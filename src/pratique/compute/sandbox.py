@@ -46,6 +46,8 @@ class Sandbox:
     mode: Mode = "off"
     hidden: tuple[Path, ...] = ()
     """Folders of the platform, absent from every view even where they lie within the system's."""
+    shared: tuple[Path, ...] = ()
+    """Folders that every view may read; one that is not there is left out."""
 
     @property
     def is_in_force(self) -> bool:
@@ -58,14 +60,16 @@ class Sandbox:
         Raises `ComputeFailed` when they must be and cannot.
         """
         if self.is_in_force:
-            return (_program(), *_ALWAYS, *_network(view), *_system(), *self._hidden(), *_places(view))
+            return (_program(), *_ALWAYS, *_network(view), *_system(), *self._extra(), *_places(view))
         if self.mode == "require":
             raise ComputeFailed(f"processes must be kept apart here, and cannot be: {why_not()}", hint=_REMEDY)
         return ()
 
-    def _hidden(self) -> Iterator[str]:
+    def _extra(self) -> Iterator[str]:
+        for folder in self.shared:
+            yield from ("--ro-bind-try", str(folder), str(folder))
         for folder in self.hidden:
-            if any(folder.is_relative_to(system) for system in _SYSTEM):
+            if any(folder.is_relative_to(place) for place in (*map(Path, _SYSTEM), *self.shared)):
                 yield from ("--tmpfs", str(folder))
 
 

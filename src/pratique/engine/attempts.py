@@ -23,7 +23,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.compute.task import Task
 from pratique.control import grants
-from pratique.engine import packages
+from pratique.engine import packages, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
@@ -35,6 +35,8 @@ _MLFLOW_WITHIN: Final = timedelta(minutes=5)
 """How long a job waits for MLflow: longer than its first start takes on a slow machine."""
 _JOB_TAG: Final = "azureml.job"
 _FOLDERS: Final = ("code", "inputs", "outputs", "home", "tmp")
+_WRITTEN: Final = ("rw_mount", "download", "upload")
+"""The modes of an input that the job may change: its own copy, in every mode."""
 _TOKEN_LASTS: Final = timedelta(days=7)
 """It is refused earlier: as soon as the job has ended."""
 
@@ -112,13 +114,19 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
         working_folder=attempt.code,
         log=attempt.log,
         timeout=timedelta(seconds=float(timeout)) if timeout else None,
+        view=views.of_job(attempt.folder, python, written_inputs=_written_inputs(job)),
     )
+
+
+def _written_inputs(job: Job) -> list[str]:
+    given = job.resolved["inputs"].items()
+    return [name for name, one in given if one and "manifest" in one and one["mode"] in _WRITTEN]
 
 
 def _write_files(attempt: Attempt) -> None:
     job = attempt.job
     attempt.code.mkdir(mode=0o700, parents=True)
-    for part in ("home", "tmp"):
+    for part in ("outputs", "home", "tmp"):
         (attempt.folder / part).mkdir(mode=0o700)
     if code := job.resolved["code"]:
         _materialise(attempt, code["manifest"], attempt.code, writable=True)
@@ -126,8 +134,8 @@ def _write_files(attempt: Attempt) -> None:
         (attempt.code / part).mkdir(exist_ok=True)
     for name, given in job.resolved["inputs"].items():
         if given and "manifest" in given:
-            writable = given["mode"] in ("rw_mount", "download", "upload")
-            _materialise(attempt, given["manifest"], attempt.folder / "inputs" / name, writable=writable)
+            place = attempt.folder / "inputs" / name
+            _materialise(attempt, given["manifest"], place, writable=given["mode"] in _WRITTEN)
     for name in job.resolved["outputs"]:
         place = attempt.folder / "outputs" / name
         place.mkdir(mode=0o700, parents=True)

@@ -26,7 +26,7 @@ from pratique.base.home import Home
 from pratique.base.unix_http import UnixConnection
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
-from pratique.engine import packages
+from pratique.engine import packages, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.failures import how_ended
 from pratique.engine.tails import last_lines
@@ -83,15 +83,18 @@ def start(bench: Workbench, deployment: OnlineDeployment, generation: int, numbe
     """Start the replica of a generation that was prepared, for the `number`-th time; finds it when it runs already."""
     launch = _read_launch(bench.home, deployment.id, generation)
     folder = bench.home.replica(deployment.id, generation, number)
+    files, scratch = _files(bench.home, deployment.id, generation), folder / "tmp"
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     return bench.compute.start(
         Task(
             folder=folder,
             argv=(launch.python, "-m", "pratique_serving"),
             environment=launch.environment,
-            working_folder=_files(bench.home, deployment.id, generation),
+            working_folder=files,
             log=log_of(bench.home, deployment.id, generation, number),
             socket=socket_of(bench.home, deployment.id, generation),
             grace=GRACE,
+            view=views.of_replica(files, Path(launch.python), bench.home.sources, scratch),
         )
     )
 

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -33,12 +32,12 @@ def confined(attempts: Any) -> Any:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Path]:
+def place(tmp_path: Path) -> Path:
     """Folders to be seen and folders not to be."""
     for name in ("read", "write", "scratch", "secret"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "file").write_text(name)
-    yield tmp_path
+    return tmp_path
 
 
 def view(place: Path, **options: Any) -> View:
@@ -46,7 +45,7 @@ def view(place: Path, **options: Any) -> View:
 
 
 def bash(confined: Any, place: Path, script: str, **options: Any) -> Task:
-    task = confined.task("bash", "-c", script, working_folder=place / "write", **options)
+    task: Task = confined.task("bash", "-c", script, working_folder=place / "write", **options)
     return replace(task, view=view(place))
 
 
