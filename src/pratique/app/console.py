@@ -13,6 +13,7 @@ ROWS: Final = (
     Row("doctor", "pratique.app.doctor", "Check this machine before anything is downloaded or started."),
     Row("init", "pratique.app.init", "Write a complete project, ready to run."),
     Row("demo", "pratique.app.demo", "Run the example project from data to a protected endpoint."),
+    Row("bundle", "pratique.app.bundle", "What a machine without a network needs.", is_group=True),
     Row("events", "pratique.app.events", "Follow what happens.", is_group=True),
     Row("open", "pratique.app.open", "Make a one-time link that signs a browser in."),
 )

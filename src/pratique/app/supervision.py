@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 from pratique.app.layout import API_SOCKET, ENVOY, MLFLOW, SERVER, doors_of, tracking_lock
@@ -16,6 +17,7 @@ from pratique.base.home import Home
 from pratique.base.settings import Settings, load_settings
 from pratique.client.connection import Connection
 from pratique.client.door import Door
+from pratique.compute.bundle import adopt, open_bundle
 from pratique.compute.environments import Environments
 from pratique.compute.local import LocalCompute
 from pratique.compute.task import Exited, Lost, Running, Task
@@ -36,18 +38,28 @@ _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 Say = Callable[[str], None]
 
 
-def start(home: Home, say: Say) -> Mapping[str, Any]:
+def start(home: Home, say: Say, *, bundle: Path | None = None) -> Mapping[str, Any]:
     """Bring the platform of `home` up and return its status; does nothing when it is up already.
 
+    The home takes wheels and locks from `bundle` first, and needs no network for what is in it.
     Raises `Conflict` for a taken port, `StorageFailed` for a home that cannot be
     written, `ComputeFailed` with the last lines of the log when the server ends.
     """
     home.prepare()
     settings = load_settings(home.root)
+    if bundle is not None:
+        take_bundle(home, bundle, say)
     if not server_runs(home):
         with alone(home, say):
             _bring_up(home, settings, say)
     return await_ready(home, settings)
+
+
+def take_bundle(home: Home, path: Path, say: Say) -> None:
+    """Copy what the home lacks of the bundle at `path`, each file proven by its hash."""
+    bundle = open_bundle(path)
+    if taken := adopt(bundle, home.environments):
+        say(f"took {taken} files from the bundle {bundle.digest[:12]}")
 
 
 def server_runs(home: Home) -> bool:
@@ -158,7 +170,7 @@ def _fetch_tracking(home: Home, say: Say) -> None:
     environments = Environments(home.environments)
     lock = tracking_lock(home, environments)
     if not environments.is_ready(lock):
-        say("fetching MLflow, once, into an environment of its own")
+        say("setting up MLflow, once, in an environment of its own")
         built(environments, lock, logs=home.logs, say=say)
 
 

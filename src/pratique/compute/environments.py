@@ -4,6 +4,8 @@
                      │                              .ready  last, so that what was half made is made anew
                      └─ locks/<request>.json        so that the same request needs no network
 
+    wheels/*.whl    from a bundle (`compute.bundle`), for a machine without a network
+
 A lock names every package with its hashes, so installing it from uv's cache
 gives the same bytes as installing it from an index: the cache is asked first.
 """
@@ -110,6 +112,11 @@ class Environments:
     def _python(self, lock: Lock) -> Path:
         return self._place(lock) / "bin" / "python"
 
+    def _wheels(self) -> tuple[str, ...]:
+        """Where uv finds what its cache lacks: wheels of a bundle, which the lock's hashes vouch for."""
+        wheels = self._folder / "wheels"
+        return ("--find-links", str(wheels)) if wheels.is_dir() else ()
+
     def _installer(self) -> Installer:
         return Installer(self._uv or find_uv(), installer_environment(os.environ), self._folder)
 
@@ -125,7 +132,7 @@ class Environments:
         outcome = installer.run(*arguments, stdin=stdin, say=say)
         if outcome.is_network_away:
             say("the network is away: trying with what uv has in its cache")
-            outcome = installer.run(*arguments, "--offline", stdin=stdin, say=say)
+            outcome = installer.run(*arguments, "--offline", *self._wheels(), stdin=stdin, say=say)
             if not outcome.ok:
                 raise failure("the network is away, and uv's cache lacks packages of the environment", outcome)
         if not outcome.ok:
@@ -164,7 +171,7 @@ class Environments:
             "--allow-empty-requirements", str(requirements),
         )  # fmt: skip
         heard: list[str] = []
-        outcome = installer.run(*arguments, "--offline", say=heard.append, held=held)
+        outcome = installer.run(*arguments, "--offline", *self._wheels(), say=heard.append, held=held)
         if outcome.ok:
             for line in heard:
                 say(line)

@@ -22,7 +22,7 @@ def package_copy(package: str, into: Path) -> Path:
     Raises `InternalError` when `package` is not installed, `StorageFailed` when
     the copy cannot be written.
     """
-    source = _installed(package)
+    source = installed_package(package)
     manifest = _content(source)
     folder = into / manifest.digest
     copied = folder / package
@@ -34,7 +34,8 @@ def package_copy(package: str, into: Path) -> Path:
     return folder
 
 
-def _installed(package: str) -> Path:
+def installed_package(package: str) -> Path:
+    """The folder of an installed `package`; raises `InternalError` when there is none."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise InternalError(f"the package {package} is not installed", hint="install Pratique again")
