@@ -28,7 +28,7 @@ from typing import Iterator, List, Optional
 from pratique_serving import __version__, listening, log
 from pratique_serving.errors import ModelFailed, Usage
 from pratique_serving.models import Model, load_model
-from pratique_serving.routes import Routes, refusal
+from pratique_serving.routes import Routes
 from pratique_serving.server import Server
 from pratique_serving.settings import Settings, read_settings
 from pratique_serving.wire import Limits
@@ -61,12 +61,11 @@ def main(arguments: List[str]) -> int:
 def serve(listener: socket.socket, settings: Settings) -> int:
     """Answer probes at once, load the model in this thread, then call it for every request."""
     began = time.monotonic()
-    workers = Workers(settings.worker_count)
-    routes = Routes(settings, workers)
-    server = Server(listener, routes.answer, refusal, Limits(settings.max_body_bytes, settings.read_timeout))
+    routes = Routes(settings)
+    limits = Limits(settings.max_body_bytes, settings.read_timeout)
+    server = Server(listener, routes, limits, lambda: _on_stop(routes))
     _stop_on_signals(server)
-    thread = threading.Thread(target=_accept, args=(server, routes, workers), daemon=True)
-    thread.start()
+    server.start()
     with _few_collections():
         model = _load(settings)
     if model is None:
@@ -74,16 +73,13 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     else:
         log.say(f"ready after {time.monotonic() - began:.3f} s, {settings.worker_count} worker(s)")
         routes.become_ready(model)
-    workers.serve()
-    thread.join()
+    if settings.worker_count == 1:
+        server.serve()
+    else:
+        server.serve_by(Workers(settings.worker_count))
     threading.Thread(target=_leave_soon, daemon=True).start()
     log.say("stopped")
     return 0
-
-
-def _accept(server: Server, routes: Routes, workers: Workers) -> None:
-    server.run(lambda: _on_stop(routes))
-    workers.close()
 
 
 def _on_stop(routes: Routes) -> None:

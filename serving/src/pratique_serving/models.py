@@ -6,7 +6,7 @@ The two are modules of their own and only the one that is used is imported:
 
 import importlib
 from abc import ABC, abstractmethod
-from typing import Any, Dict
+from typing import Any, Dict, List, Sequence
 
 from pratique_serving.settings import Settings
 from pratique_serving.wire import Request, Response
@@ -15,9 +15,16 @@ from pratique_serving.wire import Request, Response
 class Model(ABC):
     """Something that answers requests. It is called by one worker at a time, or by as many as there are workers."""
 
+    most_together = 1
+    """How many requests `answer_together` takes at most; 1 is none but one by one."""
+
     @abstractmethod
     def answer(self, request: Request, request_id: str) -> Response:
         """Answer a GET, HEAD, OPTIONS or POST. Raises Refused; what the model raises becomes a 500 in here."""
+
+    def answer_together(self, requests: Sequence[Request], request_ids: Sequence[str]) -> List[Response]:
+        """Answer several requests, in their order, as `answer` would. Never raises."""
+        raise NotImplementedError
 
     @abstractmethod
     def swagger(self, version: str) -> Dict[str, Any]:

@@ -40,7 +40,7 @@ def to_json(value: object) -> bytes:
     """Raises Unanswerable when something inside has no JSON form, or when it contains itself."""
     try:
         try:
-            return json.dumps(value, default=_plain, allow_nan=False).encode()
+            return _encode(value).encode()
         except ValueError:
             return json.dumps(_without_nan(value), default=_plain_without_nan).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -57,6 +57,10 @@ def _plain(value: Any) -> object:
         plain = value.tolist()
         return str(value) if plain is value or kind.__name__ == "datetime64" else plain
     raise TypeError(f"a {kind.__name__} inside it")
+
+
+# Made once, because json.dumps makes a new encoder for each value when it is given options.
+_encode = json.JSONEncoder(default=_plain, allow_nan=False).encode
 
 
 def _plain_pandas(value: Any, kind: str) -> object:

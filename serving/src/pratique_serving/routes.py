@@ -10,19 +10,22 @@
 Statuses, bodies and headers are those of Azure's inference server when it is
 called directly; the gateway in front turns them into Azure's front end.
 A request that comes while the model is still loading waits for it.
+
+What needs the model is a Call, which whoever has the model performs: `take` a
+request, `perform` the calls. Everything else is answered at once.
 """
 
-import threading
-from typing import Dict, Optional, Tuple
+import math
+import time
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
-from pratique_serving import __version__
+from pratique_serving import __version__, log
 from pratique_serving.errors import Refused
 from pratique_serving.identifiers import Identifiers, TooLong, identifiers_of
 from pratique_serving.models import Model
 from pratique_serving.results import json_response
 from pratique_serving.settings import Settings
 from pratique_serving.wire import Request, Response
-from pratique_serving.workers import Workers
 
 SCORE = "/score"
 INVOCATIONS = "/invocations"
@@ -35,6 +38,8 @@ SCORES = ("GET", "HEAD", "OPTIONS", "POST")
 _METHODS: Dict[str, Tuple[str, ...]] = {SCORE: SCORES, INVOCATIONS: SCORES, SWAGGER: READS}
 _METHODS.update((path, READS) for path in PROBES)
 
+_OF_THE_MODEL = frozenset({SCORE, INVOCATIONS, SWAGGER})
+
 _TEXT = ("Content-Type", "text/html; charset=utf-8")
 
 # The wording is part of what callers of Azure's server know.
@@ -45,25 +50,39 @@ NO_SUCH_PATH = (
 NO_SUCH_METHOD = "The method is not allowed for the requested URL."
 INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 NOT_READY = "The model is still loading."
+TOO_LATE = "The request has waited for longer than its time limit."
+TOO_MANY = "Too many requests are waiting for the model."
+
+
+class Call:
+    """A request that needs the model."""
+
+    __slots__ = ("began", "expires", "identifiers", "request")
+
+    def __init__(self, request: Request, identifiers: Identifiers, began: float, expires: float) -> None:
+        self.request = request
+        self.identifiers = identifiers
+        self.began = began
+        """Monotonic seconds, as `expires`: after that nobody waits for it."""
+        self.expires = expires
 
 
 class Routes:
     """Answers requests, with a model once `become_ready` was called."""
 
-    def __init__(self, settings: Settings, workers: Workers) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._workers = workers
         self._model: Optional[Model] = None
-        self._ready = threading.Event()
         self._is_stopping = False
+        self._patience = settings.request_timeout_ms / 1000 if settings.request_timeout_ms else math.inf
         self._version_headers = (
             [("x-ms-server-version", f"pratique-serving/{__version__}")] if settings.shows_version else []
         )
+        self.most_waiting = settings.max_waiting or math.inf
 
     def become_ready(self, model: Model) -> None:
         """The model has loaded: waiting requests go on."""
         self._model = model
-        self._ready.set()
 
     def become_unready(self) -> None:
         """The server is stopping: probes say so, requests that are here are still answered."""
@@ -71,11 +90,17 @@ class Routes:
 
     @property
     def is_ready(self) -> bool:
-        return self._ready.is_set() and not self._is_stopping
+        return self._model is not None and not self._is_stopping
 
-    def answer(self, request: Request) -> Response:
-        """Never raises: whatever happens becomes a status."""
-        methods = _METHODS.get(request.path)
+    @property
+    def most_together(self) -> int:
+        """How many calls `perform` takes at most."""
+        return self._model.most_together if self._model is not None else 1
+
+    def take(self, request: Request) -> Union[Response, Call]:
+        """The answer, or what the model has to be asked. Never raises: whatever happens becomes a status."""
+        path = request.path
+        methods = _METHODS.get(path)
         if methods is None:
             return refusal(Refused(404, NO_SUCH_PATH))
         if request.method not in methods:
@@ -84,41 +109,39 @@ class Routes:
             identifiers = identifiers_of(request.headers)
         except TooLong as error:
             return self._finished(refusal(error), error.identifiers)
-        return self._finished(self._dispatch(request, identifiers), identifiers)
+        if path in _OF_THE_MODEL and (path != SWAGGER or request.method != "OPTIONS"):
+            now = time.monotonic()
+            ready_timeout = self._settings.ready_timeout
+            patience = self._patience if self._model is not None else min(ready_timeout, self._patience)
+            return Call(request, identifiers, now, now + patience)
+        if request.method == "OPTIONS":
+            return self._finished(Response(200, b"", [_TEXT, ("Allow", ", ".join(READS))]), identifiers)
+        return self._finished(self._probe(path), identifiers)
 
-    def _dispatch(self, request: Request, identifiers: Identifiers) -> Response:
-        try:
-            if request.path in (SCORE, INVOCATIONS):
-                return self._score(request, identifiers)
-            if request.method == "OPTIONS":
-                return Response(200, b"", [_TEXT, ("Allow", ", ".join(READS))])
-            if request.path == SWAGGER:
-                return self._swagger(request)
-            return self._probe(request.path)
-        except Refused as error:
-            return refusal(error)
+    def perform(self, calls: Sequence[Call]) -> List[Response]:
+        """The model's answers, in the order of `calls`. Never raises."""
+        model = self._model
+        if model is None:
+            return [self.late(call) for call in calls]
+        if len(calls) > 1:
+            requests = [call.request for call in calls]
+            together = model.answer_together(requests, [call.identifiers.request for call in calls])
+            return [self._finished(response, call.identifiers) for response, call in zip(together, calls)]
+        return [self._finished(_answer(model, call), call.identifiers) for call in calls]
+
+    def late(self, call: Call) -> Response:
+        """The answer to a call that has waited for too long."""
+        why = Refused(503, NOT_READY) if self._model is None else Refused(408, TOO_LATE)
+        return self._finished(refusal(why), call.identifiers)
+
+    def too_many(self, call: Call) -> Response:
+        """The answer to a call for which there is no room."""
+        return self._finished(refusal(Refused(429, TOO_MANY)), call.identifiers)
 
     def _probe(self, path: str) -> Response:
         if path == "/health/live" or self.is_ready:
             return Response(200, b"Healthy", [_TEXT])
         return Response(503, b"Not ready", [_TEXT, ("Retry-After", "1")])
-
-    def _score(self, request: Request, identifiers: Identifiers) -> Response:
-        model = self._wait_for_model()
-        response = self._workers.call(lambda: _answer(model, request, identifiers.request))
-        if response is None:
-            raise Refused(500, INTERNAL)
-        return response
-
-    def _swagger(self, request: Request) -> Response:
-        version = dict(request.arguments()).get("version", "2")
-        return json_response(200, self._wait_for_model().swagger(version))
-
-    def _wait_for_model(self) -> Model:
-        self._ready.wait(self._settings.ready_timeout)
-        if self._model is None:
-            raise Refused(503, NOT_READY)
-        return self._model
 
     def _finished(self, response: Response, identifiers: Identifiers) -> Response:
         response.headers += self._version_headers
@@ -126,11 +149,18 @@ class Routes:
         return response
 
 
-def _answer(model: Model, request: Request, request_id: str) -> Response:
+def _answer(model: Model, call: Call) -> Response:
+    """One call of the model. A script may raise anything, sys.exit() included: the caller gets an answer."""
+    request = call.request
     try:
-        return model.answer(request, request_id)
+        if request.path == SWAGGER:
+            return json_response(200, model.swagger(dict(request.arguments()).get("version", "2")))
+        return model.answer(request, call.identifiers.request)
     except Refused as error:
         return refusal(error)
+    except BaseException as error:  # noqa: BLE001
+        log.say_traceback("a request failed inside the server", error)
+        return refusal(Refused(500, INTERNAL))
 
 
 def refusal(error: Refused) -> Response:

@@ -1,50 +1,100 @@
-"""Accepts connections and serves each in a thread of its own.
+"""Accepts connections, reads requests, writes answers: one thread at a time, and mostly the one that calls the model.
 
-    run()     accept until stop() is called
-    stop()    from a signal handler or another thread: no new connections; those
-              which wait for a request are closed, those which are in one finish it
-    run() returns when the last connection has gone.
+A request that takes microseconds must not wait for a second thread to wake up.
+So the main thread does everything in turns: it reads what has come, answers what
+needs no model, then calls the model for all that was asked meanwhile, and writes.
 
-A thread costs little while it waits for bytes, so a slow client harms nobody;
-how many there can be is bounded, and further callers wait in the listening queue.
+    main     turn ─ call ─ turn ─ call ──────────────────────── turn
+    deputy   ·  ·  ·  ·  ·  ·  ·  ·  ·  ·  turn ─ turn ─ turn ┘
+
+A call that takes long must not keep others from connecting, probes from being
+answered, or a stop from being heard. So a second thread looks now and then, and
+as long as one call goes on it takes the turns. It has them from the start, while
+the model loads. Whoever has `_turns` locked owns the connections; the model is
+called without it. With several workers the deputy keeps the turns for good.
+
+    stop()  from a signal handler or another thread: no new connections; those
+            which wait for a request are closed, those which are in one finish it
 """
 
 import contextlib
+import os
 import select
 import signal
 import socket
 import threading
 import time
-from typing import Callable, Dict
+from collections import deque
+from typing import Callable, Deque, Dict, List, Optional, Tuple
 
 from pratique_serving import log
+from pratique_serving.connections import LINGER_SECONDS, Connection
 from pratique_serving.errors import Malformed
-from pratique_serving.wire import Connection, Limits, Request, Response
+from pratique_serving.routes import Call, Routes, refusal
+from pratique_serving.wire import Limits, Request, Response, render
+from pratique_serving.workers import Workers
 
 MAX_CONNECTIONS = 1000
 
 STOPS = frozenset({int(signal.SIGTERM), int(signal.SIGINT)})
 
+# The gateway in front closes connections that were idle for an hour. We wait
+# longer, so that we never close one at the moment it is used again.
+IDLE_SECONDS = 2 * 3600.0
+
+# A request that trickles in, byte by byte and never pausing too long, ends here.
+WHOLE_REQUEST_SECONDS = 600.0
+
+# Larger pieces would be fetched from the system anew, page by page.
+RECEIVE_BYTES = 64 * 1024
+
 # Out of file descriptors or memory: do not spin until some come back.
 PAUSE_AFTER_FAILED_ACCEPT = 0.1
 
-Answer = Callable[[Request], Response]
-Refusal = Callable[[Malformed], Response]
+# A call that goes on for this long is a long one: then the deputy takes over.
+TICK = 0.01
+
+# How often slow connections are looked through, and all of them.
+SLOW_EVERY = 0.1
+ALL_EVERY = 60.0
+
+_IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
 
 
 class Server:
     """One listening socket and the connections that came in through it."""
 
-    def __init__(self, listener: socket.socket, answer: Answer, refusal: Refusal, limits: Limits) -> None:
+    def __init__(self, listener: socket.socket, routes: Routes, limits: Limits, on_stop: Callable[[], None]) -> None:
         self._listener = listener
-        self._answer = answer
-        self._refusal = refusal
+        self._routes = routes
         self._limits = limits
-        self._connections: Dict[Connection, socket.socket] = {}
-        self._changed = threading.Condition()
+        self._on_stop = on_stop
+        self._most_waiting = routes.most_waiting
+        self._connections: Dict[int, Connection] = {}
+        self._slow: Dict[int, Connection] = {}
+        self._calls: Deque[Tuple[Connection, Call]] = deque()
+        self._more: List[Connection] = []
+        self._is_listening = True
         self._is_stopping = False
+        self._is_done = False
+        self._next_look = time.monotonic() + ALL_EVERY
+        self._poller = select.epoll()
         self._wake_end, self._wake = socket.socketpair()
-        self._wake.setblocking(False)
+        for end in (listener, self._wake_end, self._wake):
+            end.setblocking(False)
+        self._poller.register(listener, _IN)
+        self._poller.register(self._wake_end, _IN)
+        # Between the two threads.
+        self._turns = threading.Lock()
+        self._is_wanted = False
+        self._is_calling = True
+        self._number_of_calls = 0
+        self._stirred = threading.Event()
+        self._stirred.set()
+        self._after_turn: Callable[[], None] = _nothing
+        """What the deputy does after each of its turns."""
+        self._is_copy = False
+        os.register_at_fork(after_in_child=self._become_copy)
 
     @property
     def wake_descriptor(self) -> int:
@@ -57,26 +107,182 @@ class Server:
 
     def stop(self) -> None:
         """Begin to drain; may be called from anywhere, more than once."""
+        self._poke(signal.SIGTERM)
+
+    def start(self) -> None:
+        """Let the deputy take the turns while this thread loads the model."""
+        threading.Thread(target=self._stand_in, daemon=True).start()
+
+    def serve(self) -> None:
+        """Take turns and call the model in this thread, until the last connection has ended."""
+        self._take_over()
+        while not self._is_done:
+            self._turn()
+            if self._calls:
+                self._call_model()
+        self._turns.release()
+        self._stirred.set()
+
+    def serve_by(self, workers: Workers) -> None:
+        """Leave the turns to the deputy for good, and the calls to workers, of which this thread is one."""
+        done: Deque[Tuple[Connection, Response]] = deque()
+
+        def hand_over() -> None:
+            while self._calls:
+                connection, call = self._calls.popleft()
+                workers.put(lambda call=call: self._routes.perform([call])[0], self._finished(done, connection))  # type: ignore[misc]
+            while done:
+                connection, response = done.popleft()
+                self._reply(connection, response)
+            if self._is_done:
+                workers.close()
+
+        self._after_turn = hand_over
+        self._poke(0)
+        workers.serve()
+
+    def _finished(self, done: Deque[Tuple[Connection, Response]], connection: Connection) -> Callable[[Response], None]:
+        def finish(response: Response) -> None:
+            done.append((connection, response))
+            self._poke(0)
+
+        return finish
+
+    # The two threads.
+
+    def _take_over(self) -> None:
+        """Get the turns back from the deputy."""
+        self._is_calling = False
+        if not self._turns.acquire(False):
+            self._is_wanted = True
+            self._poke(0)
+            self._turns.acquire()
+            self._is_wanted = False
+
+    def _call_model(self) -> None:
+        """Call the model for what is asked now, without the turns; write the answers after each call."""
+        until = time.monotonic() + TICK / 4
+        while self._calls:
+            batch = self._next_batch()
+            self._is_calling = True
+            self._number_of_calls += 1
+            self._turns.release()
+            if not self._stirred.is_set():
+                self._stirred.set()
+            responses = self._routes.perform([call for _, call in batch])
+            if self._is_copy:
+                # A script that forks and returns from `run()` twice: the copy must not answer as well.
+                os._exit(0)
+            self._take_over()
+            for (connection, _), response in zip(batch, responses):
+                self._reply(connection, response)
+            if time.monotonic() > until:
+                return
+
+    def _next_batch(self) -> List[Tuple[Connection, Call]]:
+        batch: List[Tuple[Connection, Call]] = []
+        most = self._routes.most_together
+        while self._calls and len(batch) < most:
+            connection, call = self._calls.popleft()
+            if connection.gone:
+                self._forget(connection)
+            else:
+                batch.append((connection, call))
+        return batch
+
+    def _become_copy(self) -> None:
+        self._is_copy = True
+
+    def _stand_in(self) -> None:
+        """The deputy: take the turns whenever one call, or the loading of the model, goes on for long."""
+        seen = self._number_of_calls
+        while not self._is_done:
+            if self._is_within(seen):
+                self._take_turns_within(seen)
+            self._stirred.wait()
+            seen = self._number_of_calls
+            time.sleep(TICK)
+            if self._is_at_rest_since(seen):
+                self._stirred.clear()
+                # It may have begun a call in between, and not have seen that nobody looks.
+                if not self._is_at_rest_since(seen):
+                    self._stirred.set()
+
+    def _is_within(self, call: int) -> bool:
+        """Whether the main thread is still in that call."""
+        return self._is_calling and call == self._number_of_calls
+
+    def _is_at_rest_since(self, call: int) -> bool:
+        return not self._is_calling and call == self._number_of_calls
+
+    def _take_turns_within(self, call: int) -> None:
+        if not self._turns.acquire(False):
+            return
+        try:
+            while self._is_within(call) and not self._is_wanted:
+                self._turn()
+                self._after_turn()
+                if self._is_done:
+                    return
+        finally:
+            self._turns.release()
+
+    def _poke(self, number: int) -> None:
         with contextlib.suppress(OSError):
-            self._wake.send(bytes([signal.SIGTERM]))
+            self._wake.send(bytes([number]))
 
-    def run(self, on_stop: Callable[[], None]) -> None:
-        """Accept connections until `stop`, then call `on_stop` and return when every connection has ended."""
-        self._listener.setblocking(False)
-        poll = select.poll()
-        poll.register(self._listener, select.POLLIN)
-        poll.register(self._wake_end, select.POLLIN)
-        while True:
-            ready = {descriptor for descriptor, _ in poll.poll()}
-            if self._wake_end.fileno() in ready and STOPS.intersection(self._wake_end.recv(1024)):
-                break
-            if self._listener.fileno() in ready and self._has_room():
-                self._accept()
-        self._drain(on_stop)
+    # One turn.
 
-    def _has_room(self) -> bool:
-        with self._changed:
-            return self._changed.wait_for(lambda: len(self._connections) < MAX_CONNECTIONS, timeout=0.1)
+    def _turn(self) -> None:
+        """Wait for something to happen, and do what can be done about it without the model."""
+        for descriptor, event in self._poller.poll(self._pause()):
+            connection = self._connections.get(descriptor)
+            if connection is not None:
+                self._serve(connection, event)
+            elif descriptor == self._listener.fileno():
+                self._accept_all()
+            elif descriptor == self._wake_end.fileno():
+                self._wake_up()
+        while self._more:
+            self._go_on(self._more.pop())
+        now = time.monotonic()
+        if self._slow or now >= self._next_look:
+            self._look_for_slow(now)
+        while self._calls and self._calls[0][1].expires <= now:
+            connection, call = self._calls.popleft()
+            self._reply(connection, self._routes.late(call))
+        if self._is_stopping and not self._connections:
+            self._is_done = True
+
+    def _pause(self) -> float:
+        """Seconds to wait at most: none when there is work, less when somebody may be too slow; -1 is for ever."""
+        if self._more or (self._calls and not self._is_calling) or (self._is_stopping and not self._connections):
+            return 0
+        return SLOW_EVERY if self._slow or self._calls else ALL_EVERY
+
+    def _wake_up(self) -> None:
+        if STOPS.intersection(self._wake_end.recv(1024)) and not self._is_stopping:
+            self._begin_to_drain()
+
+    def _begin_to_drain(self) -> None:
+        while self._accept():
+            # Those who came before we stopped are answered as well.
+            pass
+        self._is_stopping = True
+        if self._is_listening:
+            self._poller.unregister(self._listener)
+        self._on_stop()
+        for connection in list(self._connections.values()):
+            self._serve(connection, _IN if not connection.is_busy else 0)
+            if not connection.is_busy and connection.reader.is_idle and not connection.unsent:
+                self._forget(connection)
+
+    def _accept_all(self) -> None:
+        while self._accept():
+            if len(self._connections) >= MAX_CONNECTIONS:
+                self._poller.unregister(self._listener)
+                self._is_listening = False
+                return
 
     def _accept(self) -> bool:
         """Take one connection from the queue; False when there is none."""
@@ -88,68 +294,197 @@ class Server:
             log.say(f"cannot accept a connection: {error}")
             time.sleep(PAUSE_AFTER_FAILED_ACCEPT)
             return False
+        accepted.setblocking(False)
+        if accepted.family != socket.AF_UNIX:
+            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = Connection(accepted, self._limits)
-        with self._changed:
-            self._connections[connection] = accepted
-        self._start(connection, accepted)
+        connection.deadline = time.monotonic() + IDLE_SECONDS
+        connection.interest = _IN
+        self._connections[connection.descriptor] = connection
+        self._poller.register(connection.descriptor, _IN)
         return True
 
-    def _start(self, connection: Connection, accepted: socket.socket) -> None:
+    def _serve(self, connection: Connection, event: int) -> None:
         try:
-            threading.Thread(target=self._serve, args=(connection, accepted), daemon=True).start()
-        except RuntimeError as error:
-            log.say(f"cannot start a thread for a connection: {error}")
-            self._forget(connection, accepted)
-
-    def _drain(self, on_stop: Callable[[], None]) -> None:
-        while self._accept():
-            # Those who came before we stopped are answered as well.
-            pass
-        self._is_stopping = True
-        on_stop()
-        with self._changed:
-            for connection, accepted in self._connections.items():
-                if connection.is_idle:
-                    _end_reading(accepted)
-            self._changed.wait_for(lambda: not self._connections)
-
-    def _serve(self, connection: Connection, accepted: socket.socket) -> None:
-        try:
-            if accepted.family == socket.AF_INET:
-                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            while self._serve_one(connection):
-                connection.is_idle = True
-                if self._is_stopping:
-                    _end_reading(accepted)
+            if connection.unsent:
+                self._send(connection)
+            elif connection.is_busy:
+                self._leave_alone(connection, event)
+            elif event & (_IN | _GONE):
+                self._receive(connection)
         except OSError:
             # The client has gone. There is nobody to tell.
-            pass
-        finally:
-            self._forget(connection, accepted)
+            self._forget(connection)
 
-    def _serve_one(self, connection: Connection) -> bool:
-        """Read one request and answer it; whether the connection may carry another."""
+    def _leave_alone(self, connection: Connection, event: int) -> None:
+        """A client that sends more, or closes, while its request is with the model."""
+        if event & _GONE:
+            connection.gone = True
+            self._poller.unregister(connection.descriptor)
+            connection.interest = -1
+        elif event:
+            self._wait_for(connection, 0)
+
+    def _receive(self, connection: Connection) -> None:
         try:
-            request = connection.read_request()
+            data = connection.sock.recv(RECEIVE_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        if connection.lingers:
+            if not data:
+                self._forget(connection)
+            return
+        try:
+            if not data:
+                connection.reader.end()
+                self._forget(connection)
+                return
+            request = connection.reader.read(data)
         except Malformed as error:
-            connection.send(self._refusal(error), without_body=False, close=True)
-            connection.linger()
-            return False
+            self._refuse(connection, error)
+            return
+        self._go_on_with(connection, request)
+
+    def _go_on(self, connection: Connection) -> None:
+        """The next request of a client that sends several without waiting for answers."""
+        if self._connections.get(connection.descriptor) is not connection or connection.is_busy:
+            return
+        try:
+            self._go_on_with(connection, connection.reader.next())
+        except Malformed as error:
+            self._refuse(connection, error)
+        except OSError:
+            self._forget(connection)
+
+    def _go_on_with(self, connection: Connection, request: Optional[Request]) -> None:
         if request is None:
-            return False
-        response = self._answer(request)
-        close = request.wants_close or self._is_stopping
-        connection.send(response, without_body=request.method == "HEAD", close=close)
-        return not close
+            self._wait_for_rest(connection)
+            return
+        if connection.patience:
+            self._slow.pop(connection.descriptor, None)
+            connection.patience = 0.0
+        connection.request = request
+        outcome = self._routes.take(request)
+        if type(outcome) is Call:
+            if len(self._calls) >= self._most_waiting:
+                self._reply(connection, self._routes.too_many(outcome))
+                return
+            connection.is_busy = True
+            self._calls.append((connection, outcome))
+        else:
+            self._reply(connection, outcome)  # type: ignore[arg-type]
 
-    def _forget(self, connection: Connection, accepted: socket.socket) -> None:
-        accepted.close()
-        with self._changed:
-            self._connections.pop(connection, None)
-            self._changed.notify_all()
+    def _wait_for_rest(self, connection: Connection) -> None:
+        now = time.monotonic()
+        if not connection.patience:
+            connection.deadline = now + WHOLE_REQUEST_SECONDS
+            self._slow[connection.descriptor] = connection
+        connection.patience = now + self._limits.pause
+        if connection.reader.is_invited:
+            connection.reader.is_invited = False
+            connection.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    # Answers.
+
+    def _reply(self, connection: Connection, response: Response) -> None:
+        """Write the answer to the connection's request, and make it ready for the next one."""
+        connection.is_busy = False
+        request = connection.request
+        connection.request = None
+        if connection.gone or request is None:
+            self._forget(connection)
+            return
+        connection.ends = request.wants_close or self._is_stopping
+        connection.unsent = render(response, request.method == "HEAD", connection.ends)
+        try:
+            self._send(connection)
+        except OSError:
+            self._forget(connection)
+
+    def _refuse(self, connection: Connection, error: Malformed) -> None:
+        """Answer, and let the client read that although we have not read all it sent.
+
+        Closing a TCP connection with unread bytes resets it, and the answer is lost.
+        """
+        connection.lingers = True
+        connection.unsent = render(refusal(error), False, True)
+        try:
+            self._send(connection)
+        except OSError:
+            self._forget(connection)
+
+    def _send(self, connection: Connection) -> None:
+        """Send what the client takes now; the rest when it takes more."""
+        data = connection.unsent
+        try:
+            sent = connection.sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        if sent < len(data):
+            connection.unsent = data[sent:]
+            if sent or not connection.patience:
+                connection.patience = time.monotonic() + self._limits.pause
+                connection.deadline = connection.patience + WHOLE_REQUEST_SECONDS
+            self._slow[connection.descriptor] = connection
+            self._wait_for(connection, _OUT)
+            return
+        connection.unsent = b""
+        self._after_answer(connection)
+
+    def _after_answer(self, connection: Connection) -> None:
+        if connection.lingers:
+            connection.sock.shutdown(socket.SHUT_WR)
+            connection.deadline = time.monotonic() + LINGER_SECONDS
+            connection.patience = connection.deadline
+            self._slow[connection.descriptor] = connection
+        elif connection.ends:
+            self._forget(connection)
+            return
+        else:
+            connection.deadline = time.monotonic() + IDLE_SECONDS
+            if connection.patience:
+                self._slow.pop(connection.descriptor, None)
+                connection.patience = 0.0
+        if connection.interest != _IN:
+            self._wait_for(connection, _IN)
+        if not connection.lingers and connection.reader.waiting_bytes:
+            self._more.append(connection)
+
+    def _wait_for(self, connection: Connection, interest: int) -> None:
+        if connection.interest != interest:
+            self._poller.modify(connection.descriptor, interest)
+            connection.interest = interest
+
+    def _forget(self, connection: Connection) -> None:
+        if self._connections.pop(connection.descriptor, None) is None:
+            return
+        self._slow.pop(connection.descriptor, None)
+        if connection.interest >= 0:
+            self._poller.unregister(connection.descriptor)
+        connection.gone = True
+        connection.sock.close()
+        if not self._is_listening and not self._is_stopping:
+            self._poller.register(self._listener, _IN)
+            self._is_listening = True
+
+    def _look_for_slow(self, now: float) -> None:
+        """Give up those who have paused for too long, or have been at it for too long."""
+        for connection in list(self._slow.values()):
+            if now >= min(connection.patience, connection.deadline):
+                self._give_up(connection)
+        if now >= self._next_look:
+            self._next_look = now + ALL_EVERY
+            for connection in list(self._connections.values()):
+                is_idle = not connection.is_busy and not connection.patience and connection.reader.is_idle
+                if is_idle and now >= connection.deadline:
+                    self._forget(connection)
+
+    def _give_up(self, connection: Connection) -> None:
+        if connection.lingers or connection.unsent:
+            self._forget(connection)
+        else:
+            self._refuse(connection, Malformed(408, "The request did not arrive in time."))
 
 
-def _end_reading(accepted: socket.socket) -> None:
-    """Wake a thread that waits for a request; what has already arrived can still be read."""
-    with contextlib.suppress(OSError):
-        accepted.shutdown(socket.SHUT_RD)
+def _nothing() -> None:
+    """There are no workers but the main thread."""

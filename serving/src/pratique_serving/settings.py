@@ -9,6 +9,8 @@
 | `AZUREML_MODEL_DIR` | not read here; the script reads it | |
 | `WORKER_COUNT` | how many calls of the model run at the same time | 1 |
 | `SCORING_TIMEOUT_MS` | a call that takes longer is interrupted (one worker only); 0 is never | 0 |
+| `PRATIQUE_REQUEST_TIMEOUT_MS` | a request that has waited longer for the model gets 408; 0 is never | 0 |
+| `PRATIQUE_MAX_WAITING` | when so many requests wait for the model, further ones get 429; 0 is without a limit | 0 |
 | `PRATIQUE_MAX_BODY_BYTES` | larger requests get 413 | 104857600 |
 | `PRATIQUE_READ_TIMEOUT_SECONDS` | how long a client may pause within a request | 30 |
 | `PRATIQUE_READY_TIMEOUT_SECONDS` | how long a request waits for `init()` | 60 |
@@ -31,6 +33,8 @@ class Settings(NamedTuple):
     mlflow_model: str
     worker_count: int
     scoring_timeout_ms: int
+    request_timeout_ms: int
+    max_waiting: int
     max_body_bytes: int
     read_timeout: float
     ready_timeout: float
@@ -49,6 +53,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         mlflow_model=environment.get("PRATIQUE_MLFLOW_MODEL", ""),
         worker_count=_whole(environment, "WORKER_COUNT", 1, least=1),
         scoring_timeout_ms=_whole(environment, "SCORING_TIMEOUT_MS", 0, least=0),
+        request_timeout_ms=_whole(environment, "PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
+        max_waiting=_whole(environment, "PRATIQUE_MAX_WAITING", 0, least=0),
         max_body_bytes=_whole(environment, "PRATIQUE_MAX_BODY_BYTES", 100 * 1024 * 1024, least=0),
         read_timeout=float(_whole(environment, "PRATIQUE_READ_TIMEOUT_SECONDS", 30, least=1)),
         ready_timeout=float(_whole(environment, "PRATIQUE_READY_TIMEOUT_SECONDS", 60, least=0)),

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection: bytes to Request, Response to bytes.
+"""HTTP/1.1: bytes to Request, Response to bytes. Knows no sockets.
 
 Strict on purpose. Whatever two parsers could read differently (a bare line
 feed, a folded header, two lengths, a length beside chunks) is refused with 400,
@@ -6,7 +6,6 @@ so that no request hides inside another. Sizes and pauses have bounds.
 """
 
 import re
-import socket
 import time
 from http import HTTPStatus
 from typing import Dict, List, NamedTuple, Optional, Tuple
@@ -18,14 +17,6 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_TARGET_BYTES = 16 * 1024
 MAX_HEADERS = 100
 MAX_CHUNK_LINE_BYTES = 1024
-RECEIVE_BYTES = 256 * 1024
-
-# The gateway in front closes connections that were idle for an hour. We wait
-# longer, so that we never close one at the moment it is used again.
-IDLE_SECONDS = 2 * 3600.0
-
-# A request that trickles in, byte by byte and never pausing too long, ends here.
-WHOLE_REQUEST_SECONDS = 600.0
 
 # Answers that have no body, whatever a script gave them.
 BODILESS = frozenset({204, 304})
@@ -37,8 +28,18 @@ _VERSION = re.compile(r"HTTP/(\d)\.(\d)")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
+CHUNKED = -1
+_SIZE, _TRAILERS = -1, -2
+
+# Headers that no second request has, so there is no use in remembering them; and those that nobody should remember.
+_OF_ONE_REQUEST = frozenset({"authorization", "cookie", "x-request-id", "traceparent", "x-ms-client-request-id"})
+
+# Headers of answers with few values.
+_REPEATED = frozenset({"Content-Type", "x-ms-run-function-failed", "x-ms-server-version"})
+_ready_lines: Dict[Tuple[str, str], str] = {}
+
 _OURS = frozenset({"connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade"})
-_REASONS = {int(status): status.phrase for status in HTTPStatus}
+_STATUS_LINES = {int(status): f"HTTP/1.1 {int(status)} {status.phrase}" for status in HTTPStatus}
 
 
 class Limits(NamedTuple):
@@ -80,158 +81,194 @@ class Response:
         self.headers = headers if headers is not None else []
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
+    """What stands before a body."""
+
     method: str
     path: str
     query: str
     headers: Dict[str, str]
-    minor: int
+    length: int
+    """Bytes of the body, or CHUNKED."""
+    wants_close: bool
+    wants_invitation: bool
+    """Whether the client waits for ``100 Continue`` before it sends the body."""
 
 
-class Connection:
-    """One accepted socket, used by one thread."""
+class Reader:
+    """The bytes of one connection, as they come, to whole requests."""
 
-    def __init__(self, sock: socket.socket, limits: Limits) -> None:
-        self._socket = sock
+    __slots__ = ("_body", "_buffer", "_chunk", "_head", "_limits", "_searched", "_trailers", "is_invited")
+
+    def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._buffer = bytearray()
-        self._deadline = 0.0
-        self.is_idle = True
-        """Whether it waits for the first byte of a request: only then may it be closed at any time."""
+        self._searched = 0
+        self._head: Optional[Head] = None
+        self._body = bytearray()
+        self._chunk = _SIZE
+        self._trailers = 0
+        self.is_invited = False
+        """Whether ``100 Continue`` should be sent now; whoever sends it sets this to False."""
 
-    def read_request(self) -> Optional[Request]:
-        """The next request; None when the client has closed between requests.
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for the first byte of a request: only then may the connection be closed at any time."""
+        return self._head is None and not self._buffer
 
-        Raises Malformed, or OSError when the connection breaks.
-        """
-        if not self._wait_for_request():
-            return None
-        head = parse_head(self._read_head())
-        length = _body_length(head.headers)
-        if length is not None and length > self._limits.body_bytes:
-            raise _too_large(self._limits.body_bytes)
-        self._invite_body(head.headers)
-        body = self._read_chunks() if length is None else self._read_exactly(length)
-        wants_close = head.minor == 0 or "close" in _options(head.headers.get("connection", ""))
-        return Request(head.method, head.path, head.query, head.headers, body, wants_close)
+    @property
+    def waiting_bytes(self) -> int:
+        """How much has come that is not part of a request that was returned."""
+        return len(self._buffer)
 
-    def send(self, response: Response, without_body: bool, close: bool) -> None:
-        """Write the response. `without_body` is for HEAD: the length is still told."""
-        self._socket.settimeout(self._limits.pause)
-        head = _render_head(response, close)
-        without_body = without_body or response.status in BODILESS
-        self._socket.sendall(head if without_body else head + response.body)
-
-    def linger(self) -> None:
-        """Let the client read our last answer although we have not read all it sent.
-
-        Closing a TCP connection with unread bytes resets it, and the answer is lost.
-        """
-        until = time.monotonic() + 2.0
-        try:
-            self._socket.shutdown(socket.SHUT_WR)
-            self._socket.settimeout(0.5)
-            while time.monotonic() < until and self._socket.recv(RECEIVE_BYTES):
-                pass
-        except OSError:
-            pass
-
-    def _wait_for_request(self) -> bool:
-        self._socket.settimeout(IDLE_SECONDS)
-        try:
-            if not self._buffer and not self._receive():
-                return False
-        except socket.timeout:
-            return False
-        self.is_idle = False
-        self._deadline = time.monotonic() + WHOLE_REQUEST_SECONDS
-        self._socket.settimeout(self._limits.pause)
-        return True
-
-    def _receive(self) -> bool:
-        data = self._socket.recv(RECEIVE_BYTES)
+    def read(self, data: bytes) -> Optional[Request]:
+        """Take in `data`; the next request if it is whole by now. Raises Malformed."""
+        if self._head is None and not self._buffer:
+            request = self._whole(data)
+            if request is not None:
+                return request
         self._buffer += data
-        return bool(data)
+        return self.next()
 
-    def _receive_more(self) -> None:
-        """More bytes of a request that has begun, or Malformed."""
-        try:
-            if time.monotonic() < self._deadline:
-                if self._receive():
-                    return
-                raise Malformed(400, "The connection was closed in the middle of a request.")
-        except socket.timeout:
-            pass
-        raise Malformed(408, "The request did not arrive in time.")
+    def next(self) -> Optional[Request]:
+        """The next request among the bytes that are here; None while it is not whole. Raises Malformed."""
+        if self._head is None:
+            self._head = self._take_head()
+            if self._head is None:
+                return None
+            if self._head.length > self._limits.body_bytes:
+                raise _too_large(self._limits.body_bytes)
+            self.is_invited = self._head.wants_invitation
+        head = self._head
+        body = self._take_chunks() if head.length == CHUNKED else self._take(head.length)
+        if body is None:
+            return None
+        self._head = None
+        return Request(head.method, head.path, head.query, head.headers, body, head.wants_close)
 
-    def _read_head(self) -> bytes:
-        searched = 0
-        while True:
-            while self._buffer.startswith(b"\r\n"):
-                del self._buffer[:2]
-            end = self._buffer.find(b"\r\n\r\n", searched)
-            if 0 <= end <= MAX_HEAD_BYTES:
-                return self._take(end + 4)[:-4]
-            if len(self._buffer) > MAX_HEAD_BYTES:
-                raise Malformed(431, f"The request line and headers must not exceed {MAX_HEAD_BYTES} bytes.")
-            searched = max(0, len(self._buffer) - 3)
-            self._receive_more()
+    def end(self) -> None:
+        """The client sends no more. Raises Malformed when it has stopped within a request."""
+        if not self.is_idle:
+            raise Malformed(400, "The connection was closed in the middle of a request.")
 
-    def _take(self, count: int) -> bytes:
+    def _whole(self, data: bytes) -> Optional[Request]:
+        """The usual case: one request arrives in one piece, and nothing has to be kept."""
+        end = data.find(b"\r\n\r\n")
+        if not 0 < end <= MAX_HEAD_BYTES:
+            return None
+        head = head_of(data[:end])
+        body = data[end + 4 :]
+        if len(body) != head.length or head.length > self._limits.body_bytes or head.wants_invitation:
+            return None
+        return Request(head.method, head.path, head.query, head.headers, body, head.wants_close)
+
+    def _take_head(self) -> Optional[Head]:
+        buffer = self._buffer
+        while buffer.startswith(b"\r\n"):
+            del buffer[:2]
+            self._searched = 0
+        end = buffer.find(b"\r\n\r\n", self._searched)
+        if 0 <= end <= MAX_HEAD_BYTES:
+            head = bytes(buffer[:end])
+            del buffer[: end + 4]
+            self._searched = 0
+            return head_of(head)
+        if len(buffer) > MAX_HEAD_BYTES:
+            raise Malformed(431, f"The request line and headers must not exceed {MAX_HEAD_BYTES} bytes.")
+        self._searched = max(0, len(buffer) - 3)
+        return None
+
+    def _take(self, count: int) -> Optional[bytes]:
+        if len(self._buffer) < count:
+            return None
         taken = bytes(self._buffer[:count])
         del self._buffer[:count]
         return taken
 
-    def _invite_body(self, headers: Dict[str, str]) -> None:
-        expectation = headers.get("expect", "").lower()
-        if not expectation:
-            return
-        if expectation != "100-continue":
-            raise Malformed(417, "Only the expectation 100-continue is understood.")
-        self._socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+    def _take_chunks(self) -> Optional[bytes]:
+        """Read on where the last piece ended: a size, that many bytes, …, and then trailers."""
+        while self._chunk != _TRAILERS:
+            if self._chunk == _SIZE and not self._take_size():
+                return None
+            if self._chunk >= 0 and not self._take_chunk():
+                return None
+        if not self._skip_trailers():
+            return None
+        body = bytes(self._body)
+        self._body.clear()
+        self._chunk, self._trailers = _SIZE, 0
+        return body
 
-    def _read_exactly(self, length: int) -> bytes:
-        while len(self._buffer) < length:
-            self._receive_more()
-        return self._take(length)
-
-    def _read_chunks(self) -> bytes:
-        body = bytearray()
-        while True:
-            size = self._read_chunk_size()
-            if len(body) + size > self._limits.body_bytes:
-                raise _too_large(self._limits.body_bytes)
-            if size == 0:
-                break
-            body += self._read_exactly(size)
-            if self._read_exactly(2) != b"\r\n":
-                raise Malformed(400, "A chunk is not as long as it says.")
-        self._skip_trailers()
-        return bytes(body)
-
-    def _read_chunk_size(self) -> int:
-        digits = self._read_line().split(b";", 1)[0].strip(b" \t")
+    def _take_size(self) -> bool:
+        line = self._take_line()
+        if line is None:
+            return False
+        digits = line.split(b";", 1)[0].strip(b" \t")
         if not _HEX.fullmatch(digits):
             raise Malformed(400, "The size of a chunk is not a hexadecimal number.")
-        return int(digits, 16)
+        size = int(digits, 16)
+        if len(self._body) + size > self._limits.body_bytes:
+            raise _too_large(self._limits.body_bytes)
+        self._chunk = size or _TRAILERS
+        return True
 
-    def _skip_trailers(self) -> None:
-        for _ in range(MAX_HEADERS):
-            if not self._read_line():
-                return
-        raise Malformed(431, f"There are more than {MAX_HEADERS} trailers.")
+    def _take_chunk(self) -> bool:
+        data = self._take(self._chunk + 2)
+        if data is None:
+            return False
+        if not data.endswith(b"\r\n"):
+            raise Malformed(400, "A chunk is not as long as it says.")
+        self._body += data[:-2]
+        self._chunk = _SIZE
+        return True
 
-    def _read_line(self) -> bytes:
+    def _skip_trailers(self) -> bool:
         while True:
-            end = self._buffer.find(b"\r\n")
-            if 0 <= end <= MAX_CHUNK_LINE_BYTES:
-                return self._take(end + 2)[:-2]
-            if len(self._buffer) > MAX_CHUNK_LINE_BYTES:
-                raise Malformed(400, "A line between chunks is too long.")
-            self._receive_more()
+            line = self._take_line()
+            if line is None:
+                return False
+            if not line:
+                return True
+            self._trailers += 1
+            if self._trailers >= MAX_HEADERS:
+                raise Malformed(431, f"There are more than {MAX_HEADERS} trailers.")
+
+    def _take_line(self) -> Optional[bytes]:
+        end = self._buffer.find(b"\r\n")
+        if 0 <= end <= MAX_CHUNK_LINE_BYTES:
+            line = bytes(self._buffer[:end])
+            del self._buffer[: end + 2]
+            return line
+        if len(self._buffer) > MAX_CHUNK_LINE_BYTES:
+            raise Malformed(400, "A line between chunks is too long.")
+        return None
 
 
-def parse_head(head: bytes) -> _Head:
+# Callers on a connection that is kept send the same head, or at least the same headers, again and again.
+_heads: Dict[bytes, Head] = {}
+_lines: Dict[str, Tuple[str, str]] = {}
+_MOST_HEADS = 256
+_MOST_LINES = 1024
+_LONGEST_KEPT = 512
+
+
+def head_of(head: bytes) -> Head:
+    """What these bytes say, without the empty line that ends them; remembered, if short. Raises Malformed.
+
+    Its headers are shared by all requests with this head: whoever changes them makes a copy first.
+    """
+    known = _heads.get(head)
+    if known is not None:
+        return known
+    parsed = parse_head(head)
+    if len(head) <= _LONGEST_KEPT and _OF_ONE_REQUEST.isdisjoint(parsed.headers):
+        if len(_heads) >= _MOST_HEADS:
+            _heads.clear()
+        _heads[head] = parsed
+    return parsed
+
+
+def parse_head(head: bytes) -> Head:
     """The request line and headers, without the empty line that ends them. Raises Malformed."""
     first, *rest = head.decode("latin-1").split("\r\n")
     method, path, query, minor = _parse_request_line(first)
@@ -239,13 +276,17 @@ def parse_head(head: bytes) -> _Head:
         raise Malformed(431, f"There are more than {MAX_HEADERS} headers.")
     headers: Dict[str, str] = {}
     for line in rest:
-        name, value = _parse_header(line)
+        name, value = _lines.get(line) or _parse_header(line)
         if name in headers:
             value = _repeated(name, headers[name], value)
         headers[name] = value
     if minor >= 1 and "host" not in headers:
         raise Malformed(400, "The Host header is missing.")
-    return _Head(method, path, query, headers, minor)
+    expectation = headers.get("expect", "").lower()
+    if expectation and expectation != "100-continue":
+        raise Malformed(417, "Only the expectation 100-continue is understood.")
+    wants_close = minor == 0 or "close" in _options(headers.get("connection", ""))
+    return Head(method, path, query, headers, _body_length(headers), wants_close, bool(expectation))
 
 
 def _parse_request_line(line: str) -> Tuple[str, str, str, int]:
@@ -279,7 +320,12 @@ def _parse_header(line: str) -> Tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon or not _TOKEN.fullmatch(name) or _CONTROL.search(value):
         raise Malformed(400, "A header cannot be read.")
-    return name.lower(), value.strip(" \t")
+    parsed = name.lower(), value.strip(" \t")
+    if len(line) <= _LONGEST_KEPT and parsed[0] not in _OF_ONE_REQUEST:
+        if len(_lines) >= _MOST_LINES:
+            _lines.clear()
+        _lines[line] = parsed
+    return parsed
 
 
 def _repeated(name: str, before: str, value: str) -> str:
@@ -288,8 +334,8 @@ def _repeated(name: str, before: str, value: str) -> str:
     return f"{before}, {value}"
 
 
-def _body_length(headers: Dict[str, str]) -> Optional[int]:
-    """How many bytes follow; None when they come in chunks."""
+def _body_length(headers: Dict[str, str]) -> int:
+    """How many bytes follow, or CHUNKED."""
     coding = headers.get("transfer-encoding")
     stated = headers.get("content-length")
     if coding is not None:
@@ -297,7 +343,7 @@ def _body_length(headers: Dict[str, str]) -> Optional[int]:
             raise Malformed(400, "A length beside chunks is ambiguous.")
         if coding.lower() != "chunked":
             raise Malformed(501, "The only transfer encoding understood is chunked.")
-        return None
+        return CHUNKED
     if stated is None:
         return 0
     if not _DIGITS.fullmatch(stated):
@@ -313,15 +359,31 @@ def _options(value: str) -> List[str]:
     return [option.strip().lower() for option in value.split(",")]
 
 
-def _render_head(response: Response, close: bool) -> bytes:
-    lines = [f"HTTP/1.1 {response.status} {_REASONS.get(response.status, 'Unknown')}"]
-    lines += [f"{name}: {value}" for name, value in response.headers if name.lower() not in _OURS]
-    if response.status not in BODILESS:
-        lines.append(f"Content-Length: {len(response.body)}")
-    lines.append(f"Date: {_http_date(int(time.time()))}")
+def render(response: Response, without_body: bool, close: bool) -> bytes:
+    """The bytes of a response. `without_body` is for HEAD: the length is still told."""
+    status = response.status
+    lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown"]
+    for pair in response.headers:
+        line = _ready_lines.get(pair)
+        if line is None:
+            name, value = pair
+            if name.lower() in _OURS:
+                continue
+            line = f"{name}: {value}"
+            if name in _REPEATED:
+                if len(_ready_lines) >= _MOST_LINES:
+                    _ready_lines.clear()
+                _ready_lines[pair] = line
+        lines.append(line)
+    body = response.body
+    if status not in BODILESS:
+        lines.append(f"Content-Length: {len(body)}")
+    lines.append(_date_line(int(time.time())))
     if close:
         lines.append("Connection: close")
-    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+    lines.append("\r\n")
+    head = "\r\n".join(lines).encode("latin-1", "replace")
+    return head if without_body or status in BODILESS else head + body
 
 
 def is_header_safe(name: str, value: str) -> bool:
@@ -334,13 +396,15 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 _last_date = (0, "")
 
 
-def _http_date(second: int) -> str:
-    """The time as HTTP wants it, which is English in every locale; made once a second."""
+def _date_line(second: int) -> str:
+    """The header with the time as HTTP wants it, which is English in every locale; made once a second."""
     global _last_date
     known, text = _last_date
     if known != second:
         now = time.gmtime(second)
         day, month = _WEEKDAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
-        text = f"{day}, {now.tm_mday:02} {month} {now.tm_year} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} GMT"
+        text = (
+            f"Date: {day}, {now.tm_mday:02} {month} {now.tm_year} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} GMT"
+        )
         _last_date = (second, text)
     return text

@@ -1,11 +1,9 @@
-"""The threads that call the model.
+"""The threads that call the model, when there are more than one.
 
-A call waits in one queue until a worker is free, so at most `count` calls run
-at the same time. The first worker is the main thread, the one that ran
-`init()`: what a script bound to its thread there (a SQLite connection, an event
-loop, a signal) works in `run()`. With one worker, the default, calls never
-overlap. More workers are more threads of this process, so `run()` must then be
-thread-safe; Azure's inference server starts processes instead.
+Calls wait in one queue until a worker is free, so at most `count` run at the
+same time. The first worker is the main thread, the one that ran `init()`. All
+are threads of this process, so `run()` must then be thread-safe; Azure's
+inference server starts processes instead.
 """
 
 import os
@@ -13,11 +11,10 @@ import threading
 from queue import SimpleQueue
 from typing import Callable, Optional, Tuple
 
-from pratique_serving import log
 from pratique_serving.wire import Response
 
 Work = Callable[[], Response]
-_Call = Tuple[Work, "SimpleQueue[Optional[Response]]"]
+Finish = Callable[[Response], None]
 
 
 class Workers:
@@ -25,19 +22,12 @@ class Workers:
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._calls: "SimpleQueue[Optional[_Call]]" = SimpleQueue()
+        self._calls: "SimpleQueue[Optional[Tuple[Work, Finish]]]" = SimpleQueue()
         self._process = os.getpid()
 
-    def call(self, work: Work) -> Optional[Response]:
-        """Run `work` on a worker and wait for it; None when it failed, which is in the log."""
-        reply: "SimpleQueue[Optional[Response]]" = SimpleQueue()
-        self._calls.put((work, reply))
-        return reply.get()
-
-    @property
-    def waiting(self) -> int:
-        """How many calls wait for a worker."""
-        return self._calls.qsize()
+    def put(self, work: Work, finish: Finish) -> None:
+        """Let a worker do `work`, which never raises, and give what comes out to `finish`, in the worker's thread."""
+        self._calls.put((work, finish))
 
     def serve(self) -> None:
         """Work in this thread, and in as many more as there should be, until `close`."""
@@ -58,15 +48,10 @@ class Workers:
             call = self._calls.get()
             if call is None:
                 return
-            work, reply = call
-            response = None
-            try:
-                response = work()
-            # A script may raise anything, sys.exit() included. The caller gets an answer and we live on.
-            except BaseException as error:  # noqa: BLE001
-                log.say_traceback("a request failed inside the server", error)
+            work, finish = call
+            response = work()
             self._leave_if_forked()
-            reply.put(response)
+            finish(response)
 
     def _leave_if_forked(self) -> None:
         """A script that forks and returns from `run()` twice: the copy must not answer as well."""

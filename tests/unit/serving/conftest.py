@@ -1,8 +1,6 @@
-"""A connection of which the test holds the other end, settings without an environment, and a model of three lines."""
+"""What a client sends, settings without an environment, and a model of three lines."""
 
-import socket
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,37 +8,28 @@ import pytest
 from pratique_serving.errors import Refused
 from pratique_serving.models import Model
 from pratique_serving.results import to_response
+from pratique_serving.routes import Routes
 from pratique_serving.settings import Settings, read_settings
-from pratique_serving.wire import Connection, Limits, Request, Response
-from pratique_serving.workers import Workers
+from pratique_serving.wire import Limits, Reader, Request, Response
 
 Ask = Callable[..., Request]
 
 
 class Wire:
-    """Both ends: write bytes as a client, read requests as the server."""
+    """What one client sends, and what a Reader makes of it."""
 
     def __init__(self, limits: Limits) -> None:
-        self.client, self._server = socket.socketpair()
-        self.connection = Connection(self._server, limits)
+        self.reader = Reader(limits)
 
-    def sends(self, data: bytes) -> Request | None:
-        """What the server reads when a client sends this and then no more."""
-        self.client.sendall(data)
-        self.client.shutdown(socket.SHUT_WR)
-        return self.connection.read_request()
-
-    def receives(self) -> bytes:
-        """Everything the server has sent, once it has closed."""
-        self._server.shutdown(socket.SHUT_WR)
-        received = b""
-        while data := self.client.recv(65536):
-            received += data
-        return received
-
-    def close(self) -> None:
-        self.client.close()
-        self._server.close()
+    def sends(self, data: bytes, *, piece: int = 0) -> Request | None:
+        """The request that is read when a client sends this, perhaps in pieces of so many bytes, and then no more."""
+        size = piece or max(len(data), 1)
+        for start in range(0, len(data), size):
+            request = self.reader.read(data[start : start + size])
+            if request is not None:
+                return request
+        self.reader.end()
+        return None
 
 
 class Echo(Model):
@@ -59,11 +48,9 @@ class Echo(Model):
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
+def wire() -> Wire:
     """A connection that accepts bodies of at most 1,000 bytes."""
-    pair = Wire(Limits(body_bytes=1000, pause=5.0))
-    yield pair
-    pair.close()
+    return Wire(Limits(body_bytes=1000, pause=5.0))
 
 
 @pytest.fixture
@@ -72,14 +59,17 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def workers() -> Iterator[Workers]:
-    """One worker in a thread of its own."""
-    pool = Workers(1)
-    thread = threading.Thread(target=pool.serve)
-    thread.start()
-    yield pool
-    pool.close()
-    thread.join(10)
+def routes(settings: Settings) -> Routes:
+    """With a model that says what it was sent."""
+    made = Routes(settings)
+    made.become_ready(Echo(lambda request: {"said": request.body.decode()}))
+    return made
+
+
+def answer(routes: Routes, request: Request) -> Response:
+    """What a caller gets, with the model's part done at once."""
+    outcome = routes.take(request)
+    return outcome if isinstance(outcome, Response) else routes.perform([outcome])[0]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from pratique_serving.errors import Malformed, Refused
-from pratique_serving.wire import Connection, Limits, Request, Response, is_header_safe
+from pratique_serving.wire import Request, Response, is_header_safe, render
 
 from .conftest import Wire
 
@@ -36,10 +36,11 @@ def test_nothing_at_all_is_the_end_of_the_connection(wire: Wire) -> None:
 
 def test_two_requests_in_one_packet_are_two_requests(wire: Wire) -> None:
     first = read(wire, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n")
-    second = wire.connection.read_request()
+    second = wire.reader.next()
     assert second is not None
     assert (first.path, second.path) == ("/a", "/b")
-    assert wire.connection.read_request() is None
+    assert wire.reader.next() is None
+    assert wire.reader.is_idle
 
 
 def test_empty_lines_before_a_request_are_skipped(wire: Wire) -> None:
@@ -139,59 +140,75 @@ def test_chunks_that_lie_are_refused(wire: Wire, chunks: bytes, status: int) -> 
     assert refused(wire, b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks) == status
 
 
-def test_a_client_that_pauses_for_too_long_is_refused() -> None:
-    wire = Wire(Limits(body_bytes=1000, pause=0.01))
-    wire.client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na")
-    with pytest.raises(Malformed) as caught:
-        wire.connection.read_request()
-    assert caught.value.status == 408
-    wire.close()
-
-
 def test_a_body_is_invited_when_the_client_asks(wire: Wire) -> None:
-    read(wire, b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na")
-    assert wire.receives() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert wire.reader.read(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n") is None
+    assert wire.reader.is_invited
+    request = wire.reader.read(b"a")
+    assert request is not None
+    assert request.body == b"a"
 
 
-def test_a_connection_is_idle_until_a_request_begins(wire: Wire) -> None:
-    assert wire.connection.is_idle
-    read(wire, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert not wire.connection.is_idle
+def test_a_connection_is_idle_until_a_request_begins_and_after_it(wire: Wire) -> None:
+    assert wire.reader.is_idle
+    wire.reader.read(b"G")
+    assert not wire.reader.is_idle
+    assert wire.reader.read(b"ET / HTTP/1.1\r\nHost: x\r\n\r\n") is not None
+    assert wire.reader.is_idle
 
 
-def sent(wire: Wire, response: Response, *, without_body: bool = False, close: bool = False) -> list[str]:
-    wire.connection.send(response, without_body=without_body, close=close)
-    return wire.receives().decode("latin-1").split("\r\n")
+@pytest.mark.parametrize("piece", [1, 2, 3, 7])
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 6\r\n\r\nabc123",
+        b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n3;a=b\r\n123\r\n0\r\nA: b\r\n\r\n",
+    ],
+)
+def test_pieces_of_any_size_are_the_same_request(wire: Wire, piece: int, framing: bytes) -> None:
+    request = wire.sends(b"\r\nPOST /score HTTP/1.1\r\nHost: x\r\n" + framing, piece=piece)
+    assert request is not None
+    assert (request.path, request.body) == ("/score", b"abc123")
 
 
-def test_a_response_says_its_length_and_date(wire: Wire) -> None:
-    lines = sent(wire, Response(200, b"abc", [("X-A", "1"), ("X-A", "2")]))
+def test_headers_of_one_caller_are_not_those_of_another(wire: Wire) -> None:
+    first = read(wire, b"GET / HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n\r\n")
+    second = read(wire, b"GET / HTTP/1.1\r\nHost: x\r\nX-A: 2\r\n\r\n")
+    again = read(wire, b"GET / HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n\r\n")
+    assert [request.headers["x-a"] for request in (first, second, again)] == ["1", "2", "1"]
+
+
+def sent(response: Response, *, without_body: bool = False, close: bool = False) -> list[str]:
+    return render(response, without_body, close).decode("latin-1").split("\r\n")
+
+
+def test_a_response_says_its_length_and_date() -> None:
+    lines = sent(Response(200, b"abc", [("X-A", "1"), ("X-A", "2")]))
     assert lines[:4] == ["HTTP/1.1 200 OK", "X-A: 1", "X-A: 2", "Content-Length: 3"]
     assert lines[4].startswith("Date: ")
     assert lines[4].endswith(" GMT")
     assert lines[5:] == ["", "abc"]
 
 
-def test_a_response_to_head_has_the_length_and_no_body(wire: Wire) -> None:
-    lines = sent(wire, Response(200, b"abc"), without_body=True)
+def test_a_response_to_head_has_the_length_and_no_body() -> None:
+    lines = sent(Response(200, b"abc"), without_body=True)
     assert "Content-Length: 3" in lines
     assert lines[-2:] == ["", ""]
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_some_statuses_have_no_body(wire: Wire, status: int) -> None:
-    lines = sent(wire, Response(status, b"abc"))
+def test_some_statuses_have_no_body(status: int) -> None:
+    lines = sent(Response(status, b"abc"))
     assert not any(line.startswith("Content-Length") for line in lines)
     assert lines[-2:] == ["", ""]
 
 
-def test_the_last_response_says_so(wire: Wire) -> None:
-    assert "Connection: close" in sent(wire, Response(200, b""), close=True)
+def test_the_last_response_says_so() -> None:
+    assert "Connection: close" in sent(Response(200, b""), close=True)
 
 
-def test_headers_that_frame_the_message_are_ours_alone(wire: Wire) -> None:
+def test_headers_that_frame_the_message_are_ours_alone() -> None:
     theirs = [("Content-Length", "7"), ("transfer-encoding", "chunked"), ("Connection", "upgrade"), ("X-Mine", "1")]
-    lines = sent(wire, Response(299, b"abc", theirs))
+    lines = sent(Response(299, b"abc", theirs))
     assert lines[0] == "HTTP/1.1 299 Unknown"
     assert [line for line in lines if line.lower().startswith(("content-length", "transfer", "connection"))] == [
         "Content-Length: 3"
@@ -211,11 +228,3 @@ def test_a_query_of_too_many_fields_is_refused() -> None:
         request.arguments()
     assert caught.value.status == 400
     assert not isinstance(caught.value, Malformed)
-
-
-def test_lingering_reads_what_the_client_still_sends(wire: Wire) -> None:
-    wire.client.sendall(b"x" * 10_000)
-    wire.client.shutdown(1)
-    wire.connection.linger()
-    assert wire.client.recv(1) == b""
-    assert isinstance(wire.connection, Connection)
