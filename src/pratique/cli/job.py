@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from pratique.base.errors import AlreadyExists, InvalidInput, Problem
 from pratique.cli.arguments import (
     ARCHIVED_ONLY,
     DOWNLOAD_PATH,
@@ -20,7 +21,7 @@ from pratique.cli.arguments import (
 from pratique.cli.assets import check_view, in_view
 from pratique.cli.browser import show_in_browser
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag, switch
+from pratique.cli.table import Report, Table, flag, switch
 from pratique.cli.talk import goes_on, say, warn
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import failure_of, wait_until
@@ -54,18 +55,51 @@ STREAM: Final = switch(
     },
 )
 def create(place: Place, *, file: str, name: str | None, edits: Edits, stream: bool, web: bool) -> Document:
-    """Submit a job: its code and local inputs are uploaded, its git commit is noted."""
-    from pratique.cli.yaml_files import read_spec, send_files
-    from pratique.client.source_control import git_tags
+    """Submit a job or a pipeline: its code and local inputs are uploaded, its git commit is noted.
 
-    spec = read_spec("job", file=file, given={"name": name}, edits=edits)
+    The file may be what `ml job show -o yaml` printed of another job: the new one is its clone, with the changes of
+    --set, --add and --remove. `--set name=NEW` names it, `--set name=` lets the platform make a name up.
+    """
+    from pratique.cli.job_files import read_job
+    from pratique.cli.yaml_files import send_files
+
+    read = read_job(file, name=name, edits=edits)
     jobs = Jobs(place.connection, place.workspace)
-    job = jobs.create(send_files(place, spec), git=git_tags(_code_folder(spec, Path(file))))
+    try:
+        job = jobs.create(send_files(place, read.spec), git=read.git)
+    except AlreadyExists as error:
+        raise AlreadyExists(
+            error.message, hint="name it with --set name=NEW, or let the platform make a name up with --set name="
+        ) from error
     if web:
         show_in_browser(place.connection, _page(job))
     if not stream:
         return job
     return _follow(jobs, str(job["name"]), lambda chunk: _write(sys.stderr, chunk))
+
+
+@TABLE.verb(
+    "validate",
+    arguments=(FILE.required(),),
+    examples={"Check a job before it is submitted": "pratique ml job validate -f job.yml --set inputs.lr=0.1"},
+)
+def validate(*, file: str, edits: Edits) -> Report:
+    """Check the file of a job, without a platform; exit 1 when something is wrong with it.
+
+    All that is wrong is told at once, with file, line and key.
+    """
+    from pratique.cli.job_files import read_job
+
+    try:
+        read_job(file, name=None, edits=edits)
+    except InvalidInput as error:
+        problems = error.problems or (Problem(error.message, file=file, hint=error.hint),)
+        return Report(
+            "\n".join(map(str, problems)),
+            values={"result": "Failed", "errors": [_as_azure_says(problem) for problem in problems]},
+            exit_code=1,
+        )
+    return Report(f"{file}: valid", values={"result": "Succeeded"})
 
 
 @TABLE.verb(
@@ -99,21 +133,33 @@ def show(place: Place, *, name: str, web: bool) -> Document:
 
 @TABLE.verb(
     "list",
-    arguments=(TAG, MAX_RESULTS, INCLUDE_ARCHIVED, ARCHIVED_ONLY),
+    arguments=(
+        flag("parent_job_name", "--parent-job-name", "-p", help="List the steps of this pipeline."),
+        TAG, MAX_RESULTS, INCLUDE_ARCHIVED, ARCHIVED_ONLY,
+    ),
     examples={
         "List the jobs": "pratique ml job list -o table",
+        "List the steps of a pipeline": "pratique ml job list --parent-job-name brave_lantern -o table",
         "The newest that failed": "pratique ml job list --query \"[?status=='Failed'].name | [0]\" -o tsv",
     },
     columns=COLUMNS,
-)
+)  # fmt: skip
 def list_all(
-    place: Place, *, tags: list[str], max_results: int | None, include_archived: bool, archived_only: bool
+    place: Place,
+    *,
+    parent_job_name: str | None,
+    tags: list[str],
+    max_results: int | None,
+    include_archived: bool,
+    archived_only: bool,
 ) -> list[Document]:
-    """List the jobs, newest first."""
+    """List the jobs, newest first; steps of pipelines only when their pipeline is named."""
     check_view(include_archived, archived_only)
     narrowed = tags or archived_only
     limit = max_results if max_results and not narrowed else MOST
-    found = Jobs(place.connection, place.workspace).all(limit=limit, archived=include_archived or archived_only)
+    found = Jobs(place.connection, place.workspace).all(
+        limit=limit, archived=include_archived or archived_only, parent=parent_job_name or ""
+    )
     if len(found) == MOST:
         warn(f"these are of the newest {MOST} jobs")
     seen = [
@@ -229,8 +275,15 @@ def _follow(jobs: Jobs, name: str, write: Callable[[bytes], None]) -> Document:
     job = jobs.show(name)
     say(f"{name}: {job['status']}")
     if job["status"] != "Completed":
-        raise failure_of(job, f"the job {name} is {job['status']}")
+        raise failure_of(job, f"the job {name} is {job['status']}{_failed_steps(job)}")
     return job
+
+
+def _failed_steps(job: Document) -> str:
+    """Which steps of a pipeline ended badly, each with the name of its job."""
+    steps = job.get("jobs") or {}
+    failed = [f"{step} ({one.get('name')})" for step, one in steps.items() if one.get("status") == "Failed"]
+    return f"; failed: {', '.join(failed)}" if failed else ""
 
 
 def _write(stream: Any, chunk: bytes) -> None:
@@ -240,12 +293,11 @@ def _write(stream: Any, chunk: bytes) -> None:
     stream.buffer.flush()
 
 
-def _code_folder(spec: Any, file: Path) -> Path:
-    """The folder whose repository the job's code is from."""
-    from pratique.specs.references import local_paths
-
-    code = next((use.path for use in local_paths(spec) if use.purpose == "code"), file.parent)
-    return code if code.is_dir() else code.parent
+def _as_azure_says(problem: Problem) -> Document:
+    """A problem in the shape of `az ml job validate`."""
+    location = f"{problem.file}#line {problem.line}" if problem.line else problem.file
+    message = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    return {"location": location, "message": message, "path": problem.key}
 
 
 def _page(job: Document) -> str:

@@ -9,6 +9,7 @@ from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
 from pratique.cli.talk import Transfer, warn
 from pratique.client.uploads import with_uploads
+from pratique.specs.component_files import with_components
 from pratique.specs.edits import Edits
 from pratique.specs.grammar import Spec
 from pratique.specs.kinds import load
@@ -17,6 +18,7 @@ from pratique.specs.reader import Document, document_of, read_document
 from pratique.specs.references import LocalPath, local_paths, parse_reference
 
 _NO_EDITS: Final = Edits()
+_WITH_COMPONENTS: Final = ("component", "pipeline-job")
 _RELATIVE: Final = "a relative path starts at the folder of the file"
 
 
@@ -25,13 +27,24 @@ def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], edits: E
 
     `given` are keys that flags of the verb name; None means that the flag was not typed.
     """
-    document = read_document(Path(file)) if file else document_of({}, folder=Path.cwd())
+    return spec_in(kind, read_file(file), given=given, edits=edits)
+
+
+def read_file(file: str | None) -> Document:
+    """What stands in `file`; without one, nothing, whose paths are relative to here."""
+    return read_document(Path(file)) if file else document_of({}, folder=Path.cwd())
+
+
+def spec_in(kind: str, document: Document, *, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> Spec:
+    """The spec in `document`, with flags and edits."""
     typed = {key: value for key, value in given.items() if value not in (None, [], {})}
     whole = apply_edits(_with_flags(document, typed), edits)
+    if kind in _WITH_COMPONENTS:
+        whole = with_components(whole)  # An error in a component names the component's own file then.
     spec = load(kind, whole)
     _check_local_paths(spec, whole)
     for key in spec.planned():
-        warn(f"{file or kind}: {key}: planned, not run")
+        warn(f"{document.file or kind}: {key}: planned, not run")
     return spec
 
 

@@ -33,9 +33,13 @@ class Jobs:
         found: Document = self._connection.post(path_of(*self._root), {"spec": spec, "git": git})
         return found
 
-    def all(self, *, limit: int = MOST, archived: bool = False) -> list[Document]:
-        """The newest `limit` jobs, newest first; with `archived`, those that are (`is_archived`) as well."""
+    def all(self, *, limit: int = MOST, archived: bool = False, parent: str = "") -> list[Document]:
+        """The newest `limit` jobs, newest first; with `archived`, those that are (`is_archived`) as well.
+
+        With `parent`, the steps of that pipeline instead.
+        """
         query = {"limit": str(min(limit, MOST)), "archived": str(archived).lower()}
+        query |= {"parent": parent} if parent else {}
         found: list[Document] = self._connection.get(path_of(*self._root), query)
         return found
 

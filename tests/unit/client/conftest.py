@@ -11,8 +11,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
+from pratique.base.errors import InvalidInput
 from pratique.base.home import Home
 from pratique.content.manifest import Manifest
+from pratique.content.packs import Unpacker
 
 Document = dict[str, Any]
 OWNER_TOKEN = "owner-token"
@@ -41,6 +43,8 @@ class Platform:
         self.groups: dict[str, Document] = {"rg": {"name": "rg", "location": "local", "tags": {}}}
         self.workspaces: dict[str, Document] = {}
         self.blobs: dict[str, bytes] = {}
+        self.packs: list[int] = []
+        """How many blobs each pack had that arrived."""
         self.manifests: dict[str, Document] = {}
         self.assets: dict[str, list[Document]] = {"data": [], "environments": [], "models": [], "components": []}
         self.jobs: dict[str, Document] = {}
@@ -165,6 +169,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self._workspace(name)
             case ["workspaces", _, "manifests", *rest]:
                 return self._manifests(rest)
+            case ["workspaces", _, "blobs"]:
+                return self._pack()
             case ["workspaces", _, "blobs", digest]:
                 return self._blob(digest)
             case ["workspaces", _, ("data" | "environments" | "models" | "components") as kind, *rest]:
@@ -214,6 +220,8 @@ class Handler(BaseHTTPRequestHandler):
         return self.platform.workspaces[name]
 
     def _manifests(self, rest: list[str]) -> Any:
+        if rest == ["held"]:
+            return {"held": [digest for digest in self.body["digests"] if digest in self.platform.manifests]}
         if rest:
             return self.platform.manifests[rest[0]]
         manifest = Manifest.from_document(self.body)
@@ -221,6 +229,17 @@ class Handler(BaseHTTPRequestHandler):
         if not missing:
             self.platform.manifests[manifest.digest] = manifest.to_document()
         return {"digest": manifest.digest, "missing": missing}
+
+    def _pack(self) -> Any:
+        unpacker = Unpacker()
+        try:
+            found = dict(unpacker.feed(self.body))
+            unpacker.finish()
+        except InvalidInput as error:
+            raise RefusedError(400, "InvalidInput", str(error)) from error
+        self.platform.blobs |= found
+        self.platform.packs.append(len(found))
+        return {"count": len(found)}
 
     def _blob(self, digest: str) -> Any:
         if self.command == "PUT":
@@ -269,6 +288,8 @@ class Handler(BaseHTTPRequestHandler):
         jobs = self.platform.jobs
         if not rest and self.command == "POST":
             name = self.body["spec"].get("name", "brave_lantern")
+            if "name" in self.body["spec"] and name in jobs:
+                raise RefusedError(409, "AlreadyExists", f"there is a job {name!r} already")
             jobs[name] = {
                 "name": name,
                 "status": "Running",
@@ -278,7 +299,12 @@ class Handler(BaseHTTPRequestHandler):
             }
             return jobs[name]
         if not rest:
-            shown = [one for one in jobs.values() if self.query["archived"] == "true" or not one.get("is_archived")]
+            parent = self.query.get("parent")
+            shown = [
+                one
+                for one in jobs.values()
+                if (self.query["archived"] == "true" or not one.get("is_archived")) and one.get("parent") == parent
+            ]
             return shown[: int(self.query["limit"])]
         if rest[0] not in jobs:
             raise RefusedError(404, "NotFound", f"there is no job {rest[0]!r}")
