@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 from pratique.app import load, supervision
 from pratique.app.down import down
 from pratique.app.example import example_folder
+from pratique.app.up import BUNDLE
 from pratique.base.errors import ComputeFailed
 from pratique.base.home import Home
 from pratique.cli.table import Table, flag
@@ -72,29 +73,34 @@ class Story:
 
 @TABLE.verb(
     "",
-    arguments=(_FOLDER, _REQUESTS),
+    arguments=(_FOLDER, _REQUESTS, BUNDLE),
     examples={
         "Run the example": "pratique demo",
         "Write the example to a folder of yours and run it there": "pratique demo --project ./my-first",
+        "Run it without a network": "pratique demo --bundle ./pratique.zip",
     },
 )
-def demo(*, project: str | None, requests: int) -> None:
+def demo(*, project: str | None, requests: int, bundle: str | None) -> None:
     """Run the example project from data to a protected endpoint, and say where to look.
 
     Uses the workspace `dev` of the resource group `pratique-demo` and leaves the platform up; with CI=true in the
     environment it stops it.
     """
     try:
-        _tell(Story(example_folder(Path(project) if project else None)), requests)
+        _tell(Story(example_folder(_path(project))), requests, _path(bundle))
     finally:
         if _is_ci():
             down()
 
 
-def _tell(story: Story, requests: int) -> None:
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None
+
+
+def _tell(story: Story, requests: int, bundle: Path | None) -> None:
     began = time.monotonic()
     with story.phase("Platform", "API, engine, MLflow and Envoy run on this machine and listen on loopback only."):
-        supervision.start(Home.from_environment(), say)
+        supervision.start(Home.from_environment(), say, bundle=bundle)
         story.az(f"group create --name {_GROUP} --location local")
         story.az(f"ml workspace create --name {_WORKSPACE} --resource-group {_GROUP}")
     with story.phase("Data and environment", "Assets are versions with a digest: the same bytes are the same asset."):
