@@ -369,3 +369,28 @@ def test_a_process_that_is_killed_while_it_makes_a_folder_leaves_none(
     assert not (tmp_path / "target").exists()
     blobs.materialise(manifest, tmp_path / "target")
     assert scan(tmp_path / "target", honour_ignore=False, keep_executable=False) == manifest
+
+
+def test_a_batch_is_there_as_a_whole_or_not_at_all(blobs: BlobStore) -> None:
+    given = {sha256(data).hexdigest(): data for data in (b"", b"a", b"b" * 5000)}
+    with blobs.batch() as batch:
+        for digest, data in given.items():
+            batch.add(digest, data)
+            batch.add(digest, data)
+        assert not any(blobs.has(digest) for digest in given)
+        assert batch.keep() == [(digest, len(data)) for digest, data in given.items()]
+    for digest, data in given.items():
+        with blobs.open(digest) as stream:
+            assert stream.read() == data
+        assert blobs.path(digest).stat().st_mode & 0o777 == 0o400
+    with blobs.batch() as batch:
+        batch.add(sha256(b"c").hexdigest(), b"c")
+    assert not blobs.has(sha256(b"c").hexdigest())
+
+
+def test_a_batch_that_a_crash_left_is_swept(blobs: BlobStore) -> None:
+    folder = blobs.path("0" * 64).parents[1] / "incoming" / "left"
+    folder.mkdir(parents=True)
+    (folder / ("0" * 64)).write_bytes(b"x")
+    blobs.sweep()
+    assert not folder.exists()

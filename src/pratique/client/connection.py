@@ -53,6 +53,7 @@ class Connection:
         self.door = door
         self._pool = urllib3.PoolManager(
             headers={"User-Agent": f"pratique/{pratique.__version__}", "Accept": "application/json"},
+            maxsize=4,  # Uploads send from several threads.
             timeout=urllib3.Timeout(connect=5, read=_READ_TIMEOUT.total_seconds()),
             # A kept connection may have been closed behind our back: reading again is safe, writing is not.
             retries=urllib3.Retry(
@@ -91,6 +92,10 @@ class Connection:
         """PUT `size` bytes of `stream`, never holding them all."""
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
         self._request("PUT", path, body=stream, headers=headers)
+
+    def post_bytes(self, path: str, data: bytes) -> Any:
+        """Send `data` as it is."""
+        return _parsed(self._request("POST", path, body=data, headers={"Content-Type": "application/octet-stream"}))
 
     def stream(self, path: str, query: Query | None = None) -> Iterator[bytes]:
         """The bytes at `path` as they arrive; raises `StreamCutError` when they end too early."""

@@ -1,19 +1,29 @@
 """Local files of a spec become content of the workspace, and the spec says `upload:` where it named them.
 
-    scan → manifest → the server names the blobs it lacks → PUT those → manifest again
+    scan → held already? done
+         → manifest → the server names the blobs it lacks → send those → manifest again
+
+Small files travel in packs, large ones each by itself, two requests at a time.
 
 The server takes a manifest only when it has every blob, so an upload that is
 cut leaves nothing that anybody can see, and trying again sends what was left.
+What was hashed before is not read again: see `content.remembered`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock, Semaphore
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.client.connection import Connection, Document, path_of
+from pratique.client.profile import configuration_folder
 from pratique.content.folder import scan, source_of
 from pratique.content.manifest import Entry, Manifest
+from pratique.content.packs import MAX_BLOB, MAX_PACK, MAX_RECORDS, record
+from pratique.content.remembered import Remembered
 from pratique.specs.grammar import Spec
 from pratique.specs.keys import Key
 from pratique.specs.reader import read_document
@@ -22,7 +32,11 @@ from pratique.specs.references import LocalUse, local_paths, replaced
 Progress = Callable[[int, int], None]
 """Called with the bytes sent and the bytes to send, both of one path."""
 
+MEMORY: Final = "pratique-digests"
+"""The folder, beside the configuration of the command line, that remembers digests of files."""
+
 _CODE: Final = "code"
+_AT_ONCE: Final = 2
 
 
 def with_uploads(connection: Connection, workspace: str, spec: Spec, progress: Progress) -> Spec:
@@ -36,7 +50,7 @@ def with_uploads(connection: Connection, workspace: str, spec: Spec, progress: P
         if use.purpose == "environment":
             values[use.key] = read_document(use.path).value
             continue
-        where = (use.path, use.purpose)
+        where = (use.path.resolve(), use.purpose)
         if where not in references:
             references[where] = _reference(connection, workspace, use, progress)
         values[use.key] = references[where]
@@ -45,7 +59,10 @@ def with_uploads(connection: Connection, workspace: str, spec: Spec, progress: P
 
 def upload(connection: Connection, workspace: str, root: Path, *, is_code: bool, progress: Progress) -> Manifest:
     """Send what is at `root` and return its manifest; code honours ignore files and keeps executable bits."""
-    manifest = scan(root, honour_ignore=is_code, keep_executable=is_code)
+    remembered = Remembered(configuration_folder() / MEMORY, root)
+    manifest = scan(root, honour_ignore=is_code, keep_executable=is_code, remembered=remembered)
+    if _is_held(connection, workspace, manifest):
+        return manifest
     route = path_of("workspaces", workspace, "manifests")
     answer: Document = connection.post(route, manifest.to_document())
     missing = set(answer["missing"])
@@ -56,6 +73,12 @@ def upload(connection: Connection, workspace: str, root: Path, *, is_code: bool,
     if answer["missing"]:
         raise InvalidInput(f"{root} changed while it was uploaded", hint="try again when nothing writes to it")
     return manifest
+
+
+def _is_held(connection: Connection, workspace: str, manifest: Manifest) -> bool:
+    route = path_of("workspaces", workspace, "manifests", "held")
+    answer: Document = connection.post(route, {"digests": [manifest.digest]})
+    return manifest.digest in answer["held"]
 
 
 def _reference(connection: Connection, workspace: str, use: LocalUse, progress: Progress) -> str:
@@ -74,15 +97,109 @@ def _first_of_each(manifest: Manifest, missing: set[str]) -> list[Entry]:
 
 
 def _send(connection: Connection, workspace: str, root: Path, entries: list[Entry], progress: Progress) -> None:
-    total = sum(entry.size for entry in entries)
-    done = 0
-    progress(done, total)
+    sender = _Sender(connection, workspace, root, sum(entry.size for entry in entries), progress)
+    jobs = [*(_Large(entry) for entry in entries if entry.size > MAX_BLOB), *_packs(entries)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        room = Semaphore(_AT_ONCE + 1)  # One more is being read while those are under way.
+        waiting: list[Future[None]] = []
+        try:
+            for job in jobs:
+                room.acquire()
+                _raise_the_first(waiting)
+                data = job.read(root) if isinstance(job, _Pack) else b""
+                future = pool.submit(sender.send, job, data)
+                future.add_done_callback(lambda _: room.release())
+                waiting.append(future)
+        finally:
+            for future in waiting:
+                future.cancel()
+    _raise_the_first(waiting)
+
+
+def _raise_the_first(waiting: Iterable["Future[None]"]) -> None:
+    for future in waiting:
+        if future.done() and not future.cancelled():
+            future.result()
+
+
+@dataclass(frozen=True)
+class _Large:
+    """One file that is sent by itself."""
+
+    entry: Entry
+
+    @property
+    def size(self) -> int:
+        return self.entry.size
+
+
+@dataclass(frozen=True)
+class _Pack:
+    """Small files that are sent together."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
+    def read(self, root: Path) -> bytes:
+        """The pack as it travels; a file that changed meanwhile is found by the server, which hashes all of it."""
+        return b"".join(record(entry.digest, _bytes_of(root, entry)) for entry in self.entries)
+
+
+def _packs(entries: Iterable[Entry]) -> Iterator[_Pack]:
+    """The small ones of `entries`, in packs that the server takes."""
+    pack: list[Entry] = []
+    size = 0
     for entry in entries:
-        source = source_of(root, entry)
+        if entry.size > MAX_BLOB:
+            continue
+        if pack and (size + entry.size > MAX_PACK or len(pack) == MAX_RECORDS):
+            yield _Pack(tuple(pack))
+            pack, size = [], 0
+        pack.append(entry)
+        size += entry.size
+    if pack:
+        yield _Pack(tuple(pack))
+
+
+def _bytes_of(root: Path, entry: Entry) -> bytes:
+    source = source_of(root, entry)
+    try:
+        with source.open("rb", buffering=0) as stream:
+            return stream.read(MAX_BLOB) or b""
+    except OSError as error:
+        raise StorageFailed(f"{source} cannot be read: {error.strerror}") from error
+
+
+class _Sender:
+    """Sends from several threads and tells how far it is."""
+
+    def __init__(self, connection: Connection, workspace: str, root: Path, total: int, progress: Progress) -> None:
+        self._connection = connection
+        self._route = ("workspaces", workspace, "blobs")
+        self._root = root
+        self._total = total
+        self._progress = progress
+        self._done = 0
+        self._lock = Lock()
+        progress(0, total)
+
+    def send(self, job: _Large | _Pack, data: bytes) -> None:
+        """One request."""
+        if isinstance(job, _Large):
+            self._send_file(job.entry)
+        else:
+            self._connection.post_bytes(path_of(*self._route), data)
+        with self._lock:
+            self._done += job.size
+            self._progress(self._done, self._total)
+
+    def _send_file(self, entry: Entry) -> None:
+        source = source_of(self._root, entry)
         try:
             with source.open("rb") as stream:
-                connection.send_bytes(path_of("workspaces", workspace, "blobs", entry.digest), stream, entry.size)
+                self._connection.send_bytes(path_of(*self._route, entry.digest), stream, entry.size)
         except OSError as error:
             raise StorageFailed(f"{source} cannot be read: {error.strerror}") from error
-        done += entry.size
-        progress(done, total)

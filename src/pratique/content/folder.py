@@ -14,18 +14,19 @@ cannot smuggle in a file from elsewhere.
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pathspec import GitIgnoreSpec
 
 from pratique.base.errors import InvalidInput, NotFound, Problem, StorageFailed
-from pratique.content.hashing import hash_stream
+from pratique.content.hashing import hash_descriptor
 from pratique.content.manifest import MAX_ENTRIES, Entry, Manifest
 from pratique.content.paths import problem_with_path
-from pratique.content.safeopen import open_beneath
+from pratique.content.remembered import Remembered, now_ns
+from pratique.content.safeopen import Beneath
 
 IGNORE_FILES: Final = (".amlignore", ".gitignore")
 ALWAYS_IGNORED: Final = (".git/", "__pycache__/", ".ipynb_checkpoints/")
@@ -35,33 +36,30 @@ Ignored = Callable[[str], bool]
 """Whether a path is left out; the path of a folder ends in a slash."""
 
 
-def scan(root: Path, *, honour_ignore: bool, keep_executable: bool) -> Manifest:
-    """The manifest of the folder or single file at `root`; every file is read once.
+def scan(root: Path, *, honour_ignore: bool, keep_executable: bool, remembered: Remembered | None = None) -> Manifest:
+    """The manifest of the folder or single file at `root`; every file is read once, or is `remembered`.
 
     A single file gives one entry with its base name. Empty folders leave no
     trace. Raises `NotFound`, `InvalidInput` with every path that cannot be
     taken, and `StorageFailed` for what cannot be read.
     """
     if root.is_file():
-        place = _Place(root.name, root.resolve())
-        return Manifest([_entry(place.real.parent, place, keep_executable=keep_executable)])
+        real = root.resolve()
+        places = [_Place(root.name, real.name, os.stat(real) if remembered else None)]
+        return _manifest(real.parent, places, remembered, keep_executable=keep_executable)
     if not root.is_dir():
         raise NotFound(f"there is no file or folder {root}")
     real = root.resolve()
-    walk = _Walk(real, _ignore_rules(real) if honour_ignore else _nothing, [])
-    places = [*walk.files("", real, (real,))]
+    walk = _Walk(real, _ignore_rules(real) if honour_ignore else None, remembered is not None, [], [])
+    walk.enter("", str(real), (str(real),))
     if walk.problems:
         raise InvalidInput.of(walk.problems[:20], what=str(root))
-    return Manifest(_entry(real, place, keep_executable=keep_executable) for place in places)
+    return _manifest(real, walk.places, remembered, keep_executable=keep_executable)
 
 
 def source_of(root: Path, entry: Entry) -> Path:
     """Where `scan` of `root` read `entry` from."""
     return root if root.is_file() else root / entry.path
-
-
-def _nothing(_path: str) -> bool:
-    return False
 
 
 def _ignore_rules(root: Path) -> Ignored:
@@ -84,66 +82,81 @@ def _lines(root: Path, name: str) -> list[str] | None:
         raise InvalidInput(f"{root / name} is not UTF-8 text") from error
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A file: the path it has in the manifest, and where its bytes really are."""
+class _Place(NamedTuple):
+    """A file: its path in the manifest, where its bytes really are below the root, and its facts where they are asked.
+
+    Facts are those of a file that is no link and was reached through none.
+    """
 
     path: str
-    real: Path
+    real: str
+    facts: os.stat_result | None
 
 
 @dataclass(frozen=True)
 class _Walk:
-    """One walk through `root`; what cannot be taken is collected in `problems`."""
+    """One walk through `root`: files are collected in `places`, what cannot be taken in `problems`.
+
+    Paths are texts here and not `Path`: a folder may have 100,000 files.
+    """
 
     root: Path
-    ignored: Ignored
+    ignored: Ignored | None
+    asks_facts: bool
+    places: list[_Place]
     problems: list[Problem]
 
-    def files(self, prefix: str, folder: Path, above: tuple[Path, ...]) -> Iterator[_Place]:
-        """Every file below `folder`; `above` are the real folders on the way, to see a loop of links."""
-        for name in _names(folder):
-            path, place = f"{prefix}{name}", folder / name
+    def enter(self, prefix: str, folder: str, above: tuple[str, ...]) -> None:
+        """Walk `folder`; `above` are the real folders on the way, to see a loop of links."""
+        for found in _found_in(folder):
             try:
-                yield from self._one(path, place, above)
+                self._one(f"{prefix}{found.name}", found, above)
             except OSError as error:
-                self._refuse(path, f"it cannot be read: {error.strerror}")
+                self._refuse(f"{prefix}{found.name}", f"it cannot be read: {error.strerror}")
             if len(self.problems) > MAX_ENTRIES:
                 return
 
-    def _one(self, path: str, place: Path, above: tuple[Path, ...]) -> Iterator[_Place]:
-        facts = place.lstat()
-        is_link = stat.S_ISLNK(facts.st_mode)
-        if is_link and self.ignored(path):
+    def _one(self, path: str, found: os.DirEntry[str], above: tuple[str, ...]) -> None:
+        is_link = found.is_symlink()
+        if is_link and self._is_ignored(path):
             return
-        real = self._target(path, place) if is_link else place
+        real = self._target(path, found.path) if is_link else found.path
         if real is None:
             return
-        mode = real.stat().st_mode if is_link else facts.st_mode
-        if self.ignored(f"{path}/" if stat.S_ISDIR(mode) else path):
+        is_folder = found.is_dir()
+        if self._is_ignored(f"{path}/" if is_folder else path):
             return
         if said := problem_with_path(path):
             self._refuse(path, said)
-        elif stat.S_ISREG(mode):
-            yield _Place(path, real)
-        elif not stat.S_ISDIR(mode):
+        elif is_folder:
+            self._enter_below(path, real, above)
+        elif found.is_file():
+            is_plain = not is_link and real[len(above[0]) + 1 :] == path
+            facts = found.stat(follow_symlinks=False) if self.asks_facts and is_plain else None
+            self.places.append(_Place(path, real[len(above[0]) + 1 :], facts))
+        else:
             self._refuse(path, "it is not a regular file")
-        elif real in above:
+
+    def _enter_below(self, path: str, real: str, above: tuple[str, ...]) -> None:
+        if real in above:
             self._refuse(path, "the link leads back to a folder that contains it")
         else:
-            yield from self.files(f"{path}/", real, (*above, real))
+            self.enter(f"{path}/", real, (*above, real))
 
-    def _target(self, path: str, link: Path) -> Path | None:
+    def _is_ignored(self, path: str) -> bool:
+        return self.ignored is not None and self.ignored(path)
+
+    def _target(self, path: str, link: str) -> str | None:
         """Where `link` really leads, or None when that is nowhere or outside."""
         try:
-            real = link.resolve(strict=True)
+            real = Path(link).resolve(strict=True)
         except (OSError, RuntimeError):
             self._refuse(path, "the link leads nowhere")
             return None
         if real != self.root and not real.is_relative_to(self.root):
             self._refuse(path, "the link leads out of the folder")
             return None
-        return real
+        return str(real)
 
     def _refuse(self, path: str, said: str) -> None:
         shown = path if path.isprintable() else ascii(path)
@@ -152,20 +165,46 @@ class _Walk:
         )
 
 
-def _names(folder: Path) -> list[str]:
+def _found_in(folder: str) -> list[os.DirEntry[str]]:
     try:
-        return sorted(os.listdir(folder))
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda one: one.name)
     except OSError as error:
         raise StorageFailed(f"{folder} cannot be read: {error.strerror}") from error
 
 
-def _entry(root: Path, place: _Place, *, keep_executable: bool) -> Entry:
-    """Read one file, again without following anything on the way from `root`."""
+def _manifest(
+    root: Path, places: Iterable[_Place], remembered: Remembered | None, *, keep_executable: bool
+) -> Manifest:
+    """Read the files, again without following anything on the way from `root`."""
+    with Beneath(root) as beneath:
+        made = Manifest(_entry(beneath, root, place, remembered, keep_executable=keep_executable) for place in places)
+    if remembered:
+        remembered.save()
+    return made
+
+
+def _entry(
+    beneath: Beneath, root: Path, place: _Place, remembered: Remembered | None, *, keep_executable: bool
+) -> Entry:
+    facts = place.facts
+    if remembered and facts and (digest := remembered.digest(place.real, facts)):
+        return Entry(place.path, digest, facts.st_size, keep_executable and _is_executable(facts))
     try:
-        with open_beneath(root, str(place.real.relative_to(root))) as stream:
-            # The owner's bit: group and others depend on the umask.
-            executable = bool(os.fstat(stream.fileno()).st_mode & stat.S_IXUSR)
-            digest, size = hash_stream(stream)
+        began_ns = now_ns()
+        descriptor = beneath.open(place.real)
+        try:
+            before = os.fstat(descriptor)
+            digest, size = hash_descriptor(descriptor)
+            if remembered and facts:
+                remembered.learn(place.real, digest, before, os.fstat(descriptor), began_ns=began_ns)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        raise StorageFailed(f"{place.real} cannot be read: {error.strerror}") from error
-    return Entry(place.path, digest, size, executable and keep_executable)
+        raise StorageFailed(f"{root / place.real} cannot be read: {error.strerror}") from error
+    return Entry(place.path, digest, size, keep_executable and _is_executable(before))
+
+
+def _is_executable(facts: os.stat_result) -> bool:
+    # The owner's bit: group and others depend on the umask.
+    return bool(facts.st_mode & stat.S_IXUSR)

@@ -1,6 +1,7 @@
 """SHA-256 of streams and files, in constant memory."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -15,6 +16,15 @@ def hash_stream(stream: BinaryIO) -> tuple[str, int]:
     """The digest of what is left in `stream`, as 64 hex digits, and how many bytes that was."""
     state, size = hashlib.sha256(), 0
     while chunk := stream.read(_CHUNK):
+        state.update(chunk)
+        size += len(chunk)
+    return state.hexdigest(), size
+
+
+def hash_descriptor(descriptor: int) -> tuple[str, int]:
+    """The digest and size of what is left in an open file, read without a buffer of its own: many files are small."""
+    state, size = hashlib.sha256(), 0
+    while chunk := os.read(descriptor, _CHUNK):
         state.update(chunk)
         size += len(chunk)
     return state.hexdigest(), size

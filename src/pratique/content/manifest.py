@@ -141,7 +141,20 @@ def _problems_with_entries(ordered: tuple[Entry, ...]) -> list[Problem]:
     if len(ordered) > MAX_ENTRIES:
         return [Problem(_too_many(len(ordered)))]
     wrong = [Problem(said, key=ascii(entry.path)) for entry in ordered if (said := problem_with_path(entry.path))]
-    return wrong or [*_clashes(ordered)]
+    return wrong or ([] if _have_room(ordered) else [*_clashes(ordered)])
+
+
+def _have_room(ordered: tuple[Entry, ...]) -> bool:
+    """Whether no two of the paths need the same place: the quick answer for the many folders that are in order."""
+    files = {folded(entry.path) for entry in ordered}
+    folders: set[str] = set()
+    for entry in ordered:
+        folder = entry.path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    names = {folded(folder) for folder in folders}
+    return len(files) == len(ordered) and len(names) == len(folders) and files.isdisjoint(names)
 
 
 def _clashes(ordered: tuple[Entry, ...]) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -41,6 +41,39 @@ def open_beneath(root: Path, relative: str, *, write: bool = False) -> BinaryIO:
         return _regular(os.open(name, _READ, dir_fd=parent), relative)
 
 
+class Beneath:
+    """Opens many files below one folder, as `open_beneath` does, and keeps the folder of the last one open."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._stack = ExitStack()
+        self._name: str | None = None
+        self._folder = -1
+
+    def __enter__(self) -> "Beneath":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def open(self, relative: str) -> int:
+        """The descriptor of the regular file `relative`, open for reading; the caller closes it.
+
+        Raises what `open_beneath` raises.
+        """
+        check_relative(relative)
+        folder, _, name = relative.rpartition("/")
+        with _said(relative):
+            if folder != self._name:
+                self._stack.close()
+                self._name = None
+                self._folder = self._stack.enter_context(
+                    _folder(self._root, folder.split("/") if folder else [], make=False)
+                )
+                self._name = folder
+            return _checked(os.open(name, _READ, dir_fd=self._folder), relative)
+
+
 @contextmanager
 def _folder(root: Path, folders: list[str], *, make: bool) -> Iterator[int]:
     """The descriptor of the innermost of `folders`, each opened below the one before it."""
@@ -65,11 +98,15 @@ def _make(folder: str, parent: int) -> None:
 
 
 def _regular(descriptor: int, relative: str) -> BinaryIO:
+    os.set_blocking(_checked(descriptor, relative), True)
+    return os.fdopen(descriptor, "rb")
+
+
+def _checked(descriptor: int, relative: str) -> int:
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise InvalidInput(f"{relative} is not a regular file")
-    os.set_blocking(descriptor, True)
-    return os.fdopen(descriptor, "rb")
+    return descriptor
 
 
 @contextmanager

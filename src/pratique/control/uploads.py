@@ -4,6 +4,7 @@ Only what is made of them, an asset, a job or a deployment, is an event: bytes
 that nobody names are nothing yet.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -47,10 +48,24 @@ def check_writable(tx: Transaction, actor: Actor, workspace: str) -> None:
     permit(actor, "content/write", workspace_scope(workspace))
 
 
+def held_manifests(tx: Transaction, actor: Actor, workspace: str, digests: Sequence[str]) -> set[str]:
+    """Which of `digests` are manifests that the workspace holds, with all of their blobs."""
+    workspaces.get(tx, actor, workspace)
+    permit(actor, "content/read", workspace_scope(workspace))
+    return holdings.held(tx, workspace, "manifest", digests)
+
+
+def add_blobs(
+    tx: Transaction, actor: Actor, workspace: str, blobs: Sequence[tuple[str, int]], *, now: datetime
+) -> None:
+    """Let `workspace` hold blobs, (digest, size in bytes) each, that were just received and hashed."""
+    check_writable(tx, actor, workspace)
+    holdings.hold(tx, workspace, "blob", blobs, now=now)
+
+
 def add_blob(tx: Transaction, actor: Actor, workspace: str, digest: str, size: int, *, now: datetime) -> None:
     """Let `workspace` hold a blob whose bytes were just received and hashed."""
-    check_writable(tx, actor, workspace)
-    holdings.hold(tx, workspace, "blob", [(digest, size)], now=now)
+    add_blobs(tx, actor, workspace, [(digest, size)], now=now)
 
 
 def manifest(tx: Transaction, actor: Actor, workspace: str, digest: str) -> Manifest:

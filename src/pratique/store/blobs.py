@@ -6,6 +6,7 @@ the disk, and so was the rename: a crash leaves a stray file in ``incoming/``
 and never half a blob, and a blob that was reported is there after a power cut.
 """
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -25,6 +26,7 @@ from pratique.content.safeopen import open_beneath
 
 _CHUNK: Final = 1 << 20
 _AT_ONCE: Final = 1 << 30  # Bytes that the kernel is asked to copy in one call.
+_SYNCFS: Final = getattr(ctypes.CDLL(None), "syncfs", None)  # Linux has it; Python has no word for it.
 _OCCUPIED: Final = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -75,11 +77,25 @@ class BlobStore:
         finally:
             incoming.drop()
 
+    @contextmanager
+    def batch(self) -> Iterator["Batch"]:
+        """Many small blobs in the making; those that were not kept are dropped."""
+        with storage_errors():
+            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(dir=self._incoming))
+        try:
+            yield Batch(folder, self.path)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def sweep(self) -> None:
         """Remove what a crash left half-written; only for the start of the one server, when nobody writes."""
         with storage_errors():
             for stray in self._incoming.glob("*"):
-                stray.unlink(missing_ok=True)
+                if stray.is_dir():
+                    shutil.rmtree(stray)
+                else:
+                    stray.unlink(missing_ok=True)
 
     def put_folder(self, root: Path, *, keep_executable: bool = False) -> Manifest:
         """Store every file below `root` (or the one file `root`) and return its manifest.
@@ -184,6 +200,66 @@ class Incoming:
             self._stream.close()
         with storage_errors():
             self._path.unlink(missing_ok=True)
+
+
+class Batch:
+    """Many small blobs in the making: flushed to the disk together, which costs as much as flushing one.
+
+    Not one of them is in its place before all of their bytes are on the disk.
+    """
+
+    def __init__(self, folder: Path, home_of: Callable[[str], Path]) -> None:
+        self._folder = folder
+        self._home_of = home_of
+        self._sizes: dict[str, int] = {}
+        self._new: list[str] = []
+
+    def add(self, digest: str, data: bytes) -> None:
+        """Add a blob that was hashed just now and has this `digest`."""
+        if digest in self._sizes:
+            return
+        self._sizes[digest] = len(data)
+        if self._home_of(digest).exists():
+            return
+        with storage_errors():
+            handle = os.open(self._folder / digest, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+            try:
+                _write_all(handle, data)
+            finally:
+                os.close(handle)
+        self._new.append(digest)
+
+    def keep(self) -> list[tuple[str, int]]:
+        """Make them blobs and return (digest, size in bytes) of each."""
+        with storage_errors():
+            if self._new:
+                _flush_disk(self._folder)
+                for digest in self._new:
+                    self._move(digest)
+                _flush_disk(self._folder)
+        return [*self._sizes.items()]
+
+    def _move(self, digest: str) -> None:
+        target = self._home_of(digest)
+        if not target.parent.is_dir():
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+        os.rename(self._folder / digest, target)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def _flush_disk(folder: Path) -> None:
+    """Let the disk that `folder` is on keep everything that was written to it so far."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if _SYNCFS is None or _SYNCFS(descriptor) != 0:
+            os.sync()
+    finally:
+        os.close(descriptor)
 
 
 def _scanned(root: Path, entry: Entry) -> BinaryIO:

@@ -4,7 +4,8 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.errors import TooLarge
-from pratique.store.blobs import Incoming
+from pratique.content.packs import MAX_PACK, MAX_RECORDS, Unpacker, record
+from pratique.store.blobs import Batch, Incoming
 
 _PIECE = 1 << 20
 """Bytes handed to a thread at once: the network gives 64 KiB, and a thread costs more than hashing that."""
@@ -22,3 +23,28 @@ async def receive(request: Request, incoming: Incoming, *, limit: int) -> None:
             await run_in_threadpool(incoming.write, bytes(waiting), limit=limit)
             waiting.clear()
     await run_in_threadpool(incoming.write, bytes(waiting), limit=limit)
+
+
+_PACK_LIMIT = MAX_PACK + MAX_RECORDS * len(record("0" * 64, b""))
+"""Bytes of a whole pack."""
+
+
+async def receive_pack(request: Request, batch: Batch) -> None:
+    """Add every blob of the pack in the body of `request` to `batch`; raises what `Unpacker` raises."""
+    unpacker, size = Unpacker(), 0
+    waiting = bytearray()
+
+    def unpack(piece: bytes) -> None:
+        for digest, data in unpacker.feed(piece):
+            batch.add(digest, data)
+
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _PACK_LIMIT:
+            raise TooLarge(f"more than the {_PACK_LIMIT} bytes that one pack may have")
+        waiting += chunk
+        if len(waiting) >= _PIECE:
+            await run_in_threadpool(unpack, bytes(waiting))
+            waiting.clear()
+    await run_in_threadpool(unpack, bytes(waiting))
+    unpacker.finish()

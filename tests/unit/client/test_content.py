@@ -12,6 +12,7 @@ from pratique.client.connection import Connection
 from pratique.client.door import find_door
 from pratique.client.downloads import download, read_manifest
 from pratique.client.uploads import upload
+from pratique.content import packs
 
 
 @pytest.fixture
@@ -49,9 +50,48 @@ def test_what_goes_up_comes_down_the_same(connection: Connection, platform: Any,
 
 def test_the_same_bytes_are_sent_once(connection: Connection, platform: Any, tree: Path) -> None:
     upload(connection, "ws", tree, is_code=True, progress=ignore)
-    assert sum(method == "PUT" for method, _, _ in platform.requests) == 4
+    assert platform.packs == [4]
+    before = len(platform.requests)
     upload(connection, "ws", tree, is_code=True, progress=ignore)
-    assert sum(method == "PUT" for method, _, _ in platform.requests) == 4
+    assert platform.packs == [4]
+    assert [path for _, path, _ in platform.requests[before:]] == ["/api/v1/workspaces/ws/manifests/held"]
+
+
+def test_large_files_go_by_themselves_and_small_ones_in_packs(
+    connection: Connection, platform: Any, tmp_path: Path
+) -> None:
+    tree = tmp_path / "large"
+    tree.mkdir()
+    for number in range(packs.MAX_RECORDS + 1):
+        (tree / f"{number}").write_text(str(number))
+    (tree / "large.bin").write_bytes(b"x" * (packs.MAX_BLOB + 1))
+    (tree / "limit.bin").write_bytes(b"y" * packs.MAX_BLOB)
+    manifest = upload(connection, "ws", tree, is_code=False, progress=ignore)
+    assert sorted(platform.packs) == [2, packs.MAX_RECORDS]
+    assert sum(method == "PUT" for method, _, _ in platform.requests) == 1
+    assert {entry.digest for entry in manifest.entries} == set(platform.blobs)
+
+
+def test_what_arrived_before_a_cut_is_not_sent_again(connection: Connection, platform: Any, tmp_path: Path) -> None:
+    tree = tmp_path / "many"
+    tree.mkdir()
+    for number in range(10):
+        (tree / f"{number}.bin").write_bytes(bytes([number]) * packs.MAX_BLOB)
+
+    class CutError(Exception):
+        pass
+
+    def cut(done: int, total: int) -> None:
+        if done:
+            raise CutError
+
+    with pytest.raises(CutError):
+        upload(connection, "ws", tree, is_code=False, progress=cut)
+    arrived = set(platform.blobs)
+    assert not platform.manifests
+    assert 0 < len(arrived) < 10 or len(platform.packs) == 2
+    upload(connection, "ws", tree, is_code=False, progress=ignore)
+    assert sum(platform.packs) == 10
 
 
 def test_progress_ends_at_the_total(connection: Connection, platform: Any, tree: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import FileResponse
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import utc_now
@@ -12,9 +13,10 @@ from pratique.content.hashing import is_digest
 from pratique.content.manifest import Manifest
 from pratique.control import uploads
 from pratique.control.actor import Actor
+from pratique.store.blobs import Batch
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
-from pratique.web.receive import receive
+from pratique.web.receive import receive, receive_pack
 
 router = APIRouter(prefix="/workspaces/{workspace}", tags=["content"])
 Here = Annotated[Platform, Depends(platform_of)]
@@ -22,6 +24,14 @@ Writer = Annotated[Actor, Depends(allow("content/write"))]
 Reader = Annotated[Actor, Depends(allow("content/read"))]
 _SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 """A browser that asks for a blob must not show it as a page of the door."""
+
+
+class DigestsBody(BaseModel):
+    """Digests that are asked about."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    digests: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=1000)]
 
 
 @router.post("/manifests")
@@ -35,11 +45,40 @@ def add_manifest(
     return {"digest": manifest.digest, "missing": missing}
 
 
+@router.post("/manifests/held")
+def held_manifests(
+    platform: Here, actor: Reader, workspace: str, body: Annotated[DigestsBody, Body()]
+) -> dict[str, Any]:
+    """Which of these manifests the workspace holds: their files need not be sent."""
+    with platform.database.read() as tx:
+        return {"held": sorted(uploads.held_manifests(tx, actor, workspace, body.digests))}
+
+
 @router.get("/manifests/{digest}")
 def manifest(platform: Here, actor: Reader, workspace: str, digest: str) -> dict[str, Any]:
     """A manifest that the workspace holds."""
     with platform.database.read() as tx:
         return uploads.manifest(tx, actor, workspace, digest).to_document()
+
+
+@router.post("/blobs")
+async def add_blobs(platform: Here, actor: Writer, workspace: str, request: Request) -> dict[str, Any]:
+    """Receive many small blobs in one pack; all of them are kept or none."""
+
+    def check() -> None:
+        with platform.database.read() as tx:
+            uploads.check_writable(tx, actor, workspace)
+
+    def keep(batch: Batch) -> int:
+        blobs = batch.keep()
+        with platform.database.write() as tx:
+            uploads.add_blobs(tx, actor, workspace, blobs, now=utc_now())
+        return len(blobs)
+
+    await run_in_threadpool(check)
+    with platform.blobs.batch() as batch:
+        await receive_pack(request, batch)
+        return {"count": await run_in_threadpool(keep, batch)}
 
 
 @router.put("/blobs/{digest}")

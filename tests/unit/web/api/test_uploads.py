@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from pratique.content.manifest import Entry, Manifest
+from pratique.content.packs import record
 from pratique.web.platform import Platform
+
+ROOT = "/workspaces/dev"
 
 DATA = b"hello"
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -96,3 +100,39 @@ def test_the_size_in_a_manifest_is_that_of_the_blob(api: Any) -> None:
     api.ok("PUT", BLOB, content=DATA)
     body = {"entries": [{"path": "a.txt", "digest": DIGEST, "size": 6}]}
     assert api.keys("POST", "/workspaces/dev/manifests", json=body) == ["a.txt"]
+
+
+def pack_of(*blobs: bytes) -> bytes:
+    return b"".join(record(hashlib.sha256(blob).hexdigest(), blob) for blob in blobs)
+
+
+def test_many_small_blobs_arrive_in_one_pack(api: Any, platform: Any) -> None:
+    blobs = [str(number).encode() for number in range(300)]
+    assert api.ok("POST", f"{ROOT}/blobs", content=pack_of(*blobs, blobs[0])) == {"count": 300}
+    manifest = Manifest(Entry(f"f/{blob.decode()}", hashlib.sha256(blob).hexdigest(), len(blob)) for blob in blobs)
+    assert api.ok("POST", f"{ROOT}/manifests/held", json={"digests": [manifest.digest]}) == {"held": []}
+    assert api.ok("POST", f"{ROOT}/manifests", json=manifest.to_document())["missing"] == []
+    assert api.ok("POST", f"{ROOT}/manifests/held", json={"digests": [manifest.digest]}) == {"held": [manifest.digest]}
+    assert api("GET", f"{ROOT}/blobs/{hashlib.sha256(b'7').hexdigest()}").content == b"7"
+    assert not [*(platform.home.blobs / "incoming").iterdir()]
+
+
+@pytest.mark.parametrize("wrong", ["digest", "cut", "length"])
+def test_of_a_pack_with_anything_wrong_nothing_is_kept(api: Any, platform: Any, wrong: str) -> None:
+    good, digest = pack_of(b"good"), hashlib.sha256(b"good").hexdigest()
+    bad = {
+        "digest": record("0" * 64, b"bad"),
+        "cut": pack_of(b"bad")[:-1],
+        "length": bytes(32) + b"\xff\xff\xff\xff",
+    }[wrong]
+    api.refused(413 if wrong == "length" else 400, "POST", f"{ROOT}/blobs", content=good + bad)
+    assert not platform.blobs.has(digest)
+    assert not [*(platform.home.blobs / "incoming").iterdir()]
+    document = {"entries": [{"path": "a", "digest": digest, "size": 4}]}
+    assert api.ok("POST", f"{ROOT}/manifests", json=document)["missing"] == [digest]
+
+
+def test_a_pack_that_another_workspace_sent_is_held_only_there(api: Any) -> None:
+    api.ok("POST", "/workspaces/qa-1/blobs", content=pack_of(b"x"))
+    digest = hashlib.sha256(b"x").hexdigest()
+    api.refused(404, "GET", f"{ROOT}/blobs/{digest}")
