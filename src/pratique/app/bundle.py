@@ -29,9 +29,7 @@ _OWN: Final = {
     "pratique-tracking": "pratique_tracking",
 }
 _PATH = flag("path", "path", metavar="PATH", help="A folder or a .zip.")
-_CONDA = flag(
-    "conda_file", "--conda-file", nargs="+", action="extend", help="More environments: their conda files.", default=()
-)
+_CONDA = flag("conda_file", "--conda-file", nargs="+", help="More environments: their conda files.", default=())
 _ONLY_ENVIRONMENTS = switch("only_environments", help="Leave out the platform itself.")
 _README: Final = """# A bundle of Pratique {version}
 
