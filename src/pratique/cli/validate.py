@@ -27,8 +27,9 @@ def validate(*, files: list[str], kind: str | None) -> Report:
     """Check Azure ML files of any kind, without a platform.
 
     The kind of a file is found from its $schema, its type or its keys. Every
-    problem is named with its line; a file that this version cannot read yet
-    is not valid here either. Exit 1 when a file is not valid.
+    problem is named with its line. A file of a kind that this version cannot
+    read yet is not valid here either; one that is understood and would not
+    run is, and what would not is said. Exit 1 when a file is not valid.
     """
     from pathlib import Path
 
@@ -49,6 +50,7 @@ def _lines(verdict: "Verdict") -> Iterator[str]:
     if verdict.is_valid:
         planned = f"; planned, not run: {', '.join(verdict.planned)}" if verdict.planned else ""
         yield f"{verdict.file}: valid{kind}{planned}"
+        yield from (f"  {found}" for found in verdict.not_run)
         return
     yield f"{verdict.file}: {'not in this version' if verdict.is_not_yet else 'not valid'}{kind}"
     yield from (f"  {problem}" for problem in verdict.problems)

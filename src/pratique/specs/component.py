@@ -7,28 +7,30 @@ path. Both are declared here and get what they are worth from the step.
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from pratique.specs.bindings import problems_with_command
 from pratique.specs.environment import InlineEnvironment, problems_with_environment
 from pratique.specs.grammar import (
+    AutoDelete,
     Choice,
     FilledText,
     Flag,
-    Free,
     Part,
+    QuotedTags,
+    QuotedVersion,
     Reference,
     Spec,
     Tags,
     Text,
     TextOrMapping,
     Variables,
-    Version,
     asset_reference,
     named,
 )
 from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, Distribution, Literally, QueueSettings, Resources
 from pratique.specs.keys import Found, Key, below
+from pratique.specs.literals import fits, is_literal, literal_of
 from pratique.specs.problems import refused
 from pratique.specs.references import Purpose
 from pratique.specs.words import did_you_mean, shown
@@ -41,15 +43,12 @@ Mode: TypeAlias = Literal[
     "ro_mount", "rw_mount", "mount", "download", "upload", "direct", "eval_mount", "eval_download", "link"
 ]
 
-FITS: Final = {"string": (str,), "number": (int, float), "integer": (int,), "boolean": (bool,)}
-"""Which values are of which type; a boolean is only ever a boolean."""
-
 
 def _port_type(value: Any) -> Any:
     known = (*DATA_TYPES, *LITERAL_TYPES)
-    if not isinstance(value, str) or value.lower() not in (*known, "path"):
+    if value not in (*known, "path"):
         raise refused(f"expected one of {', '.join(known)}; got {shown(value)}", hint=did_you_mean(value, known))
-    return value.lower()
+    return value
 
 
 class Parameter(Part):
@@ -62,6 +61,16 @@ class Parameter(Part):
     enum: list[Literally] | None = Field(default=None, description="The values that there are.")
     optional: Flag | None = Field(default=None, description="Whether a step may leave it out.")
     description: Text | None = Field(default=None, description="What it is, for people.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_type(cls, value: Any) -> Any:
+        """`default: "0.5"` of a number is 0.5; what does not fit is told by `problems_with_ports`."""
+        if not isinstance(value, Mapping) or value.get("type") not in LITERAL_TYPES:
+            return value
+        kind = value["type"]
+        said = {key: value[key] for key in ("default", "min", "max") if is_literal(value.get(key))}
+        return {**value, **{key: literal_of(kind, inner) for key, inner in said.items() if fits(kind, inner)}}
 
 
 class Port(Part):
@@ -104,17 +113,17 @@ class Component(Spec):
     written_by_platform = Spec.written_by_platform | {"latest_version"}
 
     name: Annotated[str, named("component")] | None = Field(default=None, description="Name of the component.")
-    version: Version | None = Field(default=None, description="Version; without one, the platform counts.")
+    version: QuotedVersion | None = Field(default=None, description="Version; without one, the platform counts.")
     display_name: Text | None = Field(default=None, description="Name for people.")
     description: Text | None = Field(default=None, description="What it does, for people.")
-    tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
+    tags: QuotedTags = Field(default_factory=dict, description="Tags; they can be changed later.")
     properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
     is_deterministic: Flag = Field(
         default=True, description="Whether the same inputs give the same outputs, so that they can be used again."
     )
     inputs: dict[str, InputPort] = Field(default_factory=dict, description="What it needs.")
     outputs: dict[str, OutputPort] = Field(default_factory=dict, description="What it makes.")
-    auto_delete_setting: Free | None = Field(default=None, description="When it may be deleted by itself.")
+    auto_delete_setting: AutoDelete | None = Field(default=None, description="When it may be deleted by itself.")
 
     @classmethod
     def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:
@@ -161,6 +170,8 @@ class InlineCommandComponent(Component):
 class CommandComponent(InlineCommandComponent):
     """A command component under a name and a version."""
 
+    may_be_empty = frozenset({"type"})
+
     name: Annotated[str, named("component")] = Field(description="Name of the component.")
 
 
@@ -205,36 +216,48 @@ def _problems_with_port(port: Any) -> Iterable[Found]:
     if not isinstance(port, Mapping):
         return
     kind = str(port.get("type")).lower()
-    if kind not in FITS:
+    if kind not in LITERAL_TYPES:
         return
     for key in ("default", "min", "max"):
         yield from below((key,), problems_with_value(kind, port.get(key)))
-    for index, value in enumerate(port["enum"] if isinstance(port.get("enum"), list) else ()):
-        yield from below(("enum", index), problems_with_value(kind, value))
+    choices = port["enum"] if isinstance(port.get("enum"), list) else []
+    for index, value in enumerate(choices):
+        if not isinstance(value, _EXACTLY[kind]) or isinstance(value, bool):
+            hint = f'quote it: "{shown(value)}"' if kind == "string" else ""
+            yield Found(("enum", index), f"expected a value of type {kind}; got {shown(value)}", hint)
     for key in ("min", "max", "enum"):
         if port.get(key) is not None and kind not in _TAKES[key]:
             yield Found((key,), f"{key} is for {' and '.join(_TAKES[key])}, not {kind}")
     default = port.get("default")
-    low, high, given = (_number(port.get(key)) for key in ("min", "max", "default"))
+    low, high, given = (_number(kind, port.get(key)) for key in ("min", "max", "default"))
     if low is not None and high is not None and low > high:
         yield Found(("max",), f"expected at least min, which is {low}; got {high}")
     if given is not None and ((low is not None and given < low) or (high is not None and given > high)):
         yield Found(("default",), f"{given} is not between min and max")
-    if isinstance(port.get("enum"), list) and default is not None and default not in port["enum"]:
+    if choices and is_literal(default) and fits(kind, default) and literal_of(kind, default) not in choices:
         yield Found(("default",), f"{shown(default)} is not one of enum")
 
 
 _TAKES: Final = {"min": ("number", "integer"), "max": ("number", "integer"), "enum": ("string", "number", "integer")}
 
 
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+_EXACTLY: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "number": (int, float),
+    "integer": (int,),
+    "boolean": (),
+}
+"""Of which kind the values of an enum are; there is none of booleans."""
+
+
+def _number(kind: str, value: Any) -> float | None:
+    number = literal_of(kind, value) if is_literal(value) and fits(kind, value) else None
+    return number if isinstance(number, int | float) and not isinstance(number, bool) else None
 
 
 def problems_with_value(kind: str, value: Any) -> Iterable[Found]:
-    """Why `value` is not of the type `kind`; nothing for no value and for a binding."""
-    if value is None or kind not in FITS or (isinstance(value, str) and "${{" in value):
+    """Why `value` cannot be of the type `kind`; nothing for no value and for a binding."""
+    if value is None or kind not in LITERAL_TYPES or (isinstance(value, str) and "${{" in value):
         return
-    if not isinstance(value, FITS[kind]) or isinstance(value, bool) != (kind == "boolean"):
-        hint = f'quote it: "{shown(value)}"' if kind == "string" else ""
-        yield Found((), f"expected a value of type {kind}; got {shown(value)}", hint)
+    if not is_literal(value) or not fits(kind, value):
+        yield Found((), f"expected a value of type {kind}; got {shown(value)}")

@@ -4,8 +4,7 @@ One class for each `type`. Everything runs on this machine in this version; a
 file that describes a compute is checked in full, and nothing is started.
 """
 
-import re
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
@@ -15,18 +14,14 @@ from pratique.specs.grammar import (
     Flag,
     Free,
     Part,
+    QuotedTags,
     Spec,
-    Tags,
     Text,
     Variables,
     Whole,
     named,
+    snake,
 )
-
-
-def _snake(value: Any) -> Any:
-    """``SystemAssigned`` as ``system_assigned``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value).lower() if isinstance(value, str) else value
 
 
 class ComputeIdentityOfUser(Part):
@@ -43,7 +38,7 @@ class ComputeIdentity(Part):
     written_by_platform = frozenset({"principal_id", "tenant_id"})
 
     type: Annotated[
-        Literal["system_assigned", "user_assigned", "none", "system_assigned,user_assigned"], BeforeValidator(_snake)
+        Literal["system_assigned", "user_assigned", "none", "system_assigned,user_assigned"], BeforeValidator(snake)
     ] = Field(description="Who makes it.")
     user_assigned_identities: list[ComputeIdentityOfUser] | None = Field(default=None, description="Which ones.")
 
@@ -67,7 +62,7 @@ class _Compute(Spec):
     name: Annotated[str, named("compute")] = Field(description="Name of the compute.")
     location: Text | None = Field(default=None, description="Region.")
     description: Text | None = Field(default=None, description="What it is, for people.")
-    tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
+    tags: QuotedTags = Field(default_factory=dict, description="Tags; they can be changed later.")
 
 
 # --- clusters ------------------------------------------------------------------------------------------------------
@@ -76,7 +71,7 @@ class _Compute(Spec):
 class ClusterSsh(Part):
     """Who may log in to the nodes of a cluster."""
 
-    admin_username: Text | None = Field(default=None, description="Name of the administrator.")
+    admin_username: Text = Field(description="Name of the administrator.")
     admin_password: Text | None = Field(default=None, repr=False, description="Password of the administrator.")
     ssh_key_value: Text | None = Field(default=None, description="Public key of the administrator.")
 
@@ -86,7 +81,7 @@ class AmlCompute(_Compute):
 
     type: Annotated[Literal["amlcompute"], Choice] = Field(description="Kind of the compute.")
     size: Text | None = Field(default=None, description="Size of a node.")
-    tier: Annotated[Literal["low_priority", "dedicated"], BeforeValidator(_snake)] | None = Field(
+    tier: Annotated[Literal["low_priority", "dedicated"], BeforeValidator(snake)] | None = Field(
         default=None, description="Whether nodes may be taken away."
     )
     min_instances: Annotated[Whole, Field(ge=0)] = Field(default=0, description="Fewest nodes.")
@@ -115,8 +110,8 @@ class InstanceSsh(Part):
 class Assignee(Part):
     """For whom a workstation is made."""
 
-    user_tenant_id: Text | None = Field(default=None, description="Tenant of the user.")
-    user_object_id: Text | None = Field(default=None, description="Id of the user.")
+    user_tenant_id: Text = Field(description="Tenant of the user.")
+    user_object_id: Text = Field(description="Id of the user.")
 
 
 class Pattern(Part):

@@ -1,11 +1,11 @@
 """Data assets: ``pratique ml data create``."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from pratique.specs.grammar import AssetName, Choice, Free, Reference, Spec, Tags, Text, Version, planned
+from pratique.specs.grammar import AssetName, AutoDelete, Reference, Spec, Tags, Text, Version, planned
 from pratique.specs.keys import Key
 from pratique.specs.references import Purpose
 
@@ -17,7 +17,7 @@ class Data(Spec):
 
     name: AssetName = Field(description="Name of the data asset.")
     version: Version | None = Field(default=None, description="Version; without one, the platform counts.")
-    type: Annotated[Literal["uri_file", "uri_folder", "mltable"], Choice] = Field(
+    type: Literal["uri_file", "uri_folder", "mltable"] = Field(
         default="uri_folder", description="Whether `path` is a file, a folder, or a folder with an MLTable file."
     )
     path: Reference = Field(
@@ -26,8 +26,10 @@ class Data(Spec):
     description: Text | None = Field(default=None, description="What it is, for people.")
     tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
     properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
-    datastore: Text | None = planned("The datastore to upload to; the content store takes everything.")
-    auto_delete_setting: Free | None = planned("When the asset may be deleted by itself.")
+    datastore: Datastore | None = Field(
+        default=None, description="The datastore to lay a local file or folder into; without one, into none."
+    )
+    auto_delete_setting: AutoDelete | None = planned("When the asset may be deleted by itself.")
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         yield ("path",), self.path, "data"

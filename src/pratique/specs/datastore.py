@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
-from pratique.specs.grammar import AssetName, Choice, FilledText, Part, Spec, Tags, Text
+from pratique.specs.grammar import AssetName, Choice, FilledText, Part, QuotedTags, Spec, Text
 
 AUTHORITY = "https://login.microsoftonline.com"
 """Where identities of Azure's public cloud are asked for."""
@@ -90,7 +90,7 @@ class _Datastore(Spec):
 
     name: AssetName = Field(description="Name of the datastore.")
     description: Text | None = Field(default=None, description="What it is, for people.")
-    tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
+    tags: QuotedTags = Field(default_factory=dict, description="Tags; they can be changed later.")
 
 
 class _Account(_Datastore):

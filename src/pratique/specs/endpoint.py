@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pratique.specs.grammar import Choice, Part, Spec, Tags, Text, Whole, checked, named, not_run, planned
+from pratique.specs.grammar import Choice, NotRun, Part, Spec, Tags, Text, Whole, checked, named, planned
 from pratique.specs.keys import Found
 from pratique.specs.references import parse_compute
 from pratique.specs.traffic import problems_with_traffic
@@ -41,7 +41,7 @@ class OnlineEndpoint(Spec):
     auth_mode: Annotated[
         Literal["key", "aml_token", "aad_token"],
         Choice,
-        not_run(aml_token="authentication by Azure ML tokens is", aad_token="authentication by Entra tokens is"),  # noqa: S106 - a choice, not a secret.
+        NotRun({"aml_token": "authentication by Azure ML tokens is", "aad_token": "authentication by Entra tokens is"}),
     ] = Field(default="key", description="How callers say who they are.")
     description: Text | None = Field(default=None, description="What it is, for people.")
     tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")

@@ -7,17 +7,18 @@ from pydantic import Field, JsonValue, Tag
 
 from pratique.specs.grammar import (
     AssetName,
+    AutoDelete,
     Choice,
     Count,
     FilledText,
-    Free,
+    NotRun,
     Part,
     Spec,
     Tags,
     Text,
     TextOrMapping,
     Version,
-    not_run,
+    not_run_at_all,
     planned,
 )
 from pratique.specs.keys import Found, Key, below
@@ -52,6 +53,8 @@ class Build(Part):
 class InlineEnvironment(Spec):
     """An environment described where it is used; its name is optional there."""
 
+    may_be_empty = frozenset({"name", "version"})
+
     name: AssetName | None = Field(default=None, description="Name of the environment.")
     version: Version | None = Field(default=None, description="Version; without one, the platform counts.")
     description: Text | None = Field(default=None, description="What it is, for people.")
@@ -64,12 +67,16 @@ class InlineEnvironment(Spec):
         ]
         | None
     ) = Field(default=None, description="A conda file, or what would stand in it; installed from PyPI with uv.")
-    build: Build | None = Field(default=None, description="Docker build context; not run in this version.")
-    os_type: Annotated[Literal["linux", "windows"], Choice, not_run(windows="environments on Windows are")] = Field(
+    build: Build | None = not_run_at_all(
+        "building a container image is",
+        description="Docker build context; not run in this version.",
+        hint="give the packages as a conda_file",
+    )
+    os_type: Annotated[Literal["linux", "windows"], Choice, NotRun({"windows": "environments on Windows are"})] = Field(
         default="linux", description="Operating system."
     )
     inference_config: InferenceConfig | None = planned("Routes of a serving container of your own.")
-    auto_delete_setting: Free | None = planned("When the asset may be deleted by itself.")
+    auto_delete_setting: AutoDelete | None = planned("When the asset may be deleted by itself.")
     datastore: Text | None = planned("The datastore to upload a build context to.")
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
@@ -84,6 +91,8 @@ class InlineEnvironment(Spec):
 class Environment(InlineEnvironment):
     """An environment under a name and a version."""
 
+    may_be_empty = frozenset()
+
     name: AssetName = Field(description="Name of the environment.")
 
 
@@ -94,9 +103,6 @@ def problems_with_environment(value: Mapping[str, Any]) -> Iterable[Found]:
         yield Found((), "this is a conda file, not an environment", hint)
     elif not any(value.get(key) is not None for key in ("image", "conda_file", "build")):
         yield Found((), "an environment needs a conda_file or an image")
-    if value.get("build") is not None:
-        said = "building a container image is not run in this version"
-        yield Found(("build",), said, "give the packages as a conda_file", is_not_yet=True)
     conda = value.get("conda_file")
     if isinstance(conda, Mapping):
         yield from below(("conda_file",), problems_with_conda(conda))

@@ -6,16 +6,21 @@ and those between keys, found by `Spec.cross_problems` on the raw values, so
 that a misspelt key does not hide a wrong binding. `to_document` gives it back
 as JSON values; read again, that is the same spec.
 
-Three classes of keys, marked where they are declared:
+Four classes of keys, marked where they are declared:
 
 - most are run;
 - *planned* ones (`planned(...)`) are understood and not run by this version;
   `Spec.planned` names those that a file uses, and the verbs say them;
+- those whose meaning would change if they were ignored (`NotRun`,
+  `not_run_at_all`) are understood as well, so that a file which uses them is
+  valid, and the verbs that would run it refuse it (`Spec.not_run`);
 - those that only the platform writes (`written_by_platform`) are accepted,
   because users feed the output of `show` back in, and left out.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
@@ -30,13 +35,14 @@ from pydantic import (
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
 from pratique.base.errors import InvalidInput
-from pratique.base.names import problem_with_name
-from pratique.specs.keys import Found, Key
-from pratique.specs.problems import not_yet, problems_of, refuse, refused, with_known_keys
+from pratique.base.names import check_name, problem_with_name
+from pratique.specs.keys import Found, Key, below
+from pratique.specs.problems import left_empty, problems_of, refuse, refused, with_known_keys
 from pratique.specs.reader import SET, Document, document_of
 from pratique.specs.references import Asset, Noun, Purpose, parse_reference
 from pratique.specs.words import did_you_mean
@@ -45,6 +51,9 @@ OWN_SETTINGS: Final[Mapping[str, str]] = {
     "pratique.digest": "Digest of the manifest behind a version; written by the platform.",
 }
 """Every ``pratique.*`` key of tags and properties, with its meaning; another one is an error."""
+
+FROM_A_FILE: Final = "from a file"
+"""The context of values that somebody wrote, where a key without a value is a mistake."""
 
 TEXT_MAPS: Final = frozenset({"tags", "properties", "environment_variables"})
 """Mappings whose values are text as it was written, quoted or not."""
@@ -55,32 +64,46 @@ def planned(description: str) -> Any:
     return Field(default=None, description=description, json_schema_extra={"planned": True})
 
 
+def not_run_at_all(what: str, *, description: str, hint: str = "") -> Any:
+    """A key whose values are all refused where a file is to be run; `what` ends in a verb."""
+    return Field(default=None, description=description, json_schema_extra={"not_run": what, "hint": hint})
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Of a choice of words: those that are refused where a file is to be run, each with what it is."""
+
+    words: Mapping[str, str]
+
+
 class Part(BaseModel):
     """One mapping of a file: frozen, and without room for unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     written_by_platform: ClassVar[frozenset[str]] = frozenset()
+    may_be_empty: ClassVar[frozenset[str]] = frozenset()
+    """Keys that a file may name without giving them a value."""
 
     @model_validator(mode="wrap")
     @classmethod
-    def _keys(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(cls._given(value))
-        except ValidationError as error:
-            raise with_known_keys(error, [*cls.keys()]) from None
+    def _keys(cls, value: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
+        if not isinstance(value, Mapping):
+            return cls._handled(value, handler)
+        given = {name: inner for name, inner in value.items() if name not in cls.written_by_platform}
+        known = {*cls.keys()}
+        empty = [name for name, inner in given.items() if inner is None and name in known]
+        made = cls._handled({name: inner for name, inner in given.items() if name not in empty}, handler)
+        if info.context == FROM_A_FILE and (wrong := [name for name in empty if name not in cls.may_be_empty]):
+            raise left_empty(cls.__name__, wrong)
+        return made
 
     @classmethod
-    def _given(cls, value: Any) -> Any:
-        """`value` without what is no statement: keys that only the platform writes, and keys left empty."""
-        if not isinstance(value, Mapping):
-            return value
-        silent, known = cls.written_by_platform, {*cls.keys()}
-        return {
-            name: inner
-            for name, inner in value.items()
-            if name not in silent and (inner is not None or name not in known)
-        }
+    def _handled(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            raise with_known_keys(error, [*cls.keys()]) from None
 
     @classmethod
     def keys(cls) -> Iterator[str]:
@@ -96,6 +119,26 @@ class Part(BaseModel):
                 yield field.alias or name
             else:
                 yield from (f"{name}.{key}" for key in _planned_inside(value))
+
+    def not_run(self) -> Iterator[Found]:
+        """What of it this version refuses to run, although it is understood."""
+        for name, field in type(self).model_fields.items():
+            value, key = getattr(self, name), (field.alias or name,)
+            extra = field.json_schema_extra
+            if value is not None and isinstance(extra, dict) and "not_run" in extra:
+                yield Found(key, f"{extra['not_run']} not run in this version", str(extra["hint"]))
+            for words in (mark.words for mark in field.metadata if isinstance(mark, NotRun)):
+                if value in words:
+                    yield Found(key, f"{value}: {words[value]} not run in this version")
+            yield from below(key, _not_run_inside(value))
+
+
+def _not_run_inside(value: Any) -> Iterator[Found]:
+    if isinstance(value, Part):
+        yield from value.not_run()
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from below((name,), _not_run_inside(inner))
 
 
 def _planned_inside(value: Any) -> Iterator[str]:
@@ -123,7 +166,8 @@ class Spec(Part):
         """The spec in `document`.
 
         Raises `InvalidInput` with every problem, or `NotYet` when all of them
-        are that this version does not run something.
+        are that this version does not know something. What is known and not
+        run is no problem here: `not_run` says it.
         """
         value = as_written(document.value, (), document)
         found = [
@@ -131,7 +175,7 @@ class Spec(Part):
             for one in (*_unquoted_dates(value, (), document), *_cross(cls, value))
         ]
         try:
-            spec = cls.model_validate(value)
+            spec = cls.model_validate(value, context=FROM_A_FILE if document.lines else None)
         except ValidationError as error:
             refuse([*found, *problems_of(error, document)], document)
             raise
@@ -168,19 +212,35 @@ def _cross(cls: type[Spec], value: Any) -> Iterable[Found]:
     return cls.cross_problems(value) if isinstance(value, Mapping) else ()
 
 
+class Unquoted(str):
+    """A text that stands in a file without quotes and is a number, a date or another word to a YAML loader."""
+
+    __slots__ = ()
+
+
 def as_written(value: Any, key: Key, document: Document) -> Any:
     """`value` with the written text in place of what YAML made of it, where only text is meant.
 
     That is in tags, properties and environment variables (`release: 1.10`
-    stays 1.10), and for a version from the command line, which cannot be
-    quoted there.
+    stays 1.10), and for versions. On the command line nothing can be quoted,
+    so what comes from there is plain text, and null there says nothing.
     """
     if isinstance(value, Mapping):
-        return {name: as_written(inner, (*key, name), document) for name, inner in value.items()}
+        return {
+            name: as_written(inner, (*key, name), document)
+            for name, inner in value.items()
+            if inner is not None or document.file_of((*key, name)) != SET
+        }
     if isinstance(value, list):
         return [as_written(inner, (*key, index), document) for index, inner in enumerate(value)]
-    is_text = (len(key) > 1 and key[-2] in TEXT_MAPS) or (key[-1:] == ("version",) and document.file_of(key) == SET)
-    return document.written.get(key, value) if is_text else value
+    is_version = key[-1:] == ("version",) and key[-2:-1] != ("inputs",)
+    if key not in document.written or not (is_version or (len(key) > 1 and key[-2] in TEXT_MAPS)):
+        return value
+    if value is None:
+        return None
+    if document.file_of(key) == SET:
+        return document.written[key]
+    return value if is_version and not isinstance(value, float) else Unquoted(document.written[key])
 
 
 def _unquoted_dates(value: Any, key: Key, document: Document) -> Iterator[Found]:
@@ -189,7 +249,7 @@ def _unquoted_dates(value: Any, key: Key, document: Document) -> Iterator[Found]
         return
     for name, inner in value.items():
         here = (*key, name)
-        is_date = name == "version" and isinstance(inner, str) and here in document.written
+        is_date = name == "version" and type(inner) is str and here in document.written
         if is_date and document.file_of(here) != SET:
             said = f"expected text; {inner} is a date to other YAML loaders"
             yield Found(here, said, f'quote it: version: "{inner}"')
@@ -218,6 +278,8 @@ def _as_text(value: Any) -> Any:
     match value:
         case None:
             return ""
+        case Unquoted():
+            return str(value)
         case bool():
             return "true" if value else "false"
         case int() | float():
@@ -247,8 +309,23 @@ def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _quoted(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, Unquoted):
+        raise refused(f"expected text; got {value}", hint=f'quote it: "{value}"')
+    return value
+
+
+def snake(value: Any) -> Any:
+    """``SystemAssigned`` as ``system_assigned``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value).lower() if isinstance(value, str) else value
+
+
 def _version(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, Unquoted) or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return str(value)
+    return value
 
 
 def named(kind: str) -> AfterValidator:
@@ -260,26 +337,6 @@ def named(kind: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
-
-
-def not_run(**values: str) -> AfterValidator:
-    """Choices that are understood and that this version does not run, each with what it is."""
-
-    def check(value: str) -> str:
-        if value in values:
-            raise not_yet(f"{value}: {values[value]} not run in this version")
-        return value
-
-    return AfterValidator(check)
-
-
-def not_yet_at_all(what: str) -> BeforeValidator:
-    """A key that is understood and that this version does not run, whatever its value; `what` ends in a verb."""
-
-    def check(_value: Any) -> Any:
-        raise not_yet(f"{what} not run in this version")
-
-    return BeforeValidator(check)
 
 
 def _own_settings(value: dict[str, str]) -> dict[str, str]:
@@ -325,6 +382,10 @@ def asset_reference(noun: Noun) -> AfterValidator:
     return checked(check)
 
 
+def _datastore(value: str) -> None:
+    check_name("asset", value.removeprefix("azureml:"))
+
+
 def text_or_mapping(value: Any) -> str:
     """The discriminator of a key that takes a text or a mapping."""
     return "<mapping>" if isinstance(value, Mapping | BaseModel) else "<text>"
@@ -340,12 +401,18 @@ Flag: TypeAlias = Annotated[bool, BeforeValidator(_as_flag)]
 Whole: TypeAlias = Annotated[int, BeforeValidator(_no_boolean)]
 Count: TypeAlias = Annotated[Whole, Field(ge=1)]
 Version: TypeAlias = Annotated[str, BeforeValidator(_version), named("version")]
+QuotedVersion: TypeAlias = Annotated[Version, BeforeValidator(_quoted)]
+"""A version that is no number with a point, unless it is quoted."""
 AssetName: TypeAlias = Annotated[str, named("asset")]
 ScalarText: TypeAlias = Annotated[Text, BeforeValidator(_as_text)]
 TextMap: TypeAlias = dict[str, ScalarText]
 Tags: TypeAlias = Annotated[TextMap, AfterValidator(_own_settings)]
+QuotedTags: TypeAlias = Annotated[dict[str, Annotated[Text, BeforeValidator(_quoted)]], AfterValidator(_own_settings)]
+"""Tags of which Azure ML takes text only: a number stands in quotes."""
 Variables: TypeAlias = Annotated[TextMap, AfterValidator(_environment_names)]
 Reference: TypeAlias = Annotated[FilledText, checked(parse_reference)]
+Datastore: TypeAlias = Annotated[FilledText, checked(_datastore)]
+"""The name of a datastore, with or without ``azureml:``."""
 Free: TypeAlias = dict[str, JsonValue]
 """A mapping whose inside is not looked at, because nothing of it is run."""
 
@@ -353,5 +420,14 @@ AssetType: TypeAlias = Literal["uri_file", "uri_folder", "mltable", "custom_mode
 ModelType: TypeAlias = Annotated[
     Literal["custom_model", "mlflow_model", "triton_model"],
     Choice,
-    not_run(triton_model="models for the Triton server are"),
+    NotRun({"triton_model": "models for the Triton server are"}),
 ]
+
+
+class AutoDelete(Part):
+    """When an asset may be deleted by itself."""
+
+    condition: Annotated[Literal["created_greater_than", "last_accessed_greater_than"], BeforeValidator(snake)] = Field(
+        default="created_greater_than", description="From when its age is counted."
+    )
+    value: Text | None = Field(default=None, description="Its age, such as 30d.")

@@ -27,10 +27,11 @@ from pratique.specs.grammar import (
     FilledText,
     Flag,
     Free,
+    NotRun,
     Part,
+    QuotedTags,
     Reference,
     Spec,
-    Tags,
     Text,
     TextOrMapping,
     Variables,
@@ -38,8 +39,7 @@ from pratique.specs.grammar import (
     asset_reference,
     checked,
     named,
-    not_run,
-    not_yet_at_all,
+    not_run_at_all,
     planned,
 )
 from pratique.specs.keys import Found, Key, below
@@ -93,7 +93,7 @@ class DataInput(Part):
     mode: Annotated[
         Literal["ro_mount", "rw_mount", "download", "direct", "eval_mount", "eval_download"],
         Choice,
-        not_run(eval_mount="evaluating an MLTable is", eval_download="evaluating an MLTable is"),
+        NotRun(dict.fromkeys(("eval_mount", "eval_download"), "evaluating an MLTable is")),
     ] = Field(default="ro_mount", description="How the job sees it: as a local path, or `direct` as its URI.")
     description: Text | None = Field(default=None, description="What it is, for people.")
     datastore: Text | None = planned("The datastore to upload to; the content store takes everything.")
@@ -146,9 +146,9 @@ class JobOutput(Part):
     path: Annotated[FilledText, checked(_no_local_output)] | None = planned(
         "Where in a datastore to put it; the content store takes everything."
     )
-    mode: Annotated[Literal["rw_mount", "mount", "upload", "direct"], Choice, not_run(direct="writing to a URI is")] = (
-        Field(default="rw_mount", description="How it is brought to the store; the job writes to a local path.")
-    )
+    mode: Annotated[
+        Literal["rw_mount", "mount", "upload", "direct"], Choice, NotRun({"direct": "writing to a URI is"})
+    ] = Field(default="rw_mount", description="How it is brought to the store; the job writes to a local path.")
     name: AssetName | None = Field(default=None, description="Name of the asset to register it as.")
     version: Version | None = Field(default=None, description="Version of that asset.")
     description: Text | None = Field(default=None, description="What it is, for people.")
@@ -266,8 +266,8 @@ class CommandJob(Spec):
         default=None, description="Experiment of the run; without one, the name of the folder of the YAML file."
     )
     description: Text | None = Field(default=None, description="What it does, for people.")
-    tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
-    properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
+    tags: QuotedTags = Field(default_factory=dict, description="Tags; they can be changed later.")
+    properties: QuotedTags = Field(default_factory=dict, description="Properties; they stay as they are.")
     command: FilledText = Field(
         description="What bash runs in a copy of `code`, after bindings such as ${{inputs.NAME}} are replaced."
     )
@@ -291,8 +291,8 @@ class CommandJob(Spec):
     services: dict[str, JobService] | None = planned("Interactive services beside the job.")
     identity: JobIdentity | None = planned("The identity with which it reaches other services.")
     queue_settings: QueueSettings | None = planned("How it waits for serverless compute.")
-    component: Annotated[Text, not_yet_at_all("jobs from a component are")] | None = Field(
-        default=None, description="A component instead of a command; not run in this version."
+    component: Text | None = not_run_at_all(
+        "jobs from a component are", description="A component instead of a command; not run in this version."
     )
     parent_job_name: Text | None = planned("The job of which it is a part.")
 

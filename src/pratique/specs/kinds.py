@@ -149,18 +149,37 @@ _SCHEMAS: Final = {
 
 
 def load(kind: str, document: Document) -> "Spec":
-    """The spec of `kind` in `document`.
+    """The spec of `kind` in `document`, to be run.
 
     Raises `InvalidInput` with every problem at its file, line and key, or
     `NotYet` for what is understood and not run by this version.
+    """
+    spec = understood(kind, document)
+    if found := [document.problem(one.key, one.message, hint=one.hint) for one in spec.not_run()]:
+        raise NotYet.of(found, what=document.file or kind)
+    return spec
+
+
+def understood(kind: str, document: Document) -> "Spec":
+    """The spec of `kind` in `document`, whether this version runs all of it or not.
+
+    Raises `InvalidInput` with every problem at its file, line and key, or
+    `NotYet` for kinds and types that this version does not know.
     """
     if kind not in KINDS and kind not in FORMS:
         if kind in PLANNED_KINDS:
             raise NotYet(f"{kind}: not in this version")
         hint = did_you_mean(kind, [*KINDS, *FORMS, *PLANNED_KINDS]) or f"known: {', '.join(KINDS)}"
         raise InvalidInput(f"there is no kind {kind}", hint=hint)
+    try:
+        return _read(kind, document)
+    except InvalidInput:
+        _check_schema(kind, document)
+        raise
+
+
+def _read(kind: str, document: Document) -> "Spec":
     value = mapping_of(document)
-    _check_schema(kind, document)
     if kind == "job":
         _check_job_type(value, document)
     form = form_of(kind, document) if kind in FORMS else kind
@@ -214,8 +233,11 @@ def kind_of_schema(document: Document) -> str:
 
 
 def _check_schema(kind: str, document: Document) -> None:
-    """Refuse a file whose ``$schema`` is of another kind: one problem instead of one for each key."""
-    meant = kind_of_schema(document)
+    """Say of a wrong file whose ``$schema`` is of another kind that one problem instead of one for each key.
+
+    A file that is right keeps whatever schema it was copied with, as on Azure.
+    """
+    meant = kind_of_schema(document) if isinstance(document.value, Mapping) else ""
     if meant in ("", kind) or noun_of(meant) == kind or (kind == "job" and meant == "pipeline-job"):
         return
     said = f"this file describes a thing of kind {meant}, not {kind}"

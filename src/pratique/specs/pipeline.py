@@ -30,9 +30,9 @@ from pratique.specs.grammar import (
     FilledText,
     Flag,
     Part,
+    QuotedTags,
     Reference,
     Spec,
-    Tags,
     Text,
     TextOrMapping,
     Variables,
@@ -171,7 +171,7 @@ class _Step(Part):
     inputs: dict[str, StepInput] = Field(default_factory=dict, description="What it is given.")
     outputs: dict[str, StepOutputUse] = Field(default_factory=dict, description="How what it makes is kept.")
     comment: Text | None = Field(default=None, description="A note about it.")
-    properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
+    properties: QuotedTags = Field(default_factory=dict, description="Properties; they stay as they are.")
 
     @model_validator(mode="before")
     @classmethod
@@ -218,7 +218,7 @@ class CommandStep(_CommandKeys):
     description: Text | None = Field(default=None, description="What it does, for people.")
     experiment_name: Text | None = Field(default=None, description="Experiment of the run.")
     parent_job_name: Text | None = Field(default=None, description="The job of which it is a part.")
-    tags: Tags = Field(default_factory=dict, description="Tags.")
+    tags: QuotedTags = Field(default_factory=dict, description="Tags.")
 
     def references(self) -> Iterator[tuple[Key, str, Purpose]]:
         if self.code is not None:
@@ -309,6 +309,8 @@ Step: TypeAlias = Annotated[
 class InlinePipelineComponent(Component):
     """A pipeline component described where it is used; its name is optional there."""
 
+    may_be_empty = frozenset({"properties"})
+
     type: Annotated[Literal["pipeline"], Choice] = Field(description="Kind of the component.")
     jobs: dict[str, Step] = Field(description="The steps by name.")
 
@@ -363,8 +365,8 @@ class PipelineJob(Spec):
         default=None, description="Experiment of the run; without one, the name of the folder of the YAML file."
     )
     description: Text | None = Field(default=None, description="What it does, for people.")
-    tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
-    properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
+    tags: QuotedTags = Field(default_factory=dict, description="Tags; they can be changed later.")
+    properties: QuotedTags = Field(default_factory=dict, description="Properties; they stay as they are.")
     compute: ComputeUse | None = Field(default=None, description="Where its steps run.")
     settings: Settings | None = Field(default=None, description="How its steps run.")
     inputs: dict[str, JobInput] = Field(default_factory=dict, description="Values, files and folders for the steps.")

@@ -58,6 +58,12 @@ def not_yet(message: str, *, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError(NOT_YET, "{said}", {"said": message, "hint": hint})
 
 
+def left_empty(title: str, names: Iterable[str]) -> ValidationError:
+    """The error with which a mapping refuses keys that have no value."""
+    said = refused("expected a value; got nothing", hint="remove the key, or give it a value")
+    return ValidationError.from_exception_data(title, [{"type": said, "loc": (name,), "input": None} for name in names])
+
+
 def with_known_keys(error: ValidationError, known: Sequence[str]) -> ValidationError:
     """`error` with the keys that were possible added to each unknown one."""
     return ValidationError.from_exception_data(

@@ -160,7 +160,7 @@ _DATASTORES: Final = (
 )
 _OUTPUTS: Final = re.compile(rf"azureml://{_OUTPUT}")
 _BINDING: Final = re.compile(r"\$\{\{[^{}]*\}\}")
-_COMPUTE: Final = re.compile(rf"azureml:(?:{_WORKSPACE}/computes/)?(?P<name>[A-Za-z][A-Za-z0-9-]*)")
+_COMPUTE: Final = re.compile(rf"(?:azureml:)?(?:{_WORKSPACE}/computes/)?(?P<name>[A-Za-z][A-Za-z0-9_-]*)")
 
 
 def parse_reference(text: str) -> Reference:
@@ -186,13 +186,10 @@ def parse_reference(text: str) -> Reference:
 
 
 def parse_compute(text: str) -> Compute:
-    """The compute that `text` names: ``local``, ``serverless`` or ``azureml:NAME``."""
-    if text in ("local", "serverless"):
-        return Compute(text)
+    """The compute that `text` names: ``local``, ``serverless``, ``azureml:NAME``, ``NAME`` or the id of one."""
     found = _COMPUTE.fullmatch(text)
     if found is None:
-        hint = f"write azureml:{text}" if re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", text) else ""
-        raise InvalidInput(f"expected local or azureml:NAME; got {text}", hint=hint)
+        raise InvalidInput(f"expected local or azureml:NAME; got {text}")
     return Compute(found["name"])
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.specs.detection import detect
 from pratique.specs.grammar import Spec
-from pratique.specs.kinds import RUN_KINDS, load
+from pratique.specs.kinds import RUN_KINDS, understood
 from pratique.specs.packages import from_conda
 from pratique.specs.reader import Document, read_document
 from pratique.specs.references import LocalUse, local_paths
@@ -31,6 +31,8 @@ class Verdict:
     is_not_yet: bool = False
     """Whether all that is wrong is that this version does not have it."""
     spec: Spec | None = None
+    not_run: tuple[Problem, ...] = ()
+    """What of a valid file the verbs that would run it refuse in this version."""
 
     @property
     def is_valid(self) -> bool:
@@ -49,8 +51,8 @@ class Verdict:
             "file": self.file,
             "kind": self.kind or None,
             "valid": self.is_valid,
-            "not_yet": self.is_not_yet,
-            "problems": [str(problem) for problem in self.problems],
+            "not_yet": self.is_not_yet or bool(self.not_run),
+            "problems": [str(problem) for problem in (*self.problems, *self.not_run)],
             "planned": self.planned,
             "values": self.spec.to_document() if self.spec else None,
         }
@@ -62,12 +64,15 @@ def judge(path: Path, kind: str = "") -> Verdict:
     try:
         document = read_document(path)
         kind = kind or detect(document)
-        spec = load(kind, document)
+        spec = understood(kind, document)
         problems = tuple(problems_with_files(spec, document))
     except InvalidInput as error:
         told = error.problems or (Problem(error.message, file=name, hint=error.hint),)
         return Verdict(name, kind, told, isinstance(error, NotYet))
-    return Verdict(name, kind, problems) if problems else Verdict(name, kind, spec=spec)
+    if problems:
+        return Verdict(name, kind, problems)
+    not_run = (document.problem(found.key, found.message, hint=found.hint) for found in spec.not_run())
+    return Verdict(name, kind, spec=spec, not_run=tuple(not_run))
 
 
 def problems_with_files(spec: Spec, document: Document) -> Iterator[Problem]:

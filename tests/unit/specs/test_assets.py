@@ -20,7 +20,12 @@ def problem(kind: str, **keys: Any) -> str:
 
 def test_data_is_a_folder_unless_it_says_otherwise() -> None:
     assert load("data", document_of({"name": "x", "path": "y"})).to_document()["type"] == "uri_folder"
-    assert load("data", document_of({"name": "x", "path": "y", "type": "URI_FILE"})).to_document()["type"] == "uri_file"
+
+
+def test_the_type_of_data_is_written_as_azure_reads_it() -> None:
+    with pytest.raises(InvalidInput, match="1 problem") as caught:
+        load("data", document_of({"name": "x", "path": "y", "type": "URI_FILE"}))
+    assert "did you mean uri_file?" in str(caught.value.problems[0])
 
 
 def test_a_model_is_custom_unless_it_says_otherwise() -> None:
@@ -100,7 +105,7 @@ def test_a_workspace_takes_every_key_of_azure_and_says_what_is_not_run() -> None
                 "location": "westeurope",
                 "display_name": "Team A",
                 "hbi_workspace": False,
-                "storage_account": "/subscriptions/x",
+                "storage_account": "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/x",
                 "customer_managed_key": {"key_vault": "/subscriptions/x", "key_uri": "https://x"},
                 "managed_network": {"isolation_mode": "allow_internet_outbound"},
                 "mlflow_tracking_uri": "azureml://x",

@@ -6,7 +6,7 @@ import pytest
 
 from pratique.base.errors import InvalidInput, NotYet
 from pratique.specs.job import CommandJob, DataInput, JobOutput, LiteralInput
-from pratique.specs.kinds import load
+from pratique.specs.kinds import load, understood
 from pratique.specs.reader import document_of, parse_document
 
 
@@ -30,7 +30,7 @@ display_name: Train the credit model
 experiment_name: credit
 description: Gradient boosting.
 tags: {team: risk}
-properties: {ticket: 7}
+properties: {ticket: '7'}
 code: ./src
 command: >-
   python train.py
@@ -248,7 +248,13 @@ def test_a_real_problem_beside_it_makes_it_invalid() -> None:
     with pytest.raises(InvalidInput) as caught:
         job(environment={"build": {"path": "docker"}}, cmpute="local")
     assert type(caught.value) is InvalidInput
-    assert len(caught.value.problems) == 2
+    assert [problem.key for problem in caught.value.problems] == ["cmpute"]
+
+
+def test_what_is_not_run_is_understood_all_the_same() -> None:
+    keys = {"command": "true", "environment": {"build": {"path": "docker"}}, "outputs": {"m": {"mode": "direct"}}}
+    spec = understood("job", document_of(keys))
+    assert [".".join(map(str, found.key)) for found in spec.not_run()] == ["environment.build", "outputs.m.mode"]
 
 
 @pytest.mark.parametrize(

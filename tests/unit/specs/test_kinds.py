@@ -143,7 +143,7 @@ inputs:
   n: [1, 2]
 resources: {insance_count: 2}
 limits: {timeout: 0}
-compute: cpu
+compute: cpu cluster
 """
     assert problems("job", text) == [
         "x.yml:2 command: ${{inputs.rl}} is not one of the job's inputs (inputs: lr, n)",
@@ -155,7 +155,7 @@ compute: cpu
         "x.yml:11 inputs.n: expected a value or a mapping with type and path; got a list",
         "x.yml:12 resources.insance_count: unknown key (did you mean instance_count?)",
         "x.yml:13 limits.timeout: expected at least 1; got 0",
-        "x.yml:14 compute: expected local or azureml:NAME; got cpu (write azureml:cpu)",
+        "x.yml:14 compute: expected local or azureml:NAME; got cpu cluster",
     ]  # fmt: skip
 
 
@@ -182,8 +182,6 @@ def test_a_whole_number_or_text_is_a_version(written: str, version: str) -> None
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ("1.0", 'expected text; got 1.0 (quote it: version: "1.0")'),
-        ("1.10", 'expected text; got 1.10 (quote it: version: "1.10")'),
         ("2024-01-31", 'expected text; 2024-01-31 is a date to other YAML loaders (quote it: version: "2024-01-31")'),
         ("true", 'expected text; got true (quote it: version: "true")'),
         ("[1]", "expected text; got a list"),
@@ -194,10 +192,28 @@ def test_a_version_that_yaml_makes_something_else_has_to_be_quoted(written: str,
     assert problems("data", f"name: x\npath: y\nversion: {written}") == [f"x.yml:3 version: {said}"]
 
 
+@pytest.mark.parametrize("written", ["1.0", "1.10", "2.50"])
+def test_a_version_with_a_point_stays_what_was_written(written: str) -> None:
+    assert loaded("data", f"name: x\npath: y\nversion: {written}")["version"] == written
+    job = f"command: x\nenvironment: azureml:e:1\noutputs: {{m: {{name: a, version: {written}}}}}\n"
+    assert loaded("job", job)["outputs"]["m"]["version"] == written
+
+
+def test_the_version_of_a_component_is_a_whole_number_or_quoted() -> None:
+    text = "name: c\ncommand: x\nenvironment: azureml:e:1\nversion: "
+    assert loaded("command-component", text + "7")["version"] == "7"
+    assert problems("command-component", text + "1.0") == ['x.yml:4 version: expected text; got 1.0 (quote it: "1.0")']
+
+
+def test_an_input_that_is_called_version_keeps_its_number() -> None:
+    text = "command: x ${{inputs.version}}\nenvironment: azureml:e:1\ninputs: {version: 1.50}\n"
+    assert loaded("job", text)["inputs"] == {"version": 1.5}
+
+
 def test_the_version_of_an_output_and_of_an_inline_model_has_to_be_quoted_too() -> None:
     job = "command: x\nenvironment: azureml:e:1\noutputs:\n  m: {name: a, version: 2024-01-31}\n"
     assert [said.partition(": ")[0] for said in problems("job", job)] == ["x.yml:4 outputs.m.version"]
-    deployment = "name: blue\nendpoint_name: credit\nmodel: {path: x, version: 1.0}\n"
+    deployment = "name: blue\nendpoint_name: credit\nmodel: {path: x, version: true}\n"
     assert [said.partition(": ")[0] for said in problems("online-deployment", deployment)] == ["x.yml:3 model.version"]
 
 
@@ -241,6 +257,30 @@ def test_what_is_no_flag_is_refused(word: str) -> None:
 
 def test_a_text_that_is_a_number_has_to_be_quoted() -> None:
     assert problems("data", "name: 3\npath: y") == ['x.yml:1 name: expected text; got 3 (quote it: name: "3")']
+
+
+@pytest.mark.parametrize("key", ["description:", "tags:", "version: ~", "type: null"])
+def test_a_key_without_a_value_is_refused_as_on_azure(key: str) -> None:
+    name = key.partition(":")[0]
+    said = f"x.yml:3 {name}: expected a value; got nothing (remove the key, or give it a value)"
+    assert problems("data", f"name: x\npath: y\n{key}\n") == [said]
+
+
+def test_a_key_without_a_value_is_refused_in_the_depth_too() -> None:
+    text = "command: x\nenvironment: azureml:e:1\nresources:\n  instance_count:\noutputs:\n  m:\n"
+    assert [said.partition(": ")[0] for said in problems("job", text)] == ["x.yml:4 resources.instance_count"]
+
+
+def test_a_key_that_a_program_or_the_command_line_leaves_empty_says_nothing() -> None:
+    spec = load("data", document_of({"name": "x", "path": "y", "description": None, "tags": None}))
+    assert spec.to_document()["tags"] == {}
+    assert "description" not in loaded("data", "name: x\npath: y\ndescription: z\n", "description=null")
+
+
+@pytest.mark.parametrize("kind", ["job", "command-component", "workspace", "amlcompute", "blob-datastore"])
+def test_where_azure_takes_text_only_a_tag_that_is_a_number_has_to_be_quoted(kind: str) -> None:
+    found = problems(kind, "tags:\n  release: 1.10\n")
+    assert 'x.yml:2 tags.release: expected text; got 1.10 (quote it: "1.10")' in found
 
 
 # --- own settings --------------------------------------------------------------------------------------------------
