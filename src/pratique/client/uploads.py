@@ -98,7 +98,7 @@ def _first_of_each(manifest: Manifest, missing: set[str]) -> list[Entry]:
 
 def _send(connection: Connection, workspace: str, root: Path, entries: list[Entry], progress: Progress) -> None:
     sender = _Sender(connection, workspace, root, sum(entry.size for entry in entries), progress)
-    jobs = [*(_Large(entry) for entry in entries if entry.size > MAX_BLOB), *_packs(entries)]
+    jobs: list[_Large | _Pack] = [*(_Large(entry) for entry in entries if entry.size > MAX_BLOB), *_packs(entries)]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         room = Semaphore(_AT_ONCE + 1)  # One more is being read while those are under way.
         waiting: list[Future[None]] = []

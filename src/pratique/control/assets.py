@@ -16,12 +16,12 @@ from pratique.base.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from pratique.base.ids import new_id
 from pratique.base.names import problem_with_name
 from pratique.content.manifest import Manifest
-from pratique.control import content, workspaces
+from pratique.control import content, datastores, workspaces
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
 from pratique.specs.references import Asset as Reference
-from pratique.specs.references import parse_reference
+from pratique.specs.references import Upload, parse_reference
 from pratique.store import assets, deployments, events, holdings
 from pratique.store.assets import LATEST, Archived, Asset, AssetVersion
 from pratique.store.database import Transaction
@@ -77,10 +77,12 @@ def create(
     name = str(spec.get("name") or "")
     asked = str(spec["version"]) if spec.get("version") is not None else None
     _check_names(kind, name, asked)
-    held = content.resolve(tx, workspace, str(spec["path"]), now=now) if spec.get("path") else None
+    given = {key: value for key, value in spec.items() if key != "datastore"}
+    source = _laid_down(tx, workspace, spec, now=now)
+    pinned = content.pin(tx, workspace, str(spec["path"]), now=now) if spec.get("path") else None
     known = assets.get(tx, workspace, kind, name)
     text = asked or str(known.next_version if known else 1)
-    full = {**spec, "name": name, "version": text} | ({"path": held.reference} if held else {})
+    full = {**given, "name": name, "version": text} | ({"path": str(pinned)} if pinned else {})
     if existing := assets.version(tx, workspace, kind, name, text):
         return _same_or_conflict(existing, full)
     if known is None:
@@ -94,16 +96,16 @@ def create(
         ordinal=int(text) if text.isdecimal() and len(text) < 10 else None,
         type=str(spec.get("type") or ""),
         spec=full,
-        path=held.reference if held else "",
-        manifest=held.manifest.digest if held else None,
+        path=str(pinned) if pinned else "",
+        manifest=pinned.digest if pinned else None,
         description=str(spec.get("description") or ""),
         tags=dict(spec.get("tags") or {}),
-        properties={**(spec.get("properties") or {}), DIGEST: _digest(full, held)},
+        properties={**(spec.get("properties") or {}), DIGEST: _digest(full, pinned)},
         is_archived=False,
         stage=str(spec.get("stage") or NO_STAGE),
         run_id=origin.run_id,
         job_name=origin.job_name,
-        source=origin.source or str(spec.get("path") or ""),
+        source=origin.source or source or str(spec.get("path") or ""),
         created_at=now,
         updated_at=now,
         created_by=actor.to_document(),
@@ -306,9 +308,21 @@ def _content(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in spec.items() if key not in _WORDS}
 
 
-def _digest(spec: Mapping[str, Any], held: "content.Held | None") -> str:
+def _laid_down(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: datetime) -> str:
+    """Lay an upload into the datastore that `spec` names and return where it lies; empty when it names none."""
+    if not spec.get("datastore"):
+        return ""
+    path = str(spec.get("path") or "")
+    if not isinstance(parse_reference(path), Upload):
+        said = f"only files that are uploaded go into a datastore, and {path} is somewhere already"
+        raise InvalidInput(said, hint="leave datastore out", problems=[Problem(said, key="datastore")])
+    held = content.resolve(tx, workspace, path, now=now)
+    return str(datastores.keep_upload(tx, workspace, str(spec["datastore"]), held.manifest, held.name, now=now))
+
+
+def _digest(spec: Mapping[str, Any], pinned: Upload | None) -> str:
     """What the version is: the digest of its files; without files, of its values."""
-    if held:
-        return held.manifest.digest
+    if pinned:
+        return pinned.digest
     said = {key: value for key, value in _content(spec).items() if key not in ("name", "version")}
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -37,6 +37,15 @@ class Held:
         return len(self.manifest.entries) == 1 and self.manifest.entries[0].path == self.name
 
 
+def pin(tx: Transaction, workspace: str, path: str, *, now: datetime, key: str = "path") -> Upload:
+    """What `path` names, by digest; an upload of 100,000 files is not read for that. Raises what `resolve` raises."""
+    match reference := parse_reference(path):
+        case Upload() if holdings.held(tx, workspace, "manifest", [reference.digest]):
+            return reference
+    held = resolve(tx, workspace, path, now=now, key=key)
+    return Upload(held.manifest.digest, held.name)
+
+
 def resolve(tx: Transaction, workspace: str, path: str, *, now: datetime, key: str = "path") -> Held:
     """The content that `path` names, held by `workspace` from now on.
 

@@ -174,6 +174,21 @@ def put_file(
     put(tx, workspace, replace(reference, path=folder), Manifest([Entry(name, digest, size)]), now=now)
 
 
+def keep_upload(
+    tx: Transaction, workspace: str, datastore: str, manifest: Manifest, name: str, *, now: datetime
+) -> DatastorePath:
+    """Lay uploaded files where Azure lays them, ``LocalUpload/DIGEST/NAME``, and return that place.
+
+    `datastore` is what a file says: a name, with or without ``azureml:``.
+    """
+    chosen = datastore.removeprefix("azureml:")
+    folder = DatastorePath(chosen, f"LocalUpload/{manifest.digest}")
+    is_file = len(manifest.entries) == 1 and manifest.entries[0].path == name
+    place = replace(folder, path=f"{folder.path}/{name}")
+    put(tx, workspace, folder if is_file else place, manifest, now=now, key="datastore")
+    return place
+
+
 def check_writable(tx: Transaction, workspace: str, reference: DatastorePath, *, key: str = "path") -> None:
     """Raise unless files can be laid below that place: ask before the work is done."""
     name = _kept_here(tx, workspace, reference, key=key)

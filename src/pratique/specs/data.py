@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pratique.specs.grammar import AssetName, AutoDelete, Reference, Spec, Tags, Text, Version, planned
+from pratique.specs.grammar import AssetName, AutoDelete, Datastore, Reference, Spec, Tags, Text, Version, planned
 from pratique.specs.keys import Key
 from pratique.specs.references import Purpose
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from pratique.specs.grammar import AssetName, Free, ModelType, Reference, Spec, Tags, Text, Version, planned
+from pratique.specs.grammar import AssetName, Datastore, Free, ModelType, Reference, Spec, Tags, Text, Version, planned
 from pratique.specs.keys import Key
 from pratique.specs.references import Purpose
 
@@ -41,3 +41,6 @@ class Model(InlineModel):
     """The files of a model under a name and a version."""
 
     name: AssetName = Field(description="Name of the model.")
+    datastore: Datastore | None = Field(
+        default=None, description="The datastore to lay a local file or folder into; without one, into none."
+    )

@@ -231,3 +231,34 @@ def test_a_deleted_datastore_is_gone(world: Any) -> None:
         with pytest.raises(NotFound):
             datastores.get(tx, world.owner, "dev", "raw")
     assert [event.type for event in world.told()] == ["Pratique.DatastoreCreated", "Pratique.DatastoreDeleted"]
+
+
+def test_an_upload_can_be_laid_into_a_datastore_as_it_is_registered(world: Any) -> None:
+    upload = world.upload({"a.csv": b"1", "b/c.csv": b"2"}, "rows")
+    spec = {"name": "rows", "type": "uri_folder", "path": upload, "datastore": "azureml:workspaceworkingdirectory"}
+    with world.database.write() as tx:
+        made = assets.create(tx, world.owner, "dev", "data", spec, now=world.now)
+        again = assets.create(tx, world.owner, "dev", "data", spec | {"version": "1"}, now=world.now)
+    place = f"azureml://datastores/workspaceworkingdirectory/paths/LocalUpload/{made.manifest}/rows"
+    assert (made.source, again.id) == (place, made.id)
+    assert sorted(found(world, place)) == ["a.csv", "b/c.csv"]
+
+
+def test_one_uploaded_file_lies_under_its_name(world: Any) -> None:
+    upload = world.upload({"a.csv": b"1"}, "a.csv")
+    spec = {"name": "rows", "type": "uri_file", "path": upload, "datastore": "workspaceblobstore"}
+    with world.database.write() as tx:
+        made = assets.create(tx, world.owner, "dev", "data", spec, now=world.now)
+    assert [*found(world, made.source)] == ["a.csv"]
+
+
+def test_only_an_upload_is_laid_into_a_datastore(world: Any) -> None:
+    put(world, "workspaceblobstore/paths/in", "a.csv")
+    spec = {
+        "name": "rows",
+        "path": "azureml://datastores/workspaceblobstore/paths/in",
+        "datastore": "workspacefilestore",
+    }
+    with world.database.write() as tx, pytest.raises(InvalidInput, match="only files that are uploaded") as caught:
+        assets.create(tx, world.owner, "dev", "data", spec, now=world.now)
+    assert [problem.key for problem in caught.value.problems] == ["datastore"]
