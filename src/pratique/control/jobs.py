@@ -1,19 +1,21 @@
 """Jobs: create, look, cancel. What a reference means is decided when the job is made, never later."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from pratique.base.errors import AlreadyExists, Conflict, NotFound, NotYet, Problem
+from pratique.base.errors import AlreadyExists, Conflict, NotFound
 from pratique.base.ids import new_id, new_job_name
+from pratique.base.machine import Capacity, this_machine
 from pratique.base.names import check_name
-from pratique.control import content, environments, workspaces
+from pratique.base.settings import Settings
+from pratique.control import content, environments, inputs, pipelines, workspaces
 from pratique.control.actor import Actor
-from pratique.control.assets import referenced
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
+from pratique.control.plans import plan, taken_by
 from pratique.specs.bindings import bind_command
-from pratique.specs.references import Asset, parse_reference
 from pratique.store import events, jobs
 from pratique.store.database import Transaction
 from pratique.store.events import Event
@@ -21,8 +23,6 @@ from pratique.store.jobs import Job
 
 _WORDS: Final = ("display_name", "description", "tags")
 """Keys of a spec that only people read; they may change, even while the job runs."""
-_LOCAL_MODES: Final = ("ro_mount", "rw_mount", "download")
-"""How an input can be had on local compute: as a path."""
 
 
 def create(
@@ -33,42 +33,63 @@ def create(
     *,
     git: Mapping[str, str],
     now: datetime,
+    machine: Capacity | None = None,
 ) -> Job:
-    """Make the command job that `spec` describes, values as `specs` gives them, and queue it.
+    """Make the job that `spec` describes, values as `specs` gives them, and queue it; a pipeline with all its steps.
 
-    Raises `AlreadyExists` for a name that is taken, `InvalidInput` for a command
-    that binds what is not there, and `NotFound` for references to nothing.
+    `machine` is what jobs may take, by default what this machine has. Raises
+    `AlreadyExists` for a name that is taken, `InvalidInput` for a command that
+    binds what is not there and a size that never fits, and `NotFound` for
+    references to nothing.
     """
     workspaces.get(tx, actor, workspace)
     permit(actor, "jobs/write", workspace_scope(workspace))
     name = check_name("job", str(spec.get("name") or new_job_name()))
-    if jobs.get(tx, workspace, name):
+    room = machine or this_machine(Settings())
+    whole = _pipeline if spec.get("type") == "pipeline" else _command
+    rows = whole(tx, _Request(actor, workspace, name, spec, git, now), room)
+    if taken := jobs.taken_names(tx, workspace, [row.name for row in rows]):
         raise AlreadyExists(
-            f"there is a job {name!r} already in workspace {workspace!r}", hint="leave the name out to get a new one"
+            f"there is a job {min(taken)!r} already in workspace {workspace!r}",
+            hint="leave the name out to get a new one",
         )
-    job = Job(
-        id=new_id(),
-        workspace=workspace,
-        name=name,
-        spec={**spec, "name": name},
-        resolved=_resolved(tx, workspace, spec, now=now),
-        git=dict(git),
-        status="Queued",
-        attempt=1,
-        run_id="",
-        experiment_id="",
-        cancel_requested=False,
-        is_archived=False,
-        error=None,
-        outputs={},
-        created_at=now,
-        started_at=None,
-        ended_at=None,
-        created_by=actor.to_document(),
-    )
-    jobs.add(tx, job)
-    tell(tx, actor, "Pratique.JobCreated", job, now=now)
-    return job
+    jobs.add_all(tx, rows)
+    tell(tx, actor, "Pratique.JobCreated", rows[0], now=now)
+    return rows[0]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """Who wants which job."""
+
+    actor: Actor
+    workspace: str
+    name: str
+    spec: Mapping[str, Any]
+    git: Mapping[str, str]
+    now: datetime
+
+    def job(self, resolved: Mapping[str, Any], takes: Capacity, **values: Any) -> Job:
+        """The row of the job itself."""
+        facts: dict[str, Any] = {
+            "id": new_id(), "workspace": self.workspace, "name": self.name,
+            "spec": {**self.spec, "name": self.name}, "resolved": resolved, "git": dict(self.git),
+            "status": "Queued", "attempt": 1, "run_id": "", "experiment_id": "", "cancel_requested": False,
+            "is_archived": False, "error": None, "outputs": {}, "created_at": self.now, "started_at": None,
+            "ended_at": None, "created_by": self.actor.to_document(), "cores": takes.cores, "memory": takes.memory,
+        }  # fmt: skip
+        return Job(**(facts | values))
+
+
+def _command(tx: Transaction, request: _Request, room: Capacity) -> list[Job]:
+    takes = taken_by(request.spec, room, key="resources.instance_type")
+    return [request.job(_resolved(tx, request.workspace, request.spec, now=request.now), takes)]
+
+
+def _pipeline(tx: Transaction, request: _Request, room: Capacity) -> list[Job]:
+    planned = plan(tx, request.workspace, request.spec, room, now=request.now)
+    pipeline = request.job(planned.resolved, planned.takes, type="pipeline", run_id=pipelines.new_run_id())
+    return pipelines.rows_of(planned, pipeline)
 
 
 def get(tx: Transaction, actor: Actor, workspace: str, name: str) -> Job:
@@ -101,7 +122,18 @@ def cancel(tx: Transaction, actor: Actor, workspace: str, name: str, *, now: dat
     if not job.cancel_requested:
         jobs.change(tx, job.id, cancel_requested=True)
         tell(tx, actor, "Pratique.JobCancelRequested", job, now=now)
+        if job.is_pipeline:
+            pipelines.advance(tx, job.root or job.id, now=now)
     return get(tx, actor, workspace, name)
+
+
+def steps(tx: Transaction, job: Job) -> list[Job]:
+    """The steps of a pipeline in the order of its file; none of a job without steps."""
+    if not job.is_pipeline:
+        return []
+    found = {step.step: step for step in jobs.children(tx, job)}
+    written = [*(job.spec.get("jobs") or {}), *(job.resolved.get("order") or ())]
+    return [found[name] for name in dict.fromkeys(written) if name in found]
 
 
 def update(
@@ -153,12 +185,12 @@ def tell(
 def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """What the references of `spec` mean now, by digest, so that a later version changes nothing."""
     given = spec.get("inputs") or {}
-    inputs = {name: _input(tx, workspace, f"inputs.{name}", value, now=now) for name, value in given.items()}
+    values = {name: inputs.resolved(tx, workspace, f"inputs.{name}", value, now=now) for name, value in given.items()}
     outputs = {name: dict(value or {}) for name, value in (spec.get("outputs") or {}).items()}
     # A binding that cannot be resolved is the user's mistake, so it is found now and not when the job runs.
     bind_command(
         str(spec["command"]),
-        inputs={name: None if value is None else "" for name, value in inputs.items()},
+        inputs={name: None if value is None else "" for name, value in values.items()},
         outputs=dict.fromkeys(outputs, ""),
         name="",
     )
@@ -166,41 +198,6 @@ def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: 
     return {
         "code": {"manifest": code.manifest.digest, "name": code.name} if code else None,
         "environment": environments.resolve(tx, workspace, spec["environment"]),
-        "inputs": inputs,
+        "inputs": values,
         "outputs": outputs,
     }
-
-
-def _input(tx: Transaction, workspace: str, key: str, value: Any, *, now: datetime) -> dict[str, Any] | None:
-    """An input as the engine needs it: a literal, or content with its mode; None for an optional one left out."""
-    if value is None:
-        return None
-    if not isinstance(value, Mapping):
-        return {"literal": value}
-    if value.get("path") is None:
-        literal = value.get("value", value.get("default"))
-        return {"literal": literal} if literal is not None else None
-    mode = str(value.get("mode") or "ro_mount")
-    if mode not in _LOCAL_MODES:
-        said, hint = f"mode {mode!r} is not available on local compute yet", f"use {' or '.join(_LOCAL_MODES)}"
-        raise NotYet(said, hint=hint, problems=[Problem(said, key=f"{key}.mode", hint=hint)])
-    held, asset = _content_of(tx, workspace, str(value["path"]), key, now=now)
-    return {
-        "type": str(value.get("type") or "uri_folder"),
-        "mode": mode,
-        "manifest": held.manifest.digest,
-        "name": held.name,
-        "is_file": held.is_file,
-        "asset": asset,
-    }
-
-
-def _content_of(
-    tx: Transaction, workspace: str, path: str, key: str, *, now: datetime
-) -> tuple[content.Held, dict[str, str] | None]:
-    """The files that an input names, and the asset that it names, if it does."""
-    if not isinstance(parse_reference(path), Asset):
-        return content.resolve(tx, workspace, path, now=now, key=key), None
-    found = referenced(tx, workspace, ("data", "models"), path, key=key)
-    held = content.resolve(tx, workspace, found.path, now=now, key=key)
-    return held, {"kind": found.kind, "name": found.name, "version": found.version}

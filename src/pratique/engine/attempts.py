@@ -23,7 +23,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.compute.task import Task
 from pratique.control import grants
-from pratique.engine import packages, views
+from pratique.engine import packages, runs, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
@@ -33,7 +33,6 @@ from pratique.store.jobs import Job
 
 _MLFLOW_WITHIN: Final = timedelta(minutes=5)
 """How long a job waits for MLflow: longer than its first start takes on a slow machine."""
-_JOB_TAG: Final = "azureml.job"
 _FOLDERS: Final = ("code", "inputs", "outputs", "home", "tmp")
 _WRITTEN: Final = ("rw_mount", "download", "upload")
 """The modes of an input that the job may change: its own copy, in every mode."""
@@ -153,18 +152,13 @@ def _materialise(attempt: Attempt, digest: str, target: Path, *, writable: bool)
 def _make_run(attempt: Attempt) -> None:
     """Make the MLflow run of the job, or find the one that an earlier walk has made."""
     bench, job = attempt.bench, attempt.job
-    experiment, title = _experiment(job), str(job.spec.get("display_name") or job.name)
-    given = {str(key): str(value) for key, value in (job.spec.get("tags") or {}).items()}
-    tags = {**given, **job.git, _JOB_TAG: job.name}
-    user = str(job.created_by.get("name", ""))
-    made = bench.runs.find_run(job.workspace, experiment, _JOB_TAG, job.name) if attempt.may_have_run else None
+    experiment, user = runs.experiment_of(job), str(job.created_by.get("name", ""))
+    made = bench.runs.find_run(job.workspace, experiment, runs.JOB_TAG, job.name) if attempt.may_have_run else None
     attempt.may_have_run = True
-    run = made or bench.runs.create_run(job.workspace, experiment, title, tags, user, utc_now())
+    run = made or bench.runs.create_run(
+        job.workspace, experiment, runs.title_of(job), runs.tags_of(job), user, utc_now()
+    )
     attempt.job = replace(job, run_id=run.run_id, experiment_id=run.experiment_id)
-
-
-def _experiment(job: Job) -> str:
-    return str(job.spec.get("experiment_name") or "Default")
 
 
 def command(attempt: Attempt) -> str:
@@ -217,7 +211,7 @@ def _defaults(attempt: Attempt, python: Path) -> dict[str, str]:
         "MLFLOW_TRACKING_URI": f"{bench.door}/mlflow/{job.workspace}",
         "MLFLOW_RUN_ID": job.run_id,
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
-        "MLFLOW_EXPERIMENT_NAME": _experiment(job),
+        "MLFLOW_EXPERIMENT_NAME": runs.experiment_of(job),
     }
     variables |= {f"AZURE_ML_OUTPUT_{name}": str(attempt.output(name)) for name in job.resolved["outputs"]}
     for name, given in job.resolved["inputs"].items():
@@ -238,7 +232,7 @@ def _facts(attempt: Attempt) -> dict[str, str]:
         "AZUREML_ARM_SUBSCRIPTION": bench.home.subscription,
         "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group if workspace else "",
         "AZUREML_ARM_WORKSPACE_NAME": job.workspace,
-        "AZUREML_ARM_PROJECT_NAME": _experiment(job),
+        "AZUREML_ARM_PROJECT_NAME": runs.experiment_of(job),
     }
 
 

@@ -10,6 +10,7 @@ from pratique.engine.admission import Admission
 from pratique.engine.deployments import Deployer
 from pratique.engine.jobs import Worker, canceled_in_queue, in_turn
 from pratique.engine.loop import Loop, Stop, join_all
+from pratique.engine.pipelines import PipelineWorker, bring_forward
 from pratique.engine.routes import Routes
 from pratique.engine.services import Service
 from pratique.engine.sweeper import Sweeper
@@ -47,6 +48,7 @@ class Engine:
                 Loop(f"worker-{number}", Worker(bench, self._stop, turn).step, self._stop, idle=_NET)
                 for number in range(max(1, int(machine.cores)))
             ),
+            Loop("pipelines", PipelineWorker(bench, self._stop).step, self._stop, idle=_NET),
             Loop("canceler", Worker(bench, self._stop, canceled_in_queue).step, self._stop, idle=_NET),
         ]
 
@@ -55,6 +57,7 @@ class Engine:
         with self._bench.database.write() as tx:
             jobs.free_all(tx)
             deployments.free_all(tx)
+        bring_forward(self._bench)
         self._bench.database.on_commit(self.ring)
         for loop in self._loops:
             loop.start()

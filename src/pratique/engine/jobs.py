@@ -20,8 +20,10 @@ from pratique.base.errors import ComputeFailed, PratiqueError, StorageFailed, Un
 from pratique.base.logging import get_logger
 from pratique.compute.task import Absent, Exited, Lost, Observation
 from pratique.control import jobs as verbs
+from pratique.control import outputs as registry
+from pratique.control import pipelines
 from pratique.control.actor import PLATFORM
-from pratique.engine import attempts, results
+from pratique.engine import attempts, results, runs
 from pratique.engine.abandon import Left
 from pratique.engine.admission import Admission
 from pratique.engine.attempts import Attempt
@@ -29,6 +31,7 @@ from pratique.engine.failures import error_document, how_ended
 from pratique.engine.heartbeat import LEASE, heartbeat
 from pratique.engine.loop import Stop
 from pratique.engine.patience import patiently
+from pratique.engine.stories import ended, tell_progress, tell_step
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 from pratique.store import jobs
@@ -41,7 +44,6 @@ _log = get_logger(__name__)
 _LOOK: Final = timedelta(seconds=1)
 _GRACE: Final = timedelta(seconds=10)
 _MLFLOW_WITHIN: Final = timedelta(seconds=60)
-_RUN_STATUS: Final[Mapping[str, Status]] = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
 
 class _Canceled(Exception):
@@ -126,6 +128,7 @@ class Worker:
             self._bench.compute.start(attempts.prepare(attempt, check))
         if attempt.job.status == "Starting":
             self._go(attempt, lease, "Running")
+            tell_step(self._bench.home, attempt.job, "started", utc_now())
         if attempt.job.status == "Running":
             _judge(self._await_end(attempt, check), attempt)
             self._go(attempt, lease, "Finalizing")
@@ -176,16 +179,21 @@ class Worker:
             results.keep_what_failed(attempt)
         results.keep_log(attempt)
         now = utc_now()
-        if attempt.job.run_id:
-            self._finish_run(attempt, _RUN_STATUS[status], now)
+        if attempt.job.run_id and not attempt.job.root:
+            self._finish_run(attempt, runs.STATUS[status], now)
         with _database_away(), self._bench.database.write() as tx:
-            made = results.register(tx, attempt, outputs or {}, now=now)
+            made = registry.register(tx, attempt.job, outputs or {}, now=now)
             if not jobs.release(tx, lease, status=status, error=error, outputs=made, ended_at=now):
                 raise Left("another worker has it")
             attempt.job = _reread(tx, attempt.job)
             _tell_status(tx, attempt.job, now=now)
             event = "Microsoft.MachineLearningServices.RunCompleted"
             verbs.tell(tx, PLATFORM, event, attempt.job, now=now, data={"status": status})
+            root = attempt.job.root
+            progress = pipelines.advance(tx, root, now=now) if root else None
+        tell_step(self._bench.home, attempt.job, ended(attempt.job), now)
+        if progress:
+            tell_progress(self._bench.home, progress, now)
         attempt.tidy()
 
     def _finish_run(self, attempt: Attempt, status: Status, now: datetime) -> None:

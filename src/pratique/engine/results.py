@@ -1,7 +1,5 @@
 """What a job leaves: outputs into the content store, ./outputs and ./logs beside the run, registrations."""
 
-from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -10,23 +8,19 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.logging import get_logger
 from pratique.content.manifest import Manifest
-from pratique.control import artifacts, assets
-from pratique.control.actor import PLATFORM, Actor, Grant
-from pratique.control.assets import Kind, Origin
-from pratique.control.permissions import workspace_scope
+from pratique.control import artifacts
+from pratique.control.actor import PLATFORM
 from pratique.engine.attempts import Attempt
 from pratique.store import holdings
-from pratique.store.database import Transaction
 
 _log = get_logger(__name__)
 _CHUNK: Final = 1 << 20
 _RUN_FOLDERS: Final = ("outputs", "logs")
 """Folders of the working folder that become files of the run, as Azure does."""
-_MODEL_TYPES: Final = ("mlflow_model", "custom_model", "triton_model")
 
 
 def collect(attempt: Attempt) -> dict[str, Any]:
-    """Store the bytes of every output and of the run's folders; returns what `register` needs, by output.
+    """Store the bytes of every output and of the run's folders; returns what `outputs.register` needs, by output.
 
     Raises `ComputeFailed` for an output that is not there.
     """
@@ -63,28 +57,6 @@ def _check_output(place: Path, name: str, kind: str) -> None:
         )
 
 
-def register(tx: Transaction, attempt: Attempt, outputs: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
-    """Register the outputs whose spec names an asset; returns `outputs` with the versions made."""
-    job = attempt.job
-    made = {name: dict(output) for name, output in outputs.items()}
-    for name in made:
-        wanted = job.resolved["outputs"][name]
-        if not wanted.get("name"):
-            continue
-        kind: Kind = "models" if made[name]["type"] in _MODEL_TYPES else "data"
-        spec = {
-            "name": wanted["name"],
-            "version": wanted.get("version"),
-            "type": made[name]["type"],
-            "path": f"upload:{made[name]['manifest']}/{name}",
-        }
-        source = f"azureml://jobs/{job.name}/outputs/{name}"
-        origin = Origin(job_name=job.name, run_id=job.run_id, source=source)
-        version = assets.create(tx, _author(attempt), job.workspace, kind, spec, now=now, origin=origin)
-        made[name]["asset"] = {"kind": kind, "name": version.name, "version": version.version}
-    return made
-
-
 def keep_log(attempt: Attempt) -> None:
     """Put the log beside the run, where Azure has it: user_logs/std_log.txt; a job does not fail for want of it."""
     if not attempt.job.run_id or not attempt.log.is_file():
@@ -118,10 +90,3 @@ def _hold(attempt: Attempt, manifest: Manifest) -> None:
         blobs = [(entry.digest, entry.size) for entry in manifest.entries]
         holdings.hold(tx, attempt.job.workspace, "blob", blobs, now=now)
         holdings.add_manifest(tx, attempt.job.workspace, manifest, now=now)
-
-
-def _author(attempt: Attempt) -> Actor:
-    """Whoever made the job registers what it was asked to register, in that workspace and nowhere else."""
-    by = attempt.job.created_by
-    grant = Grant("Contributor", workspace_scope(attempt.job.workspace))
-    return Actor(str(by.get("id", "")), str(by.get("name", "")), by.get("type", "user"), (grant,))

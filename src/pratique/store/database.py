@@ -134,6 +134,13 @@ class Database:
         self._writers.dispose()
 
 
+@contextmanager
+def savepoint(tx: Connection) -> Iterator[None]:
+    """A part of a writing transaction that is undone alone when it raises."""
+    with tx.begin_nested():
+        yield
+
+
 def _checked(url: str | URL) -> URL:
     """`url` with the driver that we use; raises `InvalidInput` for a database that we do not know."""
     try:

@@ -56,21 +56,32 @@ class StoredEvent:
 
 def append(tx: Connection, event: Event, *, now: datetime) -> int:
     """Write `event` at the end of the chain and return its sequence number, which has no gaps."""
+    return append_all(tx, [(event, now)])
+
+
+def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
+    """Write each event with its time, in order, at the end of the chain; returns the last sequence number."""
     last = tx.execute(select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1)).first()
-    sequence, previous = (last.sequence + 1, last.hash) if last else (1, GENESIS)
-    row = {
-        "sequence": sequence,
-        "id": new_id(),
-        "type": event.type,
-        "source": event.source,
-        "subject": event.subject,
-        "time": now,
-        "actor": _as_stored(dict(event.actor)),
-        "targets": _as_stored(list(event.targets)),
-        "data": _as_stored(dict(event.data)),
-        "previous_hash": previous,
-    }
-    tx.execute(insert(events).values(**row, hash=chained_hash(row)))
+    sequence, previous = (last.sequence, last.hash) if last else (0, GENESIS)
+    rows: list[dict[str, Any]] = []
+    for event, now in told:
+        sequence += 1
+        row = {
+            "sequence": sequence,
+            "id": new_id(),
+            "type": event.type,
+            "source": event.source,
+            "subject": event.subject,
+            "time": now,
+            "actor": _as_stored(dict(event.actor)),
+            "targets": _as_stored(list(event.targets)),
+            "data": _as_stored(dict(event.data)),
+            "previous_hash": previous,
+        }
+        previous = chained_hash(row)
+        rows.append({**row, "hash": previous})
+    if rows:
+        tx.execute(insert(events), rows)
     return sequence
 
 

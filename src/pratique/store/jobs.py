@@ -231,6 +231,11 @@ def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the 
     tx.execute(update(jobs).where(jobs.c.id == id).values(**values))
 
 
+def change_tree(tx: Connection, root: str, **values: Any) -> None:
+    """Write `values` on everything below `root` that has not ended."""
+    tx.execute(update(jobs).where(jobs.c.root == root, jobs.c.status.not_in(TERMINAL)).values(**values))
+
+
 def free_all(tx: Connection) -> None:
     """Drop every lease, at the start of the server."""
     leases.free_all(tx, jobs)

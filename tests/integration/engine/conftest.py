@@ -37,6 +37,7 @@ from pratique.engine.admission import Admission
 from pratique.engine.deployments import Deployer
 from pratique.engine.jobs import Choice, Worker, in_turn
 from pratique.engine.loop import Stop
+from pratique.engine.pipelines import PipelineWorker
 from pratique.engine.replicas import socket_of
 from pratique.engine.routes import Routes
 from pratique.engine.watcher import Watcher
@@ -55,11 +56,12 @@ from pratique.store.jobs import Job
 from pratique.store.schema import metadata
 from pratique.store.sealing import Sealer
 from pratique.store.workspaces import Workspace
-from pratique.tracking.client import Run
+from pratique.tracking.client import Run, RunRow
 
 OWNER: Final = Actor("1", "ann", "user", (Grant("Owner", "/"),))
 CONDA: Final = {"dependencies": ["python=3.11"]}
 GIT: Final = {"mlflow.source.git.commit": "abc"}
+MACHINE: Final = Capacity(4.0, 16 * GIB)
 LIMIT: Final = 60.0
 """Seconds that no wait here reaches unless something is broken."""
 
@@ -140,6 +142,7 @@ class Runs:
 
     def __init__(self, traps: Traps) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
+        self.batches = 0
         self.error: PratiqueError | None = None
         self._traps = traps
 
@@ -152,6 +155,19 @@ class Runs:
         self.runs[run_id] = {"experiment": experiment, "name": name, "tags": dict(tags), "user": user}
         self._traps.spring("after the run was made")
         return self._run(run_id)
+
+    def write_runs(
+        self, workspace: str, experiment: str, *, make: Sequence[RunRow] = (), change: Sequence[RunRow] = ()
+    ) -> str:
+        if self.error:
+            raise self.error
+        self.batches += 1
+        for run in (*make, *change):
+            facts = {"experiment": experiment, "name": run.name, "user": run.user, "status": run.status}
+            if run in change or run.run_id not in self.runs:
+                self.runs[run.run_id] = {**facts, "tags": dict(run.tags), "ended": run.ended}
+        self._traps.spring("after the runs were made" if make else "after the runs were ended")
+        return "1"
 
     def find_run(self, workspace: str, experiment: str, tag: str, value: str) -> Run | None:
         found = [run_id for run_id, run in self.runs.items() if run["tags"].get(tag) == value]
@@ -242,7 +258,7 @@ class House:
 
     def worker(self, choice: Choice | None = None) -> Worker:
         """One worker of the present engine, on a machine of four cores."""
-        return Worker(self.bench, self.stop, choice or in_turn(Admission(Capacity(4.0, 16 * GIB))))
+        return Worker(self.bench, self.stop, choice or in_turn(Admission(MACHINE)))
 
     # --- what people do
 
@@ -266,6 +282,41 @@ class House:
             return job_verbs.create(
                 tx, OWNER, "dev", given, git={"mlflow.source.git.commit": "abc"}, now=utc_now()
             ).name
+
+    def submit_pipeline(self, jobs: Mapping[str, Any], **spec: Any) -> str:
+        """Queue a pipeline; its name. A step that is a text is a command."""
+        steps = {name: self.step_of(step) for name, step in jobs.items()}
+        given = {"type": "pipeline", "jobs": steps, **spec}
+        with self.database.write() as tx:
+            return job_verbs.create(tx, OWNER, "dev", given, git=GIT, now=utc_now(), machine=MACHINE).name
+
+    def step_of(self, step: Any) -> Any:
+        """A step with its command, or with all that it says, in an environment."""
+        given = {"command": step} if isinstance(step, str) else dict(step)
+        if "command" in given and "component" not in given:
+            given.setdefault("environment", {"conda_file": CONDA})
+        return {"type": "command", **given}
+
+    def run_pipeline(self, name: str) -> Job:
+        """Walk the steps one after another, until the pipeline has ended."""
+        opener, worker = PipelineWorker(self.bench, self.stop), self.worker()
+        while opener.step() or worker.step():
+            pass
+        return self.job(name)
+
+    def steps(self, name: str) -> dict[str, Job]:
+        """The steps of a pipeline by name."""
+        with self.database.read() as tx:
+            return {step.step: step for step in jobs.children(tx, self.job(name))}
+
+    def text_of(self, name: str, output: str) -> str:
+        """What stands in the one file of a job's output."""
+        with self.database.read() as tx:
+            manifest = holdings.manifest(tx, "dev", self.job(name).outputs[output]["manifest"])
+        assert manifest is not None
+        (entry,) = manifest.entries
+        with self.bench.blobs.open(entry.digest) as stream:
+            return stream.read().decode()
 
     def cancel(self, name: str) -> None:
         with self.database.write() as tx:

@@ -105,7 +105,7 @@ def test_a_reference_to_nothing_is_found_when_the_job_is_made(world: Any, spec: 
     assert world.told() == []
 
 
-@pytest.mark.parametrize("mode", ["direct", "eval_mount", "eval_download"])
+@pytest.mark.parametrize("mode", ["eval_mount", "eval_download"])
 def test_a_mode_that_local_compute_has_not_is_refused_by_name(world: Any, mode: str) -> None:
     world.asset("data", "rows")
     with pytest.raises(NotYet, match=mode) as caught:

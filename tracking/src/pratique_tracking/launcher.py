@@ -25,6 +25,7 @@ from pratique_tracking.artifacts import SCHEME, artifact_repository
 from pratique_tracking.experiments import build_store
 from pratique_tracking.gate import App, gated
 from pratique_tracking.registry import build_registry
+from pratique_tracking.runs import with_batches
 from pratique_tracking.workspaces import WorkspaceNames, provider
 
 _INHERITED = 3
@@ -40,7 +41,7 @@ def main() -> None:
     database = os.environ["PRATIQUE_TRACKING_DATABASE"]
     prepare_environment(database)
     _make_wal(database)
-    _serve(gated(build_app(Api.from_environment())), listener)
+    _serve(with_batches(gated(build_app(Api.from_environment()))), listener)
 
 
 def prepare_environment(database: str) -> None:

@@ -1,6 +1,6 @@
 """Jobs, and the live log of one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -10,8 +10,11 @@ from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import iso, utc_now
 from pratique.base.errors import NotFound
+from pratique.base.machine import this_machine
 from pratique.control import jobs
 from pratique.control.actor import Actor
+from pratique.store import jobs as rows
+from pratique.store.database import Transaction
 from pratique.store.jobs import Job
 from pratique.web.api.changes import JobChanges, read_changes
 from pratique.web.api.fields import AS_TEXT, Wait, creation_context, present
@@ -31,31 +34,28 @@ _LOOK: Final = 0.2
 """Seconds between two looks at a growing log."""
 
 
-def document(job: Job, platform: Platform) -> dict[str, Any]:
-    """A job as Azure prints it."""
+def document(job: Job, platform: Platform, steps: Sequence[Job] = (), parent: Job | None = None) -> dict[str, Any]:
+    """A job as Azure prints it; a pipeline with its `steps`, a step with its `parent`."""
     spec = job.spec
+    own = _of_pipeline(job, steps) if job.is_pipeline else _of_command(job)
     tracking = f"{platform.door}/mlflow/{job.workspace}"
-    run = f"{tracking}/#/experiments/{job.experiment_id}/runs/{job.run_id}" if job.run_id else None
+    run = f"{tracking}/#/experiments/{job.experiment_id}/runs/{job.run_id}" if job.experiment_id else None
     return present(
         {
-            "id": f"azureml:/workspaces/{job.workspace}/jobs/{job.name}",
+            "id": "azureml:" + platform.ids.inside(job.workspace, "jobs", job.name),
             "name": job.name,
-            "type": "command",
+            "type": job.type,
             "status": job.status,
             "display_name": spec.get("display_name") or job.name,
             "experiment_name": spec.get("experiment_name"),
             "description": spec.get("description"),
-            "command": spec.get("command"),
-            "code": spec.get("code"),
-            "environment": _environment(job),
-            "environment_variables": spec.get("environment_variables"),
+            **own,
             "inputs": spec.get("inputs") or {},
             "outputs": {**(spec.get("outputs") or {}), **_outputs(job)},
             "compute": spec.get("compute"),
-            "limits": spec.get("limits"),
-            "resources": spec.get("resources"),
             "tags": dict(spec.get("tags") or {}),
-            "properties": {**(spec.get("properties") or {}), **job.git},
+            "properties": {**(spec.get("properties") or {}), **job.git, **_properties(job, parent)},
+            "parent_job_name": parent.name if parent else None,
             "services": {"Studio": {"endpoint": run}, "Tracking": {"endpoint": tracking}},
             "run_id": job.run_id or None,
             "error": job.error,
@@ -66,6 +66,56 @@ def document(job: Job, platform: Platform) -> dict[str, Any]:
             "creation_context": creation_context(job.created_at, job.created_by),
         }
     )
+
+
+def _of_command(job: Job) -> dict[str, Any]:
+    spec = job.spec
+    return {
+        "command": spec.get("command"),
+        "code": spec.get("code"),
+        "environment": _environment(job),
+        "environment_variables": spec.get("environment_variables"),
+        "distribution": spec.get("distribution"),
+        "limits": spec.get("limits"),
+        "resources": spec.get("resources"),
+    }
+
+
+def _of_pipeline(job: Job, steps: Sequence[Job]) -> dict[str, Any]:
+    """The steps as they were written, each with the name of its job and how it is."""
+    written = job.spec.get("jobs") or {}
+    return {
+        "settings": job.spec.get("settings"),
+        "component": job.spec.get("component") if isinstance(job.spec.get("component"), str) else None,
+        "jobs": {
+            step.step: {**written.get(step.step, {}), "type": step.type, "name": step.name, "status": step.status}
+            for step in steps
+        }
+        or written,
+    }
+
+
+def _properties(job: Job, parent: Job | None) -> dict[str, str]:
+    """What Azure says about a step."""
+    if parent is None:
+        return {"azureml.runsource": "azureml.PipelineRun"} if job.is_pipeline else {}
+    found = {
+        "azureml.runsource": "azureml.StepRun",
+        "azureml.pipelinerunid": parent.name,
+        "azureml.moduleName": job.step,
+        "StepType": "PythonScriptStep" if job.type == "command" else "SubGraphCloudStep",
+    }
+    return found | ({"azureml.isreused": "true", **job_of_reuse(job)} if job.reused_from else {})
+
+
+def job_of_reuse(job: Job) -> dict[str, str]:
+    """Whose results a reused step has."""
+    origin = job.resolved.get("reused") or {}
+    return {
+        key: str(origin[name])
+        for key, name in (("azureml.reusedrunid", "job"), ("azureml.reusedpipelinerunid", "pipeline"))
+        if origin.get(name)
+    }
 
 
 def _environment(job: Job) -> str:
@@ -81,12 +131,21 @@ def _outputs(job: Job) -> dict[str, Any]:
     }
 
 
+def _whole(tx: Transaction, job: Job, platform: Platform) -> dict[str, Any]:
+    """One job with what is said about its steps and its pipeline."""
+    parent = rows.by_id(tx, job.parent) if job.parent else None
+    return document(job, platform, jobs.steps(tx, job), parent)
+
+
 @router.post("", status_code=201)
 def create(platform: Here, actor: Writer, workspace: str, body: JobBody) -> dict[str, Any]:
     """Queue a job."""
-    spec = read_spec("job", body)
+    kind = "pipeline-job" if str(body.spec.get("type")).lower() == "pipeline" else "job"
+    spec = read_spec(kind, body)
+    machine = this_machine(platform.settings)
     with platform.database.write() as tx:
-        return document(jobs.create(tx, actor, workspace, spec, git=body.git, now=utc_now()), platform)
+        job = jobs.create(tx, actor, workspace, spec, git=body.git, now=utc_now(), machine=machine)
+        return _whole(tx, job, platform)
 
 
 @router.get("")
@@ -96,9 +155,13 @@ def newest(
     workspace: str,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     archived: bool = False,
+    parent: str | None = None,
 ) -> list[dict[str, Any]]:
-    """The newest jobs."""
+    """The newest jobs, or with `parent` the steps of that pipeline in the order of its file."""
     with platform.database.read() as tx:
+        if parent is not None:
+            pipeline = jobs.get(tx, actor, workspace, parent)
+            return [document(step, platform, parent=pipeline) for step in jobs.steps(tx, pipeline)[:limit]]
         found = jobs.newest(tx, actor, workspace, limit=limit, archived=archived)
     return [document(job, platform) for job in found]
 
@@ -115,7 +178,7 @@ async def get(
     found = await platform.bell.until(
         lambda: _get(platform, actor, workspace, name), lambda job: job.is_terminal, seconds=wait
     )
-    return document(found, platform)
+    return await run_in_threadpool(_shown, platform, found)
 
 
 @router.patch("/{name}")
@@ -125,14 +188,14 @@ def update(
     """Change display name, description or tags, or whether lists show it (`is_archived`)."""
     changes = read_changes(JobChanges, body)
     with platform.database.write() as tx:
-        return document(jobs.update(tx, actor, workspace, name, changes, now=utc_now()), platform)
+        return _whole(tx, jobs.update(tx, actor, workspace, name, changes, now=utc_now()), platform)
 
 
 @router.post("/{name}/cancel")
 def cancel(platform: Here, actor: Canceler, workspace: str, name: str) -> dict[str, Any]:
     """Ask for the end of a job."""
     with platform.database.write() as tx:
-        return document(jobs.cancel(tx, actor, workspace, name, now=utc_now()), platform)
+        return _whole(tx, jobs.cancel(tx, actor, workspace, name, now=utc_now()), platform)
 
 
 @router.get("/{name}/outputs/{output}")
@@ -182,3 +245,8 @@ def _read(log: Path, offset: int) -> bytes:
 def _get(platform: Platform, actor: Actor, workspace: str, name: str) -> Job:
     with platform.database.read() as tx:
         return jobs.get(tx, actor, workspace, name)
+
+
+def _shown(platform: Platform, job: Job) -> dict[str, Any]:
+    with platform.database.read() as tx:
+        return _whole(tx, job, platform)
