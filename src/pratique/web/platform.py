@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from fastapi import Request
@@ -15,6 +16,7 @@ from pratique.store.database import Database
 from pratique.store.sealing import Sealer
 from pratique.web.actors import RecentActors
 from pratique.web.bell import Bell
+from pratique.web.ids import Ids
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Platform:
 
     def __post_init__(self) -> None:
         self.database.on_commit(self.actors.forget)
+
+    @cached_property
+    def ids(self) -> Ids:
+        """How documents name things as Azure does."""
+        return Ids(self.home.subscription, self.database)
 
 
 def platform_of(request: Request) -> Platform:

@@ -21,11 +21,12 @@ Here = Annotated[Platform, Depends(platform_of)]
 Wanted = Annotated[Sequence[str], Query(description="NAME or NAME=VALUE; given more than once, all must match.")]
 
 
-def document(version: AssetVersion) -> dict[str, Any]:
+def document(version: AssetVersion, platform: Platform) -> dict[str, Any]:
     """A version as Azure prints it."""
     spec = {key: value for key, value in version.spec.items() if key not in ("$schema", "path", "tags", "properties")}
     own: dict[str, Any] = {
-        "id": f"azureml:/workspaces/{version.workspace}/{version.kind}/{version.name}/versions/{version.version}",
+        "id": "azureml:"
+        + platform.ids.inside(version.workspace, version.kind, version.name, "versions", version.version),
         "name": version.name,
         "version": version.version,
         "type": version.type or None,
@@ -62,8 +63,8 @@ def router_for(kind: Kind) -> APIRouter:
         spec = read_spec(VERB_NOUN[kind], body)
         with platform.database.write() as tx:
             if kind == "components":
-                return document(components.create(tx, actor, workspace, spec, now=utc_now()))
-            return document(assets.create(tx, actor, workspace, kind, spec, now=utc_now()))
+                return document(components.create(tx, actor, workspace, spec, now=utc_now()), platform)
+            return document(assets.create(tx, actor, workspace, kind, spec, now=utc_now()), platform)
 
     @router.get("", name=f"list {kind}")
     def newest(
@@ -76,21 +77,21 @@ def router_for(kind: Kind) -> APIRouter:
         """The newest version of each name; of archived names only when they are asked for."""
         with platform.database.read() as tx:
             found = assets.newest_of_each(tx, actor, workspace, kind, archived=archived)
-        return [document(version) for version in _tagged(found, tag)]
+        return [document(version, platform) for version in _tagged(found, tag)]
 
     @router.get("/{name}/versions", name=f"list versions of {kind}")
     def versions(platform: Here, actor: may_read, workspace: str, name: str, tag: Wanted = ()) -> list[dict[str, Any]]:
         """All versions of a name, newest first, archived ones as well."""
         with platform.database.read() as tx:
             found = assets.versions(tx, actor, workspace, kind, name)
-        return [document(version) for version in _tagged(found, tag)]
+        return [document(version, platform) for version in _tagged(found, tag)]
 
     @router.get("/{name}/versions/{version}", name=f"show {kind}")
     def get(platform: Here, actor: may_read, workspace: str, name: str, version: str) -> dict[str, Any]:
         """One version, by its text or ``@label``."""
         with platform.database.read() as tx:
             found = assets.get(tx, actor, workspace, kind, name, version)
-            return document(found) | ({"manifest": found.manifest} if found.manifest else {})
+            return document(found, platform) | ({"manifest": found.manifest} if found.manifest else {})
 
     @router.patch("/{name}/versions/{version}", name=f"update {kind}")
     def update(
@@ -104,7 +105,7 @@ def router_for(kind: Kind) -> APIRouter:
         """Change words about a version."""
         changes = read_changes(ModelChanges if kind == "models" else AssetChanges, body)
         with platform.database.write() as tx:
-            return document(assets.update(tx, actor, workspace, kind, name, version, changes, now=utc_now()))
+            return document(assets.update(tx, actor, workspace, kind, name, version, changes, now=utc_now()), platform)
 
     @router.delete("/{name}/versions/{version}", name=f"delete {kind}")
     def delete(platform: Here, actor: may_delete, workspace: str, name: str, version: str) -> dict[str, Any]:

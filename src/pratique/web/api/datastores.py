@@ -20,11 +20,11 @@ Reader = Annotated[Actor, Depends(allow("datastores/read"))]
 Writer = Annotated[Actor, Depends(allow("datastores/write"))]
 
 
-def document(datastore: Datastore) -> dict[str, Any]:
+def document(datastore: Datastore, platform: Platform) -> dict[str, Any]:
     """A datastore as Azure prints it: which credentials it has shows only as that it has some."""
     said = {key: value for key, value in datastore.spec.items() if key != "$schema"}
     own = {
-        "id": f"azureml:/workspaces/{datastore.workspace}/datastores/{datastore.name}",
+        "id": "azureml:" + platform.ids.inside(datastore.workspace, "datastores", datastore.name),
         "tags": dict(datastore.spec.get("tags") or {}),
         "is_default": datastore.name == datastores.DEFAULT,
         "has_credentials": bool(datastore.credentials),
@@ -39,21 +39,21 @@ def create(platform: Here, actor: Writer, workspace: str, body: SpecBody) -> dic
     spec = read_spec("datastore", body)
     with platform.database.write() as tx:
         made = datastores.write(tx, actor, workspace, spec, sealer=platform.sealer, now=utc_now())
-        return document(made)
+        return document(made, platform)
 
 
 @router.get("")
 def every(platform: Here, actor: Reader, workspace: str) -> list[dict[str, Any]]:
     """All datastores."""
     with platform.database.read() as tx:
-        return [document(one) for one in datastores.every(tx, actor, workspace)]
+        return [document(one, platform) for one in datastores.every(tx, actor, workspace)]
 
 
 @router.get("/{name}")
 def get(platform: Here, actor: Reader, workspace: str, name: str) -> dict[str, Any]:
     """One datastore."""
     with platform.database.read() as tx:
-        return document(datastores.get(tx, actor, workspace, name))
+        return document(datastores.get(tx, actor, workspace, name), platform)
 
 
 @router.patch("/{name}")
@@ -66,7 +66,7 @@ def update(
         datastores.check_not_built_in(name)
         changes = _changes(known, body)
         changed = datastores.update(tx, actor, workspace, name, changes, sealer=platform.sealer, now=utc_now())
-        return document(changed)
+        return document(changed, platform)
 
 
 @router.delete("/{name}")

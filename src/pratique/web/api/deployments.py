@@ -32,15 +32,16 @@ _STARTS: Final = 3
 """Starts of a replica whose logs are shown: what it said before it crashed is what people look for."""
 
 
-def document(deployment: OnlineDeployment) -> dict[str, Any]:
+def document(deployment: OnlineDeployment, platform: Platform) -> dict[str, Any]:
     """A deployment as Azure prints it: its spec, with its model and environment pinned, and how it is."""
     spec, resolved = deployment.spec, deployment.resolved
     model, environment = resolved.get("model") or {}, resolved.get("environment") or {}
     return present(
         {
             **spec,
-            "id": f"/workspaces/{deployment.workspace}/onlineEndpoints/{deployment.endpoint}"
-            f"/deployments/{deployment.name}",
+            "id": platform.ids.inside(
+                deployment.workspace, "onlineEndpoints", deployment.endpoint, "deployments", deployment.name
+            ),
             "name": deployment.name,
             "endpoint_name": deployment.endpoint,
             "model": _pinned(model),
@@ -68,7 +69,7 @@ def _pinned(resolved: Mapping[str, Any]) -> str | None:
 def every(platform: Here, actor: Reader, workspace: str, endpoint: str) -> list[dict[str, Any]]:
     """The deployments of an endpoint."""
     with platform.database.read() as tx:
-        return [document(deployment) for deployment in deployments.every(tx, actor, workspace, endpoint)]
+        return [document(deployment, platform) for deployment in deployments.every(tx, actor, workspace, endpoint)]
 
 
 @router.put("/{deployment}", status_code=202)
@@ -84,7 +85,8 @@ def write(
     spec = read_spec("online-deployment", body, name=deployment, endpoint_name=endpoint)
     with platform.database.write() as tx:
         return document(
-            deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=body.all_traffic, now=utc_now())
+            deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=body.all_traffic, now=utc_now()),
+            platform,
         )
 
 
@@ -103,14 +105,16 @@ async def get(
         with platform.database.read() as tx:
             return deployments.get(tx, actor, workspace, endpoint, deployment)
 
-    return document(await platform.bell.until(look, lambda seen: seen.provisioning_state in SETTLED, seconds=wait))
+    return document(
+        await platform.bell.until(look, lambda seen: seen.provisioning_state in SETTLED, seconds=wait), platform
+    )
 
 
 @router.delete("/{deployment}", status_code=202)
 def delete(platform: Here, actor: Deleter, workspace: str, endpoint: str, deployment: str) -> dict[str, Any]:
     """Let a deployment go that takes no traffic."""
     with platform.database.write() as tx:
-        return document(deployments.delete(tx, actor, workspace, endpoint, deployment, now=utc_now()))
+        return document(deployments.delete(tx, actor, workspace, endpoint, deployment, now=utc_now()), platform)
 
 
 @router.get("/{deployment}/logs")

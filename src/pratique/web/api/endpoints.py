@@ -29,7 +29,7 @@ def document(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any]:
     base = f"{platform.endpoints_door}/endpoints/{endpoint.workspace}/{endpoint.name}"
     return present(
         {
-            "id": f"/workspaces/{endpoint.workspace}/onlineEndpoints/{endpoint.name}",
+            "id": platform.ids.inside(endpoint.workspace, "onlineEndpoints", endpoint.name),
             "name": endpoint.name,
             "kind": "Managed",
             "auth_mode": endpoint.spec.get("auth_mode") or "key",

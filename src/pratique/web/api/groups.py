@@ -30,10 +30,10 @@ class GroupBody(BaseModel):
     tags: dict[Text, Text] | None = None
 
 
-def document(group: ResourceGroup) -> dict[str, Any]:
+def document(group: ResourceGroup, platform: Platform) -> dict[str, Any]:
     """A group as Azure prints it."""
     return {
-        "id": f"/resourceGroups/{group.name}",
+        "id": platform.ids.of_group(group.name),
         "name": group.name,
         "location": group.location,
         "tags": dict(group.tags),
@@ -46,7 +46,7 @@ def document(group: ResourceGroup) -> dict[str, Any]:
 def every(platform: Here, actor: Reader) -> list[dict[str, Any]]:
     """The groups that the caller may see."""
     with platform.database.read() as tx:
-        return [document(group) for group in groups.every(tx, actor)]
+        return [document(group, platform) for group in groups.every(tx, actor)]
 
 
 @router.put("/{name}")
@@ -59,14 +59,14 @@ def create(
     """Make or change a group."""
     with platform.database.write() as tx:
         found = groups.create(tx, actor, name, location=body.location or "", tags=body.tags or {}, now=utc_now())
-        return document(found)
+        return document(found, platform)
 
 
 @router.get("/{name}")
 def get(platform: Here, actor: Reader, name: str) -> dict[str, Any]:
     """One group."""
     with platform.database.read() as tx:
-        return document(groups.get(tx, actor, name))
+        return document(groups.get(tx, actor, name), platform)
 
 
 @router.delete("/{name}")

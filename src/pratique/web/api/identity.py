@@ -93,7 +93,7 @@ def account(platform: Parts, actor: Somebody) -> dict[str, Any]:
         "door": platform.door,
         "endpoints": platform.endpoints_door,
         "tenant_id": _tenant(platform),
-        "subscription_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:subscription:{home}")),
+        "subscription_id": platform.home.subscription,
         "roles": [{"role": grant.role, "scope": grant.scope} for grant in actor.grants],
     }
 

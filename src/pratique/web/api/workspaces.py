@@ -21,7 +21,7 @@ Here = Annotated[Platform, Depends(platform_of)]
 def document(workspace: Workspace, platform: Platform) -> dict[str, Any]:
     """A workspace as Azure prints it."""
     return {
-        "id": f"/resourceGroups/{workspace.resource_group}/workspaces/{workspace.name}",
+        "id": platform.ids.of_workspace(workspace.name, workspace.resource_group),
         "name": workspace.name,
         "resource_group": workspace.resource_group,
         "location": workspace.location,

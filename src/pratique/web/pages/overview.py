@@ -50,12 +50,12 @@ def _workspace(tx: Transaction, platform: Platform, actor: Actor, workspace: Wor
         "resource_group": workspace.resource_group,
         "mlflow": f"/mlflow/{name}/",
         "jobs": [job_api.document(job, platform) for job in jobs.newest(tx, actor, name, limit=_JOBS, archived=False)],
-        "models": [asset_document(model) for model in assets.newest_of_each(tx, actor, name, "models")],
+        "models": [asset_document(model, platform) for model in assets.newest_of_each(tx, actor, name, "models")],
         "endpoints": [
             {
                 **endpoint_api.document(endpoint, platform),
                 "deployments": [
-                    deployment_api.document(row) for row in deployments.every(tx, actor, name, endpoint.name)
+                    deployment_api.document(row, platform) for row in deployments.every(tx, actor, name, endpoint.name)
                 ],
             }
             for endpoint in endpoints.every(tx, actor, name)

@@ -1,0 +1,43 @@
+"""Ids in Azure's long form, which scripts take apart and other tools keep.
+
+    /subscriptions/SUBSCRIPTION/resourceGroups/GROUP/providers/Microsoft.MachineLearningServices/workspaces/WORKSPACE/…
+
+The subscription is the platform's home. The group is the workspace's, which a
+document below a workspace does not say itself: it is looked up once, and
+known from every document of a workspace that this server writes.
+"""
+
+from typing import Final
+
+from pratique.store import workspaces
+from pratique.store.database import Database
+
+_PROVIDER: Final = "providers/Microsoft.MachineLearningServices"
+
+
+class Ids:
+    """The ids of one platform."""
+
+    def __init__(self, subscription: str, database: Database) -> None:
+        self._subscription = subscription
+        self._database = database
+        self._groups: dict[str, str] = {}
+
+    def of_group(self, group: str) -> str:
+        return f"/subscriptions/{self._subscription}/resourceGroups/{group}"
+
+    def of_workspace(self, workspace: str, group: str) -> str:
+        self._groups[workspace] = group  # One that was deleted may come back in another group.
+        return f"{self.of_group(group)}/{_PROVIDER}/workspaces/{workspace}"
+
+    def inside(self, workspace: str, *words: str) -> str:
+        """The id of what `words` lead to in a workspace, such as ``models``, name, ``versions``, version."""
+        return "/".join((self.of_workspace(workspace, self._group(workspace)), *words))
+
+    def _group(self, workspace: str) -> str:
+        if known := self._groups.get(workspace):
+            return known
+        with self._database.read() as tx:
+            found = workspaces.get(tx, workspace)
+        # A workspace that was deleted meanwhile has no group any more, and nobody will look for this id.
+        return found.resource_group if found else "-"
