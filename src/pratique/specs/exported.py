@@ -18,6 +18,9 @@ from pratique.specs.reader import Document
 GIT: Final = ("mlflow.source.git.", "azureml.git.")
 """What the names of properties begin with that say which commit the code was."""
 
+_OWN: Final = (*GIT, "azureml.", "pratique.", "StepType")
+"""What the names of properties begin with that the platform writes."""
+
 _WRITTEN: Final = frozenset(
     {
         "id", "creation_context", "status", "error", "run_id", "services", "start_time", "end_time", "is_archived",
@@ -51,10 +54,10 @@ def _job(value: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(kept.get("outputs"), Mapping):
         kept["outputs"] = {name: _output(inner) for name, inner in kept["outputs"].items()}
     if isinstance(kept.get("properties"), Mapping):
-        kept["properties"] = {
-            name: inner for name, inner in kept["properties"].items() if not name.startswith((*GIT, "pratique."))
-        }
-    if isinstance(kept.get("jobs"), Mapping):
+        kept["properties"] = {name: inner for name, inner in kept["properties"].items() if not name.startswith(_OWN)}
+    if kept.get("component"):
+        kept.pop("jobs", None)  # The steps stand in the component; here they only say how they ran.
+    elif isinstance(kept.get("jobs"), Mapping):
         kept["jobs"] = {name: _step(step) for name, step in kept["jobs"].items()}
     return kept
 
@@ -62,8 +65,7 @@ def _job(value: Mapping[str, Any]) -> dict[str, Any]:
 def _step(step: Any) -> Any:
     if not isinstance(step, Mapping):
         return step
-    # The steps of a pipeline inside stand in its component; here they would only say how they ran.
-    return {name: inner for name, inner in _job(step).items() if name not in ("name", "jobs")}
+    return {name: inner for name, inner in _job(step).items() if name != "name"}
 
 
 def _output(output: Any) -> Any:

@@ -86,7 +86,7 @@ def _of_pipeline(job: Job, steps: Sequence[Job]) -> dict[str, Any]:
     written = job.spec.get("jobs") or {}
     return {
         "settings": job.spec.get("settings"),
-        "component": job.spec.get("component") if isinstance(job.spec.get("component"), str) else None,
+        "component": job.spec.get("component"),
         "jobs": {
             step.step: {**written.get(step.step, {}), "type": step.type, "name": step.name, "status": step.status}
             for step in steps
@@ -118,9 +118,10 @@ def job_of_reuse(job: Job) -> dict[str, str]:
     }
 
 
-def _environment(job: Job) -> str:
+def _environment(job: Job) -> Any:
+    """Which version it ran with; one that was given inline, or by another's name, as it was written."""
     found = job.resolved["environment"]
-    return f"azureml:{found['name']}:{found['version']}" if found["name"] else "inline"
+    return f"azureml:{found['name']}:{found['version']}" if found["name"] else job.spec.get("environment")
 
 
 def _outputs(job: Job) -> dict[str, Any]:
