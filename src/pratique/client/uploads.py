@@ -10,11 +10,12 @@ cut leaves nothing that anybody can see, and trying again sends what was left.
 What was hashed before is not read again: see `content.remembered`.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock, Semaphore
+from threading import Lock
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, StorageFailed
@@ -99,27 +100,17 @@ def _first_of_each(manifest: Manifest, missing: set[str]) -> list[Entry]:
 def _send(connection: Connection, workspace: str, root: Path, entries: list[Entry], progress: Progress) -> None:
     sender = _Sender(connection, workspace, root, sum(entry.size for entry in entries), progress)
     jobs: list[_Large | _Pack] = [*(_Large(entry) for entry in entries if entry.size > MAX_BLOB), *_packs(entries)]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        room = Semaphore(_AT_ONCE + 1)  # One more is being read while those are under way.
-        waiting: list[Future[None]] = []
-        try:
-            for job in jobs:
-                room.acquire()
-                _raise_the_first(waiting)
-                data = job.read(root) if isinstance(job, _Pack) else b""
-                future = pool.submit(sender.send, job, data)
-                future.add_done_callback(lambda _: room.release())
-                waiting.append(future)
-        finally:
-            for future in waiting:
-                future.cancel()
-    _raise_the_first(waiting)
-
-
-def _raise_the_first(waiting: Iterable["Future[None]"]) -> None:
-    for future in waiting:
-        if future.done() and not future.cancelled():
+    under_way: deque[Future[None]] = deque()
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
+        for job in jobs:
+            if len(under_way) > _AT_ONCE:  # One more is read while those are under way.
+                under_way.popleft().result()
+            under_way.append(pool.submit(sender.send, job, job.read(root)))
+        for future in under_way:
             future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
@@ -131,6 +122,10 @@ class _Large:
     @property
     def size(self) -> int:
         return self.entry.size
+
+    def read(self, _root: Path) -> bytes:
+        """Nothing: it is read as it is sent."""
+        return b""
 
 
 @dataclass(frozen=True)
