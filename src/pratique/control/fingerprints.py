@@ -55,5 +55,6 @@ def _input(given: Mapping[str, Any] | None) -> Any:
     if "literal" in given:
         return [type(given["literal"]).__name__, given["literal"]]
     layout = {key: given.get(key) for key in ("type", "mode", "manifest", "name", "is_file")}
-    # A place that the job reads by itself is known by its URI alone.
-    return layout | ({"uri": given["uri"]} if "uri" in given else {})
+    # A place that the job reads by itself is known by its URI. Of bytes that are laid out for it, the URI only says
+    # which job made them, and the same bytes of another job are the same.
+    return layout | ({"uri": given["uri"]} if given.get("mode") == "direct" else {})
