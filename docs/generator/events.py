@@ -37,6 +37,12 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
         "KIND/NAME:VERSION",
         "Tags, properties or description changed; `data.changed` says which.",
     ),
+    "Pratique.ComputeCreated": ("computes/NAME", "A compute was described: another name of the machine."),
+    "Pratique.ComputeUpdated": (
+        "computes/NAME",
+        "What is kept of a compute changed, or its `data.state`.",
+    ),
+    "Pratique.ComputeDeleted": ("computes/NAME", "A compute is forgotten."),
     "Pratique.CredentialReset": ("principals/ID", "A service principal has a new secret, or a user a new password."),
     "Pratique.DataRegistered": ("data/NAME:VERSION", "A version of a data asset was registered."),
     "Pratique.DatastoreCreated": ("datastores/NAME", "A datastore was described."),

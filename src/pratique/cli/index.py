@@ -6,6 +6,7 @@ from pratique.cli.table import Row
 
 INDEX: Final = (
     Row("ml component", "pratique.cli.component", "Steps of pipelines under a name, versioned.", is_group=True),
+    Row("ml compute", "pratique.cli.compute", "Names of this machine, where jobs run.", is_group=True),
     Row("ml data", "pratique.cli.data", "Files and folders that jobs read, versioned.", is_group=True),
     Row("ml datastore", "pratique.cli.datastore", "Places for files, of the workspace or elsewhere.", is_group=True),
     Row(
@@ -48,7 +49,7 @@ GROUPS: Final = {
 }
 
 NOT_YET: Final = (
-    "ml batch-deployment", "ml batch-endpoint", "ml compute", "ml connection",
+    "ml batch-deployment", "ml batch-endpoint", "ml connection",
     "ml registry", "ml schedule", "ml feature-set", "ml feature-store", "ml serverless-endpoint",
     "keyvault", "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
 )  # fmt: skip

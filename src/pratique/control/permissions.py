@@ -18,6 +18,7 @@ ACTIONS: Final = frozenset(
         "groups": "read write delete",
         "workspaces": "read write delete",
         "content": "read write",
+        "computes": "read write delete",
         "datastores": "read write delete",
         "data": "read write delete",
         "environments": "read write delete",
@@ -43,8 +44,9 @@ ACTIONS: Final = frozenset(
 ROLES: Final = {
     "Owner": ("*",),
     "Contributor": (
-        "groups/*", "workspaces/*", "content/*", "datastores/*", "data/*", "environments/*", "models/*", "components/*",
-        "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read", "approvals/read",
+        "groups/*", "workspaces/*", "content/*", "computes/*", "datastores/*", "data/*", "environments/*", "models/*",
+        "components/*", "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read",
+        "approvals/read",
         "sessions/write", "account/read", "status/read", "principals/read", "roles/read",
     ),
     "Reader": ("*/read", "sessions/write"),

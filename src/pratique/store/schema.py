@@ -170,6 +170,20 @@ artifacts = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+computes = Table(
+    # Names that users gave to the machine; local and serverless are no rows.
+    "computes",
+    metadata,
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("spec", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    CheckConstraint("state IN ('Running', 'Stopped')", name="state"),
+)
+
 datastores = Table(
     # What users made; the four that every workspace has from the beginning are no rows.
     "datastores",

@@ -8,7 +8,18 @@ from fastapi import Depends, FastAPI, Request
 from pratique import __version__
 from pratique.base.errors import NotFound
 from pratique.web import authorize, errors, identity
-from pratique.web.api import datastores, deployments, endpoints, events, groups, jobs, status, uploads, workspaces
+from pratique.web.api import (
+    computes,
+    datastores,
+    deployments,
+    endpoints,
+    events,
+    groups,
+    jobs,
+    status,
+    uploads,
+    workspaces,
+)
 from pratique.web.api import identity as api_identity
 from pratique.web.api.assets import router_for
 from pratique.web.auth import check_routes
@@ -45,7 +56,19 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.platform = platform
     errors.install(app)
     platform.database.on_commit(platform.bell.ring)
-    nouns = (groups, workspaces, uploads, datastores, jobs, endpoints, deployments, events, status, api_identity)
+    nouns = (
+        groups,
+        workspaces,
+        uploads,
+        computes,
+        datastores,
+        jobs,
+        endpoints,
+        deployments,
+        events,
+        status,
+        api_identity,
+    )
     for noun in nouns:
         app.include_router(noun.router, prefix=_API)
     for kind in ("data", "environments", "models", "components"):

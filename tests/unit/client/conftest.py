@@ -48,6 +48,7 @@ class Platform:
         self.manifests: dict[str, Document] = {}
         self.assets: dict[str, list[Document]] = {"data": [], "environments": [], "models": [], "components": []}
         self.jobs: dict[str, Document] = {}
+        self.computes: dict[str, Document] = {}
         self.job_ends: Document = {"status": "Completed"}
         self.outputs: dict[tuple[str, str], str] = {}
         self.log = b""
@@ -175,6 +176,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self._blob(digest)
             case ["workspaces", _, ("data" | "environments" | "models" | "components") as kind, *rest]:
                 return self._assets(kind, rest)
+            case ["workspaces", _, "computes", *rest]:
+                return self._computes(rest)
             case ["workspaces", _, "jobs", *rest]:
                 return self._jobs(rest)
             case ["workspaces", _, "online-endpoints", *rest]:
@@ -283,6 +286,20 @@ class Handler(BaseHTTPRequestHandler):
     def _has_tags(self, one: Document) -> bool:
         tags = {*one["tags"], *(f"{name}={value}" for name, value in one["tags"].items())}
         return set(self.tags) <= tags
+
+    def _computes(self, rest: list[str]) -> Any:
+        computes = self.platform.computes
+        if self.command == "PUT":
+            spec = self.body["spec"]
+            computes[spec["name"]] = {"provisioning_state": "Succeeded", **spec}
+            return computes[spec["name"]]
+        if not rest:
+            return list(computes.values())
+        if rest[0] not in computes:
+            raise RefusedError(404, "NotFound", f"there is no compute {rest[0]!r}")
+        if self.command == "POST":
+            computes[rest[0]]["state"] = "Stopped" if rest[1] == "stop" else "Running"
+        return computes.pop(rest[0]) if self.command == "DELETE" else computes[rest[0]]
 
     def _jobs(self, rest: list[str]) -> Any:
         jobs = self.platform.jobs

@@ -8,7 +8,18 @@ import pytest
 
 from pratique.base.errors import Forbidden, NotFound
 from pratique.content.manifest import Entry, Manifest
-from pratique.control import assets, deployments, endpoints, events, groups, jobs, uploads, workspaces
+from pratique.control import (
+    assets,
+    components,
+    computes,
+    deployments,
+    endpoints,
+    events,
+    groups,
+    jobs,
+    uploads,
+    workspaces,
+)
 from pratique.control.actor import Actor, Grant
 from pratique.control.permissions import ASSIGNABLE, is_permitted
 from pratique.store import events as journal
@@ -74,6 +85,17 @@ VERBS: Final = {
         lambda w, tx, actor: assets.create(tx, actor, "dev", "environments", {"name": "new", **CONDA}, now=w.now),
         "environments/write", "Pratique.EnvironmentRegistered",
     ),
+    "components.create": Verb(
+        lambda w, tx, actor: components.create(
+            tx, actor, "dev", {"name": "new", "type": "command", "command": "true", "environment": CONDA}, now=w.now
+        ),
+        "components/write", "Pratique.ComponentRegistered",
+    ),
+    "computes.write": Verb(
+        lambda w, tx, actor: computes.write(tx, actor, "dev", {"name": "new", "type": "amlcompute"}, now=w.now),
+        "computes/write", "Pratique.ComputeCreated",
+    ),
+    "computes.every": Verb(lambda _, tx, actor: computes.every(tx, actor, "dev"), "computes/read"),
     "models.create": Verb(_model(), "models/write", "Microsoft.MachineLearningServices.ModelRegistered"),
     "models.get": Verb(lambda _, tx, actor: assets.get(tx, actor, "dev", "models", "m", "1"), "models/read"),
     "models.versions": Verb(lambda _, tx, actor: assets.versions(tx, actor, "dev", "models", "m"), "models/read"),

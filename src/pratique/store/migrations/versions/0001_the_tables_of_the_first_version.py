@@ -137,6 +137,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace", "kind", "name", name=op.f("pk_assets")),
     )
     op.create_table(
+        "computes",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("spec", sa.JSON(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.CheckConstraint("state IN ('Running', 'Stopped')", name=op.f("ck_computes_state")),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_computes_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workspace", "name", name=op.f("pk_computes")),
+    )
+    op.create_table(
         "datastores",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("workspace", sa.String(length=33), nullable=False),
