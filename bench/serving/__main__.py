@@ -177,8 +177,11 @@ def make_models(environments: Path, models: Path) -> None:
     if (models / "request-100.json").exists():
         return
     models.mkdir(parents=True, exist_ok=True)
-    python = environments / "model" / "bin" / "python"
-    subprocess.run([python, PEERS.parent / "train.py", CSV, models], check=True)
+    python = str(environments / "model" / "bin" / "python")
+    subprocess.run([python, str(PEERS.parent / "train.py"), str(CSV), str(models)], check=True)
+    for model in ("lr", "rf"):
+        convert = [python, "-m", "pratique_serving.convert", str(models / model / "mlflow"), str(models / model)]
+        subprocess.run(convert, check=True, env={"PYTHONPATH": str(servers.PACKAGE)})
 
 
 _HEAD = """# How fast the model server is

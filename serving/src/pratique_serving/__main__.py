@@ -107,7 +107,7 @@ def _few_collections() -> Iterator[None]:
 
 
 def _load(settings: Settings) -> Optional[Model]:
-    what = settings.entry_script or settings.mlflow_model
+    what = settings.entry_script or settings.onnx_model or settings.mlflow_model
     log.say(f"pratique-serving {__version__}, Python {sys.version.split()[0]}, loading {what}")
     try:
         return load_model(settings)

@@ -1,7 +1,7 @@
-"""Which model is served: a scoring script, or an MLflow model without one.
+"""Which model is served: a scoring script, an MLflow model without one, or a converted one.
 
-The two are modules of their own and only the one that is used is imported:
-`mlflow_model` needs pandas and mlflow in the environment, `script` needs nothing.
+They are modules of their own and only the one that is used is imported: `mlflow_model`
+needs pandas and mlflow in the environment, `onnx_model` onnxruntime, `script` needs nothing.
 """
 
 import importlib
@@ -33,7 +33,7 @@ class Model(ABC):
 
 def load_model(settings: Settings) -> Model:
     """Import the user's code and load the model; slow, and may raise anything at all, SystemExit included."""
-    name = "script" if settings.entry_script else "mlflow_model"
+    name = "script" if settings.entry_script else "onnx_model" if settings.onnx_model else "mlflow_model"
     module = importlib.import_module(f"pratique_serving.{name}")
     model: Model = module.load(settings)
     return model

@@ -10,7 +10,7 @@ import json
 import math
 from typing import Any, Dict, List, Tuple
 
-from pratique_serving.errors import ServingError
+from pratique_serving.errors import Refused, ServingError
 from pratique_serving.wire import Response, is_header_safe
 
 JSON = "application/json"
@@ -34,6 +34,11 @@ def to_response(result: object) -> Response:
 def json_response(status: int, value: object, run_failed: bool = False) -> Response:
     """`value` as JSON. Raises Unanswerable when it is not JSON."""
     return Response(status, to_json(value), [("Content-Type", JSON), (FAILED, str(run_failed))])
+
+
+def refusal(error: Refused) -> Response:
+    """An error as every caller sees it: ``{"message": …}``."""
+    return json_response(error.status, {"message": error.message}, error.run_failed)
 
 
 def to_json(value: object) -> bytes:

@@ -23,7 +23,7 @@ from pratique_serving import __version__, log
 from pratique_serving.errors import Refused
 from pratique_serving.identifiers import Identifiers, TooLong, identifiers_of
 from pratique_serving.models import Model
-from pratique_serving.results import json_response
+from pratique_serving.results import json_response, refusal
 from pratique_serving.settings import Settings
 from pratique_serving.wire import Request, Response
 
@@ -161,8 +161,3 @@ def _answer(model: Model, call: Call) -> Response:
     except BaseException as error:  # noqa: BLE001
         log.say_traceback("a request failed inside the server", error)
         return refusal(Refused(500, INTERNAL))
-
-
-def refusal(error: Refused) -> Response:
-    """An error as every caller sees it: ``{"message": …}``."""
-    return json_response(error.status, {"message": error.message}, error.run_failed)

@@ -30,7 +30,8 @@ from typing import Callable, Deque, Dict, List, Optional, Tuple
 from pratique_serving import log
 from pratique_serving.connections import LINGER_SECONDS, Connection
 from pratique_serving.errors import Malformed
-from pratique_serving.routes import Call, Routes, refusal
+from pratique_serving.results import refusal
+from pratique_serving.routes import Call, Routes
 from pratique_serving.wire import Limits, Request, Response, render
 from pratique_serving.workers import Workers
 

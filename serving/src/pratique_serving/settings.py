@@ -6,6 +6,7 @@
 | `AML_APP_ROOT` | the folder of the user's code | the working folder |
 | `AZUREML_SOURCE_DIRECTORY` | one more folder for imports, within `AML_APP_ROOT` | |
 | `PRATIQUE_MLFLOW_MODEL` | folder of an MLflow model that is served without a script | |
+| `PRATIQUE_ONNX_MODEL` | file of a converted model, which then answers in the place of the MLflow model | |
 | `AZUREML_MODEL_DIR` | not read here; the script reads it | |
 | `WORKER_COUNT` | how many calls of the model run at the same time | 1 |
 | `SCORING_TIMEOUT_MS` | a call that takes longer is interrupted (one worker only); 0 is never | 0 |
@@ -31,6 +32,7 @@ class Settings(NamedTuple):
     entry_script: str
     source_directory: str
     mlflow_model: str
+    onnx_model: str
     worker_count: int
     scoring_timeout_ms: int
     request_timeout_ms: int
@@ -51,6 +53,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         entry_script=environment.get("AZUREML_ENTRY_SCRIPT", ""),
         source_directory=environment.get("AZUREML_SOURCE_DIRECTORY", ""),
         mlflow_model=environment.get("PRATIQUE_MLFLOW_MODEL", ""),
+        onnx_model=environment.get("PRATIQUE_ONNX_MODEL", ""),
         worker_count=_whole(environment, "WORKER_COUNT", 1, least=1),
         scoring_timeout_ms=_whole(environment, "SCORING_TIMEOUT_MS", 0, least=0),
         request_timeout_ms=_whole(environment, "PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
@@ -63,8 +66,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         service_path_prefix=environment.get("SERVICE_PATH_PREFIX", "").strip("/"),
         shows_version=environment.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true",
     )
-    if not settings.entry_script and not settings.mlflow_model:
-        raise Usage("nothing to serve: set AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL")
+    if not (settings.entry_script or settings.mlflow_model or settings.onnx_model):
+        raise Usage("nothing to serve: set AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL (or PRATIQUE_ONNX_MODEL)")
     return settings
 
 

@@ -7,11 +7,12 @@ bring its own `swagger.json` (or `swagger2.json`, `swagger3.json`, `swagger3.1.j
 
 import json
 import os
-from typing import Any, Dict, NamedTuple, Tuple
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
 
 from pratique_serving import log
 from pratique_serving.errors import Refused
 from pratique_serving.settings import Settings
+from pratique_serving.tables import Column
 
 Document = Dict[str, Any]
 
@@ -49,6 +50,22 @@ def describe(
     documents = {version: _document(version, settings, input_schema, output_schema) for version in sorted(supported)}
     documents.update(own)
     return Specifications(documents)
+
+
+def describe_columns(settings: Settings, columns: Sequence[Column]) -> Specifications:
+    """The documents of a model whose signature names these columns."""
+    types = ", ".join(f"{column.name} ({column.type})" for column in columns)
+    frame = {
+        "type": "object",
+        "description": f"A split frame: {types}",
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "string", "enum": [column.name for column in columns]}},
+            "index": {"type": "array", "items": {"type": "integer"}},
+            "data": {"type": "array", "items": {"type": "array", "items": {}, "maxItems": len(columns)}},
+        },
+        "required": ["columns", "data"],
+    }
+    return describe(settings, {"type": "object", "properties": {"input_data": frame}, "required": ["input_data"]})
 
 
 def read_specifications(folder: str) -> Dict[str, Document]:

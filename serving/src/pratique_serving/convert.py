@@ -1,0 +1,241 @@
+"""`python -m pratique_serving.convert MODEL FOLDER`: an MLflow model to ONNX, with proof that it says the same.
+
+Runs in an environment of its own: what the model needs to be loaded, and
+`skl2onnx` and `onnxruntime` beside it (for xgboost and lightgbm `onnxmltools`).
+The model's own environment and the server's stay as they are.
+
+    FOLDER/model.onnx     the converted model; its metadata says how rows become its inputs
+    FOLDER/parity.json    the proof, also when it fails
+
+Exit codes: 0 converted and proven, 3 not converted; the reason is in
+parity.json and on stdout. What cannot be converted stays as it is.
+"""
+
+import json
+import os
+import sys
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from pratique_serving.graph import Unsupported, finish
+from pratique_serving.parity import Proof, prove
+from pratique_serving.tables import Column
+
+EXIT_NOT_CONVERTED = 3
+
+# Types of a signature's columns that become numbers.
+NUMBERS = frozenset({"double", "float", "long", "integer"})
+
+
+class Source(NamedTuple):
+    """A model as it was trained."""
+
+    model: Any
+    columns: Tuple[Column, ...]
+    examples: Any
+    """A DataFrame: the stored input example; None when there is none."""
+
+
+def main(arguments: List[str]) -> int:
+    """Convert, prove, write; the exit code."""
+    if len(arguments) != 2:
+        sys.exit("usage: python -m pratique_serving.convert MODEL FOLDER")
+    folder, target = arguments
+    os.makedirs(target, exist_ok=True)
+    try:
+        source = read(folder)
+        proof = convert(source, os.path.join(target, "model.onnx"))
+    except Unsupported as error:
+        proof = Proof.impossible(str(error))
+    # A converter may raise anything for a model that it does not know.
+    except Exception as error:  # noqa: BLE001
+        proof = Proof.impossible(f"{type(error).__name__}: {error}")
+    with open(os.path.join(target, "parity.json"), "w", encoding="utf-8") as file:
+        json.dump(proof.as_dict(), file, indent=2)
+    print(proof.sentence())
+    return 0 if proof.holds else EXIT_NOT_CONVERTED
+
+
+def read(folder: str) -> Source:
+    """Load the model with its own flavour. Raises Unsupported for what is not converted."""
+    # Whoever only serves has no MLflow.
+    import mlflow.models  # noqa: PLC0415
+
+    described = mlflow.models.Model.load(folder)
+    schema = described.get_input_schema()
+    if schema is None or not schema.inputs or schema.is_tensor_spec():
+        raise Unsupported("the model was logged without a signature that names its columns")
+    columns = tuple(_column(spec) for spec in schema.inputs)
+    if not described.signature.outputs:
+        raise Unsupported("the model was logged without a signature of its outputs")
+    if "sklearn" not in described.flavors:
+        raise Unsupported(f"models of the flavour {', '.join(sorted(described.flavors))} are not converted")
+    predict = described.flavors.get("python_function", {}).get("predict_fn", "predict")
+    if predict != "predict":
+        raise Unsupported(f"the model answers with {predict}(), only predict() is converted")
+    model = _load(described.flavors["sklearn"], folder)
+    example = described.load_input_example(folder) if described.saved_input_example_info else None
+    return Source(model, columns, example)
+
+
+def _load(flavor: Dict[str, Any], folder: str) -> Any:
+    import mlflow.sklearn  # noqa: PLC0415
+
+    return mlflow.sklearn.load_model(folder)
+
+
+def _column(spec: Any) -> Column:
+    kind = str(getattr(spec.type, "name", spec.type))
+    if spec.name is None or (kind not in NUMBERS and kind not in ("string", "boolean")):
+        raise Unsupported(f"the column {spec.name!r} is of type {kind}")
+    return Column(str(spec.name), kind, bool(getattr(spec, "required", True)))
+
+
+def convert(source: Source, path: str) -> Proof:
+    """Try the converted forms in turn, the exact one first; write the first one that is proven."""
+    proof = Proof.impossible("no form of the model could be converted")
+    for element in (TensorProto.DOUBLE, TensorProto.FLOAT):
+        made = finish(_graph(source, element), source.columns, element)
+        onnx.save(made, path)
+        tried = prove(source.model, path, source.columns, source.examples)
+        if tried.holds:
+            return tried
+        # The exact form comes first, so it is the one whose failure is told.
+        proof = tried if not proof.rows else proof
+    os.unlink(path)
+    return proof
+
+
+def _graph(source: Source, element: int) -> onnx.ModelProto:
+    from skl2onnx import to_onnx  # noqa: PLC0415
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType  # noqa: PLC0415
+
+    _register_boosting()
+    number = DoubleTensorType if element == TensorProto.DOUBLE else FloatTensorType
+    model, threshold = _without_threshold(source.model)
+    if _takes_columns(model):
+        inputs = [
+            (column.name, StringTensorType([None, 1]) if column.type == "string" else number([None, 1]))
+            for column in source.columns
+        ]
+    elif any(column.type == "string" for column in source.columns):
+        raise Unsupported("the model has columns of text and does not say what it does with each")
+    else:
+        inputs = [("numbers", number([None, len(source.columns)]))]
+    options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
+    made = to_onnx(model, initial_types=inputs, options=options)
+    _send_missing(made, model)
+    if threshold is not None:
+        _decide_by(made, threshold)
+    return made
+
+
+class Threshold(NamedTuple):
+    """How scikit-learn's threshold classifiers decide, in place of the largest probability."""
+
+    at: float
+    place: int
+    """Of the positive class among the probabilities."""
+    labels: Tuple[Any, Any]
+    """Below, and at or above."""
+
+
+def _without_threshold(model: Any) -> Tuple[Any, Optional[Threshold]]:
+    """The estimator inside a FixedThresholdClassifier or TunedThresholdClassifierCV, and the threshold."""
+    kind = type(model).__name__
+    if kind not in ("FixedThresholdClassifier", "TunedThresholdClassifierCV"):
+        return model, None
+    inner = model.estimator_
+    classes = list(inner.classes_)
+    if len(classes) != 2 or not hasattr(inner, "predict_proba") or model.response_method == "decision_function":
+        raise Unsupported(f"a {kind} that does not decide by the probability of two classes")
+    positive = getattr(model, "pos_label", None)
+    place = classes.index(positive) if positive is not None else 1
+    at = getattr(model, "best_threshold_", None) if kind.startswith("Tuned") else model.threshold
+    value = 0.5 if at in (None, "auto") else float(at)
+    return inner, Threshold(value, place, (classes[1 - place], classes[place]))
+
+
+def _decide_by(made: onnx.ModelProto, threshold: Threshold) -> None:
+    """Replace the label by: whether the probability is at or above the threshold."""
+    label, probabilities = made.graph.output[0], made.graph.output[1]
+    element = probabilities.type.tensor_type.elem_type
+    kind = label.type.tensor_type.elem_type
+    numbers = {TensorProto.FLOAT: np.float32, TensorProto.DOUBLE: np.float64}
+    constants = {
+        "decide_place": helper.make_tensor("decide_place", TensorProto.INT64, [], [threshold.place]),
+        "decide_at": helper.make_tensor("decide_at", element, [], [numbers[element](threshold.at)]),
+        "decide_labels": helper.make_tensor(
+            "decide_labels",
+            kind,
+            [2],
+            [str(name).encode() if kind == TensorProto.STRING else int(name) for name in threshold.labels],
+        ),
+    }
+    made.graph.initializer.extend(constants.values())
+    made.graph.node.extend(
+        [
+            helper.make_node("Gather", [probabilities.name, "decide_place"], ["decide_chance"], axis=1),
+            helper.make_node("Less", ["decide_chance", "decide_at"], ["decide_below"]),
+            helper.make_node("Not", ["decide_below"], ["decide_above"]),
+            helper.make_node("Cast", ["decide_above"], ["decide_index"], to=TensorProto.INT64),
+            helper.make_node("Gather", ["decide_labels", "decide_index"], ["decided"], axis=0),
+        ]
+    )
+    label.name = "decided"
+
+
+def _send_missing(made: onnx.ModelProto, model: Any) -> None:
+    """Send a missing value down the branch that scikit-learn's trees send it; the converter does not."""
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    trees = [tree.tree_ for tree in np.ravel(getattr(last, "estimators_", [last])) if hasattr(tree, "tree_")]
+    ways = [int(way) for tree in trees for way in getattr(tree, "missing_go_to_left", ())]
+    for node in made.graph.node:
+        for attribute in node.attribute:
+            if attribute.name == "nodes_missing_value_tracks_true" and len(attribute.ints) == len(ways):
+                del attribute.ints[:]
+                attribute.ints.extend(ways)
+
+
+def _takes_columns(model: Any) -> bool:
+    """Whether the first thing the model does is to choose columns by their names."""
+    first = model.steps[0][1] if hasattr(model, "steps") else model
+    return type(first).__name__ == "ColumnTransformer"
+
+
+def _register_boosting() -> None:
+    """Let skl2onnx know the models of xgboost and lightgbm, where they and onnxmltools are installed."""
+    try:
+        from skl2onnx import update_registered_converter  # noqa: PLC0415
+        from skl2onnx.common.shape_calculator import (  # noqa: PLC0415
+            calculate_linear_classifier_output_shapes as classes,
+        )
+        from skl2onnx.common.shape_calculator import (  # noqa: PLC0415
+            calculate_linear_regressor_output_shapes as values,
+        )
+    except ImportError:
+        return
+    options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
+    try:
+        from lightgbm import LGBMClassifier, LGBMRegressor  # noqa: PLC0415
+        from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm  # noqa: PLC0415
+
+        update_registered_converter(LGBMClassifier, "LgbmC", classes, convert_lightgbm, options=options)
+        update_registered_converter(LGBMRegressor, "LgbmR", values, convert_lightgbm, options={"split": None})
+    except ImportError:
+        pass
+    try:
+        from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost  # noqa: PLC0415
+        from xgboost import XGBClassifier, XGBRegressor  # noqa: PLC0415
+
+        update_registered_converter(XGBClassifier, "XgbC", classes, convert_xgboost, options=options)
+        update_registered_converter(XGBRegressor, "XgbR", values, convert_xgboost)
+    except ImportError:
+        pass
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,217 @@
+"""Bodies of requests as rows of plain values, without pandas.
+
+    {"input_data": {"columns": […], "data": [[…], …]}}      Azure: a split frame
+    {"input_data": [[…], …]} or {"input_data": {"a": […]}}  Azure: rows, or a list for each column
+    {"dataframe_split": …}, {"dataframe_records": [{…}]}    MLflow
+    {"inputs": …} or {"instances": …}                       TensorFlow Serving, as MLflow reads it
+    {"inputs": [{"name", "shape", "datatype", "data"}]}     Open Inference Protocol, version 2
+    text/csv with a line of names                           MLflow
+
+A client sends the same names again and again, and only other values. So where a
+body was read before, all that stood around its values is remembered: when the
+next body has the same bytes there, only the values are parsed.
+"""
+
+import csv
+import io
+import json
+from json.decoder import JSONDecoder
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+
+from pratique_serving.errors import Refused
+
+FORMATS = ("input_data", "dataframe_split", "dataframe_records", "inputs", "instances")
+
+_SPLIT = frozenset({"columns", "index", "data"})
+
+
+class Column(NamedTuple):
+    """One input of a signature."""
+
+    name: str
+    type: str
+    """MLflow's name: double, float, long, integer, boolean, string."""
+    is_required: bool = True
+
+
+class Table(NamedTuple):
+    """Rows of values, in the order of `columns`."""
+
+    columns: Tuple[str, ...]
+    rows: List[List[Any]]
+
+
+class Frames:
+    """Reads bodies for a model whose columns are called `names`; remembers the frame around the values."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+        self._before = ""
+        self._after = ""
+        self._columns: Tuple[str, ...] = ()
+        self._scan = JSONDecoder().scan_once
+
+    def read(self, body: bytes, content_type: str) -> Table:
+        """Raises Refused (400) for what is none of the formats."""
+        try:
+            text = str(body, "utf-8")
+        except UnicodeDecodeError as error:
+            raise Refused(400, f"The request body is not UTF-8: {error}") from None
+        if self._before and text.startswith(self._before):
+            known = self._values(text)
+            if known is not None:
+                return known
+        if content_type.startswith("text/csv"):
+            return _from_csv(text)
+        return self._read_json(text)
+
+    def _values(self, text: str) -> Optional[Table]:
+        try:
+            rows, end = self._scan(text, len(self._before))
+        except (StopIteration, ValueError, RecursionError):
+            return None
+        if text[end:] != self._after or type(rows) is not list:
+            return None
+        return Table(self._columns, rows)
+
+    def _read_json(self, text: str) -> Table:
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise Refused(400, f"The request body is not JSON: {error}") from None
+        if not isinstance(document, dict):
+            raise Refused(400, f"The request body must be a JSON object with {_one_of(FORMATS)}.")
+        found = [name for name in FORMATS if name in document]
+        if len(found) != 1:
+            raise Refused(400, f"The request body must have exactly one of {_one_of(FORMATS)}; it has {len(found)}.")
+        if document.get("params"):
+            raise Refused(400, "This model takes no params.")
+        form, value = found[0], document[found[0]]
+        try:
+            table = self._build(form, value)
+        except (ValueError, TypeError, KeyError) as error:
+            raise Refused(400, f"{form} cannot be read: {error}") from None
+        if form == "input_data" and isinstance(value, dict) and set(value) == {"columns", "data"}:
+            self._remember(text, document, table.columns)
+        return table
+
+    def _remember(self, text: str, document: Dict[str, Any], columns: Tuple[str, ...]) -> None:
+        """Keep what stands before and after the values, if that is all there is besides them.
+
+        A body with the same bytes before, one value of JSON, and the same bytes after means the same but
+        for that value. So it is enough to know that this body is read alike when its values are cut out.
+        """
+        start = text.rfind('"data"')
+        start = text.find("[", start) if start >= 0 else -1
+        if start < 0:
+            return
+        try:
+            rows, end = self._scan(text, start)
+        except (StopIteration, ValueError, RecursionError):
+            return
+        emptied = {**document, "input_data": {**document["input_data"], "data": []}}
+        if rows != document["input_data"]["data"]:
+            return
+        try:
+            if json.loads(text[:start] + "[]" + text[end:]) == emptied:
+                self._before, self._after, self._columns = text[:start], text[end:], columns
+        except ValueError:
+            return
+
+    def _build(self, form: str, value: Any) -> Table:
+        if form == "dataframe_split" or (form == "input_data" and _is_split(value)):
+            return self._from_split(value)
+        if form == "dataframe_records":
+            return _from_records(value)
+        if isinstance(value, dict):
+            return _from_lists(value)
+        if not isinstance(value, list):
+            raise TypeError("expected an object or a list")
+        if form == "inputs" and value and all(_is_tensor(part) for part in value):
+            return _from_tensors(value)
+        if value and all(isinstance(row, dict) for row in value):
+            return _from_records(value)
+        return Table(self._names, [row if isinstance(row, list) else [row] for row in value])
+
+    def _from_split(self, value: Any) -> Table:
+        if not _is_split(value) or not isinstance(value["data"], list):
+            raise TypeError("expected an object with columns, data and perhaps index")
+        columns = value.get("columns")
+        if columns is None:
+            return Table(self._names, value["data"])
+        if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+            raise TypeError("columns must be a list of names")
+        if len(set(columns)) != len(columns):
+            raise ValueError("a column is named twice")
+        index = value.get("index")
+        if index is not None and len(index) != len(value["data"]):
+            raise ValueError(f"there are {len(value['data'])} rows and {len(index)} members of index")
+        return Table(tuple(columns), value["data"])
+
+
+def _one_of(names: Tuple[str, ...]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _is_split(value: Any) -> bool:
+    return isinstance(value, dict) and "data" in value and _SPLIT.issuperset(value)
+
+
+def _from_records(value: Any) -> Table:
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise TypeError("expected a list of objects")
+    columns = tuple(dict.fromkeys(name for row in value for name in row))
+    return Table(columns, [[row.get(name) for name in columns] for row in value])
+
+
+def _from_lists(value: Dict[str, Any]) -> Table:
+    lists = [items if isinstance(items, list) else [items] for items in value.values()]
+    if len({len(items) for items in lists}) > 1:
+        raise ValueError("the lists are not equally long")
+    flat = [[_only(item) for item in items] for items in lists]
+    return Table(tuple(value), [list(row) for row in zip(*flat)])
+
+
+def _only(item: Any) -> Any:
+    """Columns of one are sent as ``[[1], [2]]`` too."""
+    return item[0] if isinstance(item, list) and len(item) == 1 else item
+
+
+def _is_tensor(part: Any) -> bool:
+    return isinstance(part, dict) and {"name", "shape", "datatype", "data"} <= set(part)
+
+
+def _from_tensors(value: List[Dict[str, Any]]) -> Table:
+    """Each input of the Open Inference Protocol is a column of shape (rows,) or (rows, 1)."""
+    columns = {}
+    for part in value:
+        shape, data = part["shape"], _flat(part["data"])
+        if not isinstance(shape, list) or not shape or any(size != 1 for size in shape[1:]) or shape[0] != len(data):
+            raise ValueError(f"the input {part['name']!r} must have the shape [rows] or [rows, 1] and as much data")
+        columns[str(part["name"])] = data
+    return _from_lists(columns)
+
+
+def _flat(data: Any) -> List[Any]:
+    if not isinstance(data, list):
+        raise TypeError("data must be a list")
+    return [_only(item) for item in data]
+
+
+def _from_csv(text: str) -> Table:
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    if not rows:
+        raise Refused(400, "The CSV is empty; its first line must name the columns.")
+    names, *values = rows
+    if any(len(row) != len(names) for row in values):
+        raise Refused(400, "A line of the CSV has more or fewer values than there are names.")
+    return Table(tuple(names), [[_number_or_text(value) for value in row] for row in values])
+
+
+def _number_or_text(value: str) -> Any:
+    if not value:
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return value
