@@ -67,6 +67,10 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Pratique.DeploymentDeleted": ("endpoints/ENDPOINT/deployments/NAME", "A deployment is gone."),
     "Pratique.EndpointCreated": ("endpoints/NAME", "An endpoint was asked for."),
     "Pratique.EndpointUpdated": ("endpoints/NAME", "Traffic, mirror traffic, tags or description changed."),
+    "Pratique.EndpointPromoted": (
+        "endpoints/NAME",
+        "One deployment was given all traffic in one step: `data.to`; `data.previous_traffic` is what was before.",
+    ),
     "Pratique.EndpointDeleteRequested": ("endpoints/NAME", "An endpoint is to be deleted with its deployments."),
     "Pratique.EndpointDeleted": ("endpoints/NAME", "An endpoint is gone."),
     "Pratique.EndpointKeysRead": ("endpoints/NAME", "Somebody was shown the keys."),

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from pratique.base.ids import new_id
-from pratique.store import deployments, endpoints, groups, jobs, principals, workspaces
+from pratique.store import deployments, endpoints, groups, jobs, principals, replicas, workspaces
 from pratique.store.database import Database
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.endpoints import OnlineEndpoint
 from pratique.store.groups import ResourceGroup
 from pratique.store.jobs import Job
 from pratique.store.principals import BrowserToken, Principal, RoleAssignment
+from pratique.store.replicas import Replica
 from pratique.store.workspaces import Workspace
 
 
@@ -35,7 +36,8 @@ def deployment_of(endpoint: OnlineEndpoint, name: str, now: datetime, **values: 
     facts: dict[str, Any] = {
         "id": new_id(), "endpoint_id": endpoint.id, "workspace": endpoint.workspace, "endpoint": endpoint.name,
         "name": name, "spec": {}, "resolved": {}, "all_traffic": False, "provisioning_state": "Creating",
-        "error": None, "generation": 1, "applied": 0, "restarts": 0, "timings": {"ready": 0.25},
+        "error": None, "generation": 1, "revision": 1, "applied": 0, "applied_spec": {},
+        "timings": {"ready": 0.25}, "retire_at": None,
         "created_at": now, "updated_at": now, "created_by": {"name": "ada"},
     }  # fmt: skip
     return OnlineDeployment(**(facts | values))
@@ -185,3 +187,29 @@ def test_a_role_is_given_once_at_a_scope(database: Database, ada: Principal, now
     with database.write() as tx:
         principals.unassign_scope(tx, "/workspaces/dev")
         assert [one.scope for one in principals.assignments(tx)] == ["/workspaces/qa"]
+
+
+def test_a_replica_is_written_by_whoever_knows_which_start_counts(
+    database: Database, endpoint: OnlineEndpoint, now: datetime
+) -> None:
+    blue = deployment_of(endpoint, "blue", now)
+    first, second = (Replica(blue.id, 1, slot, 0, "Starting", 0, 0, None, now) for slot in range(2))
+    with database.write() as tx:
+        endpoints.add(tx, endpoint)
+        deployments.add(tx, blue)
+        replicas.add(tx, second)
+        replicas.add(tx, first)
+        assert replicas.change(tx, first, now=now, state="Ready", start=1)
+        assert not replicas.change(tx, first, now=now, state="Down"), "another start counts by now"
+        assert not replicas.change(tx, second, now=now, among=["Ready"], state="Unready")
+    with database.read() as tx:
+        found = replicas.of_deployment(tx, blue.id)
+        assert replicas.by_deployment(tx) == {blue.id: found}
+    assert [(row.slot, row.start, row.state) for row in found] == [(0, 1, "Ready"), (1, 0, "Starting")]
+    with database.write() as tx:
+        replicas.remove(tx, found[0])
+        replicas.remove_revision(tx, blue.id, 1)
+        assert replicas.of_deployment(tx, blue.id) == []
+        replicas.add(tx, first)
+        deployments.remove(tx, blue.id)
+        assert replicas.by_deployment(tx) == {}

@@ -103,9 +103,9 @@ class Home:
         """The folder of one attempt of a job; its log is `stream.log` inside."""
         return self.jobs / job_id / str(attempt)
 
-    def replica(self, deployment_id: str, generation: int, start: int) -> Path:
-        """The folder of one start of a deployment's replica; its log is `console.log` inside."""
-        return self.replicas / deployment_id / f"{generation}-{start}"
+    def replica(self, deployment_id: str, revision: int, slot: int, start: int) -> Path:
+        """The folder of one start of one replica of a deployment; its log is `console.log` inside."""
+        return self.replicas / deployment_id / f"{revision}-{slot}-{start}"
 
     def socket(self, name: str) -> Path:
         """Where the unix socket called `name` is; short enough for the kernel."""

@@ -20,10 +20,12 @@ TABLE = Table("ml online-deployment")
 
 COLUMNS: Final = {"Name": "name", "Endpoint": "endpoint_name", "State": "provisioning_state", "Model": "model"}
 ENDPOINT: Final = ENDPOINT_NAME.required().saying("Name of the endpoint.")
-_SHOWN: Final = frozenset({"id", "provisioning_state", "timings", "error", "creation_context"})
+_SHOWN: Final = frozenset({"id", "provisioning_state", "timings", "error", "creation_context", "replicas"})
 """What of a deployment's document says how it is; everything else was in its spec."""
 
-_COMPUTED: Final = frozenset({"pratique.model_digest", "pratique.generation", "pratique.restarts"})
+_COMPUTED: Final = frozenset(
+    f"pratique.{name}" for name in ("model_digest", "generation", "restarts", "ready", "retires_at")
+)
 """Properties that the platform shows and nobody gives."""
 
 

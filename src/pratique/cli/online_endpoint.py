@@ -1,6 +1,7 @@
 """`ml online-endpoint`."""
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -134,6 +135,36 @@ def update(
 
 
 @TABLE.verb(
+    "promote",
+    arguments=(
+        NAME,
+        flag("to", "--to", help="The deployment that takes all traffic.", required=True),
+        flag("keep_old", "--keep-old", help="Keep what had traffic warm for so long (90s, 10m, 2h), then delete it."),
+        flag("seen", "--if-generation", type=int,
+             help="Only if the endpoint is still at this generation (its property pratique.generation)."),
+        NO_WAIT,
+    ),
+    examples={
+        "Switch": "pratique ml online-endpoint promote -n credit --to green",
+        "Switch, and let the old one go in ten minutes":
+            "pratique ml online-endpoint promote -n credit --to green --keep-old 10m",
+    },
+)  # fmt: skip
+def promote(place: Place, *, name: str, to: str, keep_old: str | None, seen: int | None, no_wait: bool) -> Document:
+    """Send all traffic to one deployment in one step, and wait until it is so.
+
+    Refused when the deployment is not ready, or when somebody else has changed the endpoint meanwhile. Without
+    --keep-old the deployments that had traffic stay until you delete them.
+    """
+    endpoints = Endpoints(place.connection, place.workspace)
+    if seen is None:
+        seen = int(endpoints.show(name)["properties"]["pratique.generation"])
+    kept = None if keep_old is None else duration(keep_old, flag="--keep-old")
+    promoted = endpoints.promote(name, to, seen=seen, keep_old=kept)
+    return promoted if no_wait else _settled(endpoints, name)
+
+
+@TABLE.verb(
     "delete",
     arguments=(NAME, YES, NO_WAIT, LOCAL),
     examples={"Delete an endpoint": "pratique ml online-endpoint delete -n credit --yes"},
@@ -226,6 +257,17 @@ def shares(text: str, *, flag: str) -> dict[str, int]:
             raise UsageError(f"{flag}: {word!r} is not NAME=PERCENT, each name once", hint=f'{flag} "blue=90 green=10"')
         found[name] = int(share)
     return found
+
+
+def duration(text: str, *, flag: str) -> timedelta:
+    """``90s``, ``10m``, ``2h`` or ``1d``; a bare number is seconds."""
+    number, unit = text.rstrip("smhd"), text[len(text.rstrip("smhd")) :] or "s"
+    if not (number.isascii() and number.isdigit()) or unit not in _UNITS or len(number) > 8:
+        raise UsageError(f"{flag}: {text!r} is not a time", hint=f"{flag} 10m; s, m, h and d are known")
+    return timedelta(**{_UNITS[unit]: int(number)})
+
+
+_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _changes_in(file: str, name: str) -> Document:

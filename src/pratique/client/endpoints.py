@@ -1,5 +1,6 @@
 """Online endpoints and their deployments."""
 
+from datetime import timedelta
 from typing import Final
 
 from pratique.client.connection import Connection, Document, path_of
@@ -37,6 +38,12 @@ class Endpoints:
     def update(self, name: str, changes: Document) -> Document:
         """Change traffic, mirror_traffic, tags, description."""
         found: Document = self._connection.patch(path_of(*self._root, name), changes)
+        return found
+
+    def promote(self, name: str, to: str, *, seen: int, keep_old: timedelta | None) -> Document:
+        """Send all traffic to the deployment `to`, unless the endpoint is no longer at the generation `seen`."""
+        kept = {} if keep_old is None else {"keep_old_seconds": round(keep_old.total_seconds())}
+        found: Document = self._connection.post(path_of(*self._root, name, "promote"), {"to": to, "seen": seen, **kept})
         return found
 
     def delete(self, name: str) -> None:

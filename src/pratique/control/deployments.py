@@ -12,6 +12,7 @@ from pratique.control.actor import Actor
 from pratique.control.assets import referenced
 from pratique.control.permissions import permit, workspace_scope
 from pratique.store import deployments, events
+from pratique.store import endpoints as stored_endpoints
 from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.endpoints import OnlineEndpoint
@@ -35,10 +36,12 @@ def write(
     all_traffic: bool,
     now: datetime,
 ) -> OnlineDeployment:
-    """Make the deployment that `spec` describes, or wish a new generation of the one of its name.
+    """Make the deployment that `spec` describes, or wish that the one of its name becomes so.
 
-    With `all_traffic`, the endpoint sends it everything once it is ready. Asked for
-    again it starts again, whatever `spec` says: that is how a replica is restarted.
+    With `all_traffic`, the endpoint sends it everything once it is ready. A change
+    of what runs is a new revision; a change of the number of replicas, a limit or
+    a tag keeps those which run. Asked for again without any change it starts again:
+    that is how replicas are restarted.
     """
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
     permit(actor, "deployments/write", workspace_scope(workspace))
@@ -59,9 +62,11 @@ def write(
             provisioning_state="Creating",
             error=None,
             generation=1,
+            revision=1,
             applied=0,
-            restarts=0,
+            applied_spec={},
             timings={},
+            retire_at=None,
             created_at=now,
             updated_at=now,
             created_by=actor.to_document(),
@@ -80,6 +85,8 @@ def write(
         provisioning_state="Updating",
         error=None,
         generation=known.generation + 1,
+        revision=known.revision if _runs_on(known, spec, resolved) else known.generation + 1,
+        retire_at=None,
         updated_at=now,
     )
     tell(tx, actor, "Pratique.DeploymentUpdated", known, now=now)
@@ -113,10 +120,20 @@ def delete(
     permit(actor, "deployments/delete", workspace_scope(workspace))
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
     _check_without_traffic(endpoint, name)
-    if not known.is_going:
-        deployments.change(tx, known.id, generation=known.generation + 1, provisioning_state="Deleting", updated_at=now)
-        tell(tx, actor, "Pratique.DeploymentDeleteRequested", known, now=now)
+    _let_go(tx, actor, known, now=now)
     return get(tx, actor, workspace, endpoint_name, name)
+
+
+def retire(tx: Transaction, actor: Actor, id: str, *, now: datetime) -> None:  # noqa: A002 - the column's name.
+    """Let a deployment go whose time is over since another was promoted; one that has traffic again stays."""
+    known = deployments.by_id(tx, id)
+    if known is None or known.retire_at is None or known.retire_at > now:
+        return
+    endpoint = stored_endpoints.by_id(tx, known.endpoint_id)
+    if endpoint and (endpoint.traffic.get(known.name) or endpoint.mirror_traffic.get(known.name)):
+        deployments.change(tx, known.id, retire_at=None, updated_at=now)
+        return
+    _let_go(tx, actor, known, now=now)
 
 
 def tell(
@@ -134,6 +151,30 @@ def tell(
     subject = f"endpoints/{deployment.endpoint}/deployments/{deployment.name}"
     scope = workspace_scope(deployment.workspace)
     events.append(tx, Event(event, subject, scope, actor.to_document(), {**facts, **(data or {})}), now=now)
+
+
+def _let_go(tx: Transaction, actor: Actor, known: OnlineDeployment, *, now: datetime) -> None:
+    if known.is_going:
+        return
+    deployments.change(tx, known.id, generation=known.generation + 1, provisioning_state="Deleting", updated_at=now)
+    tell(tx, actor, "Pratique.DeploymentDeleteRequested", known, now=now)
+
+
+def _runs_on(known: OnlineDeployment, spec: Mapping[str, Any], resolved: Mapping[str, Any]) -> bool:
+    """Whether the processes of `known` are those that `spec` wishes: only their number, a limit or a tag differs."""
+    is_there = known.applied == known.revision or known.is_in_work
+    is_same = spec == known.spec and resolved == known.resolved
+    return is_there and not is_same and _what_runs(spec, resolved) == _what_runs(known.spec, known.resolved)
+
+
+def _what_runs(spec: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """What a process is made of; it is told how long a call may take."""
+    settings = spec.get("request_settings") or {}
+    return {
+        **resolved,
+        "variables": spec.get("environment_variables") or {},
+        "request_timeout_ms": settings.get("request_timeout_ms"),
+    }
 
 
 def _check_without_traffic(endpoint: OnlineEndpoint, name: str) -> None:

@@ -6,7 +6,7 @@ for the distance between the two.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from pratique.base.errors import Conflict, InvalidInput, NotFound, NotYet, Problem
@@ -17,8 +17,9 @@ from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
 from pratique.specs.traffic import check_traffic
-from pratique.store import deployments, endpoints, events
+from pratique.store import deployments, endpoints, events, replicas
 from pratique.store.database import Transaction
+from pratique.store.deployments import OnlineDeployment
 from pratique.store.endpoints import OnlineEndpoint
 from pratique.store.events import Event
 from pratique.store.sealing import Sealer
@@ -69,14 +70,63 @@ def write(
 
 
 def update(
-    tx: Transaction, actor: Actor, workspace: str, name: str, changes: Mapping[str, Any], *, now: datetime
+    tx: Transaction,
+    actor: Actor,
+    workspace: str,
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    seen: int | None = None,
+    now: datetime,
 ) -> OnlineEndpoint:
-    """Change traffic, mirror traffic, tags, description or properties; each given one whole, empty traffic for none."""
+    """Change traffic, mirror traffic, tags, description or properties; each given one whole, empty traffic for none.
+
+    `Conflict` when the endpoint is not at the generation that was `seen`.
+    """
     known = get(tx, actor, workspace, name)
     permit(actor, "endpoints/write", workspace_scope(workspace))
+    _check_seen(known, seen)
     check_changeable(changes, _CHANGEABLE, what=name)
     split = (changes.get("traffic", known.traffic), changes.get("mirror_traffic", known.mirror_traffic))
     return _become(tx, actor, known, _without_split({**known.spec, **changes}), *split, now=now)
+
+
+def promote(
+    tx: Transaction,
+    actor: Actor,
+    workspace: str,
+    name: str,
+    to: str,
+    *,
+    keep_old: timedelta | None = None,
+    seen: int | None = None,
+    now: datetime,
+) -> OnlineEndpoint:
+    """Send all traffic to the deployment `to`, in one step, if the endpoint is still as it was `seen`.
+
+    What had traffic before stays as it is; with `keep_old` it stays warm for that
+    long, and is deleted then unless it was given traffic again. `Conflict` when
+    the endpoint has changed, or when `to` is not ready to answer.
+    """
+    known = get(tx, actor, workspace, name)
+    permit(actor, "endpoints/write", workspace_scope(workspace))
+    _check_seen(known, seen)
+    behind = {row.name: row for row in deployments.of_endpoint(tx, known.id)}
+    if to not in behind:
+        raise NotFound(
+            f"online endpoint {name!r} has no deployment {to!r}",
+            hint=f"pratique ml online-deployment list --endpoint-name {name}",
+        )
+    _check_ready(tx, behind[to])
+    mirror = {other: share for other, share in known.mirror_traffic.items() if other != to}
+    promoted = _become(tx, actor, known, known.spec, {to: 100}, mirror, now=now)
+    if promoted.generation != known.generation:
+        tell(tx, actor, "Pratique.EndpointPromoted", known, now=now, data={"to": to, "previous_traffic": known.traffic})
+    if keep_old is not None:
+        for other, share in known.traffic.items():
+            if share and other != to and other in behind and other not in mirror:
+                deployments.change(tx, behind[other].id, retire_at=now + keep_old, updated_at=now)
+    return promoted
 
 
 def get(tx: Transaction, actor: Actor, workspace: str, name: str) -> OnlineEndpoint:
@@ -189,9 +239,35 @@ def _become(
         provisioning_state="Updating",
         error=None,
     )
+    for row in deployments.of_endpoint(tx, known.id):
+        if row.retire_at and (traffic.get(row.name) or mirror.get(row.name)):
+            deployments.change(tx, row.id, retire_at=None, updated_at=now)
     data = {"traffic": traffic, "mirror_traffic": mirror, "previous_traffic": known.traffic}
     tell(tx, actor, "Pratique.EndpointUpdated", known, now=now, data=data)
     return get(tx, actor, known.workspace, known.name)
+
+
+def _check_seen(endpoint: OnlineEndpoint, seen: int | None) -> None:
+    """Raise `Conflict` when somebody has changed `endpoint` since it was seen."""
+    if seen is not None and seen != endpoint.generation:
+        split = " ".join(f"{name}={share}" for name, share in endpoint.traffic.items()) or "none"
+        raise Conflict(
+            f"online endpoint {endpoint.name!r} was changed meanwhile: it was seen at generation {seen} and is at "
+            f"{endpoint.generation}, with the traffic {split}; nothing was done",
+            hint=f"look at it and decide again: pratique ml online-endpoint show --name {endpoint.name} "
+            f"--workspace-name {endpoint.workspace}",
+        )
+
+
+def _check_ready(tx: Transaction, deployment: OnlineDeployment) -> None:
+    """Raise `Conflict` for a deployment that could not answer what it would be sent."""
+    hint = f"pratique ml online-deployment show -e {deployment.endpoint} -n {deployment.name}"
+    if deployment.provisioning_state != "Succeeded":
+        said = f"deployment {deployment.name!r} is {deployment.provisioning_state}, so nothing is sent to it"
+        raise Conflict(said, hint=hint)
+    processes = replicas.of_deployment(tx, deployment.id)
+    if not any(row.revision == deployment.applied and row.state == "Ready" for row in processes):
+        raise Conflict(f"no replica of deployment {deployment.name!r} is ready, so nothing is sent to it", hint=hint)
 
 
 def _without_split(spec: Mapping[str, Any]) -> dict[str, Any]:

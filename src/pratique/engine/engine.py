@@ -11,6 +11,7 @@ from pratique.engine.deployments import Deployer
 from pratique.engine.jobs import Worker, canceled_in_queue, in_turn
 from pratique.engine.loop import Loop, Stop, join_all
 from pratique.engine.pipelines import PipelineWorker, bring_forward
+from pratique.engine.rounds import Rounds
 from pratique.engine.routes import Routes
 from pratique.engine.services import Service
 from pratique.engine.sweeper import Sweeper
@@ -22,6 +23,7 @@ _log = get_logger(__name__)
 _DEPLOYERS: Final = 2
 _NET: Final = timedelta(seconds=5)
 """How often a loop looks without being woken."""
+_ROUNDS: Final = timedelta(seconds=1)
 _WATCH: Final = timedelta(milliseconds=500)
 """How often processes are looked at: their end is no commit, so nothing wakes us."""
 
@@ -32,13 +34,14 @@ class Engine:
     def __init__(self, bench: Workbench, services: Sequence[Service]) -> None:
         self._bench = bench
         self._stop = Stop()
-        routes = Routes(bench)
+        routes, rounds = Routes(bench), Rounds(bench)
         machine = this_machine(bench.settings)
         turn = in_turn(Admission(machine))
         self._loops = [
             *(Loop(f"service-{service.name}", service.step, self._stop, idle=_WATCH) for service in services),
             Loop("routes", routes.step, self._stop, idle=_NET),
-            Loop("watcher", Watcher(bench).step, self._stop, idle=_WATCH),
+            Loop("watcher", Watcher(bench, self._stop, rounds).step, self._stop, idle=_WATCH),
+            Loop("rounds", rounds.step, self._stop, idle=_ROUNDS),
             Loop("sweeper", Sweeper(bench).step, self._stop, idle=_NET),
             *(
                 Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)

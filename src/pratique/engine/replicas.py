@@ -1,42 +1,43 @@
-"""The process behind a deployment: its files, its start, its readiness, its restart.
+"""The processes behind a deployment: their files, their starts, their readiness.
 
-    <home>/replicas/<deployment>/files-of/<generation>/       model and code, written once per generation
-    <home>/replicas/<deployment>/files-of/<generation>.json   which Python runs them, with which variables
-    <home>/replicas/<deployment>/<generation>-<start>/        one start: shim files and console.log
+    <home>/replicas/<deployment>/files-of/<revision>/             model and code, written once per revision
+    <home>/replicas/<deployment>/files-of/<revision>.json         which Python runs them, with which variables
+    <home>/replicas/<deployment>/<revision>-<slot>-<start>/       one start: shim files and console.log
 
-What a generation runs is written down, so that it can be started again as it
-was, whatever has been wished since. The socket belongs to the generation and
-not to the start, so that a restart changes nothing for the gateway.
+What a revision runs is written down, so that it can be started again as it
+was, whatever has been wished since. The socket belongs to the slot and not to
+the start, so that a restart changes nothing for the gateway.
 """
 
-import http.client
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.errors import ComputeFailed
 from pratique.base.home import Home
-from pratique.base.unix_http import UnixConnection
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
 from pratique.engine import packages, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.failures import how_ended
+from pratique.engine.probes import Probe
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 from pratique.store import deployments, holdings
 from pratique.store.deployments import OnlineDeployment
+from pratique.store.replicas import Replica
 
 GRACE: Final = timedelta(seconds=10)
-READY_TIMEOUT: Final = timedelta(minutes=10)
-"""How long a model may take to load, as long as its process lives."""
+"""How long a replica may take to end beyond the longest of its requests."""
 _INIT_FAILED: Final = 70
 """The model server's exit code when the script or the model could not be loaded."""
 _FIRST_PAUSE: Final = 0.005
@@ -44,124 +45,175 @@ _LONGEST_PAUSE: Final = 0.05
 """Seconds between two questions whether it is ready: few for a model that loads at once, long for one that takes its
 time."""
 _CHECK_EVERY: Final = 0.25
-_ANSWERS_WITHIN: Final = 2.0
 _KEPT_STARTS: Final = 5
 _FILES: Final = "files-of"
+DEFAULT_TIMEOUT: Final = timedelta(milliseconds=5000)
+"""Azure's default of `request_settings.request_timeout_ms`."""
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What one generation runs."""
+    """What one revision runs."""
 
     python: str
     environment: Mapping[str, str]
+    grace: float
+    """Seconds that a replica may take to end: its longest request, and a little."""
 
 
-def socket_of(home: Home, deployment_id: str, generation: int) -> Path:
-    """Where the replica of one generation listens; short, because the kernel takes 107 bytes."""
-    return home.socket(f"r{deployment_id.replace('-', '')[-16:]}-{generation}")
+def socket_of(home: Home, replica: Replica) -> Path:
+    """Where a replica listens; short, because the kernel takes 107 bytes."""
+    return home.socket(f"r{replica.deployment_id.replace('-', '')[-16:]}-{replica.revision}-{replica.slot}")
 
 
-def log_of(home: Home, deployment_id: str, generation: int, number: int) -> Path:
-    """What one start says."""
-    return home.replica(deployment_id, generation, number) / "console.log"
+def folder_of(home: Home, replica: Replica) -> Path:
+    """Where the start of a replica is that counts."""
+    return home.replica(replica.deployment_id, replica.revision, replica.slot, replica.start)
+
+
+def log_of(home: Home, replica: Replica) -> Path:
+    """What that start says."""
+    return folder_of(home, replica) / "console.log"
+
+
+def request_timeout(spec: Mapping[str, Any]) -> timedelta:
+    """How long a request may take by the `request_settings` of a deployment."""
+    milliseconds = (spec.get("request_settings") or {}).get("request_timeout_ms")
+    return timedelta(milliseconds=int(milliseconds)) if milliseconds else DEFAULT_TIMEOUT
 
 
 def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: Callable[[], None]) -> None:
-    """Write down everything that this generation runs; a second call finds it.
+    """Write down everything that the wished revision runs; a second call finds it.
 
     `check` is asked while an environment is built, and ends the wait by raising.
     """
     python = while_wanted(lambda tell: _python(bench, deployment, tell), say=say, check=check)
     _write_files(bench, deployment)
-    launch = Launch(str(python), _environment(bench, deployment, python))
-    _write_private(_launch_file(bench.home, deployment.id, deployment.generation), json.dumps(asdict(launch)))
+    grace = request_timeout(deployment.spec) + GRACE
+    launch = Launch(str(python), _environment(bench, deployment, python), grace.total_seconds())
+    _write_private(_launch_file(bench.home, deployment.id, deployment.revision), json.dumps(asdict(launch)))
 
 
-def start(bench: Workbench, deployment: OnlineDeployment, generation: int, number: int) -> Observation:
-    """Start the replica of a generation that was prepared, for the `number`-th time; finds it when it runs already."""
-    launch = _read_launch(bench.home, deployment.id, generation)
-    folder = bench.home.replica(deployment.id, generation, number)
-    files, scratch = _files(bench.home, deployment.id, generation), folder / "tmp"
+def start(bench: Workbench, replica: Replica) -> Observation:
+    """Start a replica of a revision that was prepared; finds it when it runs already."""
+    launch = _read_launch(bench.home, replica.deployment_id, replica.revision)
+    files = _files(bench.home, replica.deployment_id, replica.revision)
+    scratch = folder_of(bench.home, replica) / "tmp"
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     return bench.compute.start(
         Task(
-            folder=folder,
+            folder=folder_of(bench.home, replica),
             argv=(launch.python, "-m", "pratique_serving"),
             environment=launch.environment,
             working_folder=files,
-            log=log_of(bench.home, deployment.id, generation, number),
-            socket=socket_of(bench.home, deployment.id, generation),
-            grace=GRACE,
+            log=log_of(bench.home, replica),
+            socket=socket_of(bench.home, replica),
+            keeps_socket=True,
+            grace=timedelta(seconds=launch.grace),
             view=views.of_replica(files, Path(launch.python), bench.home.sources, scratch),
         )
     )
 
 
-def await_ready(bench: Workbench, deployment: OnlineDeployment, number: int, *, check: Callable[[], None]) -> float:
-    """Wait until the replica says that it is ready and return the seconds that took.
+def await_ready(
+    bench: Workbench,
+    starting: Sequence[Replica],
+    probe: Probe,
+    *,
+    tell: Callable[[Replica], None],
+    check: Callable[[], None],
+) -> float:
+    """Wait until all of `starting` say that they are ready and return the seconds that took.
 
-    Raises `ComputeFailed` with the last lines of its log when it ends first or
-    never gets ready, and whatever `check` raises when it is no longer wanted.
+    `tell` hears of each at once. Raises `ComputeFailed` with the last lines of
+    its log when one ends first or never gets ready, and whatever `check` raises
+    when they are no longer wanted.
     """
     began, pause, checked = time.monotonic(), _FIRST_PAUSE, 0.0
-    folder = bench.home.replica(deployment.id, deployment.generation, number)
-    path = socket_of(bench.home, deployment.id, deployment.generation)
-    while not _answers_ready(path):
+    waiting, in_a_row = list(starting), dict.fromkeys((replica.slot for replica in starting), 0)
+    while waiting:
         waited = time.monotonic() - began
-        seen = bench.compute.observe(folder)
-        if not isinstance(seen, Running):
-            raise _failure(folder, _how(seen))
-        if waited > READY_TIMEOUT.total_seconds():
-            bench.compute.stop(folder, grace=GRACE)
-            raise _failure(folder, f"was not ready after {waited:.0f} s and was stopped")
+        for replica in list(waiting):
+            in_a_row[replica.slot] = in_a_row[replica.slot] + 1 if _is_ready(bench, replica, probe, waited) else 0
+            if in_a_row[replica.slot] >= probe.success_threshold:
+                waiting.remove(replica)
+                tell(replica)
         if waited - checked > _CHECK_EVERY:
             check()
             checked = waited
-        time.sleep(pause)
-        pause = min(1.3 * pause, _LONGEST_PAUSE)
+        if waiting:
+            time.sleep(pause)
+            pause = min(1.3 * pause, _LONGEST_PAUSE)
     return time.monotonic() - began
 
 
-def observe(bench: Workbench, deployment: OnlineDeployment, generation: int, number: int) -> Observation:
-    """How one start of a replica is doing."""
-    return bench.compute.observe(bench.home.replica(deployment.id, generation, number))
+def _is_ready(bench: Workbench, replica: Replica, probe: Probe, waited: float) -> bool:
+    """Whether a starting replica passes `probe`; raises `ComputeFailed` when it never will."""
+    why = probe.failure(socket_of(bench.home, replica))
+    if not why:
+        return True
+    folder = folder_of(bench.home, replica)
+    seen = bench.compute.observe(folder)
+    if not isinstance(seen, Running):
+        raise _failure(folder, _how(seen))
+    if waited > probe.patience.total_seconds():
+        bench.compute.stop(folder, grace=GRACE)
+        raise _failure(folder, f"was not ready after {waited:.0f} s and was stopped; {why}")
+    return False
 
 
-def stop_generation(bench: Workbench, deployment_id: str, generation: int) -> None:
-    """Stop every start of one generation and remove its files; the logs stay."""
-    for start_generation, folder in _starts(bench.home, deployment_id):
-        if start_generation == generation:
-            bench.compute.stop(folder, grace=GRACE)
-    shutil.rmtree(_files(bench.home, deployment_id, generation), ignore_errors=True)
-    _launch_file(bench.home, deployment_id, generation).unlink(missing_ok=True)
+def observe(bench: Workbench, replica: Replica) -> Observation:
+    """How a replica is doing."""
+    return bench.compute.observe(folder_of(bench.home, replica))
 
 
-def others(home: Home, deployment_id: str, generation: int) -> list[int]:
-    """Generations other than `generation` that have files or were started."""
+def stop_all(bench: Workbench, many: Sequence[Replica]) -> None:
+    """Stop replicas side by side; each finishes the requests that it has."""
+    grace = max((_grace(bench.home, replica) for replica in many), default=GRACE)
+    _stop_all(bench, [folder_of(bench.home, replica) for replica in many], grace=grace)
+
+
+def stop_revision(bench: Workbench, deployment_id: str, revision: int) -> None:
+    """Stop every start of one revision and remove its files; the logs stay."""
+    _stop_all(bench, [folder for found, folder in _starts(bench.home, deployment_id) if found == revision])
+    shutil.rmtree(_files(bench.home, deployment_id, revision), ignore_errors=True)
+    _launch_file(bench.home, deployment_id, revision).unlink(missing_ok=True)
+
+
+def _stop_all(bench: Workbench, folders: Sequence[Path], *, grace: timedelta = GRACE) -> None:
+    """Stop them side by side, so that several which hang take no longer than one."""
+    living = [folder for folder in folders if isinstance(bench.compute.observe(folder), Running)]
+    with ThreadPoolExecutor(max_workers=len(living) or 1) as pool:
+        for _ in pool.map(partial(bench.compute.stop, grace=grace), living):
+            pass
+
+
+def others(home: Home, deployment_id: str, revision: int) -> list[int]:
+    """Revisions other than `revision` that have files or were started."""
     root = home.replicas / deployment_id / _FILES
     prepared = {int(path.stem) for path in root.glob("*") if path.stem.isdecimal()}
     started = {found for found, _ in _starts(home, deployment_id)}
-    return sorted((prepared | started) - {generation})
+    return sorted((prepared | started) - {revision})
 
 
 def remove(bench: Workbench, deployment_id: str) -> None:
     """Stop every replica of a deployment and remove all its files."""
-    for _, folder in _starts(bench.home, deployment_id):
-        bench.compute.stop(folder, grace=GRACE)
+    _stop_all(bench, [folder for _, folder in _starts(bench.home, deployment_id)])
     shutil.rmtree(bench.home.replicas / deployment_id, ignore_errors=True)
 
 
-def forget_old_starts(bench: Workbench, deployment_id: str) -> None:
-    """Remove the logs of all but the newest starts that have ended."""
-    for _, folder in list(_starts(bench.home, deployment_id))[:-_KEPT_STARTS]:
+def forget_old_starts(bench: Workbench, deployment_id: str, living: Iterable[Replica]) -> None:
+    """Remove the logs of all but the newest starts that have ended; those of `living` replicas stay."""
+    kept = {folder_of(bench.home, replica) for replica in living}
+    ended = [folder for _, folder in _starts(bench.home, deployment_id) if folder not in kept]
+    for folder in ended[: 1 - _KEPT_STARTS]:
         if not isinstance(bench.compute.observe(folder), Running):
             shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(bench: Workbench) -> None:
-    """Stop and remove what an engine that was killed left of deployments and generations that are gone.
+    """Stop and remove what an engine that was killed left of deployments and revisions that are gone.
 
     What is still worked on is left to the deployer.
     """
@@ -169,47 +221,59 @@ def sweep(bench: Workbench) -> None:
     found = [(path.name, others(bench.home, path.name, 0)) for path in bench.home.replicas.glob("*")]
     with bench.database.read() as tx:
         rows = {row.id: row for row in deployments.every(tx)}
-    for deployment_id, generations in found:
+    for deployment_id, revisions in found:
         row = rows.get(deployment_id)
         if row is None:
             remove(bench, deployment_id)
         elif row.provisioning_state in ("Succeeded", "Failed"):
-            for generation in generations:
-                if generation not in (row.applied, row.generation):
-                    stop_generation(bench, deployment_id, generation)
+            for revision in revisions:
+                if revision not in (row.applied, row.revision):
+                    stop_revision(bench, deployment_id, revision)
 
 
-def why_ended(bench: Workbench, deployment: OnlineDeployment, generation: int, number: int) -> ComputeFailed:
-    """The error that tells how a start ended, with the last lines of its log."""
-    folder = bench.home.replica(deployment.id, generation, number)
-    return _failure(folder, _how(bench.compute.observe(folder)))
+def why_ended(bench: Workbench, replica: Replica, seen: Observation) -> ComputeFailed:
+    """The error that tells how a replica ended, with the last lines of its log."""
+    return _failure(folder_of(bench.home, replica), _how(seen))
+
+
+def failed(bench: Workbench, replica: Replica, how: str) -> ComputeFailed:
+    """The error that tells `how` a replica failed, with the last lines of its log."""
+    return _failure(folder_of(bench.home, replica), how)
 
 
 def _starts(home: Home, deployment_id: str) -> Iterator[tuple[int, Path]]:
-    """Every start with its generation, the oldest first."""
+    """Every start with its revision, the oldest first as far as their names tell."""
     found = []
-    for folder in (home.replicas / deployment_id).glob("*-*"):
-        generation, _, number = folder.name.partition("-")
-        if generation.isdecimal() and number.isdecimal():
-            found.append((int(generation), int(number), folder))
-    for generation_of, _, folder in sorted(found):
-        yield generation_of, folder
+    for folder in (home.replicas / deployment_id).glob("*-*-*"):
+        numbers = folder.name.split("-")
+        if all(number.isdecimal() for number in numbers):
+            revision, slot, number = map(int, numbers)
+            found.append((revision, number, slot, folder))
+    for revision, _, _, folder in sorted(found):
+        yield revision, folder
 
 
-def _files(home: Home, deployment_id: str, generation: int) -> Path:
-    return home.replicas / deployment_id / _FILES / str(generation)
+def _files(home: Home, deployment_id: str, revision: int) -> Path:
+    return home.replicas / deployment_id / _FILES / str(revision)
 
 
-def _launch_file(home: Home, deployment_id: str, generation: int) -> Path:
-    return _files(home, deployment_id, generation).with_suffix(".json")
+def _launch_file(home: Home, deployment_id: str, revision: int) -> Path:
+    return _files(home, deployment_id, revision).with_suffix(".json")
 
 
-def _read_launch(home: Home, deployment_id: str, generation: int) -> Launch:
+def _grace(home: Home, replica: Replica) -> timedelta:
     try:
-        return Launch(**json.loads(_launch_file(home, deployment_id, generation).read_text(encoding="utf-8")))
+        return timedelta(seconds=_read_launch(home, replica.deployment_id, replica.revision).grace)
+    except ComputeFailed:
+        return GRACE
+
+
+def _read_launch(home: Home, deployment_id: str, revision: int) -> Launch:
+    try:
+        return Launch(**json.loads(_launch_file(home, deployment_id, revision).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise ComputeFailed(
-            f"the files of generation {generation} are gone, so it cannot be started again: {error}",
+            f"the files of revision {revision} are gone, so it cannot be started again: {error}",
             hint="create the deployment again",
         ) from error
 
@@ -223,7 +287,7 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def _write_files(bench: Workbench, deployment: OnlineDeployment) -> None:
-    target = _files(bench.home, deployment.id, deployment.generation)
+    target = _files(bench.home, deployment.id, deployment.revision)
     if target.is_dir():
         return
     making = target.with_name(f"{target.name}.making")
@@ -271,7 +335,7 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
     The deployment's own `environment_variables` win, except over what says which
     model and script this is.
     """
-    files = _files(bench.home, deployment.id, deployment.generation)
+    files = _files(bench.home, deployment.id, deployment.revision)
     given = {str(key): str(value) for key, value in (deployment.spec.get("environment_variables") or {}).items()}
     defaults = {
         "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
@@ -279,6 +343,8 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
         "PYTHONUNBUFFERED": "1",
         "LANG": "C.UTF-8",
         "HOME": str(files),
+        # A call that nobody waits for any more must not keep the next ones waiting.
+        "SCORING_TIMEOUT_MS": str(round(request_timeout(deployment.spec) / timedelta(milliseconds=1))),
     }
     serving = str(package_copy("pratique_serving", bench.home.sources))
     fixed = {
@@ -296,17 +362,6 @@ def _what_is_served(deployment: OnlineDeployment, files: Path) -> dict[str, str]
     if code:
         return {"AZUREML_ENTRY_SCRIPT": code["scoring_script"]}
     return {"PRATIQUE_MLFLOW_MODEL": str(files / "model" / model["path_name"])} if model else {}
-
-
-def _answers_ready(path: Path) -> bool:
-    connection = UnixConnection(path, timeout=_ANSWERS_WITHIN)
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def _how(seen: Observation) -> str:

@@ -13,8 +13,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed, PratiqueError
@@ -22,17 +21,16 @@ from pratique.base.logging import get_logger
 from pratique.control import endpoints as endpoint_verbs
 from pratique.control.actor import PLATFORM
 from pratique.engine.failures import error_document
-from pratique.engine.replicas import socket_of
+from pratique.engine.replicas import request_timeout, socket_of
 from pratique.engine.workbench import Workbench
 from pratique.gateway.model import DeploymentRoute, EndpointRoute
-from pratique.store import deployments, endpoints, workspaces
+from pratique.store import deployments, endpoints, replicas, workspaces
 from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.endpoints import OnlineEndpoint
+from pratique.store.replicas import Replica
 
 _log = get_logger(__name__)
-DEFAULT_TIMEOUT: Final = timedelta(milliseconds=5000)
-"""Azure's default of `request_settings.request_timeout_ms`."""
 _LONGEST_PAUSE: Final = 60.0
 """Seconds between two tries of a publication that fails."""
 
@@ -64,6 +62,7 @@ class Routes:
         self._served: _Wish | None = None
         self._refused: Mapping[str, str] = {}
         self._failure: _Failure | None = None
+        self._opened: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {}
 
     def step(self) -> bool:
         """Publish when something changed; never finds more to do."""
@@ -93,9 +92,38 @@ class Routes:
         with self._bench.database.read() as tx:
             wished = endpoints.every(tx)
             names = [workspace.name for workspace in workspaces.every(tx)]
-            routes = [_route(tx, self._bench, endpoint) for endpoint in wished if not _is_going(endpoint)]
-            unsettled = [endpoint for endpoint in wished if _is_unsettled(tx, endpoint)]
+            behind: dict[str, list[OnlineDeployment]] = {}
+            for row in deployments.every(tx):
+                behind.setdefault(row.endpoint_id, []).append(row)
+            processes = replicas.by_deployment(tx)
+        served = [endpoint for endpoint in wished if not _is_going(endpoint)]
+        routes = [self._route(endpoint, behind.get(endpoint.id, ()), processes) for endpoint in served]
+        unsettled = [endpoint for endpoint in wished if _is_unsettled(endpoint, behind.get(endpoint.id, ()))]
         return _Wish(names, routes), unsettled
+
+    def _route(
+        self,
+        endpoint: OnlineEndpoint,
+        behind: Sequence[OnlineDeployment],
+        processes: Mapping[str, Sequence[Replica]],
+    ) -> EndpointRoute:
+        live = sorted((row for row in behind if row.applied and not row.is_going), key=lambda row: row.name)
+        names = {row.name for row in live}
+        return EndpointRoute(
+            workspace=endpoint.workspace,
+            name=endpoint.name,
+            keys=self._keys(endpoint),
+            traffic={name: share for name, share in endpoint.traffic.items() if name in names},
+            mirror={name: share for name, share in endpoint.mirror_traffic.items() if name in names},
+            deployments=tuple(_deployment(self._bench, row, processes.get(row.id, ())) for row in live),
+        )
+
+    def _keys(self, endpoint: OnlineEndpoint) -> tuple[str, str]:
+        """Both keys in clear; opened once, because a thousand endpoints have two thousand."""
+        sealed = (endpoint.primary_key, endpoint.secondary_key)
+        if self._opened.get(endpoint.id, (None,))[0] != sealed:
+            self._opened[endpoint.id] = (sealed, endpoint_verbs.opened_keys(endpoint, self._bench.sealer))
+        return self._opened[endpoint.id][1]
 
     def _publish(self, wish: _Wish, unsettled: Sequence[OnlineEndpoint]) -> None:
         if wish != self._served:
@@ -131,10 +159,8 @@ def _is_going(endpoint: OnlineEndpoint) -> bool:
     return endpoint.provisioning_state == "Deleting"
 
 
-def _is_unsettled(tx: Transaction, endpoint: OnlineEndpoint) -> bool:
-    if _is_going(endpoint):
-        return not deployments.of_endpoint(tx, endpoint.id)
-    return endpoint.generation != endpoint.applied
+def _is_unsettled(endpoint: OnlineEndpoint, behind: Sequence[OnlineDeployment]) -> bool:
+    return not behind if _is_going(endpoint) else endpoint.generation != endpoint.applied
 
 
 def _is_as_read(tx: Transaction, endpoint: OnlineEndpoint) -> bool:
@@ -172,29 +198,28 @@ def _label(endpoint: OnlineEndpoint) -> str:
     return f"{endpoint.workspace}/{endpoint.name}"
 
 
-def _route(tx: Transaction, bench: Workbench, endpoint: OnlineEndpoint) -> EndpointRoute:
-    live = [row for row in deployments.of_endpoint(tx, endpoint.id) if row.applied and not row.is_going]
-    names = {row.name for row in live}
-    return EndpointRoute(
-        workspace=endpoint.workspace,
-        name=endpoint.name,
-        keys=endpoint_verbs.opened_keys(endpoint, bench.sealer),
-        traffic={name: share for name, share in endpoint.traffic.items() if name in names},
-        mirror={name: share for name, share in endpoint.mirror_traffic.items() if name in names},
-        deployments=tuple(_deployment(bench, row) for row in live),
-    )
-
-
-def _deployment(bench: Workbench, row: OnlineDeployment) -> DeploymentRoute:
-    wanted: Mapping[str, Any] = row.spec.get("request_settings") or {}
-    milliseconds = wanted.get("request_timeout_ms")
-    concurrency = wanted.get("max_concurrent_requests_per_instance")
+def _deployment(bench: Workbench, row: OnlineDeployment, processes: Sequence[Replica]) -> DeploymentRoute:
+    """What is served of a deployment: by the spec that was applied, whatever has been wished since."""
+    concurrency = (row.applied_spec.get("request_settings") or {}).get("max_concurrent_requests_per_instance")
     return DeploymentRoute(
         name=row.name,
-        sockets=(socket_of(bench.home, row.id, row.applied),),
-        request_timeout=timedelta(milliseconds=int(milliseconds)) if milliseconds else DEFAULT_TIMEOUT,
-        # Azure refuses when more than twice the concurrency is pending.
-        max_pending=2 * int(concurrency) if concurrency else None,
+        sockets=tuple(socket_of(bench.home, replica) for replica in in_rotation(row, processes)),
+        request_timeout=request_timeout(row.applied_spec),
+        # Azure refuses when more than twice the concurrency of all instances is pending.
+        max_pending=2 * int(concurrency) * row.applied_instances if concurrency else None,
         max_body=bench.settings.score_body_limit_mb * 1_000_000,
         revision=row.applied,
     )
+
+
+def in_rotation(deployment: OnlineDeployment, processes: Sequence[Replica]) -> list[Replica]:
+    """The replicas that requests are led to: those which are ready.
+
+    When none is, those which are starting: their sockets listen already, and
+    callers wait there, no longer than their time limit, instead of being refused.
+    """
+    served = [
+        row for row in processes if row.revision == deployment.applied and row.slot < deployment.applied_instances
+    ]
+    ready = [row for row in served if row.state == "Ready"]
+    return ready or [row for row in served if row.state == "Starting"]

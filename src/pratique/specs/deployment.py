@@ -61,15 +61,23 @@ class RequestSettings(Part):
 class Probe(Part):
     """How often and how patiently the health of an instance is asked for."""
 
-    initial_delay: Annotated[Whole, Field(ge=0)] | None = Field(default=None, description="Seconds before the first.")
-    period: Count | None = Field(default=None, description="Seconds between two.")
-    timeout: Count | None = Field(default=None, description="Seconds after which one has failed.")
-    success_threshold: Count | None = Field(default=None, description="Successes in a row that make it healthy.")
-    failure_threshold: Count | None = Field(default=None, description="Failures in a row that make it unhealthy.")
-    path: Text | None = Field(default=None, description="Path that is asked.")
-    port: Count | None = Field(default=None, description="Port that is asked.")
-    scheme: Text | None = Field(default=None, description="http or https.")
-    method: Text | None = Field(default=None, description="Method of the request.")
+    initial_delay: Annotated[Whole, Field(ge=0)] | None = Field(
+        default=None, description="Seconds in which failures do not count; 10 when unset."
+    )
+    period: Count | None = Field(default=None, description="Seconds between two; 10 when unset.")
+    timeout: Count | None = Field(default=None, description="Seconds after which one has failed; 2 when unset.")
+    success_threshold: Count | None = Field(
+        default=None, description="Successes in a row that make it healthy; 1 when unset."
+    )
+    failure_threshold: Count | None = Field(
+        default=None, description="Failures in a row that make it unhealthy; 30 when unset."
+    )
+    path: Text | None = Field(default=None, description="Path that is asked; one of the model server's when unset.")
+    port: Count | None = planned("Port that is asked; an instance has a socket of its own instead.")
+    scheme: Text | None = planned("http or https; an instance is always asked by http.")
+    method: Annotated[Literal["get", "head", "options"], Choice] | None = Field(
+        default=None, description="Method of the request; GET when unset."
+    )
 
 
 class ScaleSettings(Part):
@@ -127,7 +135,7 @@ class ContainerResources(Part):
 class OnlineDeployment(Spec):
     """A model with its scoring code and environment, behind an endpoint."""
 
-    written_by_platform = Spec.written_by_platform | {"provisioning_state", "error", "timings"}
+    written_by_platform = Spec.written_by_platform | {"provisioning_state", "error", "timings", "replicas"}
 
     name: Annotated[str, named("deployment")] = Field(description="Name of the deployment.")
     endpoint_name: Annotated[str, named("endpoint")] = Field(description="Name of its endpoint.")
@@ -159,12 +167,12 @@ class OnlineDeployment(Spec):
         default_factory=dict, description="Environment variables of the scoring process."
     )
     request_settings: RequestSettings = Field(default_factory=RequestSettings, description="How requests are treated.")
-    instance_count: Count = Field(default=1, description="Instances; one runs.")
+    instance_count: Count = Field(default=1, description="Instances; each is a process with a socket of its own.")
     instance_type: Text | None = planned("Size of an instance.")
     app_insights_enabled: Flag | None = planned("Whether Application Insights watches it.")
     scale_settings: ScaleSettings | None = planned("How many instances run.")
-    liveness_probe: Probe | None = planned("When an instance is started again.")
-    readiness_probe: Probe | None = planned("When an instance gets requests.")
+    liveness_probe: Probe | None = Field(default=None, description="When an instance is ended and started again.")
+    readiness_probe: Probe | None = Field(default=None, description="When an instance gets requests.")
     startup_probe: Probe | None = planned("When an instance has started.")
     data_collector: DataCollector | None = planned("Which inputs and outputs of the model are kept.")
     model_mount_path: Text | None = planned("Where a container of your own sees the model.")
@@ -177,8 +185,6 @@ class OnlineDeployment(Spec):
     def planned_keys(self) -> Iterator[str]:
         if self.type == "kubernetes":
             yield "type"
-        if self.instance_count > 1:
-            yield "instance_count"
         yield from super().planned_keys()
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:

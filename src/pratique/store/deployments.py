@@ -1,7 +1,13 @@
-"""Online deployments: a model behind an endpoint, and the replica that answers for it."""
+"""Online deployments: a model behind an endpoint.
+
+`spec` is what is wished and `applied_spec` what is served; `generation` counts
+the wishes. `revision` is the generation that last changed what runs, so a wish
+for more replicas or another limit keeps it; `applied` is the revision that the
+doors lead to, 0 for none.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,9 +34,11 @@ class OnlineDeployment:
     provisioning_state: str
     error: Mapping[str, Any] | None
     generation: int
+    revision: int
     applied: int
-    restarts: int
+    applied_spec: Mapping[str, Any]
     timings: Mapping[str, float]
+    retire_at: datetime | None
     created_at: datetime
     updated_at: datetime
     created_by: Mapping[str, Any]
@@ -39,6 +47,21 @@ class OnlineDeployment:
     def is_going(self) -> bool:
         """Whether it is being deleted."""
         return self.provisioning_state == "Deleting"
+
+    @property
+    def is_in_work(self) -> bool:
+        """Whether something else is wished of it than what is served."""
+        return self.provisioning_state in ("Creating", "Updating")
+
+    @property
+    def instances(self) -> int:
+        """How many replicas are wished."""
+        return int(self.spec.get("instance_count") or 1)
+
+    @property
+    def applied_instances(self) -> int:
+        """How many replicas should serve now."""
+        return int(self.applied_spec.get("instance_count") or 1)
 
 
 def add(tx: Connection, deployment: OnlineDeployment) -> None:
@@ -127,17 +150,6 @@ def apply(tx: Connection, lease: Lease, deployment: OnlineDeployment, **values: 
     same = leases.held(online_deployments, lease) & (online_deployments.c.generation == deployment.generation)
     values = values or {"generation": deployment.generation}
     return bool(tx.execute(update(online_deployments).where(same).values(**values)).rowcount)
-
-
-def count_restart(tx: Connection, deployment: OnlineDeployment, number: int) -> bool:
-    """Write that start `number` of the applied generation begins; False when another generation took its place."""
-    same = (online_deployments.c.id == deployment.id) & (online_deployments.c.applied == deployment.applied)
-    return bool(tx.execute(update(online_deployments).where(same).values(restarts=number)).rowcount)
-
-
-def as_applied(deployment: OnlineDeployment) -> OnlineDeployment:
-    """The deployment as its applied generation sees it."""
-    return replace(deployment, generation=deployment.applied)
 
 
 def _is_wished() -> ColumnElement[bool]:

@@ -357,13 +357,31 @@ online_deployments = Table(
     Column("all_traffic", Boolean, nullable=False),  # Wanted as soon as this generation is ready.
     Column("provisioning_state", String(20), nullable=False),
     Column("error", JSON(none_as_null=True)),
-    Column("generation", Integer, nullable=False),
-    Column("applied", Integer, nullable=False),
-    Column("restarts", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),  # Raised by every wish.
+    Column("revision", Integer, nullable=False),  # The generation that last changed what runs.
+    Column("applied", Integer, nullable=False),  # The revision that the doors lead to.
+    Column("applied_spec", JSON, nullable=False),  # The spec that is served, which the wished one may differ from.
     Column("timings", JSON, nullable=False),
+    Column("retire_at", UtcDateTime),  # When it goes, because another was promoted.
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
     *_lease(),
     UniqueConstraint("endpoint_id", "name"),
+)
+
+replicas = Table(
+    # One row for each process that should answer for a revision of a deployment.
+    "replicas",
+    metadata,
+    Column("deployment_id", ForeignKey("online_deployments.id", ondelete="CASCADE"), primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("slot", Integer, primary_key=True),  # 0 and up; its socket is named after it.
+    Column("start", Integer, nullable=False),  # Which of its starts counts; its folder is named after it.
+    Column("state", String(16), nullable=False),
+    Column("falls", Integer, nullable=False),  # How often its shim started it again within this start, as told.
+    Column("restarts", Integer, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("changed_at", UtcDateTime, nullable=False),
+    CheckConstraint("state IN ('Starting', 'Ready', 'Unready', 'Down')", name="state"),
 )

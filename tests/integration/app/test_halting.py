@@ -102,13 +102,13 @@ def test_a_running_job_is_stopped_and_wished_canceled_and_one_in_the_queue_stays
 
 
 def test_a_replica_that_was_stopped_looks_as_if_it_had_never_run(ruin: Ruin) -> None:
-    folder = ruin.start(ruin.home.replica("d1", 1, 0))
+    folder = ruin.start(ruin.home.replica("d1", 1, 0, 0))
     ruin.halt()
     assert ruin.compute.observe(folder) == Absent()
 
 
 def test_a_replica_that_had_ended_by_itself_keeps_its_end(ruin: Ruin) -> None:
-    folder = ruin.start(ruin.home.replica("d1", 1, 0), "raise SystemExit(3)")
+    folder = ruin.start(ruin.home.replica("d1", 1, 0, 0), "raise SystemExit(3)")
     ended = ruin.compute.wait(folder, timedelta(seconds=60))
     ruin.halt()
     assert ruin.compute.observe(folder) == ended

@@ -1,5 +1,6 @@
 """The engine over a real database, a real content store and real processes; MLflow, Envoy and uv are small fakes."""
 
+import dataclasses
 import http.client
 import json
 import os
@@ -39,13 +40,14 @@ from pratique.engine.jobs import Choice, Worker, in_turn
 from pratique.engine.loop import Stop
 from pratique.engine.pipelines import PipelineWorker
 from pratique.engine.replicas import socket_of
+from pratique.engine.rounds import Rounds
 from pratique.engine.routes import Routes
 from pratique.engine.watcher import Watcher
 from pratique.engine.workbench import Workbench
 from pratique.gateway.model import EndpointRoute
 from pratique.gateway.publish import Published
 from pratique.specs.packages import PackageRequest
-from pratique.store import deployments, endpoints, events, groups, holdings, jobs, workspaces
+from pratique.store import deployments, endpoints, events, groups, holdings, jobs, replicas, workspaces
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
 from pratique.store.deployments import OnlineDeployment
@@ -53,6 +55,7 @@ from pratique.store.endpoints import OnlineEndpoint
 from pratique.store.events import StoredEvent
 from pratique.store.groups import ResourceGroup
 from pratique.store.jobs import Job
+from pratique.store.replicas import Replica
 from pratique.store.schema import metadata
 from pratique.store.sealing import Sealer
 from pratique.store.workspaces import Workspace
@@ -254,7 +257,8 @@ class House:
         self.stop = Stop()
         self.routes = Routes(self.bench)
         self.deployer = Deployer(self.bench, self.routes, self.stop)
-        self.watcher = Watcher(self.bench)
+        self.rounds = Rounds(self.bench)
+        self.watcher = Watcher(self.bench, self.stop, self.rounds)
 
     def worker(self, choice: Choice | None = None) -> Worker:
         """One worker of the present engine, on a machine of four cores."""
@@ -375,15 +379,20 @@ class House:
         changed = self.told("Microsoft.MachineLearningServices.RunStatusChanged")
         return [event.data["status"] for event in changed if event.data["name"] == name]
 
-    def pid(self, generation: int = 1, number: int = 0, name: str = "blue") -> int:
+    def replicas(self, name: str = "blue") -> list[Replica]:
+        """The rows of a deployment's replicas."""
+        with self.database.read() as tx:
+            return replicas.of_deployment(tx, self.deployment(name).id)
+
+    def pid(self, revision: int = 1, start: int = 0, name: str = "blue", slot: int = 0) -> int:
         """The process of one start of a replica."""
-        seen = self.compute.observe(self.home.replica(self.deployment(name).id, generation, number))
+        seen = self.compute.observe(self.home.replica(self.deployment(name).id, revision, slot, start))
         assert isinstance(seen, Running), seen
         return seen.pid
 
-    def score(self, generation: int = 1, name: str = "blue") -> Any:
+    def score(self, revision: int = 1, name: str = "blue", slot: int = 0) -> Any:
         """What a replica answers behind its socket."""
-        path = socket_of(self.home, self.deployment(name).id, generation)
+        path = socket_of(self.home, replica(self.deployment(name), revision, slot))
         connection = UnixConnection(path, timeout=LIMIT)
         try:
             connection.request("POST", "/score", b"{}", {"Content-Type": "application/json"})
@@ -394,7 +403,7 @@ class House:
 
     def runs_anything(self) -> list[Path]:
         """The folders in which a process lives."""
-        folders = [*self.home.jobs.glob("*/*"), *self.home.replicas.glob("*/*-*")]
+        folders = [*self.home.jobs.glob("*/*"), *self.home.replicas.glob("*/*-*-*")]
         return [folder for folder in folders if isinstance(self.compute.observe(folder), Running)]
 
     def close(self) -> None:
@@ -417,6 +426,12 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     yield house
     house.close()
     shutil.rmtree(runtime)
+
+
+def replica(deployment: OnlineDeployment, revision: int = 1, slot: int = 0, **values: Any) -> Replica:
+    """The row of a replica that is ready, as a test needs it to name one."""
+    ready = Replica(deployment.id, revision, slot, 0, "Ready", 0, 0, None, utc_now())
+    return dataclasses.replace(ready, **values)
 
 
 class Beside(threading.Thread):

@@ -1,16 +1,21 @@
 """A deployment becomes what is wished of it, and what serves goes on serving until then."""
 
 import json
+import os
+import signal
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed, InternalError, NotFound
 from pratique.compute.task import Absent
+from pratique.control import endpoints as endpoint_verbs
 from pratique.engine import replicas
 from pratique.store import deployments
 
-from .conftest import Beside, House, Killed, kill, until
+from .conftest import OWNER, Beside, House, Killed, kill, replica, until
 
 ANSWERS = """
 def init():
@@ -37,6 +42,16 @@ LEAVES = "import sys\n\ndef init():\n    sys.exit(0)\n\ndef run(raw):\n    retur
 def waiting_script(house: House) -> str:
     """A script that is ready when `house.folder / "gate"` is made."""
     return WAITS.format(gate=str(house.folder / "gate"), began=str(house.folder / "began"))
+
+
+def watched_until(house: House, holds: Callable[[], object]) -> None:
+    """Let the watcher look until `holds`."""
+
+    def look() -> object:
+        house.watcher.step()
+        return holds()
+
+    until(look)
 
 
 def served(house: House) -> list[str]:
@@ -83,12 +98,12 @@ def test_a_new_generation_replaces_the_old_one_only_when_it_is_ready(house: Hous
     house.deploy(waiting_script(house), all_traffic=True)
     step = Beside(house.deployer.step)
     until((house.folder / "began").exists)
-    assert house.score(generation=1) == "one"
+    assert house.score(revision=1) == "one"
     (house.folder / "gate").touch()
     step.finish()
-    assert house.score(generation=2) == "late"
+    assert house.score(revision=2) == "late"
     assert house.gateway.drained == ["dev/credit/blue/1"]
-    assert [folder.name for folder in house.runs_anything()] == ["2-0"]
+    assert [folder.name for folder in house.runs_anything()] == ["2-0-0"]
     assert replicas.others(house.home, house.deployment().id, 2) == [1], "the log of the first one stays"
 
 
@@ -100,12 +115,12 @@ def test_a_generation_that_fails_leaves_the_old_one_serving_and_restarts_it_as_i
     house.deployer.step()
     blue = house.deployment()
     assert (blue.provisioning_state, blue.generation, blue.applied) == ("Failed", 2, 1)
-    assert house.score(generation=1) == "one"
+    assert house.score(revision=1) == "one"
     house.environments.error = ComputeFailed("the new environment cannot be built")
     kill(house.pid())
     until(lambda: not house.runs_anything())
     house.watcher.step()
-    assert house.score(generation=1) == "one"
+    assert house.score(revision=1) == "one"
     launch = json.loads((house.home.replicas / blue.id / "files-of" / "1.json").read_text())
     assert launch["environment"]["WHO"] == "first"
 
@@ -148,7 +163,7 @@ def test_a_wish_that_changes_while_the_first_starts_is_the_one_that_is_served(ho
     step.finish()
     assert house.runs_anything() == [], "nobody wants the first any more"
     house.deployer.step()
-    assert house.score(generation=2) == "two"
+    assert house.score(revision=2) == "two"
     assert house.deployment().provisioning_state == "Succeeded"
 
 
@@ -189,20 +204,20 @@ def test_a_routed_generation_whose_engine_was_killed_is_finished_and_its_forerun
     house.deploy(ANSWERS.format(answer="two"))
     house.deployer.step()
     blue = house.deployment()
-    replicas.start(house.bench, blue, 2, 0)
+    replicas.start(house.bench, replica(blue, 2))
     # As if killed right after the row said that generation 2 is routed, with a start of generation 1 alive.
     house.deploy(ANSWERS.format(answer="three"))
     step = Beside(house.deployer.step)
     step.finish()
     with house.database.write() as tx:
         deployments.change(tx, blue.id, provisioning_state="Updating")
-    pid = house.pid(generation=3)
+    pid = house.pid(revision=3)
     house.new_engine()
     house.watcher.step()
     house.deployer.step()
     assert house.deployment().provisioning_state == "Succeeded"
-    assert house.pid(generation=3) == pid
-    assert [folder.name for folder in house.runs_anything()] == ["3-0"]
+    assert house.pid(revision=3) == pid
+    assert [folder.name for folder in house.runs_anything()] == ["3-0-0"]
 
 
 def test_a_killed_replica_is_started_again_and_the_row_says_why(house: House) -> None:
@@ -213,7 +228,9 @@ def test_a_killed_replica_is_started_again_and_the_row_says_why(house: House) ->
     until(lambda: not house.runs_anything())
     house.watcher.step()
     blue = house.deployment()
-    assert (blue.provisioning_state, blue.restarts) == ("Succeeded", 1)
+    [process] = house.replicas()
+    assert (blue.provisioning_state, process.state, process.start, process.restarts) == ("Succeeded", "Starting", 1, 1)
+    assert process.error == blue.error
     assert blue.error is not None
     assert "signal 9" in blue.error["message"]
     assert house.score() == "one", "behind the same socket"
@@ -225,15 +242,16 @@ def test_a_crash_loop_backs_off_and_is_told_once_for_each_fall(house: House) -> 
     house.deploy(ANSWERS.format(answer="one"))
     house.deployer.step()
     for number in range(2):
-        kill(house.pid(number=number))
+        kill(house.pid(start=number))
         until(lambda: not house.runs_anything())
         house.watcher.step()
-    assert house.deployment().restarts == 1, "the second fall waits"
+    assert house.replicas()[0].restarts == 1, "the second fall waits"
+    assert house.replicas()[0].state == "Down"
     before = house.commits
     for _ in range(5):
         house.watcher.step()
     assert house.commits == before
-    until(lambda: house.watcher.step() or house.deployment().restarts == 2)
+    watched_until(house, lambda: house.replicas()[0].restarts == 2)
     assert len(house.told("Pratique.ReplicaEnded")) == 2
 
 
@@ -248,24 +266,23 @@ def test_a_replica_that_lived_steadily_has_nothing_to_tell_any_more(
     house.watcher.step()
     assert house.deployment().error
     monkeypatch.setattr("pratique.engine.watcher._STEADY", timedelta(0))
-    until(lambda: house.watcher.step() or house.deployment().error is None)
-    kill(house.pid(number=1))
-    until(lambda: not house.runs_anything())
-    house.watcher.step()
-    assert house.deployment().restarts == 2, "an earlier fall no longer counts"
+    watched_until(house, lambda: house.deployment().error is None)
+    kill(house.pid(start=1))
+    watched_until(house, lambda: house.replicas()[0].restarts == 2)
+    assert house.score() == "one", "an earlier fall no longer counts"
 
 
 def test_a_replica_that_was_stopped_on_purpose_comes_back_without_a_word(house: House) -> None:
     house.make_endpoint()
     house.deploy(ANSWERS.format(answer="one"))
     house.deployer.step()
-    folder = house.home.replica(house.deployment().id, 1, 0)
+    folder = house.home.replica(house.deployment().id, 1, 0, 0)
     house.compute.stop(folder, grace=timedelta(seconds=10))
     house.compute.clear(folder)
     house.new_engine()
     house.watcher.step()
     assert house.score() == "one"
-    assert (house.deployment().error, house.deployment().restarts) == (None, 0)
+    assert (house.deployment().error, house.replicas()[0].restarts) == (None, 0)
 
 
 def test_a_replica_that_cannot_be_started_says_so_once_and_does_not_hold_up_another(house: House) -> None:
@@ -284,7 +301,7 @@ def test_a_replica_that_cannot_be_started_says_so_once_and_does_not_hold_up_anot
     assert house.score(name="green") == "two"
     error = house.deployment().error
     assert error is not None
-    assert "files of generation 1 are gone" in error["message"]
+    assert "files of revision 1 are gone" in error["message"]
     told = [event.subject for event in house.told("Pratique.ReplicaEnded")]
     assert sorted(told) == [
         "endpoints/credit/deployments/blue", "endpoints/credit/deployments/blue", "endpoints/credit/deployments/green",
@@ -329,11 +346,11 @@ def test_a_publication_that_fails_takes_everything_back(house: House) -> None:
     assert (blue.provisioning_state, blue.applied) == ("Failed", 1)
     assert blue.error is not None
     assert "Envoy did not take" in blue.error["message"]
-    assert house.score(generation=1) == "one"
+    assert house.score(revision=1) == "one"
     house.gateway.error = None
     house.routes.publish()
-    assert [name.rpartition("-")[2] for name in served(house)] == ["1.sock"]
-    assert [folder.name for folder in house.runs_anything()] == ["1-0"]
+    assert [name.split("-")[1] for name in served(house)] == ["1"]
+    assert [folder.name for folder in house.runs_anything()] == ["1-0-0"]
 
 
 def test_a_first_deployment_that_the_gateway_refuses_gets_no_traffic(house: House) -> None:
@@ -346,7 +363,7 @@ def test_a_first_deployment_that_the_gateway_refuses_gets_no_traffic(house: Hous
     assert blue.error is not None
     assert "a value is out of range" in blue.error["message"]
     assert house.endpoint().traffic == {}
-    assert isinstance(replicas.observe(house.bench, blue, 1, 0), Absent) or house.runs_anything() == []
+    assert isinstance(replicas.observe(house.bench, replica(blue)), Absent) or house.runs_anything() == []
 
 
 def test_a_deletion_that_gets_stuck_says_why_and_lets_others_pass(house: House) -> None:
@@ -372,8 +389,164 @@ def test_old_logs_of_starts_are_let_go(house: House, monkeypatch: pytest.MonkeyP
     house.deploy(ANSWERS.format(answer="one"))
     house.deployer.step()
     for number in range(7):
-        kill(house.pid(number=number))
+        kill(house.pid(start=number))
         until(lambda: not house.runs_anything())
         house.watcher.step()
     found = sorted(path.name for path in (house.home.replicas / house.deployment().id).glob("1-*"))
-    assert found == ["1-3", "1-4", "1-5", "1-6", "1-7"]
+    assert found == ["1-0-3", "1-0-4", "1-0-5", "1-0-6", "1-0-7"]
+
+
+def states(house: House, name: str = "blue") -> list[str]:
+    return [row.state for row in house.replicas(name)]
+
+
+def test_as_many_replicas_run_as_are_wished_and_each_has_its_socket(house: House) -> None:
+    house.make_endpoint()
+    house.deploy(ANSWERS.format(answer="one"), instance_count=3, all_traffic=True)
+    house.deployer.step()
+    assert house.deployment().provisioning_state == "Succeeded"
+    assert states(house) == ["Ready"] * 3
+    assert len(set(served(house))) == 3
+    assert [house.score(slot=slot) for slot in range(3)] == ["one"] * 3
+
+
+def test_another_number_of_replicas_keeps_those_which_run(house: House) -> None:
+    house.make_endpoint()
+    text = ANSWERS.format(answer="one")
+    code = {"code": house.upload({"score.py": text}, "code"), "scoring_script": "score.py"}
+    house.deploy(text, code_configuration=code)
+    house.deployer.step()
+    first = house.pid()
+    for count in (3, 1, 2):
+        house.deploy(text, code_configuration=code, instance_count=count)
+        house.deployer.step()
+        blue = house.deployment()
+        assert (blue.provisioning_state, blue.revision, blue.applied) == ("Succeeded", 1, 1)
+        assert (len(served(house)), len(house.runs_anything())) == (count, count)
+        assert house.pid() == first
+    assert states(house) == ["Ready"] * 2
+
+
+def test_a_limit_changes_without_a_new_process(house: House) -> None:
+    house.make_endpoint()
+    text = ANSWERS.format(answer="one")
+    code = {"code": house.upload({"score.py": text}, "code"), "scoring_script": "score.py"}
+    house.deploy(text, code_configuration=code, instance_count=2)
+    house.deployer.step()
+    limits = {"max_concurrent_requests_per_instance": 1}
+    house.deploy(text, code_configuration=code, instance_count=2, request_settings=limits)
+    house.deployer.step()
+    assert house.deployment().revision == 1
+    [blue] = house.gateway.route("credit").deployments
+    assert blue.max_pending == 4, "twice the concurrency of two instances"
+    house.deploy(text, code_configuration=code, instance_count=2, request_settings=limits)
+    assert house.deployment().revision == 3, "asked for again without a change, it starts again"
+
+
+def test_after_a_failed_update_the_limits_are_those_of_what_serves(house: House) -> None:
+    house.make_endpoint()
+    house.deploy(ANSWERS.format(answer="one"), request_settings={"request_timeout_ms": 7000})
+    house.deployer.step()
+    house.deploy(RAISES, request_settings={"request_timeout_ms": 1})
+    house.deployer.step()
+    assert house.deployment().provisioning_state == "Failed"
+    house.routes.publish()
+    [blue] = house.gateway.route("credit").deployments
+    assert (blue.request_timeout, blue.revision) == (timedelta(seconds=7), 1)
+
+
+def test_one_of_several_that_dies_leaves_the_rotation_until_it_is_back(house: House) -> None:
+    house.make_endpoint()
+    house.deploy(ANSWERS.format(answer="one"), instance_count=2)
+    house.deployer.step()
+    house.watcher.step()
+    both = served(house)
+    kill(house.pid(slot=1))
+    watched_until(house, lambda: states(house) != ["Ready", "Ready"])
+    house.routes.publish()
+    assert served(house) == both[:1]
+    watched_until(house, lambda: states(house) == ["Ready", "Ready"])
+    house.routes.publish()
+    assert served(house) == both
+    assert house.replicas()[1].error is not None
+
+
+def test_a_lonely_replica_that_dies_is_replaced_while_callers_wait(house: House) -> None:
+    house.make_endpoint()
+    house.deploy(ANSWERS.format(answer="one"), all_traffic=True)
+    house.deployer.step()
+    house.watcher.step()
+    before = served(house)
+    kill(house.pid())
+    assert house.score() == "one", "who connects meanwhile waits for the next process"
+    watched_until(house, lambda: house.replicas()[0].restarts == 1 and states(house) == ["Ready"])
+    house.routes.publish()
+    assert served(house) == before
+    assert (house.replicas()[0].start, house.replicas()[0].falls) == (0, 1)
+    error = house.deployment().error
+    assert error is not None
+    assert "signal 9" in error["message"]
+
+
+def test_a_replica_that_never_passes_its_readiness_probe_fails_the_deployment(house: House) -> None:
+    house.make_endpoint()
+    probe = {"path": "/nothing", "initial_delay": 0, "period": 1, "failure_threshold": 1}
+    house.deploy(ANSWERS.format(answer="one"), readiness_probe=probe, all_traffic=True)
+    house.deployer.step()
+    error = house.deployment().error
+    assert house.deployment().provisioning_state == "Failed"
+    assert error is not None
+    assert "GET /nothing was answered with status 404" in error["message"]
+    assert house.endpoint().traffic == {}
+    assert house.runs_anything() == []
+
+
+def test_a_replica_that_stops_passing_its_readiness_probe_takes_no_traffic(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pratique.engine.rounds._EVERY", 0.0)
+    house.make_endpoint()
+    probe = {"initial_delay": 0, "period": 1, "timeout": 1, "failure_threshold": 1}
+    house.deploy(ANSWERS.format(answer="one"), instance_count=2, readiness_probe=probe)
+    house.deployer.step()
+    stopped = house.pid(slot=1)
+    os.kill(stopped, signal.SIGSTOP)
+    until(lambda: house.rounds.step() or states(house) == ["Ready", "Unready"])
+    house.routes.publish()
+    assert len(served(house)) == 1
+    os.kill(stopped, signal.SIGCONT)
+    until(lambda: house.rounds.step() or states(house) == ["Ready", "Ready"])
+
+
+def test_a_replica_that_fails_its_liveness_probe_is_ended_and_started_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pratique.engine.rounds._EVERY", 0.0)
+    house.make_endpoint()
+    probe = {"initial_delay": 0, "period": 1, "timeout": 1, "failure_threshold": 1}
+    house.deploy(ANSWERS.format(answer="one"), liveness_probe=probe)
+    house.deployer.step()
+    house.watcher.step()
+    os.kill(house.pid(), signal.SIGSTOP)
+    until(lambda: house.rounds.step() or house.rounds.why_dead(house.replicas()[0]))
+    watched_until(house, lambda: house.replicas()[0].restarts == 1 and states(house) == ["Ready"])
+    error = house.deployment().error
+    assert error is not None
+    assert "liveness probe" in error["message"]
+    assert house.score() == "one"
+
+
+def test_a_deployment_that_was_kept_for_a_while_goes_by_itself(house: House) -> None:
+    house.make_endpoint()
+    for name in ("blue", "green"):
+        house.deploy(ANSWERS.format(answer=name), name=name, all_traffic=name == "blue")
+        house.deployer.step()
+    with house.database.write() as tx:
+        endpoint_verbs.promote(tx, OWNER, "dev", "credit", "green", keep_old=timedelta(0), now=utc_now())
+    assert house.endpoint().traffic == {"green": 100}
+    house.watcher.step()
+    assert house.deployment("blue").is_going
+    assert house.deployer.step() is True
+    with pytest.raises(NotFound):
+        house.deployment("blue")
+    assert house.score(name="green") == "green"

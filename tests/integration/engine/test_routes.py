@@ -9,15 +9,18 @@ from pratique.base.errors import InternalError, NotFound
 from pratique.control import endpoints as endpoint_verbs
 from pratique.engine.replicas import socket_of
 from pratique.gateway.publish import Published
-from pratique.store import deployments, endpoints
+from pratique.store import deployments, endpoints, replicas
 
-from .conftest import OWNER, House
+from .conftest import OWNER, House, replica
 
 
 def settle(house: House, name: str = "blue", **values: object) -> None:
     """Let a deployment look as if its first generation was routed."""
+    blue = house.deployment(name)
     with house.database.write() as tx:
-        deployments.change(tx, house.deployment(name).id, applied=1, provisioning_state="Succeeded", **values)
+        served = {"applied": 1, "applied_spec": dict(blue.spec), "provisioning_state": "Succeeded"}
+        deployments.change(tx, blue.id, **served | values)
+        replicas.add(tx, replica(blue))
 
 
 def send(house: House, **traffic: int) -> None:
@@ -38,7 +41,7 @@ def test_a_route_is_what_the_rows_wish(house: House) -> None:
     route = house.gateway.route("credit")
     assert (route.workspace, dict(route.traffic), len(set(route.keys))) == ("dev", {"blue": 90, "green": 10}, 2)
     blue, green = route.deployments
-    assert blue.sockets == (socket_of(house.home, house.deployment("blue").id, 1),)
+    assert blue.sockets == (socket_of(house.home, replica(house.deployment("blue"))),)
     assert (blue.request_timeout, blue.max_pending) == (timedelta(milliseconds=1500), 4)
     assert (green.request_timeout, green.max_pending) == (timedelta(seconds=5), None), "unset means automatic"
     assert house.gateway.published[-1][0] == ["dev"]

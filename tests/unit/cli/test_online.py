@@ -157,10 +157,10 @@ def test_a_deployment_is_created_and_waited_for(platform: Any, pratique: Any) ->
 
 
 def test_what_is_planned_and_not_run_is_said(platform: Any, pratique: Any) -> None:
-    Path("blue.yml").write_text(DEPLOYMENT + "liveness_probe:\n  initial_delay: 30\n")
+    Path("blue.yml").write_text(DEPLOYMENT + "startup_probe:\n  initial_delay: 30\n")
     ran = pratique("ml", "online-deployment", "create", "-f", "blue.yml")
     assert ran.code == 0
-    assert "warning: blue.yml: liveness_probe" in ran.err
+    assert "warning: blue.yml: startup_probe" in ran.err
     assert "planned, not run" in ran.err
 
 

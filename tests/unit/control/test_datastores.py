@@ -8,8 +8,8 @@ from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound, No
 from pratique.content.manifest import Entry, Manifest
 from pratique.control import artifacts, assets, content, datastores
 from pratique.specs.references import DatastorePath, parse_reference
-from pratique.store import holdings, jobs
 from pratique.store import datastores as rows
+from pratique.store import holdings, jobs
 
 A, B = "ab" * 32, "cd" * 32
 BLOB = {

@@ -1,5 +1,6 @@
 """Endpoints: what is wished of traffic and keys, and that nothing is lost on the way."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from pratique.base.errors import Conflict, InternalError, InvalidInput, NotFound
 from pratique.control import deployments, endpoints
 from pratique.store import deployments as deployment_rows
 from pratique.store import endpoints as rows
+from pratique.store import replicas
 from pratique.store.endpoints import OnlineEndpoint
+from pratique.store.replicas import Replica
 
 
 def update(world: Any, name: str = "credit", **changes: Any) -> OnlineEndpoint:
@@ -202,3 +205,81 @@ def test_what_is_gone_is_not_found(world: Any) -> None:
 def test_a_crooked_name_makes_no_endpoint(world: Any, name: str) -> None:
     with pytest.raises(InvalidInput):
         world.endpoint(name)
+
+
+def make_ready(world: Any, name: str, state: Any = "Ready") -> None:
+    """Let a deployment of credit look as if it had been brought up."""
+    with world.database.write() as tx:
+        endpoint = rows.get(tx, "dev", "credit")
+        assert endpoint is not None
+        found = deployment_rows.get(tx, endpoint.id, name)
+        assert found is not None
+        deployment_rows.change(tx, found.id, provisioning_state="Succeeded", applied=found.revision)
+        replicas.add(tx, Replica(found.id, found.revision, 0, 0, state, 0, 0, None, world.now))
+
+
+def promote(world: Any, to: str, **options: Any) -> OnlineEndpoint:
+    with world.database.write() as tx:
+        return endpoints.promote(tx, world.owner, "dev", "credit", to, now=world.now, **options)
+
+
+def retires(world: Any) -> dict[str, Any]:
+    with world.database.read() as tx:
+        return {row.name: row.retire_at for row in deployment_rows.of_endpoint(tx, get(world).id)}
+
+
+def test_a_promotion_sends_everything_in_one_step_and_leaves_the_rest(world: Any, split: OnlineEndpoint) -> None:
+    make_ready(world, "green")
+    promoted = promote(world, "green")
+    assert promoted.traffic == {"green": 100}
+    assert retires(world) == {"blue": None, "green": None}
+    again = promote(world, "green", seen=promoted.generation)
+    assert again == promoted, "it is so already"
+
+
+def test_a_promotion_takes_the_mirror_from_what_it_promotes(world: Any) -> None:
+    world.endpoint()
+    world.deployment("blue")
+    world.deployment("green")
+    update(world, traffic={"blue": 100}, mirror_traffic={"green": 10})
+    make_ready(world, "green")
+    assert promote(world, "green").mirror_traffic == {}
+
+
+def test_of_two_promotions_that_saw_the_same_the_second_does_nothing(world: Any, split: OnlineEndpoint) -> None:
+    for name in ("blue", "green"):
+        make_ready(world, name)
+    seen = split.generation
+    promote(world, "green", seen=seen)
+    with pytest.raises(Conflict, match=f"seen at generation {seen}"):
+        promote(world, "blue", seen=seen)
+    assert get(world).traffic == {"green": 100}
+
+
+@pytest.mark.parametrize("state", ["Starting", "Unready", "Down"])
+def test_nothing_is_promoted_that_could_not_answer(world: Any, split: OnlineEndpoint, state: str) -> None:
+    with pytest.raises(Conflict, match="Creating"):
+        promote(world, "green")
+    make_ready(world, "green", state)
+    with pytest.raises(Conflict, match="no replica"):
+        promote(world, "green")
+    with pytest.raises(NotFound):
+        promote(world, "red")
+    assert get(world) == split
+
+
+def test_what_was_promoted_away_goes_after_a_while_unless_it_is_needed_again(world: Any, split: OnlineEndpoint) -> None:
+    for name in ("blue", "green"):
+        make_ready(world, name)
+    promote(world, "green", keep_old=timedelta(minutes=10))
+    assert retires(world) == {"blue": world.now + timedelta(minutes=10), "green": None}
+    promote(world, "blue")
+    assert retires(world) == {"blue": None, "green": None}
+    promote(world, "green", keep_old=timedelta(0))
+    with world.database.write() as tx:
+        blue = deployment_rows.get(tx, get(world).id, "blue")
+        assert blue is not None
+        deployments.retire(tx, world.owner, blue.id, now=world.now - timedelta(seconds=1))
+        assert not deployment_rows.by_id(tx, blue.id).is_going  # type: ignore[union-attr] # It is there.
+        deployments.retire(tx, world.owner, blue.id, now=world.now)
+        assert deployment_rows.by_id(tx, blue.id).is_going  # type: ignore[union-attr]

@@ -1,7 +1,7 @@
 """Online deployments and their logs."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -9,10 +9,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse
 
-from pratique.base.clock import utc_now
+from pratique.base.clock import iso, utc_now
 from pratique.control import deployments
 from pratique.control.actor import Actor
+from pratique.store import replicas
+from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
+from pratique.store.replicas import Replica
 from pratique.web.api.endpoints import SETTLED
 from pratique.web.api.fields import AS_TEXT, Wait, creation_context, present
 from pratique.web.api.specs import DeploymentBody, read_spec
@@ -28,12 +31,13 @@ Writer = Annotated[Actor, Depends(allow("deployments/write"))]
 Deleter = Annotated[Actor, Depends(allow("deployments/delete"))]
 _TAIL: Final = 1 << 20
 """Bytes that are read of one log at most."""
-_STARTS: Final = 3
-"""Starts of a replica whose logs are shown: what it said before it crashed is what people look for."""
+_STARTS: Final = 5
+"""Starts of replicas whose logs are shown: what one said before it crashed is what people look for."""
 
 
-def document(deployment: OnlineDeployment, platform: Platform) -> dict[str, Any]:
+def document(deployment: OnlineDeployment, processes: Sequence[Replica], platform: Platform) -> dict[str, Any]:
     """A deployment as Azure prints it: its spec, with its model and environment pinned, and how it is."""
+    served = [row for row in processes if row.revision == (deployment.applied or deployment.revision)]
     spec, resolved = deployment.spec, deployment.resolved
     model, environment = resolved.get("model") or {}, resolved.get("environment") or {}
     return present(
@@ -51,13 +55,27 @@ def document(deployment: OnlineDeployment, platform: Platform) -> dict[str, Any]
                 **(spec.get("properties") or {}),
                 "pratique.model_digest": model.get("manifest", ""),
                 "pratique.generation": str(deployment.generation),
-                "pratique.restarts": str(deployment.restarts),
+                "pratique.restarts": str(sum(row.restarts for row in served)),
+                "pratique.ready": f"{sum(row.state == 'Ready' for row in served)}/{deployment.instances}",
+                **({"pratique.retires_at": iso(deployment.retire_at)} if deployment.retire_at else {}),
             },
+            "replicas": [_replica(row) for row in served],
             "timings": dict(deployment.timings) or None,
             "error": deployment.error,
             "creation_context": creation_context(deployment.created_at, deployment.created_by),
         }
     )
+
+
+def _replica(replica: Replica) -> dict[str, Any]:
+    """How one replica is; `start` is in the name of its folder."""
+    facts = {"slot": replica.slot, "state": replica.state, "restarts": replica.restarts, "start": replica.start}
+    return present({**facts, "error": replica.error})
+
+
+def shown(tx: Transaction, deployment: OnlineDeployment, platform: Platform) -> dict[str, Any]:
+    """A deployment as Azure prints it, with how its replicas are."""
+    return document(deployment, replicas.of_deployment(tx, deployment.id), platform)
 
 
 def _pinned(resolved: Mapping[str, Any]) -> str | None:
@@ -69,7 +87,7 @@ def _pinned(resolved: Mapping[str, Any]) -> str | None:
 def every(platform: Here, actor: Reader, workspace: str, endpoint: str) -> list[dict[str, Any]]:
     """The deployments of an endpoint."""
     with platform.database.read() as tx:
-        return [document(deployment, platform) for deployment in deployments.every(tx, actor, workspace, endpoint)]
+        return [shown(tx, deployment, platform) for deployment in deployments.every(tx, actor, workspace, endpoint)]
 
 
 @router.put("/{deployment}", status_code=202)
@@ -84,10 +102,8 @@ def write(
     """Make or change a deployment; it is ready when its state says so."""
     spec = read_spec("online-deployment", body, name=deployment, endpoint_name=endpoint)
     with platform.database.write() as tx:
-        return document(
-            deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=body.all_traffic, now=utc_now()),
-            platform,
-        )
+        written = deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=body.all_traffic, now=utc_now())
+        return shown(tx, written, platform)
 
 
 @router.get("/{deployment}")
@@ -101,20 +117,18 @@ async def get(
 ) -> dict[str, Any]:
     """One deployment; with `wait`, as soon as it has settled or is gone."""
 
-    def look() -> OnlineDeployment:
+    def look() -> dict[str, Any]:
         with platform.database.read() as tx:
-            return deployments.get(tx, actor, workspace, endpoint, deployment)
+            return shown(tx, deployments.get(tx, actor, workspace, endpoint, deployment), platform)
 
-    return document(
-        await platform.bell.until(look, lambda seen: seen.provisioning_state in SETTLED, seconds=wait), platform
-    )
+    return await platform.bell.until(look, lambda seen: seen["provisioning_state"] in SETTLED, seconds=wait)
 
 
 @router.delete("/{deployment}", status_code=202)
 def delete(platform: Here, actor: Deleter, workspace: str, endpoint: str, deployment: str) -> dict[str, Any]:
     """Let a deployment go that takes no traffic."""
     with platform.database.write() as tx:
-        return document(deployments.delete(tx, actor, workspace, endpoint, deployment, now=utc_now()), platform)
+        return shown(tx, deployments.delete(tx, actor, workspace, endpoint, deployment, now=utc_now()), platform)
 
 
 @router.get("/{deployment}/logs")
@@ -126,7 +140,7 @@ def logs(
     deployment: str,
     lines: Annotated[int, Query(ge=1, le=100_000)] = 5000,
 ) -> PlainTextResponse:
-    """The last lines of what the replica printed, its earlier starts included."""
+    """The last lines of what the replicas printed, earlier starts included."""
     with platform.database.read() as tx:
         found = deployments.get(tx, actor, workspace, endpoint, deployment)
     text = "".join(_tail(log) for log in _newest_logs(platform.home.replicas / found.id))
@@ -136,7 +150,7 @@ def logs(
 def _newest_logs(folder: Path) -> list[Path]:
     """The logs of the last starts, oldest first; a folder that goes away meanwhile is left out."""
     found = []
-    for log in folder.glob("*-*/console.log"):
+    for log in folder.glob("*-*-*/console.log"):
         with suppress(FileNotFoundError):
             found.append((log.stat().st_mtime, log))
     return [log for _, log in sorted(found)[-_STARTS:]]

@@ -1,8 +1,10 @@
 """Online endpoints and their keys."""
 
+from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Depends
+from pydantic import BaseModel, ConfigDict, Field
 
 from pratique.base.clock import utc_now
 from pratique.control import endpoints
@@ -22,6 +24,8 @@ Deleter = Annotated[Actor, Depends(allow("endpoints/delete"))]
 KeyHolder = Annotated[Actor, Depends(allow("endpoints/keys"))]
 SETTLED: Final = ("Succeeded", "Failed")
 """States which nothing leaves by itself."""
+_LONGEST_KEPT: Final = 30 * 24 * 3600
+"""Seconds that a deployment may be kept after another was promoted."""
 
 
 def document(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any]:
@@ -42,7 +46,10 @@ def document(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any]:
             "traffic": dict(endpoint.traffic),
             "mirror_traffic": dict(endpoint.mirror_traffic),
             "tags": dict(endpoint.spec.get("tags") or {}),
-            "properties": dict(endpoint.spec.get("properties") or {}),
+            "properties": {
+                **(endpoint.spec.get("properties") or {}),
+                "pratique.generation": str(endpoint.generation),
+            },
             "error": endpoint.error,
             "creation_context": creation_context(endpoint.created_at, endpoint.created_by),
         }
@@ -91,6 +98,27 @@ def update(
     changes = read_changes(EndpointChanges, body)
     with platform.database.write() as tx:
         return document(endpoints.update(tx, actor, workspace, endpoint, changes, now=utc_now()), platform)
+
+
+class Promotion(BaseModel):
+    """Which deployment is to take all traffic, and what becomes of those which had it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: str
+    keep_old_seconds: Annotated[int, Field(ge=0, le=_LONGEST_KEPT)] | None = None
+    seen: int | None = None
+
+
+@router.post("/{endpoint}/promote")
+def promote(platform: Here, actor: Writer, workspace: str, endpoint: str, body: Promotion) -> dict[str, Any]:
+    """Send all traffic to one deployment, if the endpoint is still at the generation that was seen."""
+    kept = None if body.keep_old_seconds is None else timedelta(seconds=body.keep_old_seconds)
+    with platform.database.write() as tx:
+        promoted = endpoints.promote(
+            tx, actor, workspace, endpoint, body.to, keep_old=kept, seen=body.seen, now=utc_now()
+        )
+    return document(promoted, platform)
 
 
 @router.delete("/{endpoint}", status_code=202)

@@ -55,7 +55,7 @@ def _workspace(tx: Transaction, platform: Platform, actor: Actor, workspace: Wor
             {
                 **endpoint_api.document(endpoint, platform),
                 "deployments": [
-                    deployment_api.document(row, platform) for row in deployments.every(tx, actor, name, endpoint.name)
+                    deployment_api.shown(tx, row, platform) for row in deployments.every(tx, actor, name, endpoint.name)
                 ],
             }
             for endpoint in endpoints.every(tx, actor, name)

@@ -56,7 +56,7 @@ def test_an_endpoint_has_the_fields_of_azure(api: Any, endpoint: dict[str, Any])
         "traffic": {},
         "mirror_traffic": {},
         "tags": {"a": "b"},
-        "properties": {},
+        "properties": {"pratique.generation": "1"},
     }
     assert api.ok("GET", ENDPOINT) == endpoint
     assert api.ok("GET", "/workspaces/dev/online-endpoints") == [endpoint]
@@ -238,14 +238,14 @@ def test_the_logs_of_the_last_starts_come_in_order_and_from_their_end(
 ) -> None:
     assert api("GET", f"{BLUE}/logs").text == ""
     folder = platform.home.replicas / settle_blue(platform)
-    for number in range(5):
-        start = folder / f"1-{number}"
+    for number in range(7):
+        start = folder / f"1-0-{number}"
         start.mkdir(parents=True)
         (start / "console.log").write_bytes(f"start {number}\nready {number}\xff\n".encode("latin-1"))
         os.utime(start / "console.log", (number, number))
-    (folder / "1-9").mkdir()
+    (folder / "1-0-9").mkdir()
     answer = api("GET", f"{BLUE}/logs", params={"lines": 4})
-    assert answer.text == "start 3\nready 3\ufffd\nstart 4\nready 4\ufffd\n"
+    assert answer.text == "start 5\nready 5\ufffd\nstart 6\nready 6\ufffd\n"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "start 1" not in api("GET", f"{BLUE}/logs").text
     for lines in ("0", "-1", "x", "1000000"):

@@ -338,9 +338,11 @@ def upgrade() -> None:
         sa.Column("provisioning_state", sa.String(length=20), nullable=False),
         sa.Column("error", sa.JSON(), nullable=True),
         sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("applied", sa.Integer(), nullable=False),
-        sa.Column("restarts", sa.Integer(), nullable=False),
+        sa.Column("applied_spec", sa.JSON(), nullable=False),
         sa.Column("timings", sa.JSON(), nullable=False),
+        sa.Column("retire_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.JSON(), nullable=False),
@@ -354,4 +356,25 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_online_deployments")),
         sa.UniqueConstraint("endpoint_id", "name", name=op.f("uq_online_deployments_endpoint_id_name")),
+    )
+
+    op.create_table(
+        "replicas",
+        sa.Column("deployment_id", sa.String(length=36), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False),
+        sa.Column("start", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("falls", sa.Integer(), nullable=False),
+        sa.Column("restarts", sa.Integer(), nullable=False),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("state IN ('Starting', 'Ready', 'Unready', 'Down')", name=op.f("ck_replicas_state")),
+        sa.ForeignKeyConstraint(
+            ["deployment_id"],
+            ["online_deployments.id"],
+            name=op.f("fk_replicas_deployment_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("deployment_id", "revision", "slot", name=op.f("pk_replicas")),
     )
