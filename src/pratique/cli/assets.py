@@ -26,7 +26,7 @@ from pratique.cli.place import Place
 from pratique.cli.table import Table
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
-from pratique.client.assets import Assets, Kind
+from pratique.client.assets import Archived, Assets, Kind
 from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
@@ -109,7 +109,8 @@ def _enter_reading(table: Table, noun: Noun) -> None:
     ) -> list[Document]:
         """List the newest version of each name, or all versions of one, newest first."""
         check_view(include_archived, archived_only)
-        return _listed(_assets(place, noun), name, tags, include_archived, archived_only)[:max_results]
+        archived: Archived = "include" if include_archived else "only" if archived_only else "no"
+        return _listed(_assets(place, noun), name, tags, archived, max_results)
 
 
 def _enter_changing(table: Table, noun: Noun) -> None:
@@ -208,15 +209,12 @@ def _assets(place: Place, noun: Noun) -> Assets:
 
 
 def _listed(
-    assets: Assets, name: str | None, tags: Sequence[str], include_archived: bool, archived_only: bool
+    assets: Assets, name: str | None, tags: Sequence[str], archived: Archived, max_results: int | None
 ) -> list[Document]:
     if not name:
-        return assets.all(tags=tags, archived="include" if include_archived else "only" if archived_only else "no")
-    return [
-        one
-        for one in assets.versions(name, tags=tags)
-        if in_view(one, include_archived=include_archived, archived_only=archived_only)
-    ]
+        return assets.all(tags=tags, archived=archived, max_results=max_results)
+    shown = {"no": (False,), "only": (True,), "include": (False, True)}[archived]
+    return [one for one in assets.versions(name, tags=tags) if bool(one.get("is_archived")) in shown][:max_results]
 
 
 def _set_archived(assets: Assets, name: str, version: str | None, label: str | None, *, is_archived: bool) -> None:

@@ -25,12 +25,16 @@ class Assets:
         found: Document = self._connection.post(path_of(*self._root), {"spec": spec})
         return found
 
-    def all(self, *, tags: Sequence[str] = (), archived: Archived = "no") -> list[Document]:
+    def all(
+        self, *, tags: Sequence[str] = (), archived: Archived = "no", max_results: int | None = None
+    ) -> list[Document]:
         """The newest version of each name; `tags` are ``name`` or ``name=value``, all of which must match.
 
-        A name is an archived one when all of its versions are.
+        A name is an archived one when all of its versions are. At most `max_results` come.
         """
-        query = {"tag": tags} if archived == "no" else {"tag": tags, "archived": archived}
+        query: dict[str, str | Sequence[str]] = {"tag": tags}
+        query |= {} if archived == "no" else {"archived": archived}
+        query |= {} if max_results is None else {"max_results": str(max_results)}
         found: list[Document] = self._connection.get(path_of(*self._root), query)
         return found
 

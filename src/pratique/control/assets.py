@@ -22,6 +22,7 @@ from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
 from pratique.specs.references import Asset as Reference
 from pratique.specs.references import Upload, parse_reference
+from pratique.specs.translation import RELEASED_BEFORE
 from pratique.store import assets, deployments, events, holdings
 from pratique.store.assets import LATEST, Archived, Asset, AssetVersion
 from pratique.store.database import Transaction
@@ -42,6 +43,9 @@ NO_STAGE: Final = "None"
 DIGEST: Final = "pratique.digest"
 """The property that says what a version is; like every ``pratique.*`` property, only the platform writes it."""
 
+NO_FACTS: Final[Mapping[str, str]] = {}
+_SETTINGS: Final = (RELEASED_BEFORE,)
+"""Properties by which a user decides what a version is."""
 _CHANGEABLE: Final = ("description", "tags", "properties", "stage", "is_archived")
 _WORDS: Final = ("description", "tags", "properties", "stage", "$schema")
 """Keys of a spec that are words about a version: they do not decide whether its content is the same."""
@@ -65,8 +69,11 @@ def create(
     *,
     now: datetime,
     origin: Origin = Origin(),
+    facts: Mapping[str, str] = NO_FACTS,
 ) -> AssetVersion:
     """Make the version that `spec` describes, values as `specs` gives them; its number is chosen when it names none.
+
+    `facts` are properties (``pratique.*``) that say what the content means here, and are part of it.
 
     A version that is there with the same content is answered as it is. Raises
     `AlreadyExists` when its content is another, and what `content.resolve`
@@ -100,7 +107,7 @@ def create(
         manifest=pinned.digest if pinned else None,
         description=str(spec.get("description") or ""),
         tags=dict(spec.get("tags") or {}),
-        properties={**(spec.get("properties") or {}), DIGEST: _digest(full, pinned)},
+        properties={**(spec.get("properties") or {}), **facts, DIGEST: _digest(full, pinned, facts)},
         is_archived=False,
         stage=str(spec.get("stage") or NO_STAGE),
         run_id=origin.run_id,
@@ -129,12 +136,12 @@ def get(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, ve
 
 
 def newest_of_each(
-    tx: Transaction, actor: Actor, workspace: str, kind: Kind, *, archived: Archived = "no"
+    tx: Transaction, actor: Actor, workspace: str, kind: Kind, *, archived: Archived = "no", limit: int | None = None
 ) -> list[AssetVersion]:
-    """The newest version of every name, by name; a name all of whose versions are archived is an archived one."""
+    """The newest version of every name, by name, at most `limit` of them; a name is archived when its versions are."""
     workspaces.get(tx, actor, workspace)
     permit(actor, f"{kind}/read", workspace_scope(workspace))
-    return assets.latest_of_each(tx, workspace, kind, archived=archived)
+    return assets.latest_of_each(tx, workspace, kind, archived=archived, limit=limit)
 
 
 def versions(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str) -> list[AssetVersion]:
@@ -305,7 +312,8 @@ def _same_or_conflict(existing: AssetVersion, spec: Mapping[str, Any]) -> AssetV
 
 
 def _content(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in spec.items() if key not in _WORDS}
+    settings = {key: value for key, value in (spec.get("properties") or {}).items() if key in _SETTINGS}
+    return {key: value for key, value in spec.items() if key not in _WORDS} | settings
 
 
 def _laid_down(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: datetime) -> str:
@@ -320,9 +328,9 @@ def _laid_down(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now:
     return str(datastores.keep_upload(tx, workspace, str(spec["datastore"]), held.manifest, held.name, now=now))
 
 
-def _digest(spec: Mapping[str, Any], pinned: Upload | None) -> str:
+def _digest(spec: Mapping[str, Any], pinned: Upload | None, facts: Mapping[str, str]) -> str:
     """What the version is: the digest of its files; without files, of its values."""
     if pinned:
         return pinned.digest
-    said = {key: value for key, value in _content(spec).items() if key not in ("name", "version")}
+    said = {key: value for key, value in _content(spec).items() if key not in ("name", "version")} | dict(facts)
     return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()

@@ -142,10 +142,12 @@ def latest(tx: Connection, workspace: str, kind: str, name: str) -> AssetVersion
     return value_of(AssetVersion, row) if row else None
 
 
-def latest_of_each(tx: Connection, workspace: str, kind: str, *, archived: Archived = "no") -> list[AssetVersion]:
+def latest_of_each(
+    tx: Connection, workspace: str, kind: str, *, archived: Archived = "no", limit: int | None = None
+) -> list[AssetVersion]:
     """The newest version of every name, by name; of one that has any which is not archived, the newest of those.
 
-    A name is archived when it says so itself or all of its versions are.
+    A name is archived when it says so itself or all of its versions are. `limit` is how many names at most.
     """
     table = asset_versions.c
     order = [table.is_archived, *_newest_first()]
@@ -160,6 +162,8 @@ def latest_of_each(tx: Connection, workspace: str, kind: str, *, archived: Archi
     wanted = select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.name)
     if archived != "include":
         wanted = wanted.where(ranked.c.is_hidden.is_(archived == "only"))
+    if limit is not None:
+        wanted = wanted.limit(limit)
     return values_of(AssetVersion, tx.execute(wanted))
 
 

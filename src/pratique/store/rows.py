@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
+from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Result, Row
 from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
@@ -17,9 +18,11 @@ def value_of(kind: type[T], row: Row[Any]) -> T:
     return kind(**{field.name: facts[field.name] for field in fields(kind)})  # type: ignore[arg-type] # always a dataclass
 
 
-def values_of(kind: type[T], rows: Any) -> list[T]:
-    """Every row as a `kind`."""
-    return [value_of(kind, row) for row in rows]
+def values_of(kind: type[T], rows: Result[Any]) -> list[T]:
+    """Every row as a `kind`; where the columns stand is found once, because a list may have 10,000 rows."""
+    keys = list(rows.keys())
+    chosen = itemgetter(*(keys.index(field.name) for field in fields(kind)))  # type: ignore[arg-type] # as above
+    return [kind(*chosen(row)) for row in rows]
 
 
 def insert_new(tx: Connection, table: Any, rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> None:

@@ -4,21 +4,24 @@ from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
+from fastapi.responses import JSONResponse
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, Problem
-from pratique.control import assets, components
+from pratique.control import assets, components, environments
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
 from pratique.store.assets import Archived, AssetVersion
 from pratique.web.api.changes import AssetChanges, ModelChanges, read_changes
-from pratique.web.api.fields import creation_context, present
+from pratique.web.api.fields import creation_context, listing, present
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
 Here = Annotated[Platform, Depends(platform_of)]
 Wanted = Annotated[Sequence[str], Query(description="NAME or NAME=VALUE; given more than once, all must match.")]
+
+AtMost = Annotated[int | None, Query(ge=0, description="How many names at most.")]
 
 
 def document(version: AssetVersion, platform: Platform) -> dict[str, Any]:
@@ -64,6 +67,8 @@ def router_for(kind: Kind) -> APIRouter:
         with platform.database.write() as tx:
             if kind == "components":
                 return document(components.create(tx, actor, workspace, spec, now=utc_now()), platform)
+            if kind == "environments":
+                return document(environments.create(tx, actor, workspace, spec, now=utc_now()), platform)
             return document(assets.create(tx, actor, workspace, kind, spec, now=utc_now()), platform)
 
     @router.get("", name=f"list {kind}")
@@ -73,18 +78,20 @@ def router_for(kind: Kind) -> APIRouter:
         workspace: str,
         tag: Wanted = (),
         archived: Archived = "no",
-    ) -> list[dict[str, Any]]:
+        max_results: AtMost = None,
+    ) -> JSONResponse:
         """The newest version of each name; of archived names only when they are asked for."""
+        limit = None if tag else max_results
         with platform.database.read() as tx:
-            found = assets.newest_of_each(tx, actor, workspace, kind, archived=archived)
-        return [document(version, platform) for version in _tagged(found, tag)]
+            found = assets.newest_of_each(tx, actor, workspace, kind, archived=archived, limit=limit)
+        return listing([document(version, platform) for version in _tagged(found, tag)[:max_results]])
 
     @router.get("/{name}/versions", name=f"list versions of {kind}")
-    def versions(platform: Here, actor: may_read, workspace: str, name: str, tag: Wanted = ()) -> list[dict[str, Any]]:
+    def versions(platform: Here, actor: may_read, workspace: str, name: str, tag: Wanted = ()) -> JSONResponse:
         """All versions of a name, newest first, archived ones as well."""
         with platform.database.read() as tx:
             found = assets.versions(tx, actor, workspace, kind, name)
-        return [document(version, platform) for version in _tagged(found, tag)]
+        return listing([document(version, platform) for version in _tagged(found, tag)])
 
     @router.get("/{name}/versions/{version}", name=f"show {kind}")
     def get(platform: Here, actor: may_read, workspace: str, name: str, version: str) -> dict[str, Any]:

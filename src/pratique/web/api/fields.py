@@ -1,10 +1,11 @@
 """Fields and parameters that every noun has the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Query
+from fastapi.responses import JSONResponse
 
 from pratique.base.clock import iso
 
@@ -13,6 +14,11 @@ Wait: TypeAlias = Annotated[float, Query(ge=0, le=50, description="Seconds to wa
 
 AS_TEXT: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Headers of what users' code has written: a browser must not take it for a page of the door."""
+
+
+def listing(documents: Sequence[Mapping[str, Any]]) -> JSONResponse:
+    """A list of what is JSON already: FastAPI would look at every value again, half a second for 10,000 of them."""
+    return JSONResponse(documents)
 
 
 def creation_context(created_at: datetime, created_by: Mapping[str, Any]) -> dict[str, str]:
