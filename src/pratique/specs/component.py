@@ -27,6 +27,7 @@ from pratique.specs.grammar import (
     Variables,
     asset_reference,
     named,
+    planned,
 )
 from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, Distribution, Literally, QueueSettings, Resources
 from pratique.specs.keys import Found, Key, below
@@ -88,6 +89,8 @@ class OutputPort(Part):
     type: Annotated[DataType | ParameterType, BeforeValidator(_port_type)] = Field(description="What is written.")
     mode: Annotated[Mode, Choice] | None = Field(default=None, description="How it is brought to the store.")
     description: Text | None = Field(default=None, description="What it is, for people.")
+    is_control: Flag | None = planned("Whether the steps after it are chosen by it.")
+    early_available: Flag | None = planned("Whether others may read it while the command runs.")
 
 
 def _port_kind(value: Any) -> str:
@@ -221,10 +224,9 @@ def _problems_with_port(port: Any) -> Iterable[Found]:
     for key in ("default", "min", "max"):
         yield from below((key,), problems_with_value(kind, port.get(key)))
     choices = port["enum"] if isinstance(port.get("enum"), list) else []
-    for index, value in enumerate(choices):
-        if not isinstance(value, _EXACTLY[kind]) or isinstance(value, bool):
-            hint = f'quote it: "{shown(value)}"' if kind == "string" else ""
-            yield Found(("enum", index), f"expected a value of type {kind}; got {shown(value)}", hint)
+    for index, value in enumerate(choices if kind == "string" else ()):
+        if not isinstance(value, str):
+            yield Found(("enum", index), f"expected text; got {shown(value)}", f'quote it: "{shown(value)}"')
     for key in ("min", "max", "enum"):
         if port.get(key) is not None and kind not in _TAKES[key]:
             yield Found((key,), f"{key} is for {' and '.join(_TAKES[key])}, not {kind}")
@@ -238,16 +240,7 @@ def _problems_with_port(port: Any) -> Iterable[Found]:
         yield Found(("default",), f"{shown(default)} is not one of enum")
 
 
-_TAKES: Final = {"min": ("number", "integer"), "max": ("number", "integer"), "enum": ("string", "number", "integer")}
-
-
-_EXACTLY: Final[Mapping[str, tuple[type, ...]]] = {
-    "string": (str,),
-    "number": (int, float),
-    "integer": (int,),
-    "boolean": (),
-}
-"""Of which kind the values of an enum are; there is none of booleans."""
+_TAKES: Final = {"min": ("number", "integer"), "max": ("number", "integer"), "enum": ("string",)}
 
 
 def _number(kind: str, value: Any) -> float | None:

@@ -33,13 +33,19 @@ def with_components(document: Document) -> Document:
     Raises `InvalidInput` with every file that cannot be read, that is no
     component, that contains itself, or that makes the whole too large.
     """
+    whole, problems = completed(document)
+    if problems:
+        raise InvalidInput.of(problems, what=document.file or "input")
+    return whole
+
+
+def completed(document: Document) -> tuple[Document, list[Problem]]:
+    """`document` with the components that can be read, and what is wrong with the others."""
     if document.folder is None:
-        return document
+        return document, []
     reading = _Reading()
     whole = reading.filled(document, (Path(document.file).resolve(),) if document.file else ())
-    if reading.problems:
-        raise InvalidInput.of(reading.problems, what=document.file or "input")
-    return whole
+    return whole, reading.problems
 
 
 @dataclass

@@ -262,7 +262,7 @@ class SynapseSparkCompute(_Compute):
 class MachineSsh(Part):
     """How a machine is logged in to."""
 
-    admin_username: Text | None = Field(default=None, description="Name of the administrator.")
+    admin_username: Text = Field(description="Name of the administrator.")
     admin_password: Text | None = Field(default=None, repr=False, description="Password of the administrator.")
     ssh_port: Whole = Field(default=22, description="Port of the machine.")
     ssh_private_key_file: Text | None = Field(default=None, description="Where the private key is.")

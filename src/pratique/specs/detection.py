@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet
+from pratique.base.names import problem_with_name
 from pratique.specs.component import mapping_at
-from pratique.specs.job import DATA_TYPES, LITERAL_TYPES
+from pratique.specs.job import DATA_TYPES
 from pratique.specs.kinds import FORMS, KINDS, PLANNED_FORMS, PLANNED_KINDS, form_of, kind_of_schema, mapping_of
 from pratique.specs.reader import Document
 from pratique.specs.types import OTHER_TYPES
@@ -110,7 +111,7 @@ def _by_key(value: Mapping[str, Any], document: Document) -> str:
 
 def _job(value: Mapping[str, Any], document: Document, named: str) -> str:
     """A job of either kind; `named` is what the schema or the shape says."""
-    given = value.get("type", "pipeline" if named == "pipeline-job" else "command")
+    given = value.get("type", "pipeline" if named == "pipeline-job" else _type_of_schema(value))
     kind = str(given).lower()
     if "trial" in value or "search_space" in value:
         kind = "sweep"
@@ -121,21 +122,32 @@ def _job(value: Mapping[str, Any], document: Document, named: str) -> str:
     return "pipeline-job" if kind == "pipeline" else "job"
 
 
+def _type_of_schema(value: Mapping[str, Any]) -> str:
+    """The type of a job that leaves it to its ``$schema``, such as automl for …/autoMLClassificationJob.schema.json."""
+    name = str(value.get("$schema", "")).rpartition("/")[2].lower()
+    return next((kind for kind in OTHER_TYPES if name.startswith(kind)), "command")
+
+
 def _command_or_pipeline(named: str, value: Mapping[str, Any]) -> str:
-    """A component declares its ports; a job gives its inputs values and paths."""
+    """A component declares its ports; a job gives its inputs values and paths, and is seldom named by hand."""
     job = "job" if named == "command" else "pipeline-job"
     if any(key in value for key in _OF_JOBS) or "name" not in value:
         return job
-    is_component = any(key in value for key in _OF_COMPONENTS)
-    ports = [port for port in mapping_at(value, "inputs").values() if isinstance(port, Mapping)]
-    is_component = is_component or any(_is_declared(port) for port in ports)
-    return f"{named}-component" if is_component else job
+    if any(key in value for key in _OF_COMPONENTS):
+        return f"{named}-component"
+    has_values = any(_is_worth(given) for given in mapping_at(value, "inputs").values())
+    has_values = has_values or any(_is_placed(output) for output in mapping_at(value, "outputs").values())
+    return job if has_values or problem_with_name("component", str(value["name"])) else f"{named}-component"
 
 
-def _is_declared(port: Mapping[str, Any]) -> bool:
-    """Whether an input is a port: a type without anything that it is worth."""
-    has_type = str(port.get("type")).lower() in (*DATA_TYPES, *LITERAL_TYPES)
-    return has_type and "path" not in port and "value" not in port
+def _is_worth(given: Any) -> bool:
+    """Whether an input has a value or a path, which the port of a component has not."""
+    return not isinstance(given, Mapping) or "path" in given or "value" in given
+
+
+def _is_placed(output: Any) -> bool:
+    """Whether an output says where it goes or what it is called, which the port of a component does not."""
+    return isinstance(output, Mapping) and ("path" in output or "name" in output)
 
 
 def _not_yet(document: Document, key: str, said: str) -> NotYet:

@@ -5,12 +5,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from pratique.base.errors import InvalidInput
 from pratique.specs.grammar import Choice, NotRun, Part, Spec, Tags, Text, Whole, checked, named, planned
 from pratique.specs.keys import Found
 from pratique.specs.references import parse_compute
 from pratique.specs.traffic import problems_with_traffic
 
 Shares = dict[Annotated[str, named("deployment")], Whole]
+
+
+def _named_compute(text: str) -> None:
+    parse_compute(text)
+    if not text.startswith("azureml:"):
+        raise InvalidInput(f"expected azureml:NAME; got {text}", hint=f"write azureml:{text}")
 
 
 class AssignedIdentity(Part):
@@ -53,7 +60,7 @@ class OnlineEndpoint(Spec):
         default_factory=dict, description="Per cent of the requests copied to one deployment, at most 50."
     )
     location: Text | None = planned("Region of the endpoint.")
-    compute: Annotated[Text, checked(parse_compute)] | None = planned("Kubernetes compute of the endpoint.")
+    compute: Annotated[Text, checked(_named_compute)] | None = planned("Kubernetes compute of the endpoint.")
     identity: Identity | None = planned("The identity with which it reaches other services.")
     public_network_access: Annotated[Literal["enabled", "disabled"], Choice] | None = planned(
         "Whether it is reachable from outside; this version listens on loopback only."

@@ -244,15 +244,15 @@ def as_written(value: Any, key: Key, document: Document) -> Any:
 
 
 def _unquoted_dates(value: Any, key: Key, document: Document) -> Iterator[Found]:
-    """Versions that are unquoted dates: Azure's own loader makes them no text."""
+    """Versions and values of inputs that are unquoted dates: Azure's own loader makes them no text."""
     if not isinstance(value, Mapping):
         return
     for name, inner in value.items():
         here = (*key, name)
-        is_date = name == "version" and type(inner) is str and here in document.written
-        if is_date and document.file_of(here) != SET:
+        is_text = (name == "version" or key[-1:] == ("inputs",)) and type(inner) is str
+        if is_text and here in document.written and document.file_of(here) != SET:
             said = f"expected text; {inner} is a date to other YAML loaders"
-            yield Found(here, said, f'quote it: version: "{inner}"')
+            yield Found(here, said, f'quote it: {name}: "{inner}"')
         elif name not in TEXT_MAPS and name != "conda_file":
             yield from _unquoted_dates(inner, here, document)
 

@@ -39,7 +39,6 @@ from pratique.specs.grammar import (
     asset_reference,
     checked,
     named,
-    not_run_at_all,
     planned,
 )
 from pratique.specs.keys import Found, Key, below
@@ -291,9 +290,6 @@ class CommandJob(Spec):
     services: dict[str, JobService] | None = planned("Interactive services beside the job.")
     identity: JobIdentity | None = planned("The identity with which it reaches other services.")
     queue_settings: QueueSettings | None = planned("How it waits for serverless compute.")
-    component: Text | None = not_run_at_all(
-        "jobs from a component are", description="A component instead of a command; not run in this version."
-    )
     parent_job_name: Text | None = planned("The job of which it is a part.")
 
     @model_validator(mode="before")

@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet
-from pratique.specs.component_files import with_components
+from pratique.specs.component_files import completed
 from pratique.specs.reader import Document
 from pratique.specs.types import OTHER_TYPES
 from pratique.specs.words import did_you_mean, shown
@@ -183,9 +183,30 @@ def _read(kind: str, document: Document) -> "Spec":
     if kind == "job":
         _check_job_type(value, document)
     form = form_of(kind, document) if kind in FORMS else kind
-    if form.startswith("pipeline-"):
-        document = with_components(document)
-    return class_of(form).of(document)
+    return _pipeline(form, document) if form.startswith("pipeline-") else class_of(form).of(document)
+
+
+_NO_REFERENCE: Final = "expected azureml:NAME:VERSION"
+
+
+def _pipeline(form: str, document: Document) -> "Spec":
+    """A pipeline with its components; what is wrong with their files is told with all the rest."""
+    whole, wrong = completed(document)
+    try:
+        spec = class_of(form).of(whole)
+    except InvalidInput as error:
+        if not wrong:
+            raise
+        # What could not be read still stands there as a path, which is no reference.
+        rest = [
+            found
+            for found in error.problems
+            if not (found.key.endswith("component") and _NO_REFERENCE in found.message)
+        ]
+        raise InvalidInput.of([*wrong, *rest], what=document.file or form) from error
+    if wrong:
+        raise InvalidInput.of(wrong, what=document.file or form)
+    return spec
 
 
 def class_of(kind: str) -> "type[Spec]":

@@ -43,6 +43,7 @@ from pratique.specs.grammar import (
 )
 from pratique.specs.graph import problems_with_steps
 from pratique.specs.job import (
+    DATA_TYPES,
     DataInput,
     Distribution,
     JobIdentity,
@@ -183,12 +184,31 @@ class _Step(Part):
         filled = {name: {} if inner is None else inner for name, inner in outputs.items()}
         return {**value, "outputs": filled}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _paths_of_data(cls, value: Any) -> Any:
+        """A text for a port that takes data is a path (`rows: ./data`, `rows: azureml:rows:1`)."""
+        if not isinstance(value, Mapping):
+            return value
+        ports, given = mapping_at(value.get("component"), "inputs"), mapping_at(value, "inputs")
+        paths = {name: _path_for(ports.get(name), inner) for name, inner in given.items()}
+        filled = {name: path for name, path in paths.items() if path is not None}
+        return {**value, "inputs": {**given, **filled}} if filled else value
+
     def references(self) -> Iterator[tuple[Key, str, Purpose]]:
         """Every field that may name a local file."""
         for name, given in self.inputs.items():
             if isinstance(given, StepData) and not _has_binding(given.path):
                 yield ("inputs", name, "path"), given.path, "data"
         yield from _environment_references(getattr(self, "environment", None))
+
+
+def _path_for(port: Any, given: Any) -> Mapping[str, str] | None:
+    """What a text says of the data for `port`; None when it is no text, a binding, or the port takes a value."""
+    kind = port.get("type") if isinstance(port, Mapping) else None
+    if kind not in DATA_TYPES or not isinstance(given, str) or _has_binding(given):
+        return None
+    return {"type": kind, "path": given}
 
 
 class _CommandKeys(_Step):

@@ -4,18 +4,21 @@ Nothing is asked of a server. Besides what `specs.kinds` finds, the files that
 a spec names are looked for, and conda files are read.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet, Problem
+from pratique.specs.component_files import completed, local_path
 from pratique.specs.detection import detect
-from pratique.specs.grammar import Spec
-from pratique.specs.kinds import RUN_KINDS, understood
+from pratique.specs.grammar import TEXT_MAPS, Spec
+from pratique.specs.keys import Key
+from pratique.specs.kinds import RUN_KINDS, mapping_of, understood
 from pratique.specs.packages import from_conda
 from pratique.specs.reader import Document, read_document
-from pratique.specs.references import LocalUse, local_paths
+from pratique.specs.references import LocalUse, Purpose, local_paths
 
 NOUNS: Final = {"code": "folder of code", "data": "file or folder", "model": "model", "environment": "conda file"}
 
@@ -61,18 +64,51 @@ class Verdict:
 def judge(path: Path, kind: str = "") -> Verdict:
     """The verdict on the file at `path`, of `kind` or of the kind that it shows."""
     name = str(path)
+    document = Document(None)
     try:
         document = read_document(path)
-        kind = kind or detect(document)
+        if not kind:
+            kind = detect(document)
+            kind = _shape_of(document) if _is_copied_schema(kind, document) else kind
         spec = understood(kind, document)
-        problems = tuple(problems_with_files(spec, document))
+        problems = tuple(problems_with_files(spec, completed(document)[0]))
+    except NotYet as error:
+        return Verdict(name, kind, _told(error, name), is_not_yet=True)
     except InvalidInput as error:
-        told = error.problems or (Problem(error.message, file=name, hint=error.hint),)
-        return Verdict(name, kind, told, isinstance(error, NotYet))
+        told = _told(error, name)
+        return Verdict(name, kind, (*told, *_missing_files(document, told)))
     if problems:
         return Verdict(name, kind, problems)
     not_run = (document.problem(found.key, found.message, hint=found.hint) for found in spec.not_run())
     return Verdict(name, kind, spec=spec, not_run=tuple(not_run))
+
+
+def _told(error: InvalidInput, name: str) -> tuple[Problem, ...]:
+    return tuple(error.problems) or (Problem(error.message, file=name, hint=error.hint),)
+
+
+def _is_copied_schema(kind: str, document: Document) -> bool:
+    """Whether `document` is of another kind than its ``$schema`` says: wrong as that, right as what it looks like."""
+    other = _shape_of(document)
+    return other not in ("", kind) and not _is_understood(kind, document) and _is_understood(other, document)
+
+
+def _is_understood(kind: str, document: Document) -> bool:
+    try:
+        understood(kind, document)
+    except NotYet:
+        return True
+    except InvalidInput:
+        return False
+    return True
+
+
+def _shape_of(document: Document) -> str:
+    """The kind that `document` shows without its ``$schema``; empty when it shows none."""
+    keys = {name: inner for name, inner in mapping_of(document).items() if name != "$schema"}
+    with contextlib.suppress(InvalidInput):
+        return detect(replace(document, value=keys))
+    return ""
 
 
 def problems_with_files(spec: Spec, document: Document) -> Iterator[Problem]:
@@ -82,6 +118,33 @@ def problems_with_files(spec: Spec, document: Document) -> Iterator[Problem]:
             yield document.problem(use.key, f"there is no {NOUNS[use.purpose]} {use.path}")
         elif use.purpose == "environment":
             yield from _problems_with_conda(use)
+
+
+def _missing_files(document: Document, told: Iterable[Problem]) -> Iterator[Problem]:
+    """Files that a wrong `document` names and that are not there, so that they are told at once with the rest."""
+    whole, _ = completed(document)
+    known = {(problem.file, problem.line) for problem in told}
+    for key, text, purpose in _named_files(whole.value, ()):
+        path = (document.folder or Path()) / text
+        found = whole.problem(key, f"there is no {NOUNS[purpose]} {path}")
+        if not path.exists() and (found.file, found.line) not in known:
+            yield found
+
+
+def _named_files(value: Any, key: Key) -> Iterator[tuple[Key, str, Purpose]]:
+    """Where a document names local files, whatever else is wrong with it."""
+    for name, inner in value.items() if isinstance(value, Mapping) else ():
+        here = (*key, name)
+        text = local_path(inner)
+        if isinstance(inner, Mapping) and name not in ("outputs", *TEXT_MAPS):
+            yield from _named_files(inner, here)
+        elif text is not None and key[-1:] != ("inputs",) and name in _FILES:
+            yield here, text, _FILES[name]
+        elif text is not None and name == "path" and (key[-2:-1] == ("inputs",) or key in ((), ("model",))):
+            yield here, text, "data"
+
+
+_FILES: Final[Mapping[str, Purpose]] = {"code": "code", "conda_file": "environment"}
 
 
 def _problems_with_conda(use: LocalUse) -> Iterator[Problem]:

@@ -136,6 +136,8 @@ class NetworkRules(Part):
 class Serverless(Part):
     """The network of serverless compute."""
 
+    may_be_empty = frozenset({"custom_subnet"})
+
     custom_subnet: ResourceId | None = Field(default=None, description="The subnet that it is in.")
     no_public_ip: Flag | None = Field(default=None, description="Whether it has no public address.")
 

@@ -74,6 +74,45 @@ def test_keys_and_kinds_that_are_not_run_are_said(pratique: Any) -> None:
     ]
 
 
+def test_missing_files_are_told_with_everything_else_at_their_own_lines(pratique: Any) -> None:
+    write("part.yml", "name: part\ntype: command\ncommand: x\ncode: ./nowhere\nenvironment: {conda_file: none.yml}\n")
+    text = (
+        "type: pipeline\nexperimnt_name: x\njobs:\n  a: {component: ./part.yml}\n  b: {component: ./gone.yml}\n"
+        "  c: {command: x, environment: 'azureml:e:1', inputs: {r: {path: rows.csv}}}\n"
+    )
+    ran = pratique("ml", "validate", write("pipeline.yml", text))
+    assert ran.code == 1
+    said = [line.strip().partition(": ")[0] for line in ran.out.splitlines()[1:]]
+    assert sorted(said) == [
+        "part.yml:4 jobs.a.component.code",
+        "part.yml:5 jobs.a.component.environment.conda_file",
+        "pipeline.yml:2 experimnt_name",
+        "pipeline.yml:5 jobs.b.component",
+        "pipeline.yml:6 jobs.c.inputs.r.path",
+    ]
+
+
+def test_a_schema_that_was_copied_with_a_file_does_not_hide_what_it_is(pratique: Any) -> None:
+    schema = "$schema: https://azuremlschemas.azureedge.net/latest/managedOnlineEndpoint.schema.json\n"
+    deployment = "name: blue\nendpoint_name: tide\nmodel: azureml:m:1\ninstance_type: x\n"
+    ran = pratique("ml", "validate", write("blue.yml", schema + deployment))
+    assert (ran.code, ran.out.split(";")[0]) == (0, "blue.yml: valid (online-deployment)")
+
+
+def test_what_is_understood_and_would_not_run_is_valid_and_said(pratique: Any) -> None:
+    endpoint = write("endpoint.yml", "name: tide\nauth_mode: aml_token\n")
+    ran = pratique("ml", "validate", endpoint)
+    assert (ran.code, ran.out.splitlines()) == (
+        0,
+        [
+            "endpoint.yml: valid (online-endpoint)",
+            "  endpoint.yml:2 auth_mode: aml_token: authentication by Azure ML tokens is not run in this version",
+        ],
+    )
+    (found,) = json.loads(pratique("ml", "validate", endpoint, "-o", "json").out)
+    assert (found["valid"], found["not_yet"], found["values"]["auth_mode"]) == (True, True, "aml_token")
+
+
 def test_a_file_that_is_not_there_is_one_of_the_verdicts(pratique: Any) -> None:
     ran = pratique("ml", "validate", write("job.yml", JOB), "none.yml")
     assert ran.code == 1

@@ -235,7 +235,6 @@ def test_an_environment_can_stand_inline() -> None:
     [
         {"environment": {"build": {"path": "docker"}}},
         {"environment": {"image": "x", "os_type": "Windows"}},
-        {"component": "azureml:c:1"},
         {"outputs": {"x": {"mode": "direct"}}},
     ],
 )
