@@ -107,7 +107,9 @@ def _of_job(tx: Transaction, workspace: str, reference: JobOutput, key: str) -> 
 def _output_of(tx: Transaction, job: Job, output: str, key: str) -> tuple[Manifest, str]:
     """All files of one output, and the name of their folder."""
     if output in IMPLICIT_OUTPUTS:
-        if not job.run_id:
+        if job.reused_from and (origin := jobs.by_id(tx, job.reused_from)):
+            job = origin
+        if not job.experiment_id:
             raise NotFound(f"{key}: job {job.name!r} has not started and has no files yet")
         return artifacts.of_run(tx, job.workspace, job.run_id, ""), "artifacts"
     if written := job.outputs.get(output):

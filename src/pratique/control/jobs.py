@@ -14,7 +14,7 @@ from pratique.control import content, environments, inputs, pipelines, workspace
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
-from pratique.control.plans import plan, taken_by
+from pratique.control.plans import check_retries, plan, taken_by
 from pratique.specs.bindings import bind_command
 from pratique.store import events, jobs
 from pratique.store.database import Transaction
@@ -74,21 +74,22 @@ class _Request:
         facts: dict[str, Any] = {
             "id": new_id(), "workspace": self.workspace, "name": self.name,
             "spec": {**self.spec, "name": self.name}, "resolved": resolved, "git": dict(self.git),
-            "status": "Queued", "attempt": 1, "run_id": "", "experiment_id": "", "cancel_requested": False,
-            "is_archived": False, "error": None, "outputs": {}, "created_at": self.now, "started_at": None,
+            "status": "Queued", "attempt": 1, "run_id": pipelines.new_run_id(), "experiment_id": "",
+            "cancel_requested": False, "is_archived": False, "error": None, "outputs": {}, "created_at": self.now, "started_at": None,
             "ended_at": None, "created_by": self.actor.to_document(), "cores": takes.cores, "memory": takes.memory,
         }  # fmt: skip
         return Job(**(facts | values))
 
 
 def _command(tx: Transaction, request: _Request, room: Capacity) -> list[Job]:
+    check_retries(request.spec.get("properties") or {}, "properties")
     takes = taken_by(request.spec, room, key="resources.instance_type")
     return [request.job(_resolved(tx, request.workspace, request.spec, now=request.now), takes)]
 
 
 def _pipeline(tx: Transaction, request: _Request, room: Capacity) -> list[Job]:
     planned = plan(tx, request.workspace, request.spec, room, now=request.now)
-    pipeline = request.job(planned.resolved, planned.takes, type="pipeline", run_id=pipelines.new_run_id())
+    pipeline = request.job(planned.resolved, planned.takes, type="pipeline")
     return pipelines.rows_of(planned, pipeline)
 
 

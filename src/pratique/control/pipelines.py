@@ -14,7 +14,7 @@ moment at which a killed server could have forgotten something.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pratique.base.errors import NotFound, PratiqueError
@@ -55,7 +55,7 @@ def rows_of(plan: Step, pipeline: Job) -> list[Job]:
             is_archived=False,
             error=None,
             outputs={},
-            created_at=pipeline.created_at,
+            created_at=pipeline.created_at + timedelta(microseconds=len(found)),
             started_at=None,
             ended_at=None,
             created_by=pipeline.created_by,
@@ -157,7 +157,8 @@ class _Advance:
                 self._write(step, cancel_requested=True)
             self._pipeline(self._latest(step))
             return
-        if step.is_pipeline or step.status in jobs.WAITING:
+        # One in the queue may have begun without its row saying so; whoever takes it finds that it is not wanted.
+        if step.status == "NotStarted":
             error = {"code": "Canceled", "message": f"not run: {why}", "hint": "", "log_tail": []}
             if jobs.change_unclaimed(self._tx, step.id, status="Canceled", error=error, ended_at=self._now):
                 self._changed(replace(step, status="Canceled", error=error, ended_at=self._now))

@@ -214,6 +214,7 @@ class _Planning:
         environment = self.tried(
             f"{key}.environment", lambda _: environments.resolve(self.tx, self.workspace, spec["environment"])
         )
+        self.tried(key, lambda at: check_retries(spec["properties"], f"{at}.properties"))
         takes = self.takes(spec, f"{key}.resources.instance_type")
         resolved = {
             "code": {"manifest": code.manifest.digest, "name": code.name} if code else None,
@@ -394,6 +395,19 @@ class _Planning:
         if mode not in _OUTPUT_MODES:
             hint = f"use {' or '.join(_OUTPUT_MODES)}"
             self.tried(key, lambda at: _refuse(f"mode {mode!r} of an output is not run in this version", at, hint))
+
+
+RETRIES: Final = "pratique.retries"
+"""Property of a job or a step: how often its command is tried again. Azure ML has no key for it."""
+_MOST_RETRIES: Final = 100
+
+
+def check_retries(properties: Mapping[str, Any], key: str) -> None:
+    """Raise `InvalidInput` unless the property is a number of retries."""
+    said = str(properties.get(RETRIES, "0"))
+    if not (said.isascii() and said.isdecimal() and int(said) <= _MOST_RETRIES):
+        problem = f"expected a whole number from 0 to {_MOST_RETRIES}; got {shown(said)}"
+        raise InvalidInput(problem, problems=[Problem(problem, key=f"{key}.{RETRIES}")])
 
 
 _BOUND: Final = ("environment_variables", "distribution", "resources", "limits", "compute")

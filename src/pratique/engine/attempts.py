@@ -23,6 +23,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.compute.task import Task
 from pratique.control import grants
+from pratique.control.plans import RETRIES
 from pratique.engine import packages, runs, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
@@ -47,8 +48,6 @@ class Attempt:
         self.bench = bench
         self.job = job
         """The row as it was last written."""
-        self.may_have_run = job.started_at is not None
-        """Whether MLflow may know this job already, by an earlier walk or an answer that was lost."""
         self.folder = bench.home.job_attempt(job.id, job.attempt)
 
     @property
@@ -101,7 +100,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     attempt.tidy()
     _write_files(attempt)
     check()
-    if not job.run_id:
+    if not job.experiment_id:
         patiently(lambda: _make_run(attempt), within=_MLFLOW_WITHIN, check=check)
     check()
     attempt.say(f"starting with {python}")
@@ -150,15 +149,21 @@ def _materialise(attempt: Attempt, digest: str, target: Path, *, writable: bool)
 
 
 def _make_run(attempt: Attempt) -> None:
-    """Make the MLflow run of the job, or find the one that an earlier walk has made."""
-    bench, job = attempt.bench, attempt.job
-    experiment, user = runs.experiment_of(job), str(job.created_by.get("name", ""))
-    made = bench.runs.find_run(job.workspace, experiment, runs.JOB_TAG, job.name) if attempt.may_have_run else None
-    attempt.may_have_run = True
-    run = made or bench.runs.create_run(
-        job.workspace, experiment, runs.title_of(job), runs.tags_of(job), user, utc_now()
-    )
-    attempt.job = replace(job, run_id=run.run_id, experiment_id=run.experiment_id)
+    """Make the MLflow run of the job, unless it is there: its id was chosen with the job."""
+    job = attempt.job
+    attempt.job = replace(job, experiment_id=runs.make(attempt.bench, job, [job]))
+
+
+def retries_of(job: Job) -> int:
+    """How often the command of `job` is tried again when it fails."""
+    return int((job.spec.get("properties") or {}).get(RETRIES) or 0)
+
+
+def hand_on_log(attempt: Attempt) -> None:
+    """Begin the log of the next attempt with what was said so far: whoever follows it reads on."""
+    following = attempt.bench.home.job_attempt(attempt.job.id, attempt.job.attempt + 1)
+    following.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shutil.copyfile(attempt.log, following / attempt.log.name)
 
 
 def command(attempt: Attempt) -> str:

@@ -21,6 +21,7 @@ from pratique.store import deployments, jobs
 
 _log = get_logger(__name__)
 _DEPLOYERS: Final = 2
+_PIPELINERS: Final = 2
 _NET: Final = timedelta(seconds=5)
 """How often a loop looks without being woken."""
 _ROUNDS: Final = timedelta(seconds=1)
@@ -34,25 +35,30 @@ class Engine:
     def __init__(self, bench: Workbench, services: Sequence[Service]) -> None:
         self._bench = bench
         self._stop = Stop()
+        self._jobs = Stop(beside=self._stop)
+        quiet = Stop(beside=self._stop)  # For what no commit is anything to.
         routes, rounds = Routes(bench), Rounds(bench)
         machine = this_machine(bench.settings)
         turn = in_turn(Admission(machine))
         self._loops = [
-            *(Loop(f"service-{service.name}", service.step, self._stop, idle=_WATCH) for service in services),
+            *(Loop(f"service-{service.name}", service.step, quiet, idle=_WATCH) for service in services),
             Loop("routes", routes.step, self._stop, idle=_NET),
             Loop("watcher", Watcher(bench, self._stop, rounds).step, self._stop, idle=_WATCH),
-            Loop("rounds", rounds.step, self._stop, idle=_ROUNDS),
-            Loop("sweeper", Sweeper(bench).step, self._stop, idle=_NET),
+            Loop("rounds", rounds.step, quiet, idle=_ROUNDS),
+            Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(
                 Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)
                 for number in range(_DEPLOYERS)
             ),
             *(
-                Loop(f"worker-{number}", Worker(bench, self._stop, turn).step, self._stop, idle=_NET)
+                Loop(f"worker-{number}", Worker(bench, self._jobs, turn).step, self._jobs, idle=_NET)
                 for number in range(max(1, int(machine.cores)))
             ),
-            Loop("pipelines", PipelineWorker(bench, self._stop).step, self._stop, idle=_NET),
-            Loop("canceler", Worker(bench, self._stop, canceled_in_queue).step, self._stop, idle=_NET),
+            *(
+                Loop(f"pipelines-{number}", PipelineWorker(bench, self._jobs).step, self._jobs, idle=_NET)
+                for number in range(_PIPELINERS)
+            ),
+            Loop("canceler", Worker(bench, self._jobs, canceled_in_queue).step, self._jobs, idle=_NET),
         ]
 
     def start(self) -> None:
@@ -61,7 +67,8 @@ class Engine:
             jobs.free_all(tx)
             deployments.free_all(tx)
         bring_forward(self._bench)
-        self._bench.database.on_commit(self.ring)
+        self._bench.database.on_commit(self._stop.ring, besides=(jobs.TOPIC,))
+        self._bench.database.on_commit(self._jobs.ring)
         for loop in self._loops:
             loop.start()
 
@@ -74,6 +81,7 @@ class Engine:
     def ring(self) -> None:
         """Wake every loop: something was committed, here or by another process."""
         self._stop.ring()
+        self._jobs.ring()
 
     def begin_to_stop(self) -> None:
         """Ask every loop to end; what is in work goes on when the next engine starts."""

@@ -4,13 +4,19 @@
       environment, files,     shim      the user's   outputs, log
       MLflow run                        command      and registrations
 
-Every arrow is written before the next step begins, so a walk that was cut off
-goes on where it was: the process is found again by its folder, a step before
-it is done again from the start.
+A state is written when it lasts: what follows it within a moment is written
+with it, in one transaction, each with its own time. A walk that was cut off
+goes on by the attempt's folder, which says whether a process ran, runs or never
+began; a row that tells of less than has happened is brought up to it.
+
+The transaction that ends a step brings its pipeline forward and claims what
+comes next, so that nobody has to look for work that is there already.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -19,10 +25,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed, PratiqueError, StorageFailed, Unavailable
 from pratique.base.logging import get_logger
 from pratique.compute.task import Absent, Exited, Lost, Observation
-from pratique.control import jobs as verbs
-from pratique.control import outputs as registry
-from pratique.control import pipelines
-from pratique.control.actor import PLATFORM
+from pratique.control import outputs, pipelines
 from pratique.engine import attempts, results, runs
 from pratique.engine.abandon import Left
 from pratique.engine.admission import Admission
@@ -31,19 +34,26 @@ from pratique.engine.failures import error_document, how_ended
 from pratique.engine.heartbeat import LEASE, heartbeat
 from pratique.engine.loop import Stop
 from pratique.engine.patience import patiently
+from pratique.engine.results import Results
 from pratique.engine.stories import ended, tell_progress, tell_step
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
-from pratique.store import jobs
+from pratique.store import events, jobs
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
 from pratique.store.leases import Lease
-from pratique.tracking.client import Status
 
 _log = get_logger(__name__)
 _LOOK: Final = timedelta(seconds=1)
+_MOMENT: Final = timedelta(milliseconds=100)
+"""A state that is over within this is written with the one that follows."""
 _GRACE: Final = timedelta(seconds=10)
 _MLFLOW_WITHIN: Final = timedelta(seconds=60)
+_BEFORE_THE_PROCESS: Final = ("NotStarted", "Queued", "Preparing", "Starting")
+
+Claim: TypeAlias = tuple[Job, Lease]
+Choice: TypeAlias = Callable[[Transaction, datetime], str | None]
+"""Which job a worker takes next, by id; None when there is none for it."""
 
 
 class _Canceled(Exception):
@@ -54,8 +64,12 @@ class _Canceled(Exception):
         self.error = error
 
 
-Choice: TypeAlias = Callable[[Transaction, datetime], str | None]
-"""Which job a worker takes next, by id; None when there is none for it."""
+class _Fell(Exception):
+    """The command itself did not end well, and may be tried again."""
+
+    def __init__(self, error: ComputeFailed) -> None:
+        super().__init__()
+        self.error = error
 
 
 def canceled_in_queue(tx: Transaction, now: datetime) -> str | None:
@@ -79,138 +93,238 @@ class Worker:
         self._bench = bench
         self._stop = stop
         self._choice = choice
+        self._next: Claim | None = None
+        """What was claimed when the last job ended."""
 
     def step(self) -> bool:
         """Claim a job and walk it; False when there is none."""
-        with self._bench.database.read() as tx:
-            if self._choice(tx, utc_now()) is None:
-                return False
-        with self._bench.database.write() as tx:
-            now = utc_now()
-            chosen = self._choice(tx, now)
-            claimed = jobs.claim(tx, chosen, now=now, lasting=LEASE) if chosen else None
+        claimed, self._next = self._next or self._look(), None
         if claimed is None:
             return False
         job, lease = claimed
         with heartbeat(lambda: self._renew(lease)):
             try:
-                self._walk(Attempt(self._bench, job), lease)
+                self._next = _Walk(self._bench, self._stop, job, lease, self.claim).go()
             except Left as why:
                 _log.info("job.left", job=job.name, why=str(why))
         return True
 
-    def _walk(self, attempt: Attempt, lease: Lease) -> None:
-        """From wherever the job is to its end; raises `Left` when that is no longer for us to reach."""
+    def claim(self, tx: Transaction, now: datetime) -> Claim | None:
+        """Claim what comes next, in a transaction that writes anyway."""
+        if self._stop.is_wished:
+            return None
+        chosen = self._choice(tx, now)
+        return jobs.claim(tx, chosen, now=now, lasting=LEASE) if chosen else None
+
+    def _look(self) -> Claim | None:
+        """Claim what there is; only a look that finds something writes, because every write wakes all who look."""
+        with self._bench.database.read() as tx:
+            if self._choice(tx, utc_now()) is None:
+                return None
+        with self._bench.database.write(jobs.TOPIC) as tx:
+            return self.claim(tx, utc_now())
+
+    def _renew(self, lease: Lease) -> bool:
+        with self._bench.database.write(jobs.TOPIC) as tx:
+            return jobs.renew(tx, lease, now=utc_now(), lasting=LEASE) is not None
+
+
+class _Walk:
+    """One job under its lease."""
+
+    def __init__(
+        self,
+        bench: Workbench,
+        stop: Stop,
+        job: Job,
+        lease: Lease,
+        claim: Callable[[Transaction, datetime], Claim | None],
+    ) -> None:
+        self._bench = bench
+        self._stop = stop
+        self._lease = lease
+        self._claim = claim
+        self._attempt = Attempt(bench, job)
+        self._untold: list[tuple[str, datetime]] = []
+        """States that the row does not have yet, with their times."""
+        self._untold_since = 0.0
+
+    def go(self) -> Claim | None:
+        """From wherever the job is to its end, and what was claimed with it.
+
+        Raises `Left` when the end is no longer for us to reach.
+        """
+        attempt = self._attempt
         try:
-            outputs = self._work(attempt, lease)
-            self._end(attempt, lease, "Completed", outputs=outputs)
+            return self._end("Completed", self._work())
         except Left:
             raise
         except _Canceled as why:
             self._bench.compute.stop(attempt.folder, grace=_GRACE)
             attempt.say(f"canceled: {why.error}" if why.error else "canceled")
-            self._end(attempt, lease, "Canceled", error=error_document(why.error) if why.error else None)
+            document = error_document(why.error) if why.error else None
+            return self._end("Canceled", results.collect_failed(attempt), document)
+        except _Fell as why:
+            if attempt.job.attempt <= attempts.retries_of(attempt.job):
+                return self._try_again(why.error)
+            return self._fail(why.error)
         except Exception as error:  # noqa: BLE001 - whatever the user's job does ends on its row.
             self._bench.compute.stop(attempt.folder, grace=_GRACE)
-            attempt.say(f"failed: {error}")
-            self._end(attempt, lease, "Failed", error=error_document(error))
+            return self._fail(error)
 
-    def _work(self, attempt: Attempt, lease: Lease) -> dict[str, Any]:
-        """Everything up to the stored outputs, which are returned."""
-        check = partial(self._check, attempt, lease)
-        if attempt.job.status in ("NotStarted", "Queued", "Preparing"):
-            self._go(attempt, lease, "Preparing", started_at=attempt.job.started_at or utc_now())
-            task = attempts.prepare(attempt, check)
-            self._go(attempt, lease, "Starting", run_id=attempt.job.run_id, experiment_id=attempt.job.experiment_id)
-            self._bench.compute.start(task)
-        elif attempt.job.status == "Starting" and isinstance(self._bench.compute.observe(attempt.folder), Absent):
-            # Cut off between the row and the process: nothing has run yet, so it is prepared again.
-            self._bench.compute.start(attempts.prepare(attempt, check))
-        if attempt.job.status == "Starting":
-            self._go(attempt, lease, "Running")
-            tell_step(self._bench.home, attempt.job, "started", utc_now())
+    def _work(self) -> Results:
+        """Everything up to the stored results."""
+        attempt = self._attempt
+        if attempt.job.status in _BEFORE_THE_PROCESS:
+            if isinstance(self._bench.compute.observe(attempt.folder), Absent):
+                self._enter("Preparing")
+                self._check()
+                task = attempts.prepare(attempt, self._check)
+                self._enter("Starting")
+                self._bench.compute.start(task)
+            self._enter("Running")
         if attempt.job.status == "Running":
-            _judge(self._await_end(attempt, check), attempt)
-            self._go(attempt, lease, "Finalizing")
+            self._judge(self._await_end())
+            self._enter("Finalizing")
         return results.collect(attempt)
 
-    def _await_end(self, attempt: Attempt, check: Callable[[], None]) -> Observation:
+    def _await_end(self) -> Observation:
+        patience = _MOMENT
         while True:
-            seen = self._bench.compute.wait(attempt.folder, _LOOK)
+            seen = self._bench.compute.wait(self._attempt.folder, patience)
+            if isinstance(seen, Exited) and seen.code == 0 and not self._stop.is_wished:
+                return seen
             # Asked first: a command that ended because it was canceled has not failed.
-            check()
+            self._check()
             if isinstance(seen, Exited | Lost | Absent):
                 return seen
+            patience = _LOOK
 
-    def _check(self, attempt: Attempt, lease: Lease) -> None:
-        """Raise when the job is no longer wanted or no longer ours."""
-        self._check_stop()
+    def _judge(self, seen: Observation) -> None:
+        """Raise unless the command ended well."""
+        if isinstance(seen, Exited) and seen.code == 0:
+            return
+        tail = last_lines(self._attempt.log, 20)
+        hint = f"pratique ml job stream --name {self._attempt.job.name} shows the whole log"
+        if isinstance(seen, Exited) and seen.timed_out:
+            # Azure cancels such a job, and scripts that look at the status expect that word.
+            message = "the command ran longer than limits.timeout and was stopped"
+            raise _Canceled(ComputeFailed(message, hint=hint, log_tail=tail))
+        if isinstance(seen, Exited):
+            raise _Fell(ComputeFailed(f"the command {how_ended(seen)}", hint=hint, log_tail=tail))
+        reason = seen.reason if isinstance(seen, Lost) else "it never started"
+        raise _Fell(ComputeFailed(f"the process was lost: {reason}", hint="submit the job again", log_tail=tail))
+
+    # --- whether it goes on
+
+    def _check(self) -> None:
+        """Raise when the job is no longer wanted or no longer ours; write what has lasted long enough."""
+        if self._stop.is_wished:
+            self._tell()
+            raise Left("the engine stops")
         with _database_away(), self._bench.database.read() as tx:
-            is_ours, now = jobs.is_held(tx, lease), jobs.by_id(tx, attempt.job.id)
+            is_ours, now = jobs.is_held(tx, self._lease), jobs.by_id(tx, self._attempt.job.id)
         if not is_ours or now is None:
             raise Left("another worker has it")
         if now.cancel_requested:
             raise _Canceled
+        if self._untold and time.monotonic() - self._untold_since > _MOMENT.total_seconds():
+            self._tell()
 
-    def _check_stop(self) -> None:
-        if self._stop.is_wished:
-            raise Left("the engine stops")
+    # --- states
 
-    def _go(self, attempt: Attempt, lease: Lease, status: str, **values: Any) -> None:
-        """Write the next state, and the event of it; raises when the job is no longer wanted or no longer ours."""
-        self._check(attempt, lease)
-        with _database_away(), self._bench.database.write() as tx:
-            if not jobs.apply(tx, lease, status=status, **values):
+    def _enter(self, status: str) -> None:
+        """From now on the job is in `status`; the row says so when that lasts."""
+        job, now = self._attempt.job, utc_now()
+        if not self._untold:
+            self._untold_since = time.monotonic()
+        if job.status == status:
+            return
+        self._attempt.job = replace(job, status=status, started_at=job.started_at or now)
+        self._untold.append((status, now))
+
+    def _tell(self) -> None:
+        """Write the states that the row does not have yet."""
+        if not self._untold:
+            return
+        job = self._attempt.job
+        with _database_away(), self._bench.database.write(jobs.TOPIC) as tx:
+            if not jobs.apply(tx, self._lease, **_facts(job)):
                 raise Left("another worker has it")
-            attempt.job = _reread(tx, attempt.job)
-            _tell_status(tx, attempt.job, now=utc_now())
+            events.append_all(tx, self._told())
+        if job.status == "Running":
+            tell_step(self._bench.home, job, "started", self._untold[-1][1])
+        self._untold.clear()
 
-    def _end(
-        self,
-        attempt: Attempt,
-        lease: Lease,
-        status: str,
-        *,
-        error: Mapping[str, Any] | None = None,
-        outputs: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Tell MLflow, then write the last state, with outputs and their registrations, in one transaction."""
-        if status != "Completed":
-            results.keep_what_failed(attempt)
-        results.keep_log(attempt)
-        now = utc_now()
-        if attempt.job.run_id and not attempt.job.root:
-            self._finish_run(attempt, runs.STATUS[status], now)
-        with _database_away(), self._bench.database.write() as tx:
-            made = registry.register(tx, attempt.job, outputs or {}, now=now)
-            if not jobs.release(tx, lease, status=status, error=error, outputs=made, ended_at=now):
+    def _told(self) -> list[tuple[events.Event, datetime]]:
+        job = self._attempt.job
+        return [
+            (event, now)
+            for status, now in self._untold
+            for event in pipelines.status_events(replace(job, status=status))
+        ]
+
+    # --- its end
+
+    def _fail(self, error: BaseException) -> Claim | None:
+        self._attempt.say(f"failed: {error}")
+        return self._end("Failed", results.collect_failed(self._attempt), error_document(error))
+
+    def _end(self, status: str, found: Results, error: Mapping[str, Any] | None = None) -> Claim | None:
+        """Tell MLflow, then write the last state with everything that belongs to it in one transaction."""
+        attempt, now = self._attempt, utc_now()
+        results.add_log(attempt, found)
+        if attempt.job.experiment_id and not attempt.job.root:
+            self._finish_run(status, now)
+        job = replace(attempt.job, status=status, error=error, ended_at=now)
+        with _database_away(), self._bench.database.write(jobs.TOPIC) as tx:
+            found.write(tx, job, now=now)
+            job = replace(job, outputs=outputs.register(tx, job, found.made, now=now))
+            if not jobs.release(tx, self._lease, **_facts(job), error=error, outputs=job.outputs, ended_at=now):
                 raise Left("another worker has it")
-            attempt.job = _reread(tx, attempt.job)
-            _tell_status(tx, attempt.job, now=now)
-            event = "Microsoft.MachineLearningServices.RunCompleted"
-            verbs.tell(tx, PLATFORM, event, attempt.job, now=now, data={"status": status})
-            root = attempt.job.root
-            progress = pipelines.advance(tx, root, now=now) if root else None
-        tell_step(self._bench.home, attempt.job, ended(attempt.job), now)
+            events.append_all(tx, [*self._told(), *((event, now) for event in pipelines.status_events(job))])
+            progress = pipelines.advance(tx, job.root, now=now) if job.root else None
+            following = self._claim(tx, now)
+        attempt.job = job
+        self._untold.clear()
+        tell_step(self._bench.home, job, ended(job), now)
         if progress:
             tell_progress(self._bench.home, progress, now)
         attempt.tidy()
+        return following
 
-    def _finish_run(self, attempt: Attempt, status: Status, now: datetime) -> None:
-        job = attempt.job
+    def _try_again(self, error: ComputeFailed) -> Claim | None:
+        """Give the job back to the queue for another attempt."""
+        attempt, now = self._attempt, utc_now()
+        left = attempts.retries_of(attempt.job) + 1 - attempt.job.attempt
+        attempt.say(f"failed: {error}; it is tried again, at most {left} times")
+        attempts.hand_on_log(attempt)
+        job = replace(attempt.job, status="Queued", attempt=attempt.job.attempt + 1)
+        with _database_away(), self._bench.database.write(jobs.TOPIC) as tx:
+            if not jobs.release(tx, self._lease, **_facts(job), attempt=job.attempt):
+                raise Left("another worker has it")
+            events.append_all(tx, [*self._told(), *((event, now) for event in pipelines.status_events(job))])
+        tell_step(self._bench.home, job, f"failed: {error}; it is tried again", now)
+        attempt.tidy()
+        return None
 
-        def finish() -> None:
-            self._bench.runs.finish_run(job.workspace, job.run_id, status, now)
-
+    def _finish_run(self, status: str, now: datetime) -> None:
+        """End the MLflow run of a job of its own; those of steps end with their pipeline."""
+        job = self._attempt.job
         try:
-            patiently(finish, within=_MLFLOW_WITHIN, check=self._check_stop)
+            patiently(
+                partial(runs.end, self._bench, job, [job], status, now),
+                within=_MLFLOW_WITHIN,
+                check=self._check_stop,
+            )
         except PratiqueError as error:
             # The job is what counts; its run in MLflow keeps an older status, and the log says so.
             _log.warning("run.not_finished", job=job.name, reason=str(error))
 
-    def _renew(self, lease: Lease) -> bool:
-        with self._bench.database.write() as tx:
-            return jobs.renew(tx, lease, now=utc_now(), lasting=LEASE) is not None
+    def _check_stop(self) -> None:
+        if self._stop.is_wished:
+            self._tell()
+            raise Left("the engine stops")
 
 
 @contextmanager
@@ -222,29 +336,6 @@ def _database_away() -> Iterator[None]:
         raise Left(str(error)) from error
 
 
-def _reread(tx: Transaction, job: Job) -> Job:
-    found = jobs.by_id(tx, job.id)
-    if found is None:
-        raise Left("it was deleted")
-    return found
-
-
-def _judge(seen: Observation, attempt: Attempt) -> None:
-    """Raise `ComputeFailed` unless the command ended well."""
-    if isinstance(seen, Exited) and seen.code == 0:
-        return
-    tail = last_lines(attempt.log, 20)
-    hint = f"pratique ml job stream --name {attempt.job.name} shows the whole log"
-    if isinstance(seen, Exited) and seen.timed_out:
-        # Azure cancels such a job, and scripts that look at the status expect that word.
-        message = "the command ran longer than limits.timeout and was stopped"
-        raise _Canceled(ComputeFailed(message, hint=hint, log_tail=tail))
-    if isinstance(seen, Exited):
-        raise ComputeFailed(f"the command {how_ended(seen)}", hint=hint, log_tail=tail)
-    reason = seen.reason if isinstance(seen, Lost) else "it never started"
-    raise ComputeFailed(f"the process was lost: {reason}", hint="submit the job again", log_tail=tail)
-
-
-def _tell_status(tx: Transaction, job: Job, *, now: datetime) -> None:
-    event = "Microsoft.MachineLearningServices.RunStatusChanged"
-    verbs.tell(tx, PLATFORM, event, job, now=now, data={"status": job.status})
+def _facts(job: Job) -> dict[str, Any]:
+    """What a walk writes on the row besides the end."""
+    return {"status": job.status, "started_at": job.started_at, "experiment_id": job.experiment_id}

@@ -18,11 +18,16 @@ _FAILING_AFTER: Final = 3
 
 
 class Stop:
-    """The wish that every loop ends, and the bell that wakes them."""
+    """The wish that every loop ends, and the bell that wakes them.
 
-    def __init__(self) -> None:
+    A `Stop` made `beside` another has a bell of its own and shares the wish.
+    """
+
+    def __init__(self, beside: "Stop | None" = None) -> None:
         self._wake = Wake()
-        self._wished = threading.Event()
+        self._bells: list[Wake] = beside._bells if beside else []
+        self._bells.append(self._wake)
+        self._wished: threading.Event = beside._wished if beside else threading.Event()
 
     @property
     def is_wished(self) -> bool:
@@ -32,7 +37,8 @@ class Stop:
     def wish(self) -> None:
         """Ask every loop to end."""
         self._wished.set()
-        self._wake.notify()
+        for bell in self._bells:
+            bell.notify()
 
     def ring(self) -> None:
         """Wake everybody who sleeps: something was committed."""

@@ -16,9 +16,7 @@ from typing import Any, Final
 from pratique.base.clock import utc_now
 from pratique.base.errors import PratiqueError, StorageFailed, Unavailable
 from pratique.base.logging import get_logger
-from pratique.control import jobs as verbs
 from pratique.control import outputs, pipelines
-from pratique.control.actor import PLATFORM
 from pratique.engine import runs
 from pratique.engine.abandon import Left
 from pratique.engine.failures import error_document
@@ -51,7 +49,7 @@ class PipelineWorker:
         with self._bench.database.read() as tx:
             if self._choice(tx, utc_now()) is None:
                 return False
-        with self._bench.database.write() as tx:
+        with self._bench.database.write(jobs.TOPIC) as tx:
             now = utc_now()
             chosen = self._choice(tx, now)
             claimed = jobs.claim(tx, chosen, now=now, lasting=LEASE) if chosen else None
@@ -88,7 +86,7 @@ class PipelineWorker:
         except PratiqueError as error:
             self._fail(pipeline, lease, error)
             return
-        with self._bench.database.write() as tx:
+        with self._bench.database.write(jobs.TOPIC) as tx:
             now = utc_now()
             if not jobs.release(tx, lease, status="Running", experiment_id=experiment, started_at=now):
                 raise Left("another worker has it")
@@ -103,7 +101,7 @@ class PipelineWorker:
     def _fail(self, pipeline: Job, lease: Lease, error: PratiqueError) -> None:
         """Its runs cannot be made: none of its steps begins."""
         now = utc_now()
-        with self._bench.database.write() as tx:
+        with self._bench.database.write(jobs.TOPIC) as tx:
             facts = {"status": "Failed", "error": error_document(error), "ended_at": now}
             if not jobs.release(tx, lease, **facts):
                 raise Left("another worker has it")
@@ -125,7 +123,7 @@ class PipelineWorker:
     def _give_up(self, pipeline: Job, lease: Lease) -> None:
         """Canceled before MLflow could be reached: its steps never began."""
         now = utc_now()
-        with self._bench.database.write() as tx:
+        with self._bench.database.write(jobs.TOPIC) as tx:
             if jobs.release(tx, lease, status="Canceled", ended_at=now):
                 jobs.change_tree(tx, pipeline.id, status="Canceled", ended_at=now)
                 events.append_all(tx, [(event, now) for event in pipelines.status_events(_reread(tx, pipeline))])
@@ -141,7 +139,7 @@ class PipelineWorker:
         status, error = pipelines.outcome(pipeline, steps.values())
         now = utc_now()
         self._end_runs(pipeline, tree, status, now)
-        with self._bench.database.write() as tx:
+        with self._bench.database.write(jobs.TOPIC) as tx:
             made: dict[str, Any] = {}
             if status == "Completed":
                 try:
@@ -173,7 +171,7 @@ class PipelineWorker:
             raise Left("the engine stops")
 
     def _renew(self, lease: Lease) -> bool:
-        with self._bench.database.write() as tx:
+        with self._bench.database.write(jobs.TOPIC) as tx:
             return jobs.renew(tx, lease, now=utc_now(), lasting=LEASE) is not None
 
 
@@ -182,16 +180,11 @@ def bring_forward(bench: Workbench) -> None:
     with bench.database.read() as tx:
         begun = jobs.pipelines_begun(tx)
     for pipeline in begun:
-        with bench.database.write() as tx:
+        with bench.database.write(jobs.TOPIC) as tx:
             now = utc_now()
             progress = pipelines.advance(tx, pipeline.id, now=now)
         if progress:
             tell_progress(bench.home, progress, now)
-
-
-def tell(tx: Transaction, event: str, job: Job, *, now: datetime, status: str) -> None:
-    """Write one event about a pipeline."""
-    verbs.tell(tx, PLATFORM, event, job, now=now, data={"status": status})
 
 
 def _how(pipeline: Job) -> str:

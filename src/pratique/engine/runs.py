@@ -1,4 +1,4 @@
-"""What MLflow is told about a pipeline: a run for it and one for each step, nested as the jobs are."""
+"""What MLflow is told about jobs: a run for each, nested as a pipeline and its steps are."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ STATUS: Final[Mapping[str, Status]] = {"Completed": "FINISHED", "Failed": "FAILE
 
 def make(bench: Workbench, pipeline: Job, tree: Sequence[Job]) -> str:
     """Make the runs of `pipeline` and of all its steps; the id of their experiment. May be done again."""
-    rows = [_row(job, tree, "RUNNING" if job.id == pipeline.id else "SCHEDULED") for job in tree]
+    rows = [_row(job, tree, "SCHEDULED" if job.root else "RUNNING") for job in tree]
     return bench.runs.write_runs(pipeline.workspace, experiment_of(pipeline), make=rows)
 
 

@@ -18,7 +18,7 @@ A commit wakes whoever asked to be woken; polling is only the net.
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -49,7 +49,7 @@ class Database:
     def __init__(self, url: str | URL) -> None:
         self.url = _checked(url)
         """Without the password when printed."""
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[tuple[Callable[[], None], frozenset[str]]] = []
         self._turns = Turns()
         if self.url.get_backend_name() == "sqlite":
             self._readers = _sqlite(self.url, "BEGIN", "query_only=ON", **_READERS)
@@ -66,9 +66,12 @@ class Database:
         """The SQLite database in the file `path`."""
         return cls(URL.create("sqlite", database=str(path)))
 
-    def on_commit(self, listener: Callable[[], None]) -> None:
-        """Call `listener` after every committed write of this process; it must not block and not raise."""
-        self._listeners.append(listener)
+    def on_commit(self, listener: Callable[[], None], *, besides: Collection[str] = ()) -> None:
+        """Call `listener` after every committed write of this process; it must not block and not raise.
+
+        It is not called for writes that are about one of the topics `besides`, because they are nothing to it.
+        """
+        self._listeners.append((listener, frozenset(besides)))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -77,9 +80,10 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, topic: str = "") -> Iterator[Connection]:
         """A transaction that may write; no network, no waiting and no other write inside.
 
+        A `topic` says that nobody has to look again who does not care for it.
         Raises `Unavailable` when its turn does not come within 30 s, and
         `StorageFailed` when the disk does not take it; nothing is written then.
         """
@@ -90,8 +94,9 @@ class Database:
                     {"key": _WRITER_LOCK, "channel": CHANNEL},
                 )
             yield connection
-        for listener in self._listeners:
-            listener()
+        for listener, besides in self._listeners:
+            if topic not in besides:
+                listener()
 
     @contextmanager
     def change_schema(self) -> Iterator[Connection]:

@@ -22,6 +22,8 @@ from pratique.store.leases import Lease
 from pratique.store.rows import batches, value_of, values_of
 from pratique.store.schema import jobs
 
+TOPIC: Final = "jobs"
+"""What a commit that touches jobs alone is about."""
 TERMINAL: Final = ("Completed", "Failed", "Canceled")
 WAITING: Final = ("NotStarted", "Queued")
 UNFINISHED: Final = (*WAITING, "Preparing", "Starting", "Running", "Finalizing")

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ from pratique.store.replicas import Replica
 from pratique.store.schema import metadata
 from pratique.store.sealing import Sealer
 from pratique.store.workspaces import Workspace
-from pratique.tracking.client import Run, RunRow
+from pratique.tracking.client import RunRow
 
 OWNER: Final = Actor("1", "ann", "user", (Grant("Owner", "/"),))
 CONDA: Final = {"dependencies": ["python=3.11"]}
@@ -149,16 +149,6 @@ class Runs:
         self.error: PratiqueError | None = None
         self._traps = traps
 
-    def create_run(
-        self, workspace: str, experiment: str, name: str, tags: Mapping[str, str], user: str, now: datetime
-    ) -> Run:
-        if self.error:
-            raise self.error
-        run_id = f"{len(self.runs) + 1:032x}"
-        self.runs[run_id] = {"experiment": experiment, "name": name, "tags": dict(tags), "user": user}
-        self._traps.spring("after the run was made")
-        return self._run(run_id)
-
     def write_runs(
         self, workspace: str, experiment: str, *, make: Sequence[RunRow] = (), change: Sequence[RunRow] = ()
     ) -> str:
@@ -169,21 +159,8 @@ class Runs:
             facts = {"experiment": experiment, "name": run.name, "user": run.user, "status": run.status}
             if run in change or run.run_id not in self.runs:
                 self.runs[run.run_id] = {**facts, "tags": dict(run.tags), "ended": run.ended}
-        self._traps.spring("after the runs were made" if make else "after the runs were ended")
+        self._traps.spring("after the run was made" if make else "after the run was finished")
         return "1"
-
-    def find_run(self, workspace: str, experiment: str, tag: str, value: str) -> Run | None:
-        found = [run_id for run_id, run in self.runs.items() if run["tags"].get(tag) == value]
-        return self._run(found[-1]) if found else None
-
-    def finish_run(self, workspace: str, run_id: str, status: str, now: datetime) -> None:
-        if self.error:
-            raise self.error
-        self.runs[run_id]["status"] = status
-        self._traps.spring("after the run was finished")
-
-    def _run(self, run_id: str) -> Run:
-        return Run(run_id, "1", f"mlflow-artifacts:/1/{run_id}/artifacts", "RUNNING", {}, {}, {})
 
 
 class Environments:

@@ -254,8 +254,9 @@ def test_a_stopping_engine_does_not_wait_for_mlflow(house: House) -> None:
 def test_a_name_that_is_taken_at_the_end_fails_the_job_and_registers_nothing(house: House) -> None:
     outputs = {"model": {"type": "custom_model", "name": "credit", "version": "1"}}
     names = [house.submit("echo ${{name}} > ${{outputs.model}}/m", outputs=outputs) for _ in range(2)]
-    for _ in names:
-        house.worker().step()
+    worker = house.worker()
+    while worker.step():
+        pass
     assert [house.job(name).status for name in names] == ["Completed", "Failed"]
     error = house.job(names[1]).error
     assert error is not None
