@@ -78,6 +78,7 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     else:
         server.serve_by(Workers(settings.worker_count))
     threading.Thread(target=_leave_soon, daemon=True).start()
+    routes.close()
     log.say("stopped")
     return 0
 

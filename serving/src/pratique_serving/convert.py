@@ -14,7 +14,7 @@ parity.json and on stdout. What cannot be converted stays as it is.
 import json
 import os
 import sys
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import onnx
@@ -63,6 +63,7 @@ def read(folder: str) -> Source:
     """Load the model with its own flavour. Raises Unsupported for what is not converted."""
     # Whoever only serves has no MLflow.
     import mlflow.models  # noqa: PLC0415
+    import mlflow.sklearn  # noqa: PLC0415
 
     described = mlflow.models.Model.load(folder)
     schema = described.get_input_schema()
@@ -76,15 +77,9 @@ def read(folder: str) -> Source:
     predict = described.flavors.get("python_function", {}).get("predict_fn", "predict")
     if predict != "predict":
         raise Unsupported(f"the model answers with {predict}(), only predict() is converted")
-    model = _load(described.flavors["sklearn"], folder)
+    model = mlflow.sklearn.load_model(folder)
     example = described.load_input_example(folder) if described.saved_input_example_info else None
     return Source(model, columns, example)
-
-
-def _load(flavor: Dict[str, Any], folder: str) -> Any:
-    import mlflow.sklearn  # noqa: PLC0415
-
-    return mlflow.sklearn.load_model(folder)
 
 
 def _column(spec: Any) -> Column:

@@ -92,7 +92,8 @@ def _encodes_text(node: onnx.NodeProto, texts: "set[str]") -> bool:
 
 
 def _readers(graph: onnx.GraphProto, name: str) -> int:
-    return sum(list(node.input).count(name) for node in graph.node) + sum(out.name == name for out in graph.output)
+    inside = sum(list(node.input).count(name) for node in graph.node)
+    return inside + [output.name for output in graph.output].count(name)
 
 
 def _replace_encoders(

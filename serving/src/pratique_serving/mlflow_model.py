@@ -1,28 +1,38 @@
 """An MLflow model without a scoring script: a folder with an `MLmodel` file.
 
-Loaded with `mlflow.pyfunc`, so it needs mlflow (mlflow-skinny is enough) and
-pandas in the environment. `/score` answers with the predictions themselves, as
-Azure does; `/invocations` with ``{"predictions": …}``, as MLflow does.
+It needs mlflow (mlflow-skinny is enough) and pandas in the environment. `/score`
+answers with the predictions themselves, as Azure does; `/invocations` with
+``{"predictions": …}``, as MLflow does.
+
+MLflow's pyfunc enforces the signature anew for every request, which costs more
+than many a model. A scikit-learn model whose signature names plain columns is
+called directly: `columns` builds the very frame that the signature allows. And
+where the stored input example shows that its rows do not influence one another,
+requests that come while it works are given to it together.
 
 What the model's signature does not allow is the caller's mistake, 400 with
 MLflow's explanation. What the model raises is 500, with the traceback in the log.
 """
 
+import json
 import os
 import time
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import mlflow.pyfunc
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from pratique_serving import log
+from pratique_serving import log, tables
+from pratique_serving.columns import PLAIN, build, is_row_wise, sliceable
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.frames import Column, Parsed, Signature, parse_body
 from pratique_serving.models import Model
 from pratique_serving.results import Unanswerable, json_response
 from pratique_serving.settings import Settings
-from pratique_serving.swagger import Specifications, describe
+from pratique_serving.swagger import Specifications, describe, describe_columns
+from pratique_serving.tables import Frames, Table
+from pratique_serving.together import MOST_TOGETHER, answer_together
 from pratique_serving.wire import Request, Response
 
 FAILED = "The model failed to predict. Check the logs for more info."
@@ -37,7 +47,10 @@ def load(settings: Settings) -> Model:
     folder = settings.mlflow_model
     if not os.path.isfile(os.path.join(folder, "MLmodel")):
         raise ModelFailed(f"{folder} holds no MLflow model: there is no file MLmodel in it")
-    return MlflowModel(mlflow.pyfunc.load_model(folder), settings)
+    loaded = MlflowModel(mlflow.pyfunc.load_model(folder), settings)
+    if settings.batches:
+        loaded.examine(_example(folder, loaded.metadata))
+    return loaded
 
 
 class MlflowModel(Model):
@@ -45,31 +58,73 @@ class MlflowModel(Model):
 
     def __init__(self, model: Any, settings: Settings) -> None:
         self._model = model
+        self.metadata = model.metadata
         self._signature = signature_of(model.metadata)
         self._takes_params = hasattr(model.metadata, "get_params_schema")
         self._specifications = _specifications(self._signature, settings)
+        self._columns = _plain_columns(self._signature)
+        self._native = _native(model) if self._columns else None
+        self._frames = Frames(self._columns)
+
+    def examine(self, example: Optional[Table]) -> None:
+        """Let requests be computed together if `example` shows that this changes nothing."""
+        if self._native is None or example is None:
+            return
+        began = time.perf_counter()
+        if is_row_wise(self._predict_table, example):
+            self.most_together = MOST_TOGETHER
+        what = "together" if self.most_together > 1 else "one by one: the input example differs in company"
+        log.say(f"requests are computed {what} (looked at for {time.perf_counter() - began:.3f} s)")
 
     def answer(self, request: Request, request_id: str) -> Response:
         if request.method == "OPTIONS":
             return Response(200, b"", [("Content-Type", "text/html; charset=utf-8")])
         if request.method != "POST":
             raise Refused(405, "Method not allowed")
+        if self._native is not None and b'"params"' not in request.body:
+            table = self._read(request)
+            frame = build(self._columns, table)
+            native = self._native
+            return self._timed(request, request_id, lambda: native(frame))
         parsed = parse_body(request.body, self._signature)
+        return self._timed(request, request_id, lambda: self._call(parsed))
+
+    def answer_together(self, requests: Sequence[Request], request_ids: Sequence[str]) -> List[Response]:
         began = time.perf_counter()
-        result = self._predict(parsed, request_id)
-        took = (time.perf_counter() - began) * 1000
-        response = _respond(result, request, request_id)
-        response.headers.append(("x-ms-run-fn-exec-ms", f"{took:.3f}"))
-        return response
+
+        def respond(request: Request, predictions: Sequence[Any]) -> Response:
+            return _respond(predictions, request, "", time.perf_counter() - began)
+
+        return answer_together(requests, request_ids, self._read_plain, self._predict_table, respond, self.answer)
+
+    def _read(self, request: Request) -> Table:
+        return self._frames.read(request.body, request.headers.get("content-type", ""))
+
+    def _read_plain(self, request: Request) -> Table:
+        if request.method != "POST" or b'"params"' in request.body:
+            raise Refused(405, "Method not allowed")
+        return self._read(request)
+
+    def _predict_table(self, table: Table) -> Sequence[Any]:
+        assert self._native is not None  # noqa: S101 - asked only where there is one.
+        return sliceable(self._native(build(self._columns, table)))
+
+    def _timed(self, request: Request, request_id: str, predict: Callable[[], Any]) -> Response:
+        began = time.perf_counter()
+        result = self._predict(predict, request_id)
+        return _respond(result, request, request_id, time.perf_counter() - began)
 
     def swagger(self, version: str) -> Dict[str, Any]:
         return self._specifications.of_version(version)
 
-    def _predict(self, parsed: Parsed, request_id: str) -> Any:
+    def _call(self, parsed: Parsed) -> Any:
+        if parsed.params is None or not self._takes_params:
+            return self._model.predict(parsed.data)
+        return self._model.predict(parsed.data, params=parsed.params)
+
+    def _predict(self, predict: Callable[[], Any], request_id: str) -> Any:
         try:
-            if parsed.params is None or not self._takes_params:
-                return self._model.predict(parsed.data)
-            return self._model.predict(parsed.data, params=parsed.params)
+            return predict()
         except MlflowException as error:
             if getattr(error, "error_code", "") in CALLERS_MISTAKES:
                 raise Refused(400, str(error)) from None
@@ -78,6 +133,39 @@ class MlflowModel(Model):
         except BaseException as error:  # noqa: BLE001
             log.say_traceback(f"predict() failed, request {request_id}", error)
         raise Refused(500, FAILED, run_failed=True)
+
+
+def _native(model: Any) -> Optional[Callable[[Any], Any]]:
+    """The scikit-learn model's own method, of the name with which it was logged; None for other models."""
+    flavors = model.metadata.flavors
+    if flavors.get("python_function", {}).get("loader_module") != "mlflow.sklearn":
+        return None
+    inner = getattr(getattr(model, "_model_impl", None), "sklearn_model", None)
+    method = getattr(inner, flavors["python_function"].get("predict_fn", "predict"), None)
+    return method if callable(method) else None
+
+
+def _plain_columns(signature: Optional[Signature]) -> Tuple[tables.Column, ...]:
+    """The columns of a signature, if every one of them is plain."""
+    if signature is None or signature.is_tensors:
+        return ()
+    if any(column.name is None or column.type not in PLAIN for column in signature.inputs):
+        return ()
+    return tuple(tables.Column(str(column.name), column.type, column.is_required) for column in signature.inputs)
+
+
+def _example(folder: str, metadata: Any) -> Optional[Table]:
+    """The stored input example, if it is a split frame."""
+    described = getattr(metadata, "saved_input_example_info", None) or {}
+    if described.get("pandas_orient") != "split":
+        return None
+    try:
+        with open(os.path.join(folder, described["artifact_path"]), encoding="utf-8") as file:
+            document = json.load(file)
+        return Table(tuple(document["columns"]), document["data"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.say(f"the input example cannot be read: {error}")
+        return None
 
 
 def signature_of(metadata: Any) -> Optional[Signature]:
@@ -100,29 +188,21 @@ def _type_name(kind: Any) -> str:
     return str(getattr(kind, "name", kind))
 
 
-def _respond(result: Any, request: Request, request_id: str) -> Response:
+def _respond(result: Any, request: Request, request_id: str, took: float) -> Response:
     if isinstance(result, pd.Series):
         result = result.to_frame()
     try:
-        return json_response(200, {"predictions": result} if request.path == "/invocations" else result)
+        response = json_response(200, {"predictions": result} if request.path == "/invocations" else result)
     except Unanswerable as error:
         log.say(f"{error}, request {request_id}")
         raise Refused(500, INTERNAL) from None
+    response.headers.append(("x-ms-run-fn-exec-ms", f"{took * 1000:.3f}"))
+    response.rows = len(result) if hasattr(result, "__len__") else 0
+    return response
 
 
 def _specifications(signature: Optional[Signature], settings: Settings) -> Specifications:
     if signature is None or signature.is_tensors:
         return describe(settings, {"type": "object", "properties": {"input_data": {}}, "required": ["input_data"]})
-    columns = [str(column.name) for column in signature.inputs]
-    types = ", ".join(f"{column.name} ({column.type})" for column in signature.inputs)
-    frame = {
-        "type": "object",
-        "description": f"A split frame: {types}",
-        "properties": {
-            "columns": {"type": "array", "items": {"type": "string", "enum": columns}},
-            "index": {"type": "array", "items": {"type": "integer"}},
-            "data": {"type": "array", "items": {"type": "array", "items": {}, "maxItems": len(columns)}},
-        },
-        "required": ["columns", "data"],
-    }
-    return describe(settings, {"type": "object", "properties": {"input_data": frame}, "required": ["input_data"]})
+    columns = [tables.Column(str(column.name), column.type, column.is_required) for column in signature.inputs]
+    return describe_columns(settings, columns)

@@ -7,22 +7,20 @@ that rows do not influence one another.
 
 import os
 import time
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Sequence
 
 from pratique_serving import log
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.models import Model
-from pratique_serving.onnx_rows import MOST_AT_ONCE, Plan, Rows
-from pratique_serving.results import json_response, refusal
+from pratique_serving.onnx_rows import Plan, Rows
+from pratique_serving.results import json_response
 from pratique_serving.settings import Settings
-from pratique_serving.swagger import Specifications, describe_columns
+from pratique_serving.swagger import describe_columns
 from pratique_serving.tables import Frames, Table
+from pratique_serving.together import MOST_TOGETHER, answer_together
 from pratique_serving.wire import Request, Response
 
 FAILED = "The model failed to predict. Check the logs for more info."
-
-# Requests that are computed at once; each has its own answer.
-MOST_TOGETHER = 64
 
 
 def load(settings: Settings) -> Model:
@@ -38,7 +36,7 @@ class OnnxModel(Model):
 
     def __init__(self, rows: Rows, settings: Settings) -> None:
         self._rows = rows
-        self._frames = Frames([column.name for column in rows.columns])
+        self._frames = Frames(rows.columns)
         self._specifications = describe_columns(settings, rows.columns)
         self.most_together = MOST_TOGETHER if rows.is_row_wise else 1
 
@@ -51,41 +49,18 @@ class OnnxModel(Model):
         return _respond(request, predictions, time.perf_counter() - began)
 
     def answer_together(self, requests: Sequence[Request], request_ids: Sequence[str]) -> List[Response]:
-        tables: List[Optional[Table]] = []
-        columns: Tuple[str, ...] = ()
-        rows: List[List[Any]] = []
-        try:
-            for request in requests:
-                table = self._read(request)
-                if columns and table.columns != columns:
-                    raise Refused(400, "not alike")
-                columns = table.columns
-                tables.append(table)
-                rows += table.rows
-            if len(rows) > MOST_AT_ONCE:
-                raise Refused(413, "too many for one call")
-            began = time.perf_counter()
-            predictions = self._rows.predict(self._rows.plan(columns), rows)
-            took = time.perf_counter() - began
-        # One of them is unusual or wrong, and must not be the others' trouble.
-        except Exception:  # noqa: BLE001
-            return [self._answer_alone(request, name) for request, name in zip(requests, request_ids)]
-        responses = []
-        at = 0
-        for request, table in zip(requests, tables):
-            count = len(table.rows) if table else 0
-            responses.append(_respond(request, predictions[at : at + count], took))
-            at += count
-        return responses
+        began = time.perf_counter()
+
+        def respond(request: Request, predictions: Sequence[Any]) -> Response:
+            return _respond(request, predictions, time.perf_counter() - began)
+
+        return answer_together(requests, request_ids, self._read, self._predict_all, respond, self.answer)
+
+    def _predict_all(self, table: Table) -> List[Any]:
+        return self._rows.predict(self._rows.plan(table.columns), table.rows)
 
     def swagger(self, version: str) -> Dict[str, Any]:
         return self._specifications.of_version(version)
-
-    def _answer_alone(self, request: Request, request_id: str) -> Response:
-        try:
-            return self.answer(request, request_id)
-        except Refused as error:
-            return refusal(error)
 
     def _read(self, request: Request) -> Table:
         if request.method != "POST":
@@ -103,7 +78,8 @@ class OnnxModel(Model):
             raise Refused(500, FAILED, run_failed=True) from None
 
 
-def _respond(request: Request, predictions: List[Any], took: float) -> Response:
+def _respond(request: Request, predictions: Sequence[Any], took: float) -> Response:
     response = json_response(200, {"predictions": predictions} if request.path == "/invocations" else predictions)
     response.headers.append(("x-ms-run-fn-exec-ms", f"{took * 1000:.3f}"))
+    response.rows = len(predictions)
     return response

@@ -109,7 +109,7 @@ class Rows:
     def feed(self, plan: Plan, rows: List[List[Any]]) -> Dict[str, Any]:
         """The session's inputs. Raises Refused (400) for a value that the signature does not allow."""
         if not _LISTS.issuperset(map(type, rows)) or any(len(row) != plan.width for row in rows):
-            raise Refused(400, f"Each row must be a list of {plan.width} values.")
+            raise Refused(400, f"input_data cannot be read: each row must be a list of {plan.width} values")
         inputs: Dict[str, Any] = {}
         if self._has_numbers:
             inputs["numbers"] = self._numbers(plan, rows)

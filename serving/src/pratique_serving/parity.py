@@ -11,6 +11,7 @@ The session runs on one thread, here as later: another number of threads adds
 up a forest in another order.
 """
 
+import json
 import random
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -54,9 +55,7 @@ class Proof(NamedTuple):
     def sentence(self) -> str:
         """For people."""
         if self.holds:
-            return (
-                f"converted: {self.rows} rows, no decision changed, largest difference {self.largest_difference:.2g}"
-            )
+            return f"converted: {self.rows} rows, no decision changed, largest difference {self.largest_difference:.2g}"
         return f"not converted: {self.reason}"
 
     def as_dict(self) -> Dict[str, Any]:
@@ -96,7 +95,9 @@ def _compare(
         bound = CLOSE * np.maximum(1.0, np.abs(theirs.astype(float)))
         wrong = np.flatnonzero(~(difference <= bound)).tolist()
         largest = float(difference.max(initial=0.0))
-    flipped = tuple({"row": rows[place], "original": _plain(theirs[place]), "converted": ours[place]} for place in wrong[:20])
+    flipped = tuple(
+        {"row": rows[place], "original": _plain(theirs[place]), "converted": ours[place]} for place in wrong[:20]
+    )
     singly = [converted.predict(plan, [row])[0] for row in rows[:SINGLY]]
     row_wise = singly == ours[: len(singly)]
     if row_wise:
@@ -180,8 +181,6 @@ def _predicts(model: Any, columns: Sequence[Column], row: List[Any]) -> bool:
 
 
 def _note_refusals(path: str, refuses: Dict[str, List[str]]) -> None:
-    import json  # noqa: PLC0415
-
     model = onnx.load(path)
     entry = next(one for one in model.metadata_props if one.key == "pratique.columns")
     described = json.loads(entry.value)
@@ -218,7 +217,9 @@ def _ordinary_value(column: Column, known: List[Any], words: Dict[str, List[str]
     if column.type == "boolean":
         return chance.random() < 0.5
     numbers = [float(value) for value in known] or [0.0, 1.0, 10.0, 100.0]
-    value = chance.choice(numbers) * chance.choice((1.0, 1.0, chance.uniform(0.2, 3.0))) + chance.choice((0.0, 0.0, 1.0))
+    value = chance.choice(numbers) * chance.choice((1.0, 1.0, chance.uniform(0.2, 3.0))) + chance.choice(
+        (0.0, 0.0, 1.0)
+    )
     return int(value) if column.type in ("long", "integer") else value
 
 

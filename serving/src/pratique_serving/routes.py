@@ -6,6 +6,7 @@
     any  /score          GET, POST, OPTIONS: the model
     any  /invocations    the same, MLflow's name and MLflow's envelope for its models
     GET  /swagger.json   ?version=2 (default), 3, 3.1
+    GET  /metrics        counters for Prometheus
 
 Statuses, bodies and headers are those of Azure's inference server when it is
 called directly; the gateway in front turns them into Azure's front end.
@@ -22,6 +23,7 @@ from typing import Dict, List, Optional, Sequence, Tuple, Union
 from pratique_serving import __version__, log
 from pratique_serving.errors import Refused
 from pratique_serving.identifiers import Identifiers, TooLong, identifiers_of
+from pratique_serving.metrics import CONTENT_TYPE, Metrics
 from pratique_serving.models import Model
 from pratique_serving.results import json_response, refusal
 from pratique_serving.settings import Settings
@@ -30,13 +32,14 @@ from pratique_serving.wire import Request, Response
 SCORE = "/score"
 INVOCATIONS = "/invocations"
 SWAGGER = "/swagger.json"
+METRICS = "/metrics"
 PROBES = ("/", "/health/live", "/health/ready")
 
 READS = ("GET", "HEAD", "OPTIONS")
 SCORES = ("GET", "HEAD", "OPTIONS", "POST")
 
 _METHODS: Dict[str, Tuple[str, ...]] = {SCORE: SCORES, INVOCATIONS: SCORES, SWAGGER: READS}
-_METHODS.update((path, READS) for path in PROBES)
+_METHODS.update((path, READS) for path in (*PROBES, METRICS))
 
 _OF_THE_MODEL = frozenset({SCORE, INVOCATIONS, SWAGGER})
 
@@ -72,6 +75,19 @@ class Routes:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.metrics = Metrics(settings.deployment, settings.model)
+        self._collection = settings.collection()
+        if self._collection is not None:
+            collection = self._collection
+            self.metrics.watch(
+                "pratique_collected_total", "counter", "Predictions handed to the spool.", lambda: collection.collected
+            )
+            self.metrics.watch(
+                "pratique_collection_dropped_total",
+                "counter",
+                "Predictions for which the spool was too slow.",
+                lambda: collection.dropped,
+            )
         self._model: Optional[Model] = None
         self._is_stopping = False
         self._patience = settings.request_timeout_ms / 1000 if settings.request_timeout_ms else math.inf
@@ -116,6 +132,8 @@ class Routes:
             return Call(request, identifiers, now, now + patience)
         if request.method == "OPTIONS":
             return self._finished(Response(200, b"", [_TEXT, ("Allow", ", ".join(READS))]), identifiers)
+        if path == METRICS:
+            return self._finished(Response(200, self.metrics.text(), [("Content-Type", CONTENT_TYPE)]), identifiers)
         return self._finished(self._probe(path), identifiers)
 
     def perform(self, calls: Sequence[Call]) -> List[Response]:
@@ -129,13 +147,27 @@ class Routes:
             return [self._finished(response, call.identifiers) for response, call in zip(together, calls)]
         return [self._finished(_answer(model, call), call.identifiers) for call in calls]
 
+    def note(self, call: Call, response: Response, now: float) -> None:
+        """Count an answer of the model, and collect it; by the thread whose turn it is."""
+        seconds = now - call.began
+        self.metrics.count(response.status, seconds, response.rows)
+        if self._collection is not None and call.request.path != SWAGGER:
+            self._collection.note(call.request, response, call.identifiers.request, seconds)
+
+    def close(self) -> None:
+        """Write down what was collected."""
+        if self._collection is not None:
+            self._collection.close()
+
     def late(self, call: Call) -> Response:
         """The answer to a call that has waited for too long."""
         why = Refused(503, NOT_READY) if self._model is None else Refused(408, TOO_LATE)
+        self.metrics.count_refused(why.status)
         return self._finished(refusal(why), call.identifiers)
 
     def too_many(self, call: Call) -> Response:
         """The answer to a call for which there is no room."""
+        self.metrics.count_refused(429)
         return self._finished(refusal(Refused(429, TOO_MANY)), call.identifiers)
 
     def _probe(self, path: str) -> Response:

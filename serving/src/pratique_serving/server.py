@@ -71,6 +71,9 @@ class Server:
         self._limits = limits
         self._on_stop = on_stop
         self._most_waiting = routes.most_waiting
+        routes.metrics.watch("pratique_waiting", "gauge", "Requests that wait for the model.", lambda: len(self._calls))
+        routes.metrics.watch("pratique_in_flight", "gauge", "Requests that are not answered yet.", self._in_flight)
+        routes.metrics.watch("pratique_connections", "gauge", "Open connections.", lambda: len(self._connections))
         self._connections: Dict[int, Connection] = {}
         self._slow: Dict[int, Connection] = {}
         self._calls: Deque[Tuple[Connection, Call]] = deque()
@@ -126,14 +129,16 @@ class Server:
 
     def serve_by(self, workers: Workers) -> None:
         """Leave the turns to the deputy for good, and the calls to workers, of which this thread is one."""
-        done: Deque[Tuple[Connection, Response]] = deque()
+        done: Deque[Tuple[Connection, Call, Response]] = deque()
 
         def hand_over() -> None:
             while self._calls:
                 connection, call = self._calls.popleft()
-                workers.put(lambda call=call: self._routes.perform([call])[0], self._finished(done, connection))  # type: ignore[misc]
+                workers.put(self._work(call), self._finished(done, connection, call))
             while done:
-                connection, response = done.popleft()
+                connection, call, response = done.popleft()
+                self._routes.metrics.count_call(1)
+                self._routes.note(call, response, time.monotonic())
                 self._reply(connection, response)
             if self._is_done:
                 workers.close()
@@ -142,12 +147,20 @@ class Server:
         self._poke(0)
         workers.serve()
 
-    def _finished(self, done: Deque[Tuple[Connection, Response]], connection: Connection) -> Callable[[Response], None]:
+    def _work(self, call: Call) -> Callable[[], Response]:
+        return lambda: self._routes.perform([call])[0]
+
+    def _finished(
+        self, done: Deque[Tuple[Connection, Call, Response]], connection: Connection, call: Call
+    ) -> Callable[[Response], None]:
         def finish(response: Response) -> None:
-            done.append((connection, response))
+            done.append((connection, call, response))
             self._poke(0)
 
         return finish
+
+    def _in_flight(self) -> float:
+        return sum(connection.is_busy for connection in self._connections.values())
 
     # The two threads.
 
@@ -175,9 +188,12 @@ class Server:
                 # A script that forks and returns from `run()` twice: the copy must not answer as well.
                 os._exit(0)
             self._take_over()
-            for (connection, _), response in zip(batch, responses):
+            now = time.monotonic()
+            self._routes.metrics.count_call(len(batch))
+            for (connection, call), response in zip(batch, responses):
+                self._routes.note(call, response, now)
                 self._reply(connection, response)
-            if time.monotonic() > until:
+            if now > until:
                 return
 
     def _next_batch(self) -> List[Tuple[Connection, Call]]:

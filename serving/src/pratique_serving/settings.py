@@ -12,16 +12,23 @@
 | `SCORING_TIMEOUT_MS` | a call that takes longer is interrupted (one worker only); 0 is never | 0 |
 | `PRATIQUE_REQUEST_TIMEOUT_MS` | a request that has waited longer for the model gets 408; 0 is never | 0 |
 | `PRATIQUE_MAX_WAITING` | when so many requests wait for the model, further ones get 429; 0 is without a limit | 0 |
+| `PRATIQUE_BATCHING` | `false`: never compute requests together, whatever the input example shows | true |
 | `PRATIQUE_MAX_BODY_BYTES` | larger requests get 413 | 104857600 |
 | `PRATIQUE_READ_TIMEOUT_SECONDS` | how long a client may pause within a request | 30 |
 | `PRATIQUE_READY_TIMEOUT_SECONDS` | how long a request waits for `init()` | 60 |
+| `PRATIQUE_DEPLOYMENT`, `PRATIQUE_MODEL` | labels of the metrics, and in what is collected | empty |
+| `PRATIQUE_COLLECT` | folder into which predictions are collected; nothing is collected without it | |
+| `PRATIQUE_COLLECT_SAMPLING` | the share of requests that is collected | 1.0 |
+| `PRATIQUE_COLLECT_REDACT` | names of columns, with commas between them, whose values are not collected | |
 | `SERVICE_NAME`, `SERVICE_VERSION`, `SERVICE_PATH_PREFIX` | shown in `/swagger.json` | `ML service`, `1.0`, empty |
 | `SERVER_VERSION_LOG_RESPONSE_ENABLED` | `false` leaves `x-ms-server-version` out | true |
 """
 
+import json
 import os
-from typing import Mapping, NamedTuple
+from typing import FrozenSet, Mapping, NamedTuple, Optional
 
+from pratique_serving.collecting import Collection
 from pratique_serving.errors import Usage
 
 
@@ -37,6 +44,7 @@ class Settings(NamedTuple):
     scoring_timeout_ms: int
     request_timeout_ms: int
     max_waiting: int
+    batches: bool
     max_body_bytes: int
     read_timeout: float
     ready_timeout: float
@@ -44,6 +52,18 @@ class Settings(NamedTuple):
     service_version: str
     service_path_prefix: str
     shows_version: bool
+    deployment: str
+    model: str
+    collect: str
+    collect_sampling: float
+    collect_redact: FrozenSet[str]
+
+    def collection(self) -> Optional[Collection]:
+        """Where predictions are collected, if they are."""
+        if not self.collect:
+            return None
+        about = f'"deployment":{json.dumps(self.deployment)},"model":{json.dumps(self.model)},'
+        return Collection(self.collect, self.collect_sampling, self.collect_redact, about)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -58,6 +78,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         scoring_timeout_ms=_whole(environment, "SCORING_TIMEOUT_MS", 0, least=0),
         request_timeout_ms=_whole(environment, "PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
         max_waiting=_whole(environment, "PRATIQUE_MAX_WAITING", 0, least=0),
+        batches=environment.get("PRATIQUE_BATCHING", "true").lower() == "true",
         max_body_bytes=_whole(environment, "PRATIQUE_MAX_BODY_BYTES", 100 * 1024 * 1024, least=0),
         read_timeout=float(_whole(environment, "PRATIQUE_READ_TIMEOUT_SECONDS", 30, least=1)),
         ready_timeout=float(_whole(environment, "PRATIQUE_READY_TIMEOUT_SECONDS", 60, least=0)),
@@ -65,10 +86,28 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         service_version=environment.get("SERVICE_VERSION", "1.0"),
         service_path_prefix=environment.get("SERVICE_PATH_PREFIX", "").strip("/"),
         shows_version=environment.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true",
+        deployment=environment.get("PRATIQUE_DEPLOYMENT", ""),
+        model=environment.get("PRATIQUE_MODEL", ""),
+        collect=environment.get("PRATIQUE_COLLECT", ""),
+        collect_sampling=_share(environment, "PRATIQUE_COLLECT_SAMPLING"),
+        collect_redact=frozenset(
+            name.strip() for name in environment.get("PRATIQUE_COLLECT_REDACT", "").split(",") if name.strip()
+        ),
     )
     if not (settings.entry_script or settings.mlflow_model or settings.onnx_model):
         raise Usage("nothing to serve: set AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL (or PRATIQUE_ONNX_MODEL)")
     return settings
+
+
+def _share(environment: Mapping[str, str], name: str) -> float:
+    text = environment.get(name, "").strip() or "1"
+    try:
+        share = float(text)
+    except ValueError:
+        raise Usage(f"{name}: expected a number from 0 to 1, got {text!r}") from None
+    if not 0 <= share <= 1:
+        raise Usage(f"{name}: expected a number from 0 to 1, got {share:g}")
+    return share
 
 
 def _whole(environment: Mapping[str, str], name: str, default: int, least: int) -> int:

@@ -42,27 +42,28 @@ class Table(NamedTuple):
 
 
 class Frames:
-    """Reads bodies for a model whose columns are called `names`; remembers the frame around the values."""
+    """Reads bodies for a model with these columns; remembers the frame around the values."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._names = tuple(column.name for column in columns)
+        self._types = {column.name: column.type for column in columns}
         self._before = ""
         self._after = ""
         self._columns: Tuple[str, ...] = ()
-        self._scan = JSONDecoder().scan_once
+        self._scan: Any = JSONDecoder().scan_once  # type: ignore[attr-defined] # Documented by its use in `json`.
 
     def read(self, body: bytes, content_type: str) -> Table:
         """Raises Refused (400) for what is none of the formats."""
         try:
             text = str(body, "utf-8")
         except UnicodeDecodeError as error:
-            raise Refused(400, f"The request body is not UTF-8: {error}") from None
+            raise Refused(400, f"The request body is not JSON: {error}") from None
         if self._before and text.startswith(self._before):
             known = self._values(text)
             if known is not None:
                 return known
         if content_type.startswith("text/csv"):
-            return _from_csv(text)
+            return self._read_csv(text)
         return self._read_json(text)
 
     def _values(self, text: str) -> Optional[Table]:
@@ -84,11 +85,12 @@ class Frames:
         found = [name for name in FORMATS if name in document]
         if len(found) != 1:
             raise Refused(400, f"The request body must have exactly one of {_one_of(FORMATS)}; it has {len(found)}.")
-        if document.get("params"):
-            raise Refused(400, "This model takes no params.")
+        if not isinstance(document.get("params", {}), dict):
+            raise Refused(400, "params must be a JSON object.")
         form, value = found[0], document[found[0]]
         try:
             table = self._build(form, value)
+            check_width(table)
         except (ValueError, TypeError, KeyError) as error:
             raise Refused(400, f"{form} cannot be read: {error}") from None
         if form == "input_data" and isinstance(value, dict) and set(value) == {"columns", "data"}:
@@ -117,6 +119,16 @@ class Frames:
                 self._before, self._after, self._columns = text[:start], text[end:], columns
         except ValueError:
             return
+
+    def _read_csv(self, text: str) -> Table:
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        if not rows:
+            raise Refused(400, "The CSV is empty; its first line must name the columns.")
+        names, *values = [row for row in rows if row]
+        if any(len(row) != len(names) for row in values):
+            raise Refused(400, "A line of the CSV has more or fewer values than there are names.")
+        types = [self._types.get(name, "string") for name in names]
+        return Table(tuple(names), [[_typed(value, kind) for value, kind in zip(row, types)] for row in values])
 
     def _build(self, form: str, value: Any) -> Table:
         if form == "dataframe_split" or (form == "input_data" and _is_split(value)):
@@ -147,6 +159,14 @@ class Frames:
         if index is not None and len(index) != len(value["data"]):
             raise ValueError(f"there are {len(value['data'])} rows and {len(index)} members of index")
         return Table(tuple(columns), value["data"])
+
+
+def check_width(table: Table) -> None:
+    """Raises ValueError unless every row has a value for each column."""
+    width = len(table.columns)
+    for row in table.rows:
+        if type(row) is not list or len(row) != width:
+            raise ValueError(f"each row must be a list of {width} values")
 
 
 def _one_of(names: Tuple[str, ...]) -> str:
@@ -198,20 +218,15 @@ def _flat(data: Any) -> List[Any]:
     return [_only(item) for item in data]
 
 
-def _from_csv(text: str) -> Table:
-    rows = list(csv.reader(io.StringIO(text, newline="")))
-    if not rows:
-        raise Refused(400, "The CSV is empty; its first line must name the columns.")
-    names, *values = rows
-    if any(len(row) != len(names) for row in values):
-        raise Refused(400, "A line of the CSV has more or fewer values than there are names.")
-    return Table(tuple(names), [[_number_or_text(value) for value in row] for row in values])
-
-
-def _number_or_text(value: str) -> Any:
+def _typed(value: str, kind: str) -> Any:
+    """A value of a CSV as its column has it; nothing at all is a missing value. What does not fit stays text."""
     if not value:
         return None
+    if kind == "string":
+        return value
+    if kind == "boolean":
+        return {"true": True, "false": False}.get(value.lower(), value)
     try:
-        return float(value)
+        return int(value) if kind in ("long", "integer") else float(value)
     except ValueError:
         return value

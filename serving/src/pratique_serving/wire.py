@@ -73,12 +73,14 @@ class Request(NamedTuple):
 class Response:
     """A status, headers in order, and a whole body."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "rows", "status")
 
     def __init__(self, status: int, body: bytes, headers: Optional[List[Tuple[str, str]]] = None) -> None:
         self.status = status
         self.body = body
         self.headers = headers if headers is not None else []
+        self.rows = 0
+        """How many rows were predicted, where that is known."""
 
 
 class Head(NamedTuple):

@@ -1,0 +1,89 @@
+"""What is counted, as text for Prometheus at `/metrics`.
+
+Counted by the thread whose turn it is, so no lock is needed; one request costs
+about a microsecond.
+"""
+
+from bisect import bisect_left
+from typing import Callable, Dict, List, Tuple
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+TOGETHER = (1, 2, 4, 8, 16, 32, 64)
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Histogram:
+    """How many observations were at most each bound; the last place is for the rest."""
+
+    __slots__ = ("bounds", "counts", "total")
+
+    def __init__(self, bounds: Tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.total = 0.0
+
+    def observe(self, value: float) -> None:
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.total += value
+
+    def lines(self, name: str, labels: str) -> List[str]:
+        said, below = [], 0
+        for bound, count in zip((*map(str, self.bounds), "+Inf"), self.counts):
+            below += count
+            said.append(f'{name}_bucket{{{labels},le="{bound}"}} {below}')
+        return [*said, f"{name}_sum{{{labels}}} {self.total:.6f}", f"{name}_count{{{labels}}} {below}"]
+
+
+class Metrics:
+    """The counters of one process."""
+
+    def __init__(self, deployment: str, model: str) -> None:
+        self._labels = f'deployment="{_escaped(deployment)}",model="{_escaped(model)}"'
+        self._by_status: Dict[int, int] = {}
+        self._seconds = Histogram(SECONDS)
+        self._together = Histogram(TOGETHER)
+        self._rows = 0
+        self._gauges: List[Tuple[str, str, str, Callable[[], float]]] = []
+
+    def count(self, status: int, seconds: float, rows: int) -> None:
+        """One answer of the model, `seconds` after the request was whole."""
+        self._by_status[status] = self._by_status.get(status, 0) + 1
+        self._seconds.observe(seconds)
+        self._rows += rows
+
+    def count_refused(self, status: int) -> None:
+        """One answer without the model: too many, too late, not understood."""
+        self._by_status[status] = self._by_status.get(status, 0) + 1
+
+    def count_call(self, requests: int) -> None:
+        """One call of the model for so many requests."""
+        self._together.observe(requests)
+
+    def watch(self, name: str, kind: str, meaning: str, read: Callable[[], float]) -> None:
+        """Show what `read` returns; `kind` is gauge or counter."""
+        self._gauges.append((name, kind, meaning, read))
+
+    def text(self) -> bytes:
+        """For Prometheus."""
+        labels = self._labels
+        said = _head("pratique_requests_total", "counter", "Scoring requests by status.")
+        for status in sorted(self._by_status):
+            said.append(f'pratique_requests_total{{{labels},code="{status}"}} {self._by_status[status]}')
+        said += _head("pratique_request_seconds", "histogram", "From the whole request to its answer.")
+        said += self._seconds.lines("pratique_request_seconds", labels)
+        said += _head("pratique_call_requests", "histogram", "Requests that one call of the model answered.")
+        said += self._together.lines("pratique_call_requests", labels)
+        said += _head("pratique_rows_total", "counter", "Rows that were predicted, where the server knows.")
+        said.append(f"pratique_rows_total{{{labels}}} {self._rows}")
+        for name, kind, meaning, read in self._gauges:
+            said += [*_head(name, kind, meaning), f"{name}{{{labels}}} {read():g}"]
+        return ("\n".join(said) + "\n").encode()
+
+
+def _head(name: str, kind: str, meaning: str) -> List[str]:
+    return [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
