@@ -142,8 +142,8 @@ class JobOutput(Part):
     """An output of a job; with a name it becomes an asset when the job has completed."""
 
     type: Annotated[AssetType, Choice] = Field(default="uri_folder", description="What is written.")
-    path: Annotated[FilledText, checked(_no_local_output)] | None = planned(
-        "Where in a datastore to put it; the content store takes everything."
+    path: Annotated[FilledText, checked(_no_local_output)] | None = Field(
+        default=None, description="Where in a datastore to put it besides; ${{name}} in it is the job."
     )
     mode: Annotated[
         Literal["rw_mount", "mount", "upload", "direct"], Choice, NotRun({"direct": "writing to a URI is"})
