@@ -57,7 +57,7 @@ def _example(home: BenchHome) -> tuple[float, float]:
     shutil.copytree(_EXAMPLE, folder)
     for words in ("data create --file data.yml", "environment create --file environment.yml"):
         home.run("ml", *words.split(), cwd=folder)
-    home.run("ml", "job", "create", "--file", "train.yml", "--stream", cwd=folder)
+    home.run("ml", "job", "create", "--file", "pipeline.yml", "--stream", cwd=folder)
     home.run("ml", "online-endpoint", "create", "--file", "endpoint.yml", cwd=folder)
     body = (folder / "request.json").read_bytes()
     own: list[float] = []

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,7 @@ def found(pattern: str, text: str) -> str:
 def test_the_demo_ends_well_and_tells_what_was_made(first: Said) -> None:
     assert first.code == 0, first
     assert found(r"^  model +(\S+)", first.err) == "credit-risk:1"
+    assert found(r"^  decision +(\w+):", first.err) == "registered"
     assert float(found(r"^  metrics .*auc (\d\.\d+)", first.err)) > 0.7
     assert found(r"^  requests +(.*?);", first.err) == "100 answered, 0 failed"
     assert found(r"^  phases +(.*)$", first.err).count(" s") == 5
@@ -46,16 +48,42 @@ def test_the_link_to_the_openapi_works_with_the_key(platform: Installation, firs
     assert platform.ask("GET", path, port=platform.endpoints_port).status == 401
 
 
-def test_the_link_to_the_run_leads_to_the_run_with_its_metrics(platform: Installation, first: Said) -> None:
+def test_the_steps_of_the_pipeline_are_told_while_they_run(first: Said) -> None:
+    told = re.findall(r"step (\w+): completed", first.err)
+    assert told == ["prep", "train", "evaluate", "register"]
+
+
+def test_the_link_to_the_run_leads_to_the_run_whose_steps_have_the_metrics(platform: Installation, first: Said) -> None:
     link = found(r"^  MLflow run (\S+)", first.err)
     assert link.startswith(f"{platform.door}/mlflow/dev/#/experiments/")
     page = platform.ask("GET", "/mlflow/dev/", token=platform.token)
     assert page.status == 200
     assert b"<title>MLflow</title>" in page.body
-    run_id = link.rpartition("/")[2]
-    run = platform.ask("GET", f"/mlflow/dev/api/2.0/mlflow/runs/get?run_id={run_id}", token=platform.token).document
-    assert run["run"]["info"]["status"] == "FINISHED"
-    assert {metric["key"] for metric in run["run"]["data"]["metrics"]} >= {"auc", "accuracy"}
+    experiment, _, run_id = link.partition("/experiments/")[2].partition("/runs/")
+    query = {"experiment_ids": [experiment], "filter": f"tags.mlflow.parentRunId = '{run_id}'"}
+    steps = mlflow(platform, "POST", "runs/search", query)["runs"]
+    assert {step["info"]["status"] for step in steps} == {"FINISHED"}
+    metrics = {metric["key"]: metric["value"] for step in steps for metric in step["data"].get("metrics", [])}
+    assert metrics.keys() >= {"auc", "accuracy", "cost_per_applicant"}
+    assert f"cost_per_applicant {metrics['cost_per_applicant']:.3f}" in first.err
+
+
+def test_the_report_for_people_is_a_file_of_the_run(platform: Installation, first: Said) -> None:
+    job = found(r"pipeline (\w+): started", first.err)
+    platform.do("ml", "job", "download", "--name", job, "--output-name", "report", "-w", "dev", "-g", "pratique-demo")
+    page = (platform.folder / "named-outputs" / "report" / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in page
+    assert "cost_per_applicant" in page
+
+
+def mlflow(platform: Installation, method: str, path: str, body: object) -> Any:
+    """One request to MLflow's REST of the demo's workspace."""
+    answer = platform.ask(
+        method, f"/mlflow/dev/api/2.0/mlflow/{path}", token=platform.token,
+        headers={"Content-Type": "application/json"}, body=json.dumps(body).encode(),
+    )  # fmt: skip
+    assert answer.status == 200, answer
+    return answer.document
 
 
 def test_the_printed_curl_answers_when_it_is_pasted(platform: Installation, first: Said) -> None:
@@ -78,8 +106,35 @@ def test_every_command_that_it_names_next_works(platform: Installation, first: S
     assert answer.headers["location"] == "/mlflow/dev/"
 
 
-def test_a_second_demo_gives_version_2_and_no_request_fails(platform: Installation, project: Path, first: Said) -> None:
+def test_a_second_demo_runs_only_the_gate_which_lets_nothing_in_twice(
+    platform: Installation, project: Path, first: Said
+) -> None:
     second = platform.run("demo", "--project", str(project), "--requests", "100")
     assert second.code == 0, second
-    assert found(r"^  model +(\S+)", second.err) == "credit-risk:2"
+    assert re.findall(r"step (\w+): reused", second.err) == ["prep", "train", "evaluate"]
+    assert found(r"^  decision +(\w+):", second.err) == "unchanged"
+    assert found(r"^  model +(\S+)", second.err) == "credit-risk:1"
     assert found(r"^  requests +(.*?);", second.err) == "100 answered, 0 failed"
+
+
+def test_a_worse_model_is_kept_out_and_a_permitted_one_let_in(
+    platform: Installation, project: Path, first: Said
+) -> None:
+    here = ("-w", "dev", "-g", "pratique-demo")
+    worse = ("ml", "job", "create", "-f", "pipeline.yml", "--set", "inputs.regularisation=1000", "--stream", *here)
+    assert decision(platform, platform.get(*worse, cwd=project)["name"])["decision"] == "kept"
+    again = platform.run(*worse, "--set", "inputs.may_be_worse_by=1.0", "-o", "json", cwd=project)
+    assert re.findall(r"step (\w+): reused", again.err) == ["prep", "train", "evaluate"]
+    assert decision(platform, json.loads(again.out)["name"]) | {"reason": ""} == {
+        "decision": "registered", "reason": "", "model": "credit-risk", "version": "2",
+        "metric": "cost_per_applicant", "candidate": 0.7, "champion": 0.62, "champion_version": "1",
+    }  # fmt: skip
+
+
+def decision(platform: Installation, job: str) -> dict[str, Any]:
+    """What the gate of a pipeline's job wrote."""
+    folder = platform.folder / job
+    here = ("-w", "dev", "-g", "pratique-demo", "--download-path", str(folder))
+    platform.do("ml", "job", "download", "--name", job, "--output-name", "decision", *here)
+    written: dict[str, Any] = json.loads((folder / "named-outputs" / "decision" / "decision.json").read_text())
+    return written

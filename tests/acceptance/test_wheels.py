@@ -23,8 +23,8 @@ NEEDED: Final = (
     "tracking/requirements.lock",
     "web/pages/templates/overview.html",
     "store/migrations/versions/0001_the_tables_of_the_first_version.py",
-    "examples/credit-risk/train.yml",
-    "examples/credit-risk/data/README.md",
+    "app/templates/credit-risk/pipeline.yml",
+    "app/templates/credit-risk/dot-gitignore",
 )
 
 
@@ -80,9 +80,8 @@ def test_there_is_one_wheel_for_each_distribution(wheels: dict[str, Path]) -> No
 @pytest.mark.parametrize("name", PARTS)
 def test_a_wheel_holds_every_file_of_its_package_and_nothing_else(wheels: dict[str, Path], name: str) -> None:
     package = {f"{name}/{path}" for path in sources(PARTS[name] / "src" / name)}
-    examples = {f"pratique/examples/{path}" for path in sources(ROOT / "examples")} if name == "pratique" else set()
     packed = {path for path in names_in(wheels[name]) if not path.split("/")[0].endswith(".dist-info")}
-    assert packed == package | examples
+    assert packed == package
 
 
 @pytest.mark.parametrize("path", NEEDED)

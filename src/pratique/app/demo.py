@@ -5,13 +5,13 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlencode
 
 from pratique.app import load, supervision
 from pratique.app.down import down
@@ -21,8 +21,6 @@ from pratique.base.errors import ComputeFailed
 from pratique.base.home import Home
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import say
-from pratique.client.connection import Connection
-from pratique.client.door import find_door
 
 TABLE = Table("demo")
 _GROUP: Final = "pratique-demo"
@@ -71,6 +69,15 @@ class Story:
         return json.loads(finished.stdout) if finished.stdout.strip() else None
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What the pipeline measured and decided."""
+
+    metrics: Mapping[str, float]
+    decision: str
+    reason: str
+
+
 @TABLE.verb(
     "",
     arguments=(_FOLDER, _REQUESTS, BUNDLE),
@@ -106,8 +113,11 @@ def _tell(story: Story, requests: int, bundle: Path | None) -> None:
     with story.phase("Data and environment", "Assets are versions with a digest: the same bytes are the same asset."):
         story.az("ml data create --file data.yml")
         story.az("ml environment create --file environment.yml")
-    with story.phase("Train", "A command job runs your script in its own locked environment and registers a model."):
-        job = story.az("ml job create --file train.yml --stream", quiet=False)
+    with story.phase(
+        "Pipeline", "Steps run in that environment, those that ran before do not; the last one lets no worse model in."
+    ):
+        job = story.az("ml job create --file pipeline.yml --stream", quiet=False)
+        verdict = _verdict(story, job["name"])
         model = story.az(f"ml model show --name {_MODEL} --label latest")
     with story.phase("Deploy", "The model answers in its own process, behind Envoy, and only to who has the key."):
         endpoint = story.az("ml online-endpoint create --file endpoint.yml")
@@ -118,7 +128,7 @@ def _tell(story: Story, requests: int, bundle: Path | None) -> None:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         body = (story.folder / "request.json").read_bytes()
         tally = load.send(endpoint["scoring_uri"], headers, body, requests=requests)
-    _last_screen(story, job, model, endpoint, deployment, key, tally, time.monotonic() - began)
+    _last_screen(story, job, verdict, model, endpoint, deployment, key, tally, time.monotonic() - began)
     if tally.failed:
         raise ComputeFailed(f"{tally.failed} requests failed, the first: {tally.failures[0]}")
 
@@ -126,6 +136,7 @@ def _tell(story: Story, requests: int, bundle: Path | None) -> None:
 def _last_screen(
     story: Story,
     job: Mapping[str, Any],
+    verdict: Verdict,
     model: Mapping[str, Any],
     endpoint: Mapping[str, Any],
     deployment: Mapping[str, Any],
@@ -133,7 +144,7 @@ def _last_screen(
     tally: load.Tally,
     total: float,
 ) -> None:
-    metrics = ", ".join(f"{name} {value:.3f}" for name, value in sorted(_metrics(job["run_id"]).items()))
+    metrics = ", ".join(f"{name} {value:.3f}" for name, value in sorted(verdict.metrics.items()))
     request = story.folder / "request.json"
     timings = ", ".join(f"{name.removesuffix('_s')} {value:.2f} s" for name, value in deployment["timings"].items())
     say(
@@ -141,6 +152,7 @@ def _last_screen(
 {_bold("Done")} in {total:.1f} s
 
   model      {model["name"]}:{model["version"]}  {_dim(model["properties"]["pratique.digest"][:12])}
+  decision   {verdict.decision}: {verdict.reason}
   metrics    {metrics}
   requests   {tally.answered} answered, {tally.failed} failed; \
 p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} ms
@@ -165,10 +177,17 @@ p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} m
     )
 
 
-def _metrics(run_id: str) -> dict[str, float]:
-    query = urlencode({"run_id": run_id})
-    found = Connection(find_door()).get(f"/mlflow/{_WORKSPACE}/api/2.0/mlflow/runs/get?{query}")
-    return {row["key"]: float(row["value"]) for row in found["run"]["data"].get("metrics", [])}
+def _verdict(story: Story, job: str) -> Verdict:
+    """Fetch the two outputs of the pipeline that say it."""
+    with tempfile.TemporaryDirectory(prefix="pratique-demo-") as folder:
+        report = _output(story, job, "report", Path(folder))
+        decision = _output(story, job, "decision", Path(folder))
+    return Verdict(report["metrics"], decision["decision"], decision["reason"])
+
+
+def _output(story: Story, job: str, name: str, folder: Path) -> Any:
+    story.az(f"ml job download --name {job} --output-name {name} --download-path {folder}")
+    return json.loads((folder / "named-outputs" / name / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def _environment() -> dict[str, str]:

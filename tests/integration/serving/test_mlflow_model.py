@@ -54,9 +54,11 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     wanted = [*pins, "inference-schema"]
     run(uv, "pip", "install", "--quiet", "--python", python, *wanted)
     tracking = {"MLFLOW_TRACKING_URI": f"file://{root}/runs", "MLFLOW_ALLOW_FILE_STORE": "true"}
-    train, data = EXAMPLE / "src" / "train.py", EXAMPLE / "data" / "german-credit.csv"
-    assert "registered credit-risk version 1" in run(python, train, "--training-data", data, environment=tracking)
-    [saved] = [path.parent for path in (root / "runs").rglob("MLmodel")]
+    source, saved = EXAMPLE / "src", root / "credit-risk"
+    rows = ("--train-data", root / "train.csv")
+    data = ("--applications", EXAMPLE / "data" / "german-credit.csv")
+    run(python, source / "prep" / "prep.py", *data, *rows, "--test-data", root / "test.csv")
+    run(python, source / "train" / "train.py", *rows, "--model", saved, environment=tracking)
     run(python, Path(__file__).with_name("models.py"), root)
     return House(python, saved, root / "columns", root / "tensor")
 

@@ -10,20 +10,20 @@ from pratique.app.example import NAME, example_folder
 def test_without_a_wish_it_is_the_one_of_the_checkout() -> None:
     found = example_folder(None)
     assert found.name == NAME
-    assert (found / "train.yml").is_file()
+    assert (found / "pipeline.yml").is_file()
 
 
 def test_a_wish_is_a_copy_without_what_python_leaves(tmp_path: Path) -> None:
     found = example_folder(tmp_path / "mine")
     assert found == tmp_path / "mine"
-    assert (found / "train.yml").read_bytes() == (example_folder(None) / "train.yml").read_bytes()
+    assert (found / "pipeline.yml").read_bytes() == (example_folder(None) / "pipeline.yml").read_bytes()
     assert not list(found.rglob("__pycache__"))
 
 
 def test_a_copy_that_is_there_is_kept_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = example_folder(Path("mine"))
-    (found / "train.yml").write_text("changed")
+    (found / "pipeline.yml").write_text("changed")
     assert example_folder(Path("mine")) == found
-    assert (found / "train.yml").read_text() == "changed"
+    assert (found / "pipeline.yml").read_text() == "changed"
     assert found.is_absolute()

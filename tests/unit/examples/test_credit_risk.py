@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pratique.specs.kinds import load
+from pratique.app import project
 from pratique.specs.packages import from_conda
-from pratique.specs.reader import read_document
+from pratique.specs.verdicts import judge
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "credit-risk"
 
 KINDS = {
     "data.yml": "data",
     "environment.yml": "environment",
-    "train.yml": "job",
+    "pipeline.yml": "pipeline-job",
+    "components/prep.yml": "command-component",
+    "components/train.yml": "command-component",
+    "components/evaluate.yml": "command-component",
+    "components/register.yml": "command-component",
     "endpoint.yml": "online-endpoint",
     "deployment-blue.yml": "online-deployment",
     "deployment-script.yml": "online-deployment",
@@ -47,13 +51,30 @@ def test_the_data_names_its_source_and_licence() -> None:
 
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_each_file_is_valid_and_names_azures_schema(name: str) -> None:
-    document = read_document(EXAMPLE / name)
-    assert load(KINDS[name], document).to_document()
-    assert document.value["$schema"].startswith("https://azuremlschemas.azureedge.net/latest/")
+    verdict = judge(EXAMPLE / name)
+    assert (verdict.kind, verdict.problems) == (KINDS[name], ())
+    written = yaml.safe_load((EXAMPLE / name).read_text())
+    assert written["$schema"].startswith("https://azuremlschemas.azureedge.net/latest/")
 
 
 def test_every_file_of_yaml_is_tested() -> None:
-    assert {path.name for path in EXAMPLE.glob("*.yml")} - {"conda.yml"} == set(KINDS)
+    assert {path.relative_to(EXAMPLE).as_posix() for path in EXAMPLE.rglob("*.yml")} - {"conda.yml"} == set(KINDS)
+
+
+def test_the_example_is_what_init_writes() -> None:
+    files = {
+        path.relative_to(EXAMPLE).as_posix(): path.read_bytes()
+        for path in EXAMPLE.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    written = project.rendered("credit-risk", project.EXAMPLE)
+    assert set(files) == set(written)
+    assert [path for path in files if files[path] != written[path]] == [], "pratique init examples/credit-risk --force"
+
+
+def test_only_the_step_that_asks_the_registry_always_runs() -> None:
+    steps = {path.stem: yaml.safe_load(path.read_text()) for path in (EXAMPLE / "components").glob("*.yml")}
+    assert [name for name, step in steps.items() if step.get("is_deterministic") is False] == ["register"]
 
 
 def test_every_package_has_one_exact_version() -> None:
@@ -73,4 +94,4 @@ def test_the_request_is_two_applicants_of_the_data() -> None:
 def test_the_readme_runs_every_file() -> None:
     said = (EXAMPLE / "README.md").read_text()
     for name in KINDS:
-        assert f"--file {name}" in said
+        assert (f"({name})" if "/" in name else f"--file {name}") in said
