@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from generator.markdown import code, document, table
 from pratique.specs.component import Component
 from pratique.specs.grammar import OWN_SETTINGS, Part, Spec
-from pratique.specs.kinds import KINDS, PLANNED_FORMS, PLANNED_KINDS, RUN_KINDS, class_of
+from pratique.specs.kinds import KEPT_KINDS, KINDS, PLANNED_FORMS, PLANNED_KINDS, RUN_KINDS, class_of
 from pratique.specs.problems import NOT_YET
 from pratique.specs.types import OTHER_TYPES
 
@@ -140,7 +140,9 @@ def page() -> str:
 def _section(name: str, kind: type[Spec]) -> Iterator[str]:
     state = "run" if name in RUN_KINDS else "planned"
     yield f"## {_TITLES[name]}"
-    if name not in RUN_KINDS:
+    if name in KEPT_KINDS:
+        yield "Kept as it is described and shown again; what its keys ask for is not done in this version."
+    elif name not in RUN_KINDS:
         yield "Understood and checked in full by `pratique ml validate`; this version has no verb that creates it."
     yield table(
         ("key", "value", "state", "meaning"),

@@ -126,7 +126,7 @@ class Component(Spec):
     )
     inputs: dict[str, InputPort] = Field(default_factory=dict, description="What it needs.")
     outputs: dict[str, OutputPort] = Field(default_factory=dict, description="What it makes.")
-    auto_delete_setting: AutoDelete | None = Field(default=None, description="When it may be deleted by itself.")
+    auto_delete_setting: AutoDelete | None = planned("When it may be deleted by itself.")
 
     @classmethod
     def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:
@@ -143,12 +143,10 @@ class InlineCommandComponent(Component):
     code: Reference | None = Field(default=None, description="Folder with the code.")
     environment: EnvironmentUse = Field(description="An environment asset, or one inline.")
     environment_variables: Variables | None = Field(default=None, description="Environment variables of the command.")
-    distribution: Distribution | None = Field(default=None, description="Several processes for one step.")
+    distribution: Distribution | None = planned("Several processes for one step.")
     resources: Resources | None = Field(default=None, description="What it asks of a compute.")
-    queue_settings: QueueSettings | None = Field(default=None, description="How it waits for serverless compute.")
-    additional_includes: list[FilledText] | None = Field(
-        default=None, description="More files and folders that belong to the code."
-    )
+    queue_settings: QueueSettings | None = planned("How it waits for serverless compute.")
+    additional_includes: list[FilledText] | None = planned("More files and folders that belong to the code.")
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         if self.code is not None:

@@ -50,9 +50,20 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 RUN_KINDS: Final = frozenset(
-    {"data", "environment", "model", "job", "online-endpoint", "online-deployment", "workspace"}
-)
-"""Kinds that this version can create; the others are understood and checked in full."""
+    {
+        "data", "environment", "model", "job", "pipeline-job", "command-component", "pipeline-component",
+        "online-endpoint", "online-deployment", "workspace",
+    }
+)  # fmt: skip
+"""Kinds that this version creates and runs."""
+
+KEPT_KINDS: Final = frozenset(
+    {
+        "amlcompute", "computeinstance", "blob-datastore", "file-datastore", "gen1-datastore", "gen2-datastore",
+        "one-lake-datastore",
+    }
+)  # fmt: skip
+"""Kinds that this version keeps as they are described, and whose keys change nothing; the rest is only checked."""
 
 FORMS: Final[Mapping[str, Mapping[str, str]]] = {
     # A noun, the `type` of its files, and the kind that this is.
@@ -262,7 +273,7 @@ def _check_schema(kind: str, document: Document) -> None:
     if meant in ("", kind) or noun_of(meant) == kind or (kind == "job" and meant == "pipeline-job"):
         return
     said = f"this file describes a thing of kind {meant}, not {kind}"
-    hint = f"pratique ml {meant} create --file {document.file}" if meant in RUN_KINDS else ""
+    hint = f"pratique ml {noun_of(meant)} create --file {document.file}" if meant in RUN_KINDS | KEPT_KINDS else ""
     raise InvalidInput.of([document.problem(("$schema",), said, hint=hint)], what=document.file or kind)
 
 

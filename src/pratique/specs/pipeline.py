@@ -40,6 +40,7 @@ from pratique.specs.grammar import (
     asset_reference,
     checked,
     named,
+    planned,
 )
 from pratique.specs.graph import problems_with_steps
 from pratique.specs.job import (
@@ -69,6 +70,9 @@ OTHER_STEPS: Final = OTHER_TYPES | {
     "if_else": "conditions are",
 }
 """Types of steps that Azure ML knows and this version does not."""
+
+HERE: Final = ("local", "serverless")
+"""Computes that are this machine without being another one's name."""
 
 
 def _has_binding(text: str) -> bool:
@@ -114,8 +118,8 @@ class StepData(Part):
         Annotated[Literal["ro_mount", "rw_mount", "mount", "download", "direct", "eval_mount", "eval_download"], Choice]
         | None
     ) = Field(default=None, description="How the step sees it.")
-    datastore: Text | None = Field(default=None, description="The datastore to upload to.")
-    path_on_compute: Text | None = Field(default=None, description="Where on the compute to put it.")
+    datastore: Text | None = planned("The datastore to upload to.")
+    path_on_compute: Text | None = planned("Where on the compute to put it.")
 
 
 def _step_input_kind(value: Any) -> str:
@@ -216,13 +220,13 @@ class _CommandKeys(_Step):
 
     type: Annotated[Literal["command"], Choice] = Field(default="command", description="Kind of the step.")
     compute: ComputeUse | None = Field(default=None, description="Where it runs.")
-    distribution: Distribution | None = Field(default=None, description="Several processes for one step.")
+    distribution: Distribution | None = planned("Several processes for one step.")
     environment_variables: Variables = Field(default_factory=dict, description="Environment variables of the command.")
-    identity: JobIdentity | None = Field(default=None, description="The identity with which it reaches other services.")
+    identity: JobIdentity | None = planned("The identity with which it reaches other services.")
     limits: Limits | None = Field(default=None, description="When it is stopped.")
-    queue_settings: QueueSettings | None = Field(default=None, description="How it waits for serverless compute.")
+    queue_settings: QueueSettings | None = planned("How it waits for serverless compute.")
     resources: Resources | None = Field(default=None, description="What it asks of a compute.")
-    services: dict[str, JobService] | None = Field(default=None, description="Interactive services beside it.")
+    services: dict[str, JobService] | None = planned("Interactive services beside it.")
 
 
 class CommandStep(_CommandKeys):
@@ -393,8 +397,8 @@ class PipelineJob(Spec):
     outputs: dict[str, JobOutput] = Field(default_factory=dict, description="What the pipeline makes.")
     jobs: dict[str, Step] = Field(default_factory=dict, description="The steps by name.")
     component: PipelineComponentUse | None = Field(default=None, description="A pipeline component instead of steps.")
-    services: dict[str, JobService] | None = Field(default=None, description="Interactive services beside the job.")
-    identity: JobIdentity | None = Field(default=None, description="The identity with which it reaches other services.")
+    services: dict[str, JobService] | None = planned("Interactive services beside the job.")
+    identity: JobIdentity | None = planned("The identity with which it reaches other services.")
 
     @model_validator(mode="before")
     @classmethod
@@ -414,6 +418,18 @@ class PipelineJob(Spec):
         if isinstance(self.component, Spec):
             for key, text, purpose in self.component.references():
                 yield ("component", *key), text, purpose
+
+    def planned_keys(self) -> Iterator[str]:
+        if any(parse_compute(named).name not in HERE for named in self._computes()):
+            yield "compute"
+        yield from super().planned_keys()
+
+    def _computes(self) -> Iterator[str]:
+        """Every compute that is named, by the pipeline or a step of its own."""
+        default = self.settings.default_compute if self.settings else None
+        for named_compute in (self.compute, default, *(getattr(step, "compute", None) for step in self.jobs.values())):
+            if named_compute is not None and not _has_binding(named_compute):
+                yield named_compute
 
     @classmethod
     def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:

@@ -6,7 +6,7 @@ import pytest
 
 from pratique.base.errors import InvalidInput, NotYet
 from pratique.specs.detection import detect
-from pratique.specs.kinds import KINDS, RUN_KINDS, load, noun_of
+from pratique.specs.kinds import KEPT_KINDS, KINDS, RUN_KINDS, load, noun_of
 from pratique.specs.reader import parse_document
 from pratique.specs.verdicts import judge
 
@@ -125,7 +125,7 @@ def test_a_form_that_is_not_there_is_refused_with_those_that_are() -> None:
 
 
 def test_every_kind_belongs_to_a_noun_of_azure() -> None:
-    assert {noun_of(kind) for kind in KINDS} == RUN_KINDS | {"component", "datastore", "compute"}
+    assert {noun_of(kind) for kind in KINDS} == {noun_of(kind) for kind in RUN_KINDS | KEPT_KINDS}
 
 
 @pytest.mark.parametrize(
