@@ -5,8 +5,9 @@ from typing import Final
 
 from generator.markdown import code, document, fenced, table
 from pratique.app.console import ROWS
+from pratique.cli import not_here
 from pratique.cli.grammar import arguments_of, rows_in_force, verbs_of
-from pratique.cli.index import INDEX, NOT_YET
+from pratique.cli.index import INDEX
 from pratique.cli.table import Argument, Row, Verb
 
 _INTRODUCTION: Final = """Every verb is written `pratique VERB` or, after `eval "$(pratique env)"`, `az VERB`.
@@ -63,8 +64,16 @@ def page() -> str:
         *sections,
         "## Not there yet",
         "These belong to `az` and not to this version; typing one says so and exits with 2.",
-        ", ".join(code(path) for path in NOT_YET),
+        ", ".join(code(path) for path in not_here.GROUPS),
+        table(("verb", "instead"), [(code(path), said) for path, said in not_here.VERBS.items()]),
+        table(("verb", "flag", "why it is refused"), [_row_of(*row) for row in not_here.FLAGS]),
+        "These switches are taken for scripts written for `az`; what they change is nothing, which is said on stderr.",
+        table(("verb", "switch", "why it changes nothing"), [_row_of(*row) for row in not_here.ACCEPTED]),
     )
+
+
+def _row_of(verb: str, flag: str, said: str) -> tuple[str, str, str]:
+    return code(verb), code(flag), said.replace("|", "\\|")
 
 
 def _ordered() -> list[Row]:

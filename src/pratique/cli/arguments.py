@@ -49,6 +49,9 @@ SET_TAGS: Final = flag(
     "tags", "--tags", nargs="+", action="extend", default=[], metavar="NAME=VALUE", help="Tags, separated by spaces."
 )
 DESCRIPTION: Final = flag("description", help="A sentence about it.")
+DATASTORE: Final = flag(
+    "datastore", "--datastore", help="Datastore to lay the files into; without one, the content store alone."
+)
 DISPLAY_NAME: Final = flag("display_name", "--display-name", help="Name for people.")
 LOCATION: Final = flag("location", "--location", "-l", help="Kept and shown; everything runs on this machine.")
 MAX_RESULTS: Final = flag("max_results", "--max-results", "-r", type=int, help="At most so many.")

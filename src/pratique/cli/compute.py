@@ -73,9 +73,7 @@ def create(
         **_scale(min_instances, max_instances, idle_time_before_scale_down, identity_type),
     }  # fmt: skip
     made = _computes(place).put(read_spec("compute", file=file, given=given, edits=edits).to_document())
-    say(
-        f"{made['name']} is a name of this machine: what it says of nodes and identity is kept, not applied"
-    )
+    say(f"{made['name']} is a name of this machine: what it says of nodes and identity is kept, not applied")
     return made
 
 

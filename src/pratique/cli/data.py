@@ -3,7 +3,7 @@
 from typing import Any
 
 from pratique.cli import assets
-from pratique.cli.arguments import DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
+from pratique.cli.arguments import DATASTORE, DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.place import Place
 from pratique.cli.table import flag
 from pratique.cli.usage import pairs
@@ -19,7 +19,7 @@ TABLE = assets.table_of(NOUN)
         FILE, OPTIONAL_NAME, VERSION,
         flag("type", "--type", "-t", choices=["uri_file", "uri_folder", "mltable"], help="What the path is."),
         flag("path", "--path", "-p", help="Local file or folder, uploaded; or a URI."),
-        DESCRIPTION, SET_TAGS,
+        DATASTORE, DESCRIPTION, SET_TAGS,
     ),
     examples={
         "From a file": "pratique ml data create -f data.yml",
@@ -34,6 +34,7 @@ def create(
     version: str | None,
     type: str | None,  # noqa: A002 - the flag's word.
     path: str | None,
+    datastore: str | None,
     description: str | None,
     tags: list[str],
     edits: Edits,
@@ -42,7 +43,8 @@ def create(
     from pratique.cli.yaml_files import local_path
 
     given = {
-        "name": name, "version": version, "type": type, "path": local_path(path), "description": description,
+        "name": name, "version": version, "type": type, "path": local_path(path), "datastore": datastore,
+        "description": description,
         "tags": pairs(tags, flag="--tags"),
     }  # fmt: skip
     return assets.create(place, NOUN, file=file, given=given, edits=edits)

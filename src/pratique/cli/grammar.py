@@ -15,10 +15,12 @@ from knack.commands import CLICommand, CLICommandsLoader
 from knack.help import CLIHelp, CommandHelpFile, GroupHelpFile, HelpFile
 from knack.parser import CLICommandParser
 
+from pratique.cli import not_here
 from pratique.cli.arguments import EDITS, PLACES, edits_of
-from pratique.cli.index import GROUPS, INSTEAD, NOT_YET
+from pratique.cli.index import GROUPS
 from pratique.cli.output import columns_of
 from pratique.cli.table import Argument, Row, Table, Verb
+from pratique.cli.talk import say
 from pratique.cli.usage import UsageError, nearest
 
 ROWS: Final = "pratique rows"
@@ -143,8 +145,8 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         self._expand_prefixed_files(args)
         parsed, unknown = self.parse_known_args(args, namespace)
-        if unknown:
-            raise _unknown_flags(parsed, unknown)
+        if strange := [word for word in unknown if not _is_taken(parsed, word)]:
+            raise _unknown_flags(parsed, strange)
         return parsed
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -176,9 +178,9 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
 
     def _unknown_verb(self, word: str) -> UsageError:
         path = " ".join([*self.prog.split()[1:], word])
-        if path in NOT_YET or path in INSTEAD:
+        if path in not_here.GROUPS or path in not_here.VERBS:
             said = f"`{path}` is a command of az that this version does not have yet"
-            return UsageError(said, hint=INSTEAD.get(path, "see `pratique --help`"))
+            return UsageError(said, hint=not_here.VERBS.get(path, "see `pratique --help`"))
         near = nearest(word, self._verbs())
         meant = f"did you mean `{self.prog} {near[0]}`?" if near else f"known: {', '.join(self._verbs())}"
         return UsageError(f"`{self.prog}` has no command {word!r}", hint=f"{meant} See `{self.prog} --help`")
@@ -189,8 +191,23 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
         return [name for name in known if name != _UNSEEN]
 
 
+def _is_taken(parsed: Any, word: str) -> bool:
+    """Whether `word` is a switch of az that changes nothing here; says so."""
+    if said := not_here.why_nothing(_verb_of(parsed), word):
+        say(f"{word}: {said}")
+    return bool(said)
+
+
+def _verb_of(parsed: Any) -> str:
+    return " ".join(parsed._parser.prog.split()[1:])
+
+
 def _unknown_flags(parsed: Any, unknown: Sequence[str]) -> UsageError:
     parser = parsed._parser
+    for word in unknown:
+        flag = word.partition("=")[0]
+        if said := not_here.why_refused(_verb_of(parsed), flag):
+            return UsageError(f"{parser.prog}: {flag} is not in this version", hint=said)
     return UsageError(f"{parser.prog}: not understood: {' '.join(unknown)}", hint=_hint(parser, unknown))
 
 

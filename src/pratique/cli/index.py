@@ -47,21 +47,3 @@ GROUPS: Final = {
     "ad": "Users and service principals.",
     "role": "Roles.",
 }
-
-NOT_YET: Final = (
-    "ml batch-deployment", "ml batch-endpoint", "ml connection",
-    "ml registry", "ml schedule", "ml feature-set", "ml feature-store", "ml serverless-endpoint",
-    "keyvault", "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
-)  # fmt: skip
-"""What `az` has and this version has not: said so, instead of a guess at a spelling mistake."""
-
-INSTEAD: Final = {
-    "ml data import": "fetch the rows yourself and register them: pratique ml data create",
-    "ml data mount": "a job reads data as an input",
-    "ml data share": "this version has no registries: create it in the other workspace from the same files",
-    "ml datastore mount": "a job reads a place in a datastore as an input: azureml://datastores/NAME/paths/PATH",
-    "ml model package": "a deployment builds what it needs: pratique ml online-deployment create",
-    "ml model share": "this version has no registries: download it with pratique ml model download and create it "
-    "in the other workspace",
-}
-"""Verbs of `az` that groups of this version do not have, and what to do instead."""

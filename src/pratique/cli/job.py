@@ -83,13 +83,15 @@ def create(place: Place, *, file: str, name: str | None, edits: Edits, stream: b
     arguments=(FILE.required(),),
     examples={"Check a job before it is submitted": "pratique ml job validate -f job.yml --set inputs.lr=0.1"},
 )
-def validate(*, file: str, edits: Edits) -> Report:
+def validate(place: Place, *, file: str, edits: Edits) -> Report:
     """Check the file of a job, without a platform; exit 1 when something is wrong with it.
 
     All that is wrong is told at once, with file, line and key.
     """
     from pratique.cli.job_files import read_job
 
+    if place.resource_group or place.workspace_name or place.subscription:
+        say("a file is checked without a platform, so -g, -w and --subscription choose nothing")
     try:
         read_job(file, name=None, edits=edits)
     except InvalidInput as error:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pratique.cli import assets
-from pratique.cli.arguments import DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
+from pratique.cli.arguments import DATASTORE, DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.place import Place
 from pratique.cli.table import flag
 from pratique.cli.usage import pairs
@@ -21,7 +21,7 @@ TABLE = assets.table_of(NOUN)
              help="What the path is."),
         flag("path", "--path", "-p", help="Local file or folder, azureml://jobs/JOB/outputs/…, or runs:/RUN/PATH."),
         flag("stage", "--stage", "-s", help="Where it is in its life, such as Production."),
-        DESCRIPTION, SET_TAGS,
+        DATASTORE, DESCRIPTION, SET_TAGS,
     ),
     examples={
         "From a folder": "pratique ml model create -n credit --type mlflow_model --path ./model",
@@ -38,6 +38,7 @@ def create(
     type: str | None,  # noqa: A002 - the flag's word.
     path: str | None,
     stage: str | None,
+    datastore: str | None,
     description: str | None,
     tags: list[str],
     edits: Edits,
@@ -50,6 +51,7 @@ def create(
 
     given = {
         "name": name, "version": version, "type": type, "path": local_path(path), "stage": stage,
+        "datastore": datastore,
         "description": description, "tags": pairs(tags, flag="--tags"),
     }  # fmt: skip
     return assets.create(place, NOUN, file=file, given=given, edits=edits)

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from pratique.base.errors import NotYet
 from pratique.cli.arguments import ENDPOINT_NAME, FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.online_endpoint import said_local
@@ -36,7 +35,6 @@ _COMPUTED: Final = frozenset(
         switch("all_traffic", help="Give it all traffic once it answers; nothing is dropped meanwhile."),
         NO_WAIT, LOCAL,
         switch("skip_script_validation", help="Accepted for scripts written for az: nothing is validated so."),
-        switch("package_model", help="Not yet."),
     ),
     examples={
         "Deploy and switch to it": "pratique ml online-deployment create -f blue.yml --all-traffic",
@@ -54,13 +52,10 @@ def create(
     no_wait: bool,
     local: bool,
     skip_script_validation: bool,
-    package_model: bool,
 ) -> Document:
     """Create a deployment, or change it, and wait until it answers."""
     from pratique.cli.yaml_files import read_spec, send_files
 
-    if package_model:
-        raise NotYet("--package-model: models are not packaged into images yet", hint="leave the flag out")
     if skip_script_validation:
         say("--skip-script-validation: there is none to skip")
     said_local(local)

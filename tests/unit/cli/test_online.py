@@ -191,7 +191,7 @@ def test_a_deployment_s_code_is_uploaded(platform: Any, pratique: Any) -> None:
 def test_packaging_is_not_there_yet_and_nothing_is_done(platform: Any, pratique: Any) -> None:
     Path("blue.yml").write_text(DEPLOYMENT)
     ran = pratique("ml", "online-deployment", "create", "-f", "blue.yml", "--package-model")
-    assert ran.code == 1
+    assert ran.code == 2
     assert "--package-model" in ran.err
     assert not platform.requests
 

@@ -1,0 +1,117 @@
+"""What `az` has and this version has not: each with a sentence, so that nothing is ignored and nobody looks for a typo.
+
+Patterns of verbs are those of `fnmatch`, with the words below ``ml`` or the other groups.
+"""
+
+from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
+from typing import Final
+
+GROUPS: Final = (
+    "ml batch-deployment", "ml batch-endpoint", "ml connection", "ml registry", "ml schedule", "ml feature-set",
+    "ml feature-store", "ml feature-store-entity", "ml serverless-endpoint", "ml marketplace-subscription",
+    "ml capability-host", "ml index", "ml workspace-hub",
+    "keyvault", "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
+)  # fmt: skip
+"""Whole groups."""
+
+_NO_REGISTRY: Final = "this version has no registries"
+_NO_NETWORK: Final = "there is no network of its own here: both doors are on loopback, see `pratique status`"
+_NO_MACHINE: Final = "a compute is a name of this machine, which nobody logs in to through the platform"
+
+VERBS: Final[Mapping[str, str]] = {
+    "ml component prepare-for-sign": _NO_REGISTRY,
+    "ml compute attach": f"{_NO_MACHINE}; --type AmlCompute makes such a name: pratique ml compute create",
+    "ml compute connect-ssh": _NO_MACHINE,
+    "ml compute detach": "nothing is attached; pratique ml compute delete forgets a name",
+    "ml compute enable-sso": _NO_MACHINE,
+    "ml compute list-nodes": "this machine is the only node, see `pratique doctor`",
+    "ml compute list-sizes": "this machine is the only size; what a job takes of it is its `resources`",
+    "ml compute list-usage": "there are no quotas: jobs begin as cores and memory allow",
+    "ml data import": "fetch the rows yourself and register them: pratique ml data create",
+    "ml data list-materialization-status": "nothing is imported by a schedule in this version",
+    "ml data mount": "a job reads data as an input",
+    "ml data share": f"{_NO_REGISTRY}: create it in the other workspace from the same files",
+    "ml datastore mount": "a job reads a place in a datastore as an input: azureml://datastores/NAME/paths/PATH",
+    "ml environment share": f"{_NO_REGISTRY}: create it in the other workspace from the same file",
+    "ml job connect-ssh": "a job is a process of this machine; see its log with pratique ml job stream",
+    "ml job show-services": "jobs have no interactive services in this version",
+    "ml model package": "a deployment builds what it needs: pratique ml online-deployment create",
+    "ml model share": f"{_NO_REGISTRY}: download it with pratique ml model download and create it in the other "
+    "workspace",
+    "ml online-deployment list-model-monitor": "monitors are not in this version",
+    "ml online-endpoint get-token": "callers prove themselves by key: pratique ml online-endpoint get-credentials",
+    "ml workspace diagnose": "see `pratique doctor`",
+    "ml workspace list-keys": "a workspace has no storage account of its own, so it has no keys",
+    "ml workspace outbound-rule": _NO_NETWORK,
+    "ml workspace provision-network": _NO_NETWORK,
+    "ml workspace sync-keys": "a workspace has no storage account of its own, so it has no keys",
+}
+"""Verbs of groups that are here, and what to do instead."""
+
+FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("ml *", "--registry-name", f"{_NO_REGISTRY}: leave the flag out, and the workspace's own is meant"),
+    ("ml data create", "--skip-validation", "every file is checked; it takes no time to speak of"),
+    ("ml component create", "--skip-validation", "every file is checked; it takes no time to speak of"),
+    ("ml job create", "--skip-validation", "every file is checked; it takes no time to speak of"),
+    ("ml job create", "--save-as", "print it instead: pratique ml job create -f FILE -o yaml > SAVED"),
+    ("ml environment create", "--build-context", "no container image is built: give the packages with --conda-file"),
+    ("ml environment create", "--dockerfile-path", "no container image is built: give the packages with --conda-file"),
+    ("ml environment create", "--datastore", "an environment has no files to keep in a datastore"),
+    ("ml model list", "--stage", "choose by --query \"[?stage=='Production']\""),
+    ("ml compute create", "--admin-username", _NO_MACHINE),
+    ("ml compute create", "--admin-password", _NO_MACHINE),
+    ("ml compute create", "--ssh-key-value", _NO_MACHINE),
+    ("ml compute create", "--ssh-public-access-enabled", _NO_MACHINE),
+    ("ml compute create", "--enable-node-public-ip", _NO_NETWORK),
+    ("ml compute create", "--vnet-name", _NO_NETWORK),
+    ("ml compute create", "--subnet", _NO_NETWORK),
+    ("ml compute create", "--user-object-id", "a compute belongs to everybody who may read the workspace"),
+    ("ml compute create", "--user-tenant-id", "a compute belongs to everybody who may read the workspace"),
+    ("ml compute *", "--user-assigned-identities", "there are no managed identities here"),
+    ("ml online-deployment create", "--package-model", "models are not packaged into images in this version"),
+    ("ml online-deployment create", "--vscode-debug", "start the model server yourself: python -m pratique_serving"),
+    ("ml online-endpoint create", "--web", "an endpoint has no page of its own yet: pratique ml online-endpoint show"),
+    ("ml online-deployment *", "--container", "a deployment has no containers; its log is one"),
+    ("ml workspace create", "--application-insights", "a workspace has no resources of its own to name"),
+    ("ml workspace create", "--container-registry", "a workspace has no resources of its own to name"),
+    ("ml workspace create", "--key-vault", "a workspace has no resources of its own to name"),
+    ("ml workspace create", "--storage-account", "a workspace has no resources of its own to name"),
+    ("ml workspace create", "--hub-id", "there are no hubs in this version"),
+    ("ml workspace *", "--managed-network", _NO_NETWORK),
+    ("ml workspace *", "--public-network-access", _NO_NETWORK),
+    ("ml workspace update", "--image-build-compute", "no container image is built in this version"),
+)
+"""Verb, flag and why it is refused."""
+
+ACCEPTED: Final[tuple[tuple[str, str, str], ...]] = (
+    ("ml component create", "--no-wait", "it is registered at once"),
+    ("ml data create", "--no-wait", "it is registered at once"),
+    ("ml environment create", "--no-wait", "it is registered at once"),
+    ("ml model create", "--no-wait", "it is registered at once"),
+    ("ml workspace create", "--no-wait", "it is there at once"),
+    ("ml workspace update", "--no-wait", "it is so at once"),
+    ("ml workspace delete", "--no-wait", "it is gone at once"),
+    ("ml workspace delete", "--all-resources", "a workspace has no resources beside itself"),
+    ("ml workspace delete", "--permanently-delete", "a workspace is always deleted for good"),
+    ("ml online-endpoint get-credentials", "--local", "everything runs on this machine; there is no other kind here"),
+    ("ml online-endpoint update", "--local", "everything runs on this machine; there is no other kind here"),
+    ("ml online-endpoint regenerate-keys", "--no-wait", "the key is new at once"),
+    ("ml online-deployment update", "--skip-script-validation", "there is none to skip"),
+    ("ml online-deployment update", "--local", "everything runs on this machine; there is no other kind here"),
+)
+"""Verb, switch and why it changes nothing: taken for scripts written for az, and said on stderr."""
+
+
+def why_refused(verb: str, flag: str) -> str:
+    """Why `verb` does not take `flag`; empty when nothing is known of it."""
+    return next(_matching(FLAGS, verb, flag), "")
+
+
+def why_nothing(verb: str, flag: str) -> str:
+    """Why `flag` changes nothing of `verb`, and is taken all the same; empty when it is not."""
+    return next(_matching(ACCEPTED, verb, flag), "")
+
+
+def _matching(rows: tuple[tuple[str, str, str], ...], verb: str, flag: str) -> Iterator[str]:
+    return (said for pattern, known, said in rows if known == flag and fnmatchcase(verb, pattern))
