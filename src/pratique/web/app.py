@@ -23,6 +23,7 @@ from pratique.web.api import (
 from pratique.web.api import identity as api_identity
 from pratique.web.api.assets import router_for
 from pratique.web.auth import check_routes
+from pratique.web.bodies import PlainJson
 from pratique.web.mlflow import artifacts, registry, service
 from pratique.web.pages import overview
 from pratique.web.platform import Platform
@@ -54,6 +55,7 @@ def create_app(platform: Platform) -> FastAPI:
         dependencies=[Depends(plain_path)],
     )
     app.state.platform = platform
+    app.add_middleware(PlainJson)
     errors.install(app)
     platform.database.on_commit(platform.bell.ring)
     nouns = (
