@@ -18,8 +18,9 @@ from pratique.compute.bundle import Bundle, open_bundle, pack, seal, sha256_of
 from pratique.compute.environments import Environments, Lock
 from pratique.compute.interpreters import platform_version
 from pratique.compute.wheelhouse import Fetcher, pins_of, wheel_of
-from pratique.specs.packages import PackageRequest, from_conda
+from pratique.specs.packages import PackageRequest
 from pratique.specs.reader import parse_document, read_document
+from pratique.specs.translation import translate
 
 TABLE = Table("bundle")
 _OWN: Final = {
@@ -62,7 +63,10 @@ def create(*, path: str, conda_file: Sequence[str], only_environments: bool) -> 
     Use it with `pratique up --bundle` or `pratique demo --bundle`.
     """
     target = Path(path)
-    requests = [*_requests_of_templates(), *(from_conda(read_document(Path(file))) for file in conda_file)]
+    requests = [
+        *_requests_of_templates(),
+        *(translate({"conda_file": read_document(Path(file))}) for file in conda_file),
+    ]
     with _made(target) as folder:
         _fill(folder, requests, with_platform=not only_environments)
         seal(folder, made_by=f"pratique {__version__}")
@@ -102,7 +106,7 @@ def _requests_of_templates() -> Iterator[PackageRequest]:
     for template in project.TEMPLATES:
         for path, content in project.rendered(template, project.EXAMPLE).items():
             if Path(path).name == "conda.yml":
-                yield from_conda(parse_document(content.decode(), file=path))
+                yield translate({"conda_file": parse_document(content.decode(), file=path)})
 
 
 @contextmanager

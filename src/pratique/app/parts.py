@@ -63,6 +63,7 @@ class Parts:
 
 def make_parts(home: Home, settings: Settings) -> Parts:
     """Every part of the platform in `home`, which has been prepared; nothing is started."""
+    sandbox = sandbox_of(home, settings)
     return Parts(
         home=home,
         settings=settings,
@@ -70,8 +71,8 @@ def make_parts(home: Home, settings: Settings) -> Parts:
         blobs=BlobStore(home.blobs),
         sealer=Sealer(home.keys / "sealing.key"),
         issuer=Issuer(home.keys, f"http://127.0.0.1:{settings.door_port}"),
-        compute=LocalCompute(sandbox_of(home, settings)),
-        environments=Environments(home.environments),
+        compute=LocalCompute(sandbox),
+        environments=Environments(home.environments, is_protected=sandbox.is_in_force),
         gateway=Gateway(home, doors_of(home, settings)),
         tracking=TrackingServer(home),
     )

@@ -8,6 +8,9 @@
 
 A lock names every package with its hashes, so installing it from uv's cache
 gives the same bytes as installing it from an index: the cache is asked first.
+What is installed is a copy, so that whoever writes into an environment does
+not write into uv's cache, too. And an environment is compared with what it was
+before it is used again, and made anew when somebody has changed it.
 """
 
 import contextlib
@@ -26,14 +29,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from pratique.base.errors import InvalidInput, StorageFailed, Unavailable
+from pratique.base.errors import ComputeFailed, InvalidInput, StorageFailed, Unavailable
 from pratique.compute.installer import Installer, Outcome, Say, failure, find_uv, installer_environment
 from pratique.compute.interpreters import choose_interpreter, platform_version
 from pratique.specs.packages import PackageRequest
 
 _MARKER: Final = ".ready"
 _FORMAT: Final = "1"
+"""Part of the name of every lock that is kept: raised when packages are settled in another way."""
+_MADE: Final = "2"
 """Part of every digest: raised when environments are made in another way."""
+_UNSEEN: Final = ("__pycache__",)
+"""Folders that Python itself fills while it runs."""
 _WAIT_LIMIT: Final = 3700.0
 """Seconds to wait for another process that builds the same environment: its own limit and a little."""
 _COMPILE_LIMIT: Final = 600.0
@@ -53,15 +60,18 @@ class Lock:
     @property
     def digest(self) -> str:
         """The environment's identity: 64 hex digits."""
-        return _digest(_FORMAT, sys.platform, platform.machine(), self.python, self.text)
+        return _digest(_MADE, sys.platform, platform.machine(), self.python, self.text)
 
 
 class Environments:
     """The environments of one home."""
 
-    def __init__(self, folder: Path, uv: Path | None = None) -> None:
+    def __init__(self, folder: Path, uv: Path | None = None, *, is_protected: bool = False) -> None:
+        """`is_protected` says that those who use an environment cannot change it: it is then compared once."""
         self._folder = folder
         self._uv = uv
+        self._is_protected = is_protected
+        self._compared: set[str] = set()
 
     def lock(self, request: PackageRequest, *, extra: Sequence[str] = (), say: Say | None = None) -> Lock:
         """Settle every package of `request` and of the `extra` requirements for this machine.
@@ -71,11 +81,12 @@ class Environments:
         """
         lines = sorted({*request.requirements, *extra})
         wanted = request.python or platform_version()
-        kept = self._folder / "locks" / f"{_digest(_FORMAT, platform.machine(), wanted, *lines)}.json"
+        day = [f"before {request.released_before}"] if request.released_before else []
+        kept = self._folder / "locks" / f"{_digest(_FORMAT, platform.machine(), wanted, *day, *lines)}.json"
         if (known := _read_lock(kept)) is not None:
             return known
         interpreter = choose_interpreter(wanted)
-        lock = Lock(interpreter.minor, self._compile(interpreter.path, lines, say or _be_silent))
+        lock = Lock(interpreter.minor, self._settle(interpreter.path, lines, request, say or _be_silent))
         _write_durably(kept, json.dumps(asdict(lock)))
         return lock
 
@@ -86,25 +97,42 @@ class Environments:
         return Lock(python, text)
 
     def is_ready(self, lock: Lock) -> bool:
-        """Whether the environment of `lock` is complete, and its Python still there."""
-        try:
-            marked = (self._place(lock) / _MARKER).read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return False
-        return marked == lock.digest and self._python(lock).exists()
+        """Whether the environment of `lock` was completed, and its Python is still there."""
+        return self._marked(lock)[:1] == [lock.digest] and self._python(lock).exists()
 
     def ensure(self, lock: Lock, *, log: Path | None = None, say: Say | None = None) -> Path:
         """The Python of the environment of `lock`, which is built if it is not ready.
 
-        Any number of processes may ask at once; one builds, the others wait.
+        Any number of processes may ask at once; one builds, the others wait. One that was changed since it was
+        built is built anew.
         uv's progress goes to `say` and is appended to `log`. Raises
         `ComputeFailed` with uv's last lines, and then nothing half-made stays.
         """
-        if not self.is_ready(lock):
+        if not self._is_usable(lock):
             with _progress(log, say) as tell, self._alone(lock, tell) as held:
-                if not self.is_ready(lock):
+                if not self._is_usable(lock):
+                    if self.is_ready(lock):
+                        tell("the environment was changed since it was built: building it anew")
                     self._build(lock, tell, held)
         return self._python(lock)
+
+    def _is_usable(self, lock: Lock) -> bool:
+        """Whether it is complete, and as it was built; where nobody can change it, comparing it once is enough."""
+        if not self.is_ready(lock):
+            return False
+        if self._is_protected and lock.digest in self._compared:
+            return True
+        if self._marked(lock)[1:] != [_seal(self._place(lock))]:
+            return False
+        self._compared.add(lock.digest)
+        return True
+
+    def _marked(self, lock: Lock) -> list[str]:
+        """What vouches for the environment: its digest, and what it looked like; empty when nothing does."""
+        try:
+            return (self._place(lock) / _MARKER).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
 
     def _place(self, lock: Lock) -> Path:
         return self._folder / lock.digest
@@ -120,12 +148,23 @@ class Environments:
     def _installer(self) -> Installer:
         return Installer(self._uv or find_uv(), installer_environment(os.environ), self._folder)
 
-    def _compile(self, python: Path, lines: Sequence[str], say: Say) -> str:
+    def _settle(self, python: Path, lines: Sequence[str], request: PackageRequest, say: Say) -> str:
         if not lines:
             return ""
+        if request.released_before is None:
+            return self._compile(python, lines, (), say)
+        try:
+            return self._compile(python, lines, ("--exclude-newer", request.released_before), say)
+        except ComputeFailed:
+            if not request.may_be_newer:
+                raise
+        say(f"nothing that was released before {request.released_before} fits together: taking newer packages as well")
+        return self._compile(python, lines, (), say)
+
+    def _compile(self, python: Path, lines: Sequence[str], day: Sequence[str], say: Say) -> str:
         arguments = (
             "pip", "compile", "-", "--python", str(python), "--generate-hashes", "--no-header",
-            "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation",
+            "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation", *day,
         )  # fmt: skip
         _make(self._folder)
         installer, stdin = self._installer(), "\n".join(lines) + "\n"
@@ -144,7 +183,8 @@ class Environments:
         try:
             shutil.rmtree(place, ignore_errors=True)
             self._fill(lock, place, say, held)
-            _write_durably(place / _MARKER, lock.digest)
+            _write_durably(place / _MARKER, f"{lock.digest}\n{_seal(place)}\n")
+            self._compared.add(lock.digest)
         except BaseException:
             shutil.rmtree(place, ignore_errors=True)
             raise
@@ -208,6 +248,29 @@ def _compile_bytecode(place: Path, held: int) -> None:
             command, env={"PATH": os.defpath}, stdin=subprocess.DEVNULL, capture_output=True,
             pass_fds=(held,), timeout=_COMPILE_LIMIT, check=False,
         )  # fmt: skip
+
+
+def _seal(place: Path) -> str:
+    """What an environment looks like: every file with its size and the second in which it was last written.
+
+    Who wants to deceive it can; it is there to find what was damaged. It costs 10 µs a file.
+    """
+    found = hashlib.sha256()
+    for path, size, written in sorted(_files(place, "")):
+        found.update(f"{path}\0{size}\0{written}\n".encode(errors="surrogateescape"))
+    return found.hexdigest()
+
+
+def _files(folder: Path | str, before: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            path = f"{before}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in _UNSEEN:
+                    yield from _files(entry.path, path)
+            elif path != f"/{_MARKER}":
+                seen = entry.stat(follow_symlinks=False)
+                yield path, seen.st_size, int(seen.st_mtime)
 
 
 def _take(file: int, say: Say) -> None:

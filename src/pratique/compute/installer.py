@@ -56,6 +56,8 @@ _ALWAYS: Final = {
     "NO_COLOR": "1",
     "UV_NO_ENV_FILE": "1",
 }
+_UNLESS_SAID: Final = {"UV_LINK_MODE": "copy"}
+"""A hard link into uv's cache would let whoever writes into an environment write into all others."""
 _LIMIT: Final = 3600.0
 """Seconds for one run of uv: a large environment over a slow line, or a package that is compiled."""
 _SHOWN_LINES: Final = 20
@@ -106,7 +108,7 @@ def installer_environment(environ: Mapping[str, str]) -> dict[str, str]:
         value = environ.get(theirs, "")
         if value and not any(kept.get(name) for name in (ours, *same)):
             kept[ours] = separator.join(value.split()) if separator else value
-    return kept | _ALWAYS
+    return _UNLESS_SAID | kept | _ALWAYS
 
 
 def _is_passed(name: str) -> bool:

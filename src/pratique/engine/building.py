@@ -19,7 +19,7 @@ def built(environments: Environments, lock: Lock, *, logs: Path, say: Say) -> Pa
     `say` hears what happens and how many packages there are; each of them is named in a log below `logs`.
     """
     if environments.is_ready(lock):
-        return environments.ensure(lock)
+        return environments.ensure(lock, say=_without_each_package(say))
     log = logs / f"environment-{lock.digest[:12]}.log"
     count = len(_PINNED.findall(lock.text))
     say(f"environment: building {lock.digest[:12]} for Python {lock.python}, {count} packages; log: {log}")

@@ -8,8 +8,9 @@ from pratique.base.errors import ComputeFailed
 from pratique.compute.environments import Environments
 from pratique.content.manifest import Manifest
 from pratique.engine.building import Say, built
-from pratique.specs.packages import PackageRequest, from_conda, from_requirements
+from pratique.specs.packages import PackageRequest, from_requirements
 from pratique.specs.reader import parse_document
+from pratique.specs.translation import in_its_time, translate
 from pratique.store.blobs import BlobStore
 
 
@@ -18,13 +19,13 @@ def python_for(environments: Environments, spec: Mapping[str, Any], *, logs: Pat
 
     Raises `InvalidInput` for what cannot be translated and `ComputeFailed` for what cannot be built.
     """
-    return _python(environments, from_conda(spec["conda_file"]), logs, say)
+    return _python(environments, translate(spec), logs, say)
 
 
 def python_for_model(environments: Environments, blobs: BlobStore, manifest: Manifest, *, logs: Path, say: Say) -> Path:
     """The interpreter of the environment that an MLflow model was logged with, read from its own files."""
     files = {entry.path: entry.digest for entry in manifest.entries}
-    for name, read in (("conda.yaml", _from_conda_text), ("requirements.txt", from_requirements)):
+    for name, read in (("conda.yaml", _from_conda_text), ("requirements.txt", _from_requirements_text)):
         if digest := files.get(name):
             with blobs.open(digest) as stream:
                 return _python(environments, read(stream.read().decode()), logs, say)
@@ -35,10 +36,14 @@ def python_for_model(environments: Environments, blobs: BlobStore, manifest: Man
 
 
 def _from_conda_text(text: str) -> PackageRequest:
-    return from_conda(parse_document(text, file="conda.yaml"))
+    return translate({"conda_file": parse_document(text, file="conda.yaml")})
+
+
+def _from_requirements_text(text: str) -> PackageRequest:
+    return in_its_time(from_requirements(text))
 
 
 def _python(environments: Environments, request: PackageRequest, logs: Path, say: Say) -> Path:
-    for dropped in request.dropped:
-        say(f"environment: {dropped}")
+    for note in request.notes:
+        say(f"environment: {note}")
     return built(environments, environments.lock(request, say=say), logs=logs, say=say)

@@ -2,9 +2,10 @@
 
 A conda environment is more than Python packages, an index has only those. So
 names and pins are translated, what has no meaning here (channels, build
-strings, what conda itself brings for the interpreter) is dropped and listed,
-and what is no Python package (compilers, CUDA, MPI, R, system programs) is
-refused by name: an environment that silently lacks something fails later and
+strings, what conda itself brings for the interpreter) is dropped, what conda
+puts beside Python without being asked (setuptools) is added, and all of that
+is listed. What is no Python package (compilers, CUDA, MPI, R, system programs)
+is refused by name: an environment that silently lacks something fails later and
 far away.
 
     conda                    becomes            why
@@ -40,6 +41,10 @@ from pratique.specs.words import did_you_mean, shown
 PYTHONS: Final = ("3.11", "3.12", "3.10", "3.13", "3.9", "3.8", "3.14")
 """Versions that a range is matched against, the preferred one first."""
 
+_LEAN: Final = Version("3.13")
+"""From this Python on, conda's has no setuptools beside it."""
+_SETUPTOOLS: Final = "setuptools<81"
+"""Later ones announce the end of pkg_resources at each import, and then lack it."""
 _LONGEST: Final = 1000  # Characters of one entry; no requirement comes near.
 _CONDA_KEYS: Final = frozenset({"name", "channels", "dependencies", "prefix", "variables"})
 _MATCH: Final = re.compile(r"(?:(?P<channel>[^\s:=<>!~]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<pin>.*)")
@@ -55,8 +60,12 @@ class PackageRequest:
     """Version of the interpreter, such as ``3.11``; None when any will do."""
     requirements: tuple[str, ...]
     """Requirements as in PEP 508, in the order of the file."""
-    dropped: tuple[str, ...]
-    """What stood in the file and has no meaning here, for people to read."""
+    notes: tuple[str, ...] = ()
+    """How this differs from what the file says, for people to read; empty when it does not."""
+    released_before: str | None = None
+    """Packages that were released on this day or later are not taken: ``2022-12-31``, or None for no such day."""
+    may_be_newer: bool = False
+    """Whether that day comes from a rule, which gives way when nothing older fits together."""
 
 
 @dataclass
@@ -65,7 +74,9 @@ class _Translation:
 
     python: str | None = None
     requirements: list[str] = field(default_factory=list)
-    dropped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    from_conda: list[str] = field(default_factory=list)
+    """Names of the packages that conda was meant to bring."""
 
 
 class _RefusedError(ValueError):
@@ -87,7 +98,8 @@ def from_conda(conda: Mapping[str, Any] | Document) -> PackageRequest:
     if found:
         problems = [document.problem(one.key, one.message, hint=one.hint) for one in found]
         raise InvalidInput.of(problems, what=document.file or "conda file")
-    return PackageRequest(translation.python, tuple(translation.requirements), tuple(translation.dropped))
+    _add_setuptools(translation)
+    return PackageRequest(translation.python, tuple(translation.requirements), tuple(_notes(translation)))
 
 
 def problems_with_conda(conda: Mapping[str, Any]) -> Iterator[Found]:
@@ -110,7 +122,7 @@ def from_requirements(text: str, *, file: str = "requirements.txt") -> PackageRe
             problems.append(Problem(error.message, file=file, line=number, hint=error.hint))
     if problems:
         raise InvalidInput.of(problems, what=file)
-    return PackageRequest(None, tuple(requirements), ())
+    return PackageRequest(None, tuple(requirements))
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -137,7 +149,7 @@ def _translated(conda: Any, into: _Translation) -> Iterator[Found]:
         if name not in _CONDA_KEYS:
             hint = did_you_mean(name, _CONDA_KEYS) or f"known: {', '.join(sorted(_CONDA_KEYS))}"
             yield Found((name,), "unknown key", hint)
-    into.dropped += [f"channel {shown(name)}" for name in _listed(conda.get("channels"))]
+    into.notes += [f"channel {shown(name)} is not used" for name in _listed(conda.get("channels"))]
     if conda.get("variables") is not None:
         yield Found(("variables",), "variables of a conda file are not set", "write environment_variables in the job")
     dependencies = conda.get("dependencies")
@@ -146,6 +158,20 @@ def _translated(conda: Any, into: _Translation) -> Iterator[Found]:
         return
     for index, entry in enumerate(dependencies or ()):
         yield from _entry(entry, ("dependencies", index), into)
+
+
+def _add_setuptools(into: _Translation) -> None:
+    """Add what conda has beside a Python older than 3.13: old packages import its pkg_resources and do not say so."""
+    named = {canonicalize_name(Requirement(text).name) for text in into.requirements}
+    if named and "setuptools" not in named and Version(into.python or PYTHONS[0]) < _LEAN:
+        into.requirements.append(_SETUPTOOLS)
+        into.notes.append(f"{_SETUPTOOLS} is added, because conda puts setuptools beside Python")
+
+
+def _notes(translation: _Translation) -> Iterator[str]:
+    yield from translation.notes
+    if translation.from_conda:
+        yield f"from the Python package index and not from conda: {', '.join(translation.from_conda)}"
 
 
 def _listed(value: Any) -> list[Any]:
@@ -186,17 +212,22 @@ def _conda_package(text: str, into: _Translation) -> None:
         )
     name = re.sub(r"[-_]+", "-", found["name"].lower()).strip("-")
     if found["channel"]:
-        into.dropped.append(f"channel {found['channel']} of {name}")
+        into.notes.append(f"channel {found['channel']} of {name} is not used")
     if name == "python":
         into.python = _python(found["pin"], into)
     elif name in INTERPRETERS_OWN:
-        into.dropped.append(f"{text} (part of the interpreter)" if name != "pip" else f"{text} (uv installs)")
+        why = "uv installs in its place" if name == "pip" else "every interpreter brings its own"
+        into.notes.append(f"{text} is not installed: {why}")
     elif name in NOT_PYTHON or name.startswith(NOT_PYTHON_PREFIXES):
         said = f"{found['name']} is no Python package, so it cannot be installed here"
         raise _RefusedError(said, "install it on the machine if it is needed, and remove it from this file")
     else:
         pin = _pin(found["pin"], name, into)
-        into.requirements.append(_requirement(f"{OTHER_NAMES.get(name, found['name'].strip('_'))}{pin}", text))
+        known = OTHER_NAMES.get(name, found["name"].strip("_"))
+        into.requirements.append(_requirement(f"{known}{pin}", text))
+        into.from_conda.append(known)
+        if name in OTHER_NAMES:
+            into.notes.append(f"{found['name']} is called {known} on the Python package index")
 
 
 def _pin(pin: str, name: str, into: _Translation) -> str:
@@ -208,10 +239,10 @@ def _pin(pin: str, name: str, into: _Translation) -> str:
         )
     build = _EXACT_BUILD.fullmatch(pin)
     if build and not pin.startswith(("==", "=")) and "=" not in pin[len(build["version"]) :]:
-        into.dropped.append(f"build {build['build']} of {name}")
+        into.notes.append(f"build {build['build']} of {name} is not asked for")
         return _exact(build["version"])
     if build:
-        into.dropped.append(f"build {build['build']} of {name}")
+        into.notes.append(f"build {build['build']} of {name} is not asked for")
         return _exact(build["version"]) if pin.startswith("==") else _fuzzy(build["version"])
     if pin in ("", "*", "=*", "==*"):
         return ""
@@ -267,7 +298,7 @@ def _python(pin: str, into: _Translation) -> str | None:
     exact = re.fullmatch(r"==(\d+)\.(\d+)((?:\.\d+)*)(?:\.\*)?", translated)
     if exact:
         if exact[3]:
-            into.dropped.append(f"python{pin.strip()} (any {exact[1]}.{exact[2]} is taken)")
+            into.notes.append(f"python{pin.strip()}: any {exact[1]}.{exact[2]} is taken")
         return f"{exact[1]}.{exact[2]}"
     # A late patch level stands for the minor version: python>=3.8.5 is met by every 3.8 of today.
     fitting = next((version for version in PYTHONS if _fits(f"{version}.99", allowed)), None)

@@ -95,7 +95,7 @@ def environments(tmp_path: Path) -> Environments:
     return Environments(tmp_path / "environments")
 
 
-REQUEST = PackageRequest(python=None, requirements=("harbour",), dropped=())
+REQUEST = PackageRequest(python=None, requirements=("harbour",))
 
 
 def imported(python: Path, module: str) -> str:
@@ -195,7 +195,7 @@ def test_a_lock_that_cannot_be_installed_without_network_names_the_package_and_l
 
 def test_a_package_that_does_not_exist_is_said_in_uvs_words(environments: Environments, index: Index) -> None:
     with pytest.raises(ComputeFailed, match="no-such-package was not found in the package registry"):
-        environments.lock(PackageRequest(python=None, requirements=("no-such-package",), dropped=()))
+        environments.lock(PackageRequest(python=None, requirements=("no-such-package",)))
 
 
 def test_a_package_whose_bytes_have_changed_is_refused(environments: Environments, index: Index) -> None:
@@ -289,7 +289,7 @@ def test_progress_is_told_and_appended_to_the_log(environments: Environments, in
 
 
 def test_an_environment_without_packages_can_be_had(environments: Environments, index: Index) -> None:
-    lock = environments.lock(PackageRequest(python=None, requirements=(), dropped=()))
+    lock = environments.lock(PackageRequest(python=None, requirements=()))
     assert lock.text == ""
     assert environments.ensure(lock).exists()
 
@@ -299,3 +299,64 @@ def test_a_foreign_lock_is_adopted_with_hashes_only(environments: Environments, 
     assert environments.adopt(made.text, made.python) == made
     with pytest.raises(InvalidInput, match="hashes"):
         environments.adopt("harbour==2.1\n", made.python)
+
+
+def test_what_is_written_into_an_environment_is_not_written_into_uvs_cache(
+    environments: Environments, index: Index, tmp_path: Path
+) -> None:
+    lock = environments.lock(REQUEST)
+    module = Path(imported(environments.ensure(lock), "anchor"))
+    with module.open("a") as file:
+        file.write("SPOILED = True\n")
+    another = Environments(tmp_path / "another")
+    assert "SPOILED" not in Path(imported(another.ensure(lock), "anchor")).read_text()
+
+
+@pytest.mark.parametrize("harm", ["changed", "deleted", "added"])
+def test_an_environment_that_was_changed_is_built_anew_before_it_is_used_again(
+    environments: Environments, index: Index, harm: str
+) -> None:
+    lock = environments.lock(REQUEST)
+    module = Path(imported(environments.ensure(lock), "anchor"))
+    if harm == "changed":
+        module.write_text("SPOILED = True\n")
+    elif harm == "deleted":
+        module.unlink()
+    else:
+        (module.parent / "sitecustomize.py").write_text("raise SystemExit(1)\n")
+    said: list[str] = []
+    assert imported(environments.ensure(lock, say=said.append), "anchor")
+    assert said[0] == "the environment was changed since it was built: building it anew"
+    assert not (module.parent / "sitecustomize.py").exists()
+    assert "SPOILED" not in module.read_text()
+
+
+def test_bytecode_that_python_writes_is_no_change(environments: Environments, index: Index) -> None:
+    lock = environments.lock(REQUEST)
+    module = Path(imported(environments.ensure(lock), "anchor"))
+    (module.parent / "__pycache__" / "late.cpython-311.pyc").write_bytes(b"")
+    said: list[str] = []
+    environments.ensure(lock, say=said.append)
+    assert said == []
+
+
+def test_where_nobody_can_change_it_an_environment_is_compared_once(index: Index, tmp_path: Path) -> None:
+    folder = tmp_path / "environments"
+    protected = Environments(folder, is_protected=True)
+    lock = protected.lock(REQUEST)
+    module = Path(imported(protected.ensure(lock), "anchor"))
+    module.write_text("SPOILED = True\n")
+    protected.ensure(lock)
+    assert "SPOILED" in module.read_text(), "it is not looked at again"
+    Environments(folder, is_protected=True).ensure(lock)
+    assert "SPOILED" not in module.read_text(), "another server looks once, too"
+
+
+def test_packages_of_a_later_day_are_not_taken(environments: Environments, index: Index) -> None:
+    # This index tells no days, so nothing is old enough: a day of a rule gives way, a wished one does not.
+    ruled = PackageRequest(None, ("harbour",), (), "2020-01-01", may_be_newer=True)
+    said: list[str] = []
+    assert "harbour==2.1" in environments.lock(ruled, say=said.append).text
+    assert any("nothing that was released before 2020-01-01" in line for line in said)
+    with pytest.raises(ComputeFailed, match="cannot be settled"):
+        environments.lock(PackageRequest(None, ("harbour",), (), "2020-01-02"))

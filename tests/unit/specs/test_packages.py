@@ -17,6 +17,13 @@ def translated(*dependencies: Any) -> PackageRequest:
     return from_conda({"dependencies": list(dependencies)})
 
 
+def asked(*dependencies: Any) -> tuple[str, ...]:
+    """What the file itself asks for: without setuptools, which is added."""
+    found = translated(*dependencies).requirements
+    assert found[-1] == "setuptools<81"
+    return found[:-1]
+
+
 def problems(*dependencies: Any) -> list[str]:
     with pytest.raises(InvalidInput) as caught:
         translated(*dependencies)
@@ -63,7 +70,7 @@ def problems(*dependencies: Any) -> list[str]:
     ],
 )
 def test_names_and_pins_are_translated(conda: str, pip: str) -> None:
-    assert translated(conda).requirements == (pip,)
+    assert asked(conda) == (pip,)
 
 
 @pytest.mark.parametrize(
@@ -94,21 +101,39 @@ def test_what_has_no_meaning_here_is_dropped_and_listed() -> None:
     )  # fmt: skip
     assert found == PackageRequest(
         python="3.10",
-        requirements=("numpy==1.26.*",),
-        dropped=(
-            "channel conda-forge",
-            "channel defaults",
-            "_libgcc_mutex=0.1=main (part of the interpreter)",
-            "ca-certificates=2023.1 (part of the interpreter)",
-            "libffi=3.4=h1 (part of the interpreter)",
-            "openssl=1.1.1t (part of the interpreter)",
-            "pip=23.0 (uv installs)",
-            "build h7a1cb2a_2 of python",
-            "python=3.10.9=h7a1cb2a_2 (any 3.10 is taken)",
-            "channel conda-forge of numpy",
-            "build py311 of numpy",
+        requirements=("numpy==1.26.*", "setuptools<81"),
+        notes=(
+            "channel conda-forge is not used",
+            "channel defaults is not used",
+            "_libgcc_mutex=0.1=main is not installed: every interpreter brings its own",
+            "ca-certificates=2023.1 is not installed: every interpreter brings its own",
+            "libffi=3.4=h1 is not installed: every interpreter brings its own",
+            "openssl=1.1.1t is not installed: every interpreter brings its own",
+            "pip=23.0 is not installed: uv installs in its place",
+            "build h7a1cb2a_2 of python is not asked for",
+            "python=3.10.9=h7a1cb2a_2: any 3.10 is taken",
+            "channel conda-forge of numpy is not used",
+            "build py311 of numpy is not asked for",
+            "setuptools<81 is added, because conda puts setuptools beside Python",
+            "from the Python package index and not from conda: numpy",
         ),
     )
+
+
+def test_another_name_on_the_index_is_told() -> None:
+    assert translated("py-xgboost=1.7").notes[0] == "py-xgboost is called xgboost on the Python package index"
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "added"),
+    [
+        (["python=3.8", "numpy"], True), (["numpy"], True), (["python=3.12", {"pip": ["numpy"]}], True),
+        (["python=3.13", "numpy"], False), (["python=3.11", "numpy", "setuptools=65"], False),
+        (["python=3.11", {"pip": ["Setuptools"]}], False), (["python=3.11"], False),
+    ],
+)  # fmt: skip
+def test_setuptools_is_there_where_conda_has_it(dependencies: list[Any], added: bool) -> None:
+    assert ("setuptools<81" in translated(*dependencies).requirements) == added
 
 
 @pytest.mark.parametrize(
@@ -133,7 +158,7 @@ def test_what_is_not_understood_is_refused(entry: Any) -> None:
 
 
 def test_the_pip_section_is_passed_through() -> None:
-    found = translated(
+    found = asked(
         "python=3.11",
         {
             "pip": [
@@ -141,7 +166,7 @@ def test_the_pip_section_is_passed_through() -> None:
             ]
         },
     )  # fmt: skip
-    assert found.requirements == (
+    assert found == (
         "mlflow==2.9.2", "azureml-mlflow>=1.42", "uvicorn[standard]>=0.20", 'x; python_version < "3.9"',
     )  # fmt: skip
 
@@ -205,7 +230,7 @@ def test_what_is_no_conda_file_is_refused(conda: Any) -> None:
 
 @pytest.mark.parametrize("conda", [{}, {"dependencies": None}, {"dependencies": [{"pip": None}]}])
 def test_a_conda_file_may_ask_for_nothing(conda: Any) -> None:
-    assert from_conda(conda) == PackageRequest(None, (), ())
+    assert from_conda(conda) == PackageRequest(None, ())
 
 
 def test_requirements_are_read() -> None:
@@ -214,7 +239,7 @@ def test_requirements_are_read() -> None:
         "scikit-learn>=1.5,<2; python_version>='3.9'\n"
     )
     assert from_requirements(text) == PackageRequest(
-        None, ("numpy==1.26.4", "pandas", 'scikit-learn<2,>=1.5; python_version >= "3.9"'), ()
+        None, ("numpy==1.26.4", "pandas", 'scikit-learn<2,>=1.5; python_version >= "3.9"')
     )
 
 
@@ -231,7 +256,7 @@ versions = st.from_regex(r"[0-9]{1,2}(\.[0-9]{1,2}){0,2}", fullmatch=True)
 
 @given(st.sampled_from(["=", "==", ">=", "<", "<=", "!=", " ", " >="]), versions)
 def test_a_translated_pin_allows_what_conda_would_install(operator: str, version: str) -> None:
-    (text,) = translated(f"numpy{operator}{version}").requirements
+    (text,) = asked(f"numpy{operator}{version}")
     allowed = Requirement(text).specifier
     assert isinstance(allowed, SpecifierSet)
     includes = operator.strip() in ("=", "==", ">=", "<=", "")

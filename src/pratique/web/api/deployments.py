@@ -49,7 +49,7 @@ def document(deployment: OnlineDeployment, processes: Sequence[Replica], platfor
             "name": deployment.name,
             "endpoint_name": deployment.endpoint,
             "model": _pinned(model),
-            "environment": _pinned(environment),
+            "environment": _pinned(environment) or spec.get("environment"),
             "provisioning_state": deployment.provisioning_state,
             "properties": {
                 **(spec.get("properties") or {}),
