@@ -43,7 +43,7 @@ def test_what_the_server_has_is_not_sent_again(platform: Any, pratique: Any, job
     pratique("ml", "job", "create", "-f", str(job_file))
     pratique("ml", "job", "create", "-f", str(job_file))
 
-    assert len([path for method, path, _ in platform.requests if method == "PUT" and "/blobs/" in path]) == 1
+    assert platform.packs == [1], "one pack with one file"
 
 
 def test_the_commit_goes_along_without_the_remote_s_password(platform: Any, pratique: Any, job_file: Path) -> None:
