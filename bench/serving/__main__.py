@@ -88,6 +88,15 @@ CASES = (
         bar="≥ 8 × Azure's",
     ),
     Case(
+        "collection",
+        "ONNX, logistic regression, 1 row, 16 connections: everything collected, and nothing",
+        lambda at: [
+            servers.ours_onnx(at / "lr", "Pratique, nothing collected"),
+            servers.ours_onnx(at / "lr", "Pratique, all collected", PRATIQUE_COLLECT="spool"),
+        ],
+        bar="≤ 10 % slower",
+    ),
+    Case(
         "peers",
         "plain scikit-learn, logistic regression, every peer, 1 row, 16 connections",
         lambda at: [servers.azure(at / "lr"), servers.ours(at / "lr"), *servers.others(at / "lr")],

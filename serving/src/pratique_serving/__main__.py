@@ -19,6 +19,7 @@ if sys.path and sys.path[0] in ("", os.getcwd()):
 
 import contextlib
 import gc
+import importlib
 import signal
 import socket
 import threading
@@ -28,7 +29,7 @@ from typing import Iterator, List, Optional
 from pratique_serving import __version__, listening, log
 from pratique_serving.errors import ModelFailed, Usage
 from pratique_serving.models import Model, load_model
-from pratique_serving.routes import Routes
+from pratique_serving.routes import Collection, Routes
 from pratique_serving.server import Server
 from pratique_serving.settings import Settings, read_settings
 from pratique_serving.wire import Limits
@@ -61,7 +62,7 @@ def main(arguments: List[str]) -> int:
 def serve(listener: socket.socket, settings: Settings) -> int:
     """Answer probes at once, load the model in this thread, then call it for every request."""
     began = time.monotonic()
-    routes = Routes(settings)
+    routes = Routes(settings, _collection(settings))
     limits = Limits(settings.max_body_bytes, settings.read_timeout)
     server = Server(listener, routes, limits, lambda: _on_stop(routes))
     _stop_on_signals(server)
@@ -81,6 +82,14 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     routes.close()
     log.say("stopped")
     return 0
+
+
+def _collection(settings: Settings) -> Optional[Collection]:
+    """Imported only where something is collected: every start pays for what is imported."""
+    if not settings.collect:
+        return None
+    opened: Collection = importlib.import_module("pratique_serving.collecting").open_spool(settings)
+    return opened
 
 
 def _on_stop(routes: Routes) -> None:

@@ -1,11 +1,16 @@
 """Inputs, outputs and latencies of predictions, for whoever watches the model.
 
-    <spool>/<name>-<process>-<number>.jsonl.part   is being written
-    <spool>/<name>-<process>-<number>.jsonl        is complete; a process of the platform takes it away
+    <spool>/predictions-<process>-<time>-<number>.spool.part   is being written
+    <spool>/predictions-<process>-<time>-<number>.spool        is complete; the platform takes it away
 
-One line for each request that was sampled. Making the line must not slow the
-prediction: it is handed to a thread through a queue with a bound, and when the
-disk does not keep up lines are dropped and counted, never waited for.
+For each request that was sampled a record: a line of JSON that says of how many
+bytes its parts are (`sizes`), then these parts, each with a line end: the body
+that came and the body that went, as they were. What a script collects itself
+has one part, JSON. `read` gives the records back.
+
+Collecting must not slow the prediction: records are handed to a thread through
+a queue with a bound, and when the disk does not keep up they are dropped and
+counted, never waited for. So bodies are kept as they are and not looked into.
 
 Columns named in `PRATIQUE_COLLECT_REDACT` are replaced before anything is
 written. Bodies are parsed for that only, so it costs more.
@@ -17,9 +22,11 @@ import random
 import threading
 import time
 from collections import deque
-from typing import Any, Deque, FrozenSet, List, Optional
+from typing import Any, Deque, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
 from pratique_serving import log
+from pratique_serving.routes import Collection
+from pratique_serving.settings import Settings
 from pratique_serving.wire import Request, Response
 
 MOST_WAITING = 20_000
@@ -30,12 +37,16 @@ FILE_SECONDS = 60.0
 
 REDACTED = "redacted"
 
-# Bodies are text within the line, whatever they are: who reads the spool parses them.
 _quoted = json.encoder.encode_basestring_ascii  # With the quotation marks.
-_LINE = '{"kind":"prediction","id":%s,"trace":%s,"time":%.6f,"status":%d,"latency_ms":%.3f,%s"input":%s,"output":%s}\n'
 
 
-class Collection:
+def open_spool(settings: Settings) -> Collection:
+    """Where the settings say. Raises OSError when the folder cannot be made."""
+    about = f'"deployment":{json.dumps(settings.deployment)},"model":{json.dumps(settings.model)},'
+    return Spool(settings.collect, settings.collect_sampling, settings.collect_redact, about)
+
+
+class Spool(Collection):
     """The spool of one process."""
 
     def __init__(self, folder: str, sampling: float, redacted: FrozenSet[str], about: str) -> None:
@@ -43,7 +54,7 @@ class Collection:
         self._sampling = sampling
         self._redacted = redacted
         self._about = about
-        self._lines: Deque[str] = deque()
+        self._records: Deque[bytes] = deque()
         self._waiting_size = 0
         self._wake = threading.Event()
         self._is_closing = False
@@ -58,24 +69,20 @@ class Collection:
         """One prediction; by the thread whose turn it is."""
         if self._sampling < 1 and random.random() >= self._sampling:  # noqa: S311 - a sample, not a secret.
             return
-        self._put(
-            _LINE
-            % (
-                _quoted(request_id),
-                _quoted(request.headers.get("traceparent", "")),
-                time.time(),
-                response.status,
-                seconds * 1000,
-                self._about,
-                _quoted(self._shown(request.body)),
-                _quoted(self._shown(response.body)),
-            )
+        sent, said = self._shown(request.body), self._shown(response.body)
+        trace = request.headers.get("traceparent", "")
+        head = (
+            f'{{"kind":"prediction","id":{_quoted(request_id)},"trace":{_quoted(trace)},"time":{time.time():.6f},'
+            f'"status":{response.status},"latency_ms":{seconds * 1000:.3f},{self._about}'
+            f'"sizes":[{len(sent)},{len(said)}]}}\n'
         )
+        self._put(b"%b%b\n%b\n" % (head.encode(), sent, said))
 
     def note_own(self, name: str, correlation: str, data: Any) -> None:
         """What a script collects itself, already as JSON values."""
-        record = {"kind": name, "id": correlation, "time": time.time(), "data": self._without(data)}
-        self._put(json.dumps(record, default=str) + "\n")
+        part = json.dumps(self._without(data), default=str).encode()
+        head = {"kind": name, "id": correlation, "time": time.time(), "sizes": [len(part)]}
+        self._put(b"%b\n%b\n" % (json.dumps(head).encode(), part))
 
     def close(self) -> None:
         """Write what is waiting, and complete the file."""
@@ -83,22 +90,23 @@ class Collection:
         self._wake.set()
         self._writer.join(5)
 
-    def _put(self, line: str) -> None:
-        if len(self._lines) >= MOST_WAITING or self._waiting_size > MOST_WAITING_SIZE:
+    def _put(self, record: bytes) -> None:
+        size = len(record)
+        if len(self._records) >= MOST_WAITING or self._waiting_size + size > MOST_WAITING_SIZE:
             self.dropped += 1
             return
-        self._lines.append(line)
-        self._waiting_size += len(line)
+        self._records.append(record)
+        self._waiting_size += size
         self.collected += 1
 
-    def _shown(self, body: bytes) -> str:
-        """A body as text; with columns to redact it must be JSON, otherwise all of it is left out."""
+    def _shown(self, body: bytes) -> bytes:
+        """A body; with columns to redact it must be JSON, otherwise all of it is left out."""
         if not self._redacted:
-            return body.decode("utf-8", "replace")
+            return body
         try:
-            return json.dumps(self._without(json.loads(body)))
+            return json.dumps(self._without(json.loads(body))).encode()
         except (ValueError, RecursionError):
-            return REDACTED
+            return REDACTED.encode()
 
     def _without(self, value: Any) -> Any:
         """The value with the named columns replaced, in frames and in records."""
@@ -120,10 +128,10 @@ class Collection:
             self._wake.wait(WRITE_EVERY)
             is_last = self._is_closing
             try:
-                lines = self._take()
-                if lines:
+                data = self._take()
+                if data:
                     file = file or self._open()
-                    file.write(lines)
+                    file.write(data)
                 if file is not None and (is_last or file.is_full):
                     file.complete()
                     file = None
@@ -135,16 +143,27 @@ class Collection:
             if is_last:
                 return
 
-    def _take(self) -> List[str]:
-        lines = []
-        while self._lines:
-            lines.append(self._lines.popleft())
+    def _take(self) -> bytes:
+        records = []
+        while self._records:
+            records.append(self._records.popleft())
         self._waiting_size = 0
-        return lines
+        return b"".join(records)
 
     def _open(self) -> "_File":
         self._number += 1
-        return _File(os.path.join(self._folder, f"predictions-{os.getpid()}-{int(time.time())}-{self._number}.jsonl"))
+        return _File(os.path.join(self._folder, f"predictions-{os.getpid()}-{int(time.time())}-{self._number}.spool"))
+
+
+def read(path: str) -> Iterator[Tuple[Dict[str, Any], List[bytes]]]:
+    """Every whole record of a file: what its first line says, and its parts. One that was cut off is left out."""
+    with open(path, "rb") as file:
+        for line in file:
+            head = json.loads(line)
+            parts = [file.read(size + 1) for size in head["sizes"]]
+            if any(len(part) != size + 1 for part, size in zip(parts, head["sizes"])):
+                return
+            yield head, [part[:-1] for part in parts]
 
 
 class _File:
@@ -160,8 +179,7 @@ class _File:
     def is_full(self) -> bool:
         return self._size >= FILE_BYTES or time.monotonic() >= self._until
 
-    def write(self, lines: List[str]) -> None:
-        data = "".join(lines).encode()
+    def write(self, data: bytes) -> None:
         self._size += len(data)
         self._file.write(data)
 

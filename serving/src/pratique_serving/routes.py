@@ -18,7 +18,8 @@ request, `perform` the calls. Everything else is answered at once.
 
 import math
 import time
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from abc import ABC, abstractmethod
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 from pratique_serving import __version__, log
 from pratique_serving.errors import Refused
@@ -57,6 +58,25 @@ TOO_LATE = "The request has waited for longer than its time limit."
 TOO_MANY = "Too many requests are waiting for the model."
 
 
+class Collection(ABC):
+    """Where predictions are collected."""
+
+    collected: int
+    dropped: int
+
+    @abstractmethod
+    def note(self, request: Request, response: Response, request_id: str, seconds: float) -> None:
+        """One prediction; by the thread whose turn it is, so it takes microseconds."""
+
+    @abstractmethod
+    def note_own(self, name: str, correlation: str, data: Any) -> None:
+        """What a script collects itself, as JSON values; by any thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is waiting."""
+
+
 class Call:
     """A request that needs the model."""
 
@@ -73,12 +93,11 @@ class Call:
 class Routes:
     """Answers requests, with a model once `become_ready` was called."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, collection: Optional[Collection] = None) -> None:
         self._settings = settings
         self.metrics = Metrics(settings.deployment, settings.model)
-        self._collection = settings.collection()
-        if self._collection is not None:
-            collection = self._collection
+        self._collection = collection
+        if collection is not None:
             self.metrics.watch(
                 "pratique_collected_total", "counter", "Predictions handed to the spool.", lambda: collection.collected
             )

@@ -24,11 +24,9 @@
 | `SERVER_VERSION_LOG_RESPONSE_ENABLED` | `false` leaves `x-ms-server-version` out | true |
 """
 
-import json
 import os
-from typing import FrozenSet, Mapping, NamedTuple, Optional
+from typing import FrozenSet, Mapping, NamedTuple
 
-from pratique_serving.collecting import Collection
 from pratique_serving.errors import Usage
 
 
@@ -57,13 +55,6 @@ class Settings(NamedTuple):
     collect: str
     collect_sampling: float
     collect_redact: FrozenSet[str]
-
-    def collection(self) -> Optional[Collection]:
-        """Where predictions are collected, if they are."""
-        if not self.collect:
-            return None
-        about = f'"deployment":{json.dumps(self.deployment)},"model":{json.dumps(self.model)},'
-        return Collection(self.collect, self.collect_sampling, self.collect_redact, about)
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
