@@ -24,20 +24,24 @@ def page() -> str:
     """The page."""
     with TABLE.open("rb") as file:
         content = tomllib.load(file)
-    numbers = content["numbers"]
     return document(
         "Differences from Azure's loaders",
         "Pratique reads Azure ML files with a reader of its own, which starts quickly and names every problem with its "
         "line. The tests compare it with the loaders of `azure-ai-ml` 1.35.2, the Python SDK of Azure ML, which run in "
         "an environment of their own: the same files, the verdict, and the values after defaults.",
-        table(("of the files of the project's own", "files", "share"), [*_numbers(numbers)]),
+        table(
+            ("", "files written by rule and by hand", "share", "files with odd values", "share"),
+            [*_numbers(content["numbers"], content["odd"])],
+        ),
+        "Odd values are put where they hardly belong: a list for a name, a key without a value, a number with a "
+        "point for a count, in every key of every kind.",
         "Every difference is on purpose and stands below with its reason; a difference that does not, and a row that "
         "no file needs, fail the tests. Files put together at random are compared as well.",
         *(part for how in _SECTIONS for part in _section(how, content["difference"])),
     )
 
 
-def _numbers(numbers: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
+def _numbers(*counts: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
     for name, words in (
         ("files", "compared"),
         ("valid", "valid for Azure's loaders"),
@@ -45,7 +49,8 @@ def _numbers(numbers: Mapping[str, int]) -> Iterator[tuple[str, str, str]]:
         ("same_verdict", "with the same verdict"),
         ("same_values_too", "with the same values as well"),
     ):
-        yield words, f"{numbers[name]:,}", f"{100 * numbers[name] / numbers['files']:.1f} %"
+        cells = ((f"{count[name]:,}", f"{100 * count[name] / count['files']:.1f} %") for count in counts)
+        yield (words, *(cell for pair in cells for cell in pair))
 
 
 def _section(how: str, rows: list[dict[str, Any]]) -> Iterator[str]:

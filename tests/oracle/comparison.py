@@ -97,6 +97,7 @@ def compare(
     values = _with_conda_files(ours.spec).to_document()
     mine = dict(flat(values))
     other = dict(flat(as_written(theirs["value"], values, folder)))
+    other.pop("$schema", None)
     keys = [key for key in {**mine, **other} if mine.get(key) != other.get(key)]
     places = tuple((key, f"{mine.get(key)} / {other.get(key)}") for key in keys)
     return Mismatch(kind, OTHER_VALUE, places) if places else None
@@ -180,7 +181,7 @@ def _unwrapped(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Mapping[st
 def _text_as_written(theirs: str, ours: Any, folder: Path) -> Any:
     text = theirs.replace(f"{folder}/", "").replace(str(folder), ".")
     plain = text.removeprefix("azureml:")
-    if isinstance(ours, str) and plain == ours.removeprefix("./"):
+    if isinstance(ours, str) and plain == ours.removeprefix("./").rstrip("/"):
         return ours
     if isinstance(ours, str) and theirs.endswith(f".{ours}"):  # TimeZone.UTC
         return ours

@@ -8,6 +8,11 @@ keys with values that should pass and values that should not. From these come
 - one file for each required key that is left out;
 - one file for each mapping with a key that nobody knows.
 
+Besides these there are the files below ``written``, each by hand as people
+write them: with comments, anchors, folded commands, numbers where text is
+meant. And there are the odd ones (`odd_cases`): every key once with each of a
+few values that hardly belong there, and every key inside of it left empty.
+
 Which of them are right is not said here: that is what is compared.
 """
 
@@ -31,10 +36,22 @@ class Case:
     name: str
     kind: str
     document: Mapping[str, Any]
+    written: str = ""
+    """The file as it was written by hand."""
 
     @property
     def text(self) -> str:
-        return str(yaml.safe_dump(dict(self.document), sort_keys=False, allow_unicode=True))
+        return self.written or str(yaml.safe_dump(dict(self.document), sort_keys=False, allow_unicode=True))
+
+
+WRITTEN: Final = Path(__file__).with_name("written")
+"""Files by hand: a folder for each kind."""
+
+ODD: Final[Mapping[str, Any]] = {
+    "null": None, "int": 3, "float": 2.5, "bool": True, "text": "some words", "digits": "3", "empty": "", "list": [],
+    "mapping": {},
+}  # fmt: skip
+"""Values that hardly any key takes."""
 
 
 BESIDE: Final[Mapping[str, str]] = {
@@ -869,7 +886,6 @@ MORE: Final[dict[str, Keys]] = {
     # Keys that are seldom written: each in a file of its own, and in none with every key.
     "environment": {"properties": ([{"source": "lake"}], [])},
     "job": {
-        "component": (["azureml:train:1"], []),
         "inputs.rows": (
             [{"type": "uri_file", "path": "azureml:rows:1", "datastore": "azureml:lake", "path_on_compute": "/rows"}],
             [],
@@ -980,6 +996,52 @@ MORE: Final[dict[str, Keys]] = {
             [],
         ),
         "enable_software_networking": ([True], []),
+        "identity": (
+            [
+                {
+                    "type": "user_assigned",
+                    "user_assigned_identities": {
+                        "/subscriptions/s/i": {"client_id": "c", "principal_id": "p"},
+                        "/subscriptions/s/j": {"resource_id": "/subscriptions/s/j"},
+                    },
+                    "principal_id": "p",
+                    "tenant_id": "t",
+                }
+            ],
+            [],
+        ),
+        "managed_network": (
+            [
+                {
+                    "isolation_mode": "allow_only_approved_outbound",
+                    "firewall_sku": "basic",
+                    "outbound_rules": [
+                        {
+                            "name": "tag",
+                            "type": "service_tag",
+                            "destination": {
+                                "service_tag": "DataFactory",
+                                "protocol": "TCP",
+                                "port_ranges": "80",
+                                "address_prefixes": ["10.0.0.0/8"],
+                            },
+                        },
+                        {
+                            "name": "store",
+                            "type": "private_endpoint",
+                            "destination": {
+                                "service_resource_id": arm("Microsoft.Storage/storageAccounts/x"),
+                                "subresource_target": "blob",
+                                "spark_enabled": True,
+                            },
+                            "fqdns": ["x.example.com"],
+                        },
+                        {"name": "pypi", "type": "fqdn", "destination": "pypi.org"},
+                    ],
+                }
+            ],
+            [],
+        ),
         "feature_store_settings": ([{"offline_store_connection_name": "c"}], []),
         "hub_id": (["h"], []),
         "kind": (["default"], []),
@@ -1019,6 +1081,40 @@ def cases() -> Iterator[Case]:
             yield Case(f"{kind}-without-{key}", kind, {name: value for name, value in base.items() if name != key})
         yield Case(f"{kind}-with-an-unknown-key", kind, {**base, "unknown_key": "x"})
         yield Case(f"{kind}-with-a-number-for-a-name", kind, {**base, "name": 3})
+    yield from written_cases()
+
+
+def written_cases() -> Iterator[Case]:
+    """Every file that was written by hand."""
+    for file in sorted(WRITTEN.rglob("*.yml")):
+        text = file.read_text(encoding="utf-8")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = None
+        document = value if isinstance(value, dict) else {}
+        yield Case(f"{file.parent.name}-by-hand-{file.stem}", file.parent.name, document, text or "\n")
+
+
+def odd_cases() -> Iterator[Case]:
+    """Every key with values that hardly belong there, and with something inside of it left empty."""
+    for kind, base in BASES.items():
+        for key in dict.fromkeys([*base, *KEYS[kind]]):
+            for name, value in ODD.items():
+                yield Case(f"{kind}-{slug(key)}-odd-{name}", kind, with_value(base, key, value))
+            good, _ = KEYS[kind].get(key, ((), ()))
+            for number, value in enumerate(good):
+                for inner in with_one_left_empty(value):
+                    yield Case(f"{kind}-{slug(key)}-odd-inside-{number}", kind, with_value(base, key, inner))
+                if isinstance(value, str) and value.isidentifier():
+                    yield Case(f"{kind}-{slug(key)}-odd-upper-{number}", kind, with_value(base, key, value.upper()))
+
+
+def with_one_left_empty(value: Any) -> Iterator[Any]:
+    """`value` with each key of each of its mappings without a value, one at a time."""
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield {**value, name: None}
+        yield from ({**value, name: less} for less in with_one_left_empty(inner))
 
 
 def is_alternative(kind: str, key: str) -> bool:

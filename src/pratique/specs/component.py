@@ -32,6 +32,7 @@ from pratique.specs.grammar import (
 from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, Distribution, Literally, QueueSettings, Resources
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.literals import fits, is_literal, literal_of
+from pratique.specs.port_names import problems_with_names
 from pratique.specs.problems import refused
 from pratique.specs.references import Purpose
 from pratique.specs.words import did_you_mean, shown
@@ -201,16 +202,6 @@ def problems_with_ports(value: Mapping[str, Any]) -> Iterable[Found]:
         yield from problems_with_names(kind, mapping_at(value, kind))
     for name, port in mapping_at(value, "inputs").items():
         yield from below(("inputs", name), _problems_with_port(port))
-
-
-def problems_with_names(kind: str, names: Iterable[str]) -> Iterable[Found]:
-    """Names that no program could use, and those that only their case tells apart."""
-    seen: dict[str, str] = {}
-    for name in names:
-        if not (name.isascii() and name.isidentifier()):
-            yield Found((kind, name), "expected a name of letters, digits and _, not beginning with a digit")
-        if (other := seen.setdefault(name.lower(), name)) != name:
-            yield Found((kind, name), f"only the case of letters tells it from {other}", "choose another name")
 
 
 def _problems_with_port(port: Any) -> Iterable[Found]:

@@ -14,9 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from pratique.specs.bindings import bindings_of
-from pratique.specs.component import is_required, mapping_at, problems_with_names, problems_with_value
+from pratique.specs.component import is_required, mapping_at, problems_with_value
 from pratique.specs.job import DATA_TYPES
 from pratique.specs.keys import Found, Key
+from pratique.specs.port_names import problems_with_names
 from pratique.specs.words import did_you_mean, shown
 
 PARENT: Final = "parent"

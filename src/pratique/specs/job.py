@@ -42,6 +42,7 @@ from pratique.specs.grammar import (
     planned,
 )
 from pratique.specs.keys import Found, Key, below
+from pratique.specs.port_names import problems_with_names
 from pratique.specs.problems import refused
 from pratique.specs.references import DatastorePath, LocalPath, Purpose, parse_compute, parse_reference
 from pratique.specs.words import did_you_mean, shown
@@ -320,7 +321,8 @@ class CommandJob(Spec):
     @classmethod
     def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:
         inputs, outputs = _mapping(value, "inputs"), _mapping(value, "outputs")
-        yield from _problems_with_names(inputs, outputs)
+        yield from problems_with_names("inputs", inputs)
+        yield from problems_with_names("outputs", outputs)
         yield from _problems_with_literals(inputs)
         yield from _problems_with_outputs(outputs)
         command, environment = value.get("command"), value.get("environment")
@@ -335,13 +337,6 @@ class CommandJob(Spec):
 def _mapping(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     inner = value.get(key)
     return inner if isinstance(inner, Mapping) else {}
-
-
-def _problems_with_names(inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Iterable[Found]:
-    for kind, names in (("inputs", inputs), ("outputs", outputs)):
-        for name in names:
-            if not (name.isascii() and name.isidentifier()):
-                yield Found((kind, name), "expected a name of letters, digits and _, not beginning with a digit")
 
 
 def _problems_with_outputs(outputs: Mapping[str, Any]) -> Iterable[Found]:

@@ -19,7 +19,6 @@ from pratique.specs.component import (
     InlineCommandComponent,
     is_without_value,
     mapping_at,
-    problems_with_names,
     problems_with_ports,
 )
 from pratique.specs.environment import InlineEnvironment, problems_with_environment
@@ -57,6 +56,7 @@ from pratique.specs.job import (
     Resources,
 )
 from pratique.specs.keys import Found, Key, below
+from pratique.specs.port_names import problems_with_names
 from pratique.specs.problems import not_yet, refused
 from pratique.specs.references import Purpose, parse_compute, parse_reference
 from pratique.specs.types import OTHER_TYPES

@@ -204,6 +204,7 @@ class _Reader:
         self._events: Iterator[Any] = yaml.parse(self._text, Loader=_LOADER)
         self._anchors: dict[str, _Node | None] = {}
         self._problems: list[Problem] = []
+        self._read = 0
 
     def document(self) -> Document:
         """The only document in the text; an empty text has the value None."""
@@ -228,6 +229,9 @@ class _Reader:
     def _node(self, event: Any, *, depth: int) -> _Node:
         if depth > MAX_DEPTH:
             raise self._wrong(event, f"it is nested deeper than {MAX_DEPTH} levels")
+        self._read += 1
+        if self._read > MAX_NODES:  # Millions of values would take long to read and would be refused all the same.
+            raise self._wrong(event, f"it holds more than {MAX_NODES:,} values")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event)
         if event.anchor:
