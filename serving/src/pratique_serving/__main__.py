@@ -29,6 +29,7 @@ from typing import Iterator, List, Optional
 from pratique_serving import __version__, listening, log
 from pratique_serving.errors import ModelFailed, Usage
 from pratique_serving.models import Model, load_model
+from pratique_serving.monitoring import collect_into
 from pratique_serving.routes import Collection, Routes
 from pratique_serving.server import Server
 from pratique_serving.settings import Settings, read_settings
@@ -62,7 +63,9 @@ def main(arguments: List[str]) -> int:
 def serve(listener: socket.socket, settings: Settings) -> int:
     """Answer probes at once, load the model in this thread, then call it for every request."""
     began = time.monotonic()
-    routes = Routes(settings, _collection(settings))
+    collection = _collection(settings)
+    collect_into(collection)
+    routes = Routes(settings, collection)
     limits = Limits(settings.max_body_bytes, settings.read_timeout)
     server = Server(listener, routes, limits, lambda: _on_stop(routes))
     _stop_on_signals(server)

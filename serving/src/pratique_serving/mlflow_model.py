@@ -56,12 +56,15 @@ def load(settings: Settings) -> Model:
 class MlflowModel(Model):
     """Binds requests to `predict` and its results to responses."""
 
+    speaks_protocol = True
+
     def __init__(self, model: Any, settings: Settings) -> None:
         self._model = model
         self.metadata = model.metadata
         self._signature = signature_of(model.metadata)
         self._takes_params = hasattr(model.metadata, "get_params_schema")
         self._specifications = _specifications(self._signature, settings)
+        self.columns = self._signature.inputs if self._signature is not None else ()
         self._columns = _plain_columns(self._signature)
         self._native = _native(model) if self._columns else None
         self._frames = Frames(self._columns)

@@ -18,6 +18,12 @@ class Model(ABC):
     most_together = 1
     """How many requests `answer_together` takes at most; 1 is none but one by one."""
 
+    speaks_protocol = False
+    """Whether it answers requests of the Open Inference Protocol too."""
+
+    columns: Sequence[Any] = ()
+    """The inputs of its signature, with `name` and `type`."""
+
     @abstractmethod
     def answer(self, request: Request, request_id: str) -> Response:
         """Answer a GET, HEAD, OPTIONS or POST. Raises Refused; what the model raises becomes a 500 in here."""

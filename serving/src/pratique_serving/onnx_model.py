@@ -34,10 +34,13 @@ def load(settings: Settings) -> Model:
 class OnnxModel(Model):
     """Binds requests to a session."""
 
+    speaks_protocol = True
+
     def __init__(self, rows: Rows, settings: Settings) -> None:
         self._rows = rows
         self._frames = Frames(rows.columns)
         self._specifications = describe_columns(settings, rows.columns)
+        self.columns = rows.columns
         self.most_together = MOST_TOGETHER if rows.is_row_wise else 1
 
     def answer(self, request: Request, request_id: str) -> Response:

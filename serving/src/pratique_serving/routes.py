@@ -7,6 +7,7 @@
     any  /invocations    the same, MLflow's name and MLflow's envelope for its models
     GET  /swagger.json   ?version=2 (default), 3, 3.1
     GET  /metrics        counters for Prometheus
+         /v2/…           the Open Inference Protocol (see `oip`); not for scripts
 
 Statuses, bodies and headers are those of Azure's inference server when it is
 called directly; the gateway in front turns them into Azure's front end.
@@ -16,12 +17,13 @@ What needs the model is a Call, which whoever has the model performs: `take` a
 request, `perform` the calls. Everything else is answered at once.
 """
 
+import json
 import math
 import time
 from abc import ABC, abstractmethod
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
-from pratique_serving import __version__, log
+from pratique_serving import __version__, log, oip
 from pratique_serving.errors import Refused
 from pratique_serving.identifiers import Identifiers, TooLong, identifiers_of
 from pratique_serving.metrics import CONTENT_TYPE, Metrics
@@ -42,6 +44,7 @@ SCORES = ("GET", "HEAD", "OPTIONS", "POST")
 _METHODS: Dict[str, Tuple[str, ...]] = {SCORE: SCORES, INVOCATIONS: SCORES, SWAGGER: READS}
 _METHODS.update((path, READS) for path in (*PROBES, METRICS))
 
+_SCORED = frozenset({SCORE, INVOCATIONS})
 _OF_THE_MODEL = frozenset({SCORE, INVOCATIONS, SWAGGER})
 
 _TEXT = ("Content-Type", "text/html; charset=utf-8")
@@ -137,7 +140,7 @@ class Routes:
         path = request.path
         methods = _METHODS.get(path)
         if methods is None:
-            return refusal(Refused(404, NO_SUCH_PATH))
+            return self._take_protocol(request)
         if request.method not in methods:
             return refusal(Refused(405, NO_SUCH_METHOD))
         try:
@@ -155,12 +158,38 @@ class Routes:
             return self._finished(Response(200, self.metrics.text(), [("Content-Type", CONTENT_TYPE)]), identifiers)
         return self._finished(self._probe(path), identifiers)
 
+    def _take_protocol(self, request: Request) -> Union[Response, Call]:
+        """An address below /v2, or none that there is."""
+        model = self._model
+        if not f"{request.path}/".startswith("/v2/") or (model is not None and not model.speaks_protocol):
+            return refusal(Refused(404, NO_SUCH_PATH))
+        try:
+            if request.path == "/v2/health/live":
+                return Response(200, b"", [])
+            if request.path == "/v2/health/ready":
+                return Response(200 if self.is_ready else 503, b"", [])
+            if request.path == "/v2":
+                extensions = ["binary_tensor_data"]
+                return json_response(200, {"name": "pratique", "version": __version__, "extensions": extensions})
+            target = oip.target_of(request.path)
+            if target.model != self._settings.model_name:
+                raise Refused(404, f"The model here is called {self._settings.model_name!r}.")
+            if target.verb == "ready":
+                return Response(200 if self.is_ready else 503, b"", [])
+            if request.method != ("POST" if target.verb else "GET"):
+                raise Refused(405, NO_SUCH_METHOD)
+            identifiers = identifiers_of(request.headers)
+        except Refused as error:
+            return json_response(error.status, {"error": error.message})
+        now = time.monotonic()
+        return Call(request, identifiers, now, now + min(self._settings.ready_timeout, self._patience))
+
     def perform(self, calls: Sequence[Call]) -> List[Response]:
         """The model's answers, in the order of `calls`. Never raises."""
         model = self._model
         if model is None:
             return [self.late(call) for call in calls]
-        if len(calls) > 1:
+        if len(calls) > 1 and all(call.request.path in _SCORED for call in calls):
             requests = [call.request for call in calls]
             together = model.answer_together(requests, [call.identifiers.request for call in calls])
             return [self._finished(response, call.identifiers) for response, call in zip(together, calls)]
@@ -204,6 +233,8 @@ def _answer(model: Model, call: Call) -> Response:
     """One call of the model. A script may raise anything, sys.exit() included: the caller gets an answer."""
     request = call.request
     try:
+        if request.path.startswith("/v2/"):
+            return _answer_protocol(model, call)
         if request.path == SWAGGER:
             return json_response(200, model.swagger(dict(request.arguments()).get("version", "2")))
         return model.answer(request, call.identifiers.request)
@@ -212,3 +243,23 @@ def _answer(model: Model, call: Call) -> Response:
     except BaseException as error:  # noqa: BLE001
         log.say_traceback("a request failed inside the server", error)
         return refusal(Refused(500, INTERNAL))
+
+
+def _answer_protocol(model: Model, call: Call) -> Response:
+    """Through MLflow's format and back; who wants speed sends a split frame."""
+    request = call.request
+    name = oip.target_of(request.path).model
+    if request.method == "GET":
+        return json_response(200, oip.describe(name, model.columns))
+    try:
+        body, given = oip.read(request.body, request.headers)
+        headers = {**request.headers, "content-type": "application/json"}
+        inner = request._replace(path=SCORE, headers=headers, body=body)
+        response = model.answer(inner, call.identifiers.request)
+    except Refused as error:
+        return json_response(error.status, {"error": error.message}, error.run_failed)
+    if response.status != 200:
+        return response
+    wrapped = json_response(200, oip.answer(name, given or call.identifiers.request, json.loads(response.body)))
+    wrapped.rows = response.rows
+    return wrapped

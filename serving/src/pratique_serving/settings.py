@@ -16,7 +16,8 @@
 | `PRATIQUE_MAX_BODY_BYTES` | larger requests get 413 | 104857600 |
 | `PRATIQUE_READ_TIMEOUT_SECONDS` | how long a client may pause within a request | 30 |
 | `PRATIQUE_READY_TIMEOUT_SECONDS` | how long a request waits for `init()` | 60 |
-| `PRATIQUE_DEPLOYMENT`, `PRATIQUE_MODEL` | labels of the metrics, and in what is collected | empty |
+| `PRATIQUE_DEPLOYMENT` | a label of the metrics, and in what is collected | empty |
+| `PRATIQUE_MODEL` | the same; what stands before `:` is the name in `/v2/models/` | `model` |
 | `PRATIQUE_COLLECT` | folder into which predictions are collected; nothing is collected without it | |
 | `PRATIQUE_COLLECT_SAMPLING` | the share of requests that is collected | 1.0 |
 | `PRATIQUE_COLLECT_REDACT` | names of columns, with commas between them, whose values are not collected | |
@@ -52,6 +53,7 @@ class Settings(NamedTuple):
     shows_version: bool
     deployment: str
     model: str
+    model_name: str
     collect: str
     collect_sampling: float
     collect_redact: FrozenSet[str]
@@ -79,6 +81,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         shows_version=environment.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true",
         deployment=environment.get("PRATIQUE_DEPLOYMENT", ""),
         model=environment.get("PRATIQUE_MODEL", ""),
+        model_name=environment.get("PRATIQUE_MODEL", "").partition(":")[0] or "model",
         collect=environment.get("PRATIQUE_COLLECT", ""),
         collect_sampling=_share(environment, "PRATIQUE_COLLECT_SAMPLING"),
         collect_redact=frozenset(

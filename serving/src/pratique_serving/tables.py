@@ -4,7 +4,6 @@
     {"input_data": [[…], …]} or {"input_data": {"a": […]}}  Azure: rows, or a list for each column
     {"dataframe_split": …}, {"dataframe_records": [{…}]}    MLflow
     {"inputs": …} or {"instances": …}                       TensorFlow Serving, as MLflow reads it
-    {"inputs": [{"name", "shape", "datatype", "data"}]}     Open Inference Protocol, version 2
     text/csv with a line of names                           MLflow
 
 A client sends the same names again and again, and only other values. So where a
@@ -139,8 +138,6 @@ class Frames:
             return _from_lists(value)
         if not isinstance(value, list):
             raise TypeError("expected an object or a list")
-        if form == "inputs" and value and all(_is_tensor(part) for part in value):
-            return _from_tensors(value)
         if value and all(isinstance(row, dict) for row in value):
             return _from_records(value)
         return Table(self._names, [row if isinstance(row, list) else [row] for row in value])
@@ -195,27 +192,6 @@ def _from_lists(value: Dict[str, Any]) -> Table:
 def _only(item: Any) -> Any:
     """Columns of one are sent as ``[[1], [2]]`` too."""
     return item[0] if isinstance(item, list) and len(item) == 1 else item
-
-
-def _is_tensor(part: Any) -> bool:
-    return isinstance(part, dict) and {"name", "shape", "datatype", "data"} <= set(part)
-
-
-def _from_tensors(value: List[Dict[str, Any]]) -> Table:
-    """Each input of the Open Inference Protocol is a column of shape (rows,) or (rows, 1)."""
-    columns = {}
-    for part in value:
-        shape, data = part["shape"], _flat(part["data"])
-        if not isinstance(shape, list) or not shape or any(size != 1 for size in shape[1:]) or shape[0] != len(data):
-            raise ValueError(f"the input {part['name']!r} must have the shape [rows] or [rows, 1] and as much data")
-        columns[str(part["name"])] = data
-    return _from_lists(columns)
-
-
-def _flat(data: Any) -> List[Any]:
-    if not isinstance(data, list):
-        raise TypeError("data must be a list")
-    return [_only(item) for item in data]
 
 
 def _typed(value: str, kind: str) -> Any:
