@@ -9,11 +9,13 @@ from typing import Any, Final, Literal
 
 from pratique.app import supervision
 from pratique.app.layout import doors_of, tracking_lock
+from pratique.app.parts import sandbox_of
 from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.home import Home
 from pratique.base.settings import load_settings
 from pratique.cli.table import Table
 from pratique.compute.environments import Environments
+from pratique.compute.sandbox import REMEDY, why_not
 from pratique.compute.task import LONGEST_SOCKET_PATH
 from pratique.gateway.ports import check_ports
 
@@ -139,8 +141,19 @@ def tools(_home: Home) -> Finding:
     return Finding("tools", "ok", "bash and git are here")
 
 
+def sandbox(home: Home) -> Finding:
+    """Whether jobs and scorers are kept to their own files."""
+    kept = sandbox_of(home, load_settings(home.root))
+    if kept.mode == "off":
+        return Finding("sandbox", "warning", "off: a job can read and change whatever you can", "set sandbox = 'auto'")
+    if kept.is_in_force:
+        return Finding("sandbox", "ok", f"{kept.mode}: jobs and scorers see their own files, kept by bubblewrap")
+    said = f"{kept.mode}: {why_not()}, so a job can read and change whatever you can"
+    return Finding("sandbox", "problem" if kept.mode == "require" else "warning", said, REMEDY)
+
+
 CHECKS: Final[tuple[Callable[[Home], Finding], ...]] = (
-    python_version, machine, disk, memory, sockets, ports, tools, downloads,
+    python_version, machine, disk, memory, sockets, ports, tools, sandbox, downloads,
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ A module of one of these nouns makes its table here, with its `Noun`, and
 enters `create`, whose flags are its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -49,14 +49,25 @@ class Noun:
     """Whether a version can be downloaded."""
 
 
-def create(place: Place, noun: Noun, *, file: str | None, given: Mapping[str, Any], edits: Edits) -> Document:
-    """Read the file, upload what it names, register a version."""
+def create(
+    place: Place,
+    noun: Noun,
+    *,
+    file: str | None,
+    given: Mapping[str, Any],
+    edits: Edits,
+    check: Callable[[Document], None] | None = None,
+) -> Document:
+    """Read the file, upload what it names, register a version unless `check` raises."""
     from pratique.cli.yaml_files import read_spec, send_files
 
     if not file and not given.get("name"):
         raise UsageError("name what to create", hint="give a file with -f, or --name and the other flags")
     spec = read_spec(noun.word, file=file, given=given, edits=edits)
-    return _assets(place, noun).create(send_files(place, spec))
+    document = send_files(place, spec)
+    if check:
+        check(document)
+    return _assets(place, noun).create(document)
 
 
 def table_of(noun: Noun) -> Table:

@@ -5,7 +5,7 @@ from typing import Any
 from pratique.cli import assets
 from pratique.cli.arguments import DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.place import Place
-from pratique.cli.table import flag
+from pratique.cli.table import flag, switch
 from pratique.cli.usage import pairs
 from pratique.specs.edits import Edits
 
@@ -21,6 +21,7 @@ TABLE = assets.table_of(NOUN)
         flag("conda_file", "--conda-file", "-c", help="Conda file with the packages."),
         flag("os_type", "--os-type", choices=["linux", "windows"], help="Operating system."),
         DESCRIPTION, SET_TAGS,
+        switch("strict", help="Refuse an environment that would not be made exactly as it is written."),
     ),
     examples={
         "From a file": "pratique ml environment create -f environment.yml",
@@ -39,13 +40,20 @@ def create(
     os_type: str | None,
     description: str | None,
     tags: list[str],
+    strict: bool,
     edits: Edits,
 ) -> dict[str, Any]:
-    """Register an environment: a conda file, pip requirements inside it, or an image with one."""
+    """Register an environment: a conda file, pip requirements inside it, or an image.
+
+    Nothing is built: the first job or deployment that uses it builds it. What is translated is said in its
+    property pratique.translation.
+    """
     from pratique.cli.yaml_files import local_path
+    from pratique.specs.translation import check_untranslated
 
     given = {
         "name": name, "version": version, "image": image, "conda_file": local_path(conda_file), "os_type": os_type,
         "description": description, "tags": pairs(tags, flag="--tags"),
     }  # fmt: skip
-    return assets.create(place, NOUN, file=file, given=given, edits=edits)
+    check = check_untranslated if strict else None
+    return assets.create(place, NOUN, file=file, given=given, edits=edits, check=check)

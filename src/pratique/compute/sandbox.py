@@ -34,9 +34,7 @@ _NAMES: Final = Path("/etc/resolv.conf")
 _ALWAYS: Final = ("--die-with-parent", "--unshare-pid", "--unshare-ipc", "--cap-drop", "ALL")
 _PROBE_LIMIT: Final = 20.0
 """Seconds; a first start from a cold disk takes one."""
-_REMEDY: Final = (
-    "install bubblewrap (apt install bubblewrap) on a machine that lets users make namespaces, or set sandbox = 'off'"
-)
+REMEDY: Final = "install bubblewrap (apt install bubblewrap) on a machine that lets users make namespaces"
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class Sandbox:
         if self.is_in_force:
             return (_program(), *_ALWAYS, *_network(view), *_system(), *self._extra(), *_places(view))
         if self.mode == "require":
-            raise ComputeFailed(f"processes must be kept apart here, and cannot be: {why_not()}", hint=_REMEDY)
+            raise ComputeFailed(f"processes must be kept apart here, and cannot be: {why_not()}", hint=REMEDY)
         return ()
 
     def _extra(self) -> Iterator[str]:

@@ -6,7 +6,7 @@ whose `np.float` has gone, and fails when it is imported. The rule:
 
     A pin (==1.2.3 or ==1.2.*) of a package in the table is as old as the last release of its minor version.
     The newest of these pins dates the environment.
-    Is that before NumPy 2.0, then packages released more than 90 days later are not taken.
+    Is that before NumPy 2.0, then packages released more than 30 days later are not taken.
 
 After that day the packages of the table name their newest companions
 themselves, so the table is complete as it stands. It needs no network, and
@@ -29,7 +29,7 @@ from packaging.version import Version
 
 NUMPY_2: Final = date(2024, 6, 16)
 """From here on, pins date nothing."""
-SLACK: Final = timedelta(days=90)
+SLACK: Final = timedelta(days=30)
 """How long after the newest pin companions may have been released: their corrections follow within weeks."""
 _PIN: Final = re.compile(r"==\s*(\d+\.\d+)(?:\.[\w.*]+)?$")
 
