@@ -113,9 +113,15 @@ def test_a_mode_that_local_compute_has_not_is_refused_by_name(world: Any, mode: 
     assert [problem.key for problem in caught.value.problems] == ["inputs.rows.mode"]
 
 
-def test_an_environment_that_is_only_an_image_is_refused_by_name(world: Any) -> None:
-    with pytest.raises(NotYet, match="only an image"):
-        world.job(environment={"image": "python:3.11"})
+def test_an_image_that_is_not_known_is_refused_by_name(world: Any) -> None:
+    with pytest.raises(NotYet, match=r"what the image ubuntu:22\.04 contains") as caught:
+        world.job(environment={"image": "ubuntu:22.04"})
+    assert [problem.key for problem in caught.value.problems] == ["environment.image"]
+
+
+def test_an_image_that_is_known_stands_for_its_python(world: Any) -> None:
+    spec = world.job(environment={"image": "python:3.11-slim"}).resolved["environment"]["spec"]
+    assert spec["conda_file"] == {"dependencies": ["python=3.11"]}
 
 
 def test_a_name_is_taken_once_in_a_workspace(world: Any) -> None:
