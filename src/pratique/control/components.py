@@ -8,7 +8,7 @@ inside the job's spec.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -38,18 +38,17 @@ def create(
     permit(actor, "components/write", workspace_scope(workspace))
     pinning = _Pinning(tx, workspace, now)
     whole = pinning.component(spec, "")
-    pinning.lookups.check(f"component {spec.get('name')}")
+    pinning.check(f"component {spec.get('name')}")
     return assets.create(tx, actor, workspace, "components", whole, now=now)
 
 
 @dataclass
-class _Pinning:
-    """A spec with every reference replaced by what it means now; what means nothing goes to `lookups`."""
+class _Pinning(Lookups):
+    """A spec with every reference replaced by what it means now; what means nothing is told by `check`."""
 
     tx: Transaction
     workspace: str
     now: datetime
-    lookups: Lookups = field(default_factory=Lookups)
 
     def component(self, spec: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         """A component, or a step that brings a command of its own."""
@@ -84,15 +83,15 @@ class _Pinning:
         return {**given, "path": self._asset(path, key, "data", "models")}
 
     def _asset(self, text: str, key: str, *kinds: assets.Kind) -> str:
-        found = self.lookups.get(key, lambda: referenced(self.tx, self.workspace, kinds, text, key=key))
+        found = self.tried(key, lambda at: referenced(self.tx, self.workspace, kinds, text, key=at))
         return f"azureml:{found.name}:{found.version}" if found else text
 
     def _code(self, text: str, key: str) -> str:
-        held = self.lookups.get(key, lambda: content.resolve(self.tx, self.workspace, text, now=self.now, key=key))
+        held = self.tried(key, lambda at: content.resolve(self.tx, self.workspace, text, now=self.now, key=at))
         return held.reference if held else text
 
     def _environment(self, wanted: Any, key: str) -> Any:
-        found = self.lookups.get(key, lambda: environments.resolve(self.tx, self.workspace, wanted))
+        found = self.tried(key, lambda _: environments.resolve(self.tx, self.workspace, wanted))
         if not found or not isinstance(wanted, str):
             return wanted
         reference = parse_reference(wanted)

@@ -10,6 +10,7 @@ from pratique.base.names import check_name
 from pratique.control import content, endpoints, environments
 from pratique.control.actor import Actor
 from pratique.control.assets import referenced
+from pratique.control.lookups import Lookups
 from pratique.control.permissions import permit, workspace_scope
 from pratique.store import deployments, events
 from pratique.store import endpoints as stored_endpoints
@@ -192,26 +193,27 @@ def _check_without_traffic(endpoint: OnlineEndpoint, name: str) -> None:
 
 def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """What the references of `spec` mean now, by digest, so that a later version changes nothing."""
-    model = _model(tx, workspace, spec.get("model"), now=now)
     code, environment = spec.get("code_configuration"), spec.get("environment")
-    if model.get("type") != "mlflow_model":
-        _check_brings(code_configuration=code, environment=environment)
-    return {
+    lookups = Lookups()
+    model = lookups.tried("model", lambda _: _model(tx, workspace, spec.get("model"), now=now))
+    if model is not None and model.get("type") != "mlflow_model":
+        _check_brings(lookups, code_configuration=code, environment=environment)
+    found = {
         "model": model,
-        "code": _code(tx, workspace, code, now=now) if code else None,
-        "environment": environments.resolve(tx, workspace, environment) if environment else None,
+        "code": lookups.tried("code_configuration", lambda _: _code(tx, workspace, code, now=now)) if code else None,
+        "environment": lookups.tried("environment", lambda _: environments.resolve(tx, workspace, environment))
+        if environment
+        else None,
     }
+    lookups.check("deployment")
+    return found
 
 
-def _check_brings(**parts: Any) -> None:
-    """Raise `InvalidInput` for each part that only a model of type mlflow_model can do without."""
-    problems = [
-        Problem("is needed unless the model is of type mlflow_model", key=key, hint=_EXAMPLES[key])
-        for key, given in parts.items()
-        if not given
-    ]
-    if problems:
-        raise InvalidInput.of(problems, what="deployment")
+def _check_brings(lookups: Lookups, **parts: Any) -> None:
+    """Say of each part that is not there that only a model of type mlflow_model can do without it."""
+    for key, given in parts.items():
+        if not given:
+            lookups.wrong(key, "is needed unless the model is of type mlflow_model", _EXAMPLES[key])
 
 
 def _model(tx: Transaction, workspace: str, wanted: Any, *, now: datetime) -> dict[str, Any]:

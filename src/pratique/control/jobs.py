@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from pratique.base.errors import AlreadyExists, Conflict, NotFound
@@ -13,6 +14,7 @@ from pratique.base.settings import Settings
 from pratique.control import content, environments, inputs, pipelines, workspaces
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
+from pratique.control.lookups import Lookups
 from pratique.control.permissions import permit, workspace_scope
 from pratique.control.plans import check_retries, plan, taken_by
 from pratique.specs.bindings import bind_command
@@ -75,8 +77,9 @@ class _Request:
             "id": new_id(), "workspace": self.workspace, "name": self.name,
             "spec": {**self.spec, "name": self.name}, "resolved": resolved, "git": dict(self.git),
             "status": "Queued", "attempt": 1, "run_id": pipelines.new_run_id(), "experiment_id": "",
-            "cancel_requested": False, "is_archived": False, "error": None, "outputs": {}, "created_at": self.now, "started_at": None,
-            "ended_at": None, "created_by": self.actor.to_document(), "cores": takes.cores, "memory": takes.memory,
+            "cancel_requested": False, "is_archived": False, "error": None, "outputs": {}, "created_at": self.now,
+            "started_at": None, "ended_at": None, "created_by": self.actor.to_document(),
+            "cores": takes.cores, "memory": takes.memory,
         }  # fmt: skip
         return Job(**(facts | values))
 
@@ -185,8 +188,17 @@ def tell(
 
 def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
     """What the references of `spec` mean now, by digest, so that a later version changes nothing."""
+    lookups = Lookups()
     given = spec.get("inputs") or {}
-    values = {name: inputs.resolved(tx, workspace, f"inputs.{name}", value, now=now) for name, value in given.items()}
+    values = {
+        name: lookups.tried(f"inputs.{name}", partial(_given, tx, workspace, value, now))
+        for name, value in given.items()
+    }
+    code = None
+    if spec.get("code"):
+        code = lookups.tried("code", lambda key: content.resolve(tx, workspace, str(spec["code"]), now=now, key=key))
+    environment = lookups.tried("environment", lambda _: environments.resolve(tx, workspace, spec["environment"]))
+    lookups.check("job")
     outputs = {name: dict(value or {}) for name, value in (spec.get("outputs") or {}).items()}
     # A binding that cannot be resolved is the user's mistake, so it is found now and not when the job runs.
     bind_command(
@@ -195,10 +207,13 @@ def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: 
         outputs=dict.fromkeys(outputs, ""),
         name="",
     )
-    code = content.resolve(tx, workspace, str(spec["code"]), now=now, key="code") if spec.get("code") else None
     return {
         "code": {"manifest": code.manifest.digest, "name": code.name} if code else None,
-        "environment": environments.resolve(tx, workspace, spec["environment"]),
+        "environment": environment,
         "inputs": values,
         "outputs": outputs,
     }
+
+
+def _given(tx: Transaction, workspace: str, value: Any, now: datetime, key: str) -> inputs.Given:
+    return inputs.resolved(tx, workspace, key, value, now=now)

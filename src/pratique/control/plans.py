@@ -8,17 +8,18 @@ binding, which `control.pipelines` resolves when it is there:
     {"of": INPUT, "type", "mode"}               an input of the pipeline around it that is not known yet
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from pratique.base.errors import InvalidInput, NotFound, NotYet, PratiqueError, Problem
+from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.base.machine import GIB, Capacity
 from pratique.control import content, environments, inputs
 from pratique.control.assets import referenced
 from pratique.control.inputs import Given
+from pratique.control.lookups import Lookups
 from pratique.specs.bindings import bind_command, bindings_of
 from pratique.specs.graph import IMPLICIT_OUTPUTS, order_of
 from pratique.specs.job import DATA_TYPES, LITERAL_TYPES
@@ -71,48 +72,19 @@ def plan(tx: Transaction, workspace: str, spec: Mapping[str, Any], machine: Capa
         **{name: dict(value or {}) for name, value in (spec.get("outputs") or {}).items()},
     }
     made = planning.pipeline("", spec, body, given, outputs, "")
-    planning.check()
+    planning.check("pipeline")
     return made
 
 
 @dataclass
-class _Planning:
+class _Planning(Lookups):
     """A pipeline on its way to a plan; what is wrong with it is collected."""
 
     tx: Transaction
     workspace: str
     now: datetime
     machine: Capacity
-    problems: list[Problem] = field(default_factory=list)
-    failures: list[PratiqueError] = field(default_factory=list)
     count: int = 0
-
-    # --- what goes wrong
-
-    def tried(self, key: str, question: Callable[[str], Any]) -> Any:
-        """What `question` answers; None when it raises, which `check` tells."""
-        try:
-            return question(key)
-        except (InvalidInput, NotFound, NotYet) as error:
-            self.failures.append(error)
-            self.problems += error.problems or [
-                Problem(error.message.removeprefix(f"{key}: "), key=key, hint=error.hint)
-            ]
-            return None
-
-    def wrong(self, key: str, said: str, hint: str = "") -> None:
-        self.failures.append(InvalidInput(f"{key}: {said}", hint=hint))
-        self.problems.append(Problem(said, key=key, hint=hint))
-
-    def check(self) -> None:
-        """Raise what was wrong: one error as it was, several as one."""
-        if not self.failures:
-            return
-        if len(self.failures) == 1:
-            raise self.failures[0]
-        kinds = {type(error) for error in self.failures}
-        kind = kinds.pop() if len(kinds) == 1 else InvalidInput
-        raise kind(f"pipeline: {len(self.problems)} problems", problems=self.problems)
 
     # --- pipelines
 
@@ -141,6 +113,7 @@ class _Planning:
             "inputs": dict(given),
             "outputs": scope.outputs,
             "order": [step.name for step in steps],
+            "needs": {step.name: step.resolved["steps_needed"] for step in steps},
             "settings": dict(spec.get("settings") or {}),
         }
         return Step(name, spec, resolved, True, Capacity(0.0, 0), steps)
@@ -160,7 +133,7 @@ class _Planning:
             spec = {**_words(name, body, given), "type": "pipeline", "jobs": body.get("jobs") or {}}
             spec |= {"inputs": given.get("inputs") or {}, "outputs": given.get("outputs") or {}}
             made = self.pipeline(name, spec, body, values, outputs, f"{key}.component.")
-            return Step(name, spec, {**made.resolved, "needs": _needs(values)}, True, made.takes, made.steps)
+            return Step(name, spec, {**made.resolved, "steps_needed": _needs(values)}, True, made.takes, made.steps)
         return self.command(name, given, body, values, outputs, scope, key)
 
     def command(
@@ -221,7 +194,7 @@ class _Planning:
             "environment": environment,
             "inputs": dict(values),
             "outputs": dict(outputs),
-            "needs": _needs(values),
+            "steps_needed": _needs(values),
         }
         return Step(name, spec, resolved, body.get("is_deterministic", True) is not False, takes)
 
@@ -272,7 +245,7 @@ class _Planning:
         if "literal" in value:
             if isinstance(value["literal"], str):
                 path, mode = value["literal"], str(port.get("mode") or "ro_mount")
-                return self.tried(  # type: ignore[no-any-return]
+                return self.tried(
                     key,
                     partial(self.input, {"path": path, "type": kind, "mode": mode}),
                 )

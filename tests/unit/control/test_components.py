@@ -67,3 +67,14 @@ def test_a_reference_finds_it(world: Any) -> None:
         found = referenced(tx, "dev", ("components",), "azureml:train:1", key="jobs.x.component")
         assert found.type == "command"
         assert assets.versions(tx, world.owner, "dev", "components", "train")[0].id == found.id
+
+
+def test_every_reference_of_a_job_and_of_a_deployment_is_told_at_once(world: Any) -> None:
+    inputs = {"rows": {"type": "uri_file", "path": "azureml:absent:1"}}
+    with pytest.raises(NotFound) as raised:
+        world.job(environment="azureml:absent:1", inputs=inputs, code=f"upload:{'0' * 64}/src")
+    assert [problem.key for problem in raised.value.problems] == ["inputs.rows", "code", "environment"]
+    world.endpoint()
+    with pytest.raises(NotFound) as told:
+        world.deployment(model="azureml:absent:1", environment="azureml:absent:1")
+    assert [problem.key for problem in told.value.problems] == ["model", "environment"]

@@ -88,8 +88,8 @@ def test_a_job_that_cannot_be_is_not_made(api: Any, body: dict[str, Any], key: s
     assert api.ok("GET", JOBS) == []
 
 
-def test_a_pipeline_is_refused_by_name(api: Any) -> None:
-    assert api.refused(400, "POST", JOBS, json={"spec": {"type": "pipeline", "jobs": {}}})["code"] == "NotYet"
+def test_a_job_of_another_type_is_refused_by_name(api: Any) -> None:
+    assert api.refused(400, "POST", JOBS, json={"spec": {"type": "sweep", "trial": {}}})["code"] == "NotYet"
 
 
 def test_words_about_a_job_change_and_unknown_keys_do_not(api: Any) -> None:
