@@ -28,7 +28,7 @@ from pratique_serving.columns import PLAIN, build, is_row_wise, sliceable
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.frames import Column, Parsed, Signature, parse_body
 from pratique_serving.models import Model
-from pratique_serving.results import Unanswerable, json_response
+from pratique_serving.results import INTERNAL, Unanswerable, json_response
 from pratique_serving.settings import Settings
 from pratique_serving.swagger import Specifications, describe, describe_columns
 from pratique_serving.tables import Frames, Table
@@ -36,7 +36,6 @@ from pratique_serving.together import MOST_TOGETHER, answer_together
 from pratique_serving.wire import Request, Response
 
 FAILED = "The model failed to predict. Check the logs for more info."
-INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 
 # MLflow's error codes for data that does not fit the signature.
 CALLERS_MISTAKES = ("BAD_REQUEST", "INVALID_PARAMETER_VALUE")

@@ -14,6 +14,7 @@ from pratique_serving.errors import Refused, ServingError
 from pratique_serving.wire import Response, is_header_safe
 
 JSON = "application/json"
+INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 FAILED = "x-ms-run-function-failed"
 
 

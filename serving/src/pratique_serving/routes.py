@@ -28,7 +28,7 @@ from pratique_serving.errors import Refused
 from pratique_serving.identifiers import Identifiers, TooLong, identifiers_of
 from pratique_serving.metrics import CONTENT_TYPE, Metrics
 from pratique_serving.models import Model
-from pratique_serving.results import json_response, refusal
+from pratique_serving.results import INTERNAL, json_response, refusal
 from pratique_serving.settings import Settings
 from pratique_serving.wire import Request, Response
 
@@ -55,7 +55,6 @@ NO_SUCH_PATH = (
     "spelling and try again."
 )
 NO_SUCH_METHOD = "The method is not allowed for the requested URL."
-INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 NOT_READY = "The model is still loading."
 TOO_LATE = "The request has waited for longer than its time limit."
 TOO_MANY = "Too many requests are waiting for the model."

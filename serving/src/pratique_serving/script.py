@@ -24,7 +24,7 @@ from pratique_serving import contrib, log
 from pratique_serving.aml import AMLRequest
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.models import Model
-from pratique_serving.results import Unanswerable, to_response
+from pratique_serving.results import INTERNAL, Unanswerable, to_response
 from pratique_serving.settings import Settings
 from pratique_serving.swagger import Specifications, describe, read_specifications
 from pratique_serving.wire import Request, Response
@@ -32,7 +32,6 @@ from pratique_serving.wire import Request, Response
 MODULE = "entry_module"
 
 FAILED = "An unexpected error occurred in scoring script. Check the logs for more info."
-INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 
 Arguments = Dict[str, Any]
 Bind = Callable[[Request], Arguments]

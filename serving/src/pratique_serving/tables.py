@@ -120,10 +120,13 @@ class Frames:
             return
 
     def _read_csv(self, text: str) -> Table:
-        rows = list(csv.reader(io.StringIO(text, newline="")))
+        try:
+            rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
+        except csv.Error as error:
+            raise Refused(400, f"The CSV cannot be read: {error}") from None
         if not rows:
             raise Refused(400, "The CSV is empty; its first line must name the columns.")
-        names, *values = [row for row in rows if row]
+        names, *values = rows
         if any(len(row) != len(names) for row in values):
             raise Refused(400, "A line of the CSV has more or fewer values than there are names.")
         types = [self._types.get(name, "string") for name in names]

@@ -11,8 +11,9 @@ they do not leaves `most_together` at 1.
 
 from typing import Any, Callable, List, Sequence, Tuple
 
+from pratique_serving import log
 from pratique_serving.errors import Refused
-from pratique_serving.results import refusal
+from pratique_serving.results import INTERNAL, refusal
 from pratique_serving.tables import Table
 from pratique_serving.wire import Request, Response
 
@@ -70,3 +71,6 @@ def _answer_alone(request: Request, request_id: str, answer: Answer) -> Response
         return answer(request, request_id)
     except Refused as error:
         return refusal(error)
+    except BaseException as error:  # noqa: BLE001
+        log.say_traceback(f"a request failed inside the server, request {request_id}", error)
+        return refusal(Refused(500, INTERNAL))

@@ -1,6 +1,6 @@
 """From an environment as a user wrote it to a Python that has its packages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,29 @@ def python_for(environments: Environments, spec: Mapping[str, Any], *, logs: Pat
     return _python(environments, translate(spec), logs, say)
 
 
-def python_for_model(environments: Environments, blobs: BlobStore, manifest: Manifest, *, logs: Path, say: Say) -> Path:
-    """The interpreter of the environment that an MLflow model was logged with, read from its own files."""
+def python_of(environments: Environments, request: PackageRequest, *, logs: Path, say: Say) -> Path:
+    """The interpreter of an environment of these packages."""
+    return _python(environments, request, logs, say)
+
+
+def python_for_model(
+    environments: Environments,
+    blobs: BlobStore,
+    manifest: Manifest,
+    *,
+    logs: Path,
+    say: Say,
+    extra: Sequence[str] = (),
+) -> Path:
+    """The interpreter of the environment that an MLflow model was logged with, read from its own files.
+
+    `extra` are requirements of ours beside the model's.
+    """
     files = {entry.path: entry.digest for entry in manifest.entries}
     for name, read in (("conda.yaml", _from_conda_text), ("requirements.txt", _from_requirements_text)):
         if digest := files.get(name):
             with blobs.open(digest) as stream:
-                return _python(environments, read(stream.read().decode()), logs, say)
+                return _python(environments, read(stream.read().decode()), logs, say, extra)
     raise ComputeFailed(
         "the MLflow model has neither conda.yaml nor requirements.txt, so its packages are not known",
         hint="name an environment in the deployment: environment: azureml:NAME@latest",
@@ -43,7 +59,9 @@ def _from_requirements_text(text: str) -> PackageRequest:
     return in_its_time(from_requirements(text))
 
 
-def _python(environments: Environments, request: PackageRequest, logs: Path, say: Say) -> Path:
+def _python(
+    environments: Environments, request: PackageRequest, logs: Path, say: Say, extra: Sequence[str] = ()
+) -> Path:
     for note in request.notes:
         say(f"environment: {note}")
-    return built(environments, environments.lock(request, say=say), logs=logs, say=say)
+    return built(environments, environments.lock(request, extra=extra, say=say), logs=logs, say=say)

@@ -26,7 +26,8 @@ from pratique.base.errors import ComputeFailed
 from pratique.base.home import Home
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
-from pratique.engine import packages, views
+from pratique.content.manifest import Manifest
+from pratique.engine import conversion, packages, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.failures import how_ended
 from pratique.engine.probes import Probe
@@ -88,10 +89,18 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
 
     `check` is asked while an environment is built, and ends the wait by raising.
     """
-    python = while_wanted(lambda tell: _python(bench, deployment, tell), say=say, check=check)
+    faster = while_wanted(lambda tell: _converted(bench, deployment, tell), say=say, check=check)
+    python = (
+        faster.python if faster else while_wanted(lambda tell: _python(bench, deployment, tell), say=say, check=check)
+    )
     _write_files(bench, deployment)
+    environment = _environment(bench, deployment, python)
+    if faster:
+        file = _files(bench.home, deployment.id, deployment.revision) / "converted.onnx"
+        shutil.copyfile(faster.file, file)
+        environment["PRATIQUE_ONNX_MODEL"] = str(file)
     grace = request_timeout(deployment.spec) + GRACE
-    launch = Launch(str(python), _environment(bench, deployment, python), grace.total_seconds())
+    launch = Launch(str(python), environment, grace.total_seconds())
     _write_private(_launch_file(bench.home, deployment.id, deployment.revision), json.dumps(asdict(launch)))
 
 
@@ -318,15 +327,27 @@ def _write_part(bench: Workbench, workspace: str, part: str, held: Mapping[str, 
     bench.blobs.materialise(manifest, place / held["path_name"] if is_folder else place, writable=False)
 
 
+def _converted(bench: Workbench, deployment: OnlineDeployment, say: Say) -> conversion.Converted | None:
+    """The deployment's model as ONNX, if it asks for that and the model can be converted."""
+    if not conversion.is_wanted(deployment) or "model" not in deployment.resolved:
+        return None
+    return conversion.converted(bench, deployment, _manifest_of_model(bench, deployment), say)
+
+
 def _python(bench: Workbench, deployment: OnlineDeployment, say: Say) -> Path:
     environment = deployment.resolved.get("environment")
     if environment:
         return packages.python_for(bench.environments, environment["spec"], logs=bench.home.logs, say=say)
+    manifest = _manifest_of_model(bench, deployment)
+    return packages.python_for_model(bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say)
+
+
+def _manifest_of_model(bench: Workbench, deployment: OnlineDeployment) -> Manifest:
     with bench.database.read() as tx:
         manifest = holdings.manifest(tx, deployment.workspace, deployment.resolved["model"]["manifest"])
     if manifest is None:
         raise ComputeFailed("the files of the model are gone", hint="register the model again")
-    return packages.python_for_model(bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say)
+    return manifest
 
 
 def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -> dict[str, str]:
@@ -344,6 +365,7 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
         "LANG": "C.UTF-8",
         "HOME": str(files),
         # A call that nobody waits for any more must not keep the next ones waiting.
+        "PRATIQUE_REQUEST_TIMEOUT_MS": str(round(request_timeout(deployment.spec) / timedelta(milliseconds=1))),
         "SCORING_TIMEOUT_MS": str(round(request_timeout(deployment.spec) / timedelta(milliseconds=1))),
     }
     serving = str(package_copy("pratique_serving", bench.home.sources))

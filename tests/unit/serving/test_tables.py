@@ -1,0 +1,144 @@
+"""Bodies as rows: every format gives the same table, and what was remembered of one never changes another."""
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pratique_serving.errors import Refused
+from pratique_serving.tables import Column, Frames, Table
+
+COLUMNS = (Column("age", "double"), Column("job", "string"), Column("count", "long"))
+ROWS: list[list[Any]] = [[41.5, "clerk", 2], [None, "smith", 3]]
+NAMES = [column.name for column in COLUMNS]
+SPLIT = {"columns": NAMES, "data": ROWS}
+RECORDS = [dict(zip(NAMES, row, strict=True)) for row in ROWS]
+LISTS = {name: [row[name] for row in RECORDS] for name in NAMES}
+
+
+def read(value: object, kind: str = "application/json") -> Table:
+    return Frames(COLUMNS).read(json.dumps(value).encode(), kind)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"input_data": SPLIT},
+        {"input_data": {**SPLIT, "index": [7, 8]}},
+        {"input_data": ROWS},
+        {"input_data": LISTS},
+        {"input_data": RECORDS},
+        {"dataframe_split": SPLIT},
+        {"dataframe_records": RECORDS},
+        {"inputs": LISTS},
+        {"inputs": {name: [[value] for value in values] for name, values in LISTS.items()}},
+        {"instances": RECORDS},
+        {"input_data": SPLIT, "params": {}},
+    ],
+)
+def test_every_format_is_the_same_table(body: object) -> None:
+    assert read(body) == Table(tuple(NAMES), ROWS)
+
+
+def test_csv_takes_the_types_of_the_columns() -> None:
+    text = b"age,job,count,more\n41.5,007,2,x\n,smith,3.5,\n"
+    table = Frames(COLUMNS).read(text, "text/csv; charset=utf-8")
+    assert table.rows == [[41.5, "007", 2, "x"], [None, "smith", "3.5", None]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b"[]",
+        b"{}",
+        b'{"input_data": 3}',
+        b'{"input_data": [[1]], "inputs": []}',
+        b'{"input_data": {"columns": ["age", "age"], "data": [[1, 2]]}}',
+        b'{"input_data": {"columns": [["age"]], "data": [[1]]}}',
+        b'{"input_data": {"columns": ["age"], "data": 3}}',
+        b'{"input_data": {"columns": ["age"], "data": [[1, 2]]}}',
+        b'{"input_data": {"columns": ["age"], "data": ["ab"]}}',
+        b'{"input_data": {"columns": ["age"], "data": [[1]], "index": [1, 2]}}',
+        b'{"input_data": {"age": [1], "job": ["a", "b"]}}',
+        b'{"dataframe_records": [[1]]}',
+        b'{"input_data": [[1, "a", 2]], "params": []}',
+    ],
+)
+def test_what_is_none_of_the_formats_is_the_callers_mistake(body: bytes) -> None:
+    with pytest.raises(Refused) as caught:
+        Frames(COLUMNS).read(body, "application/json")
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("body", [b"", b"age,age2\n1\n"])
+def test_a_csv_that_is_none_is_the_callers_mistake(body: bytes) -> None:
+    with pytest.raises(Refused):
+        Frames(COLUMNS).read(body, "text/csv")
+
+
+def outcome(frames: Frames, body: bytes) -> object:
+    try:
+        return frames.read(body, "application/json")
+    except Refused as error:
+        return error.status
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["data", "columns", "x"]), inner, max_size=2)
+    ),
+    max_leaves=6,
+)
+
+
+def twice(pair: tuple[object, object]) -> str:
+    """`data` is there two times: the last one counts."""
+    first, second = map(json.dumps, pair)
+    return f'{{"input_data": {{"columns": {json.dumps(NAMES)}, "data": {first}, "data": {second}}}}}'
+
+
+bodies = st.one_of(
+    st.lists(st.lists(values, min_size=3, max_size=3), max_size=3).map(
+        lambda rows: json.dumps({"input_data": {"columns": NAMES, "data": rows}})
+    ),
+    values.map(lambda value: json.dumps({"input_data": {"columns": NAMES, "data": value}})),
+    values.map(lambda value: json.dumps({"input_data": {"data": value, "columns": NAMES}})),
+    values.map(lambda value: json.dumps({"input_data": {"columns": NAMES, "data": [], "more": value}})),
+    st.tuples(values, values).map(twice),
+    st.text(max_size=20).map(lambda text: f'{{"input_data": {{"columns": {json.dumps(NAMES)}, "data": [{text}]}}}}'),
+)
+
+
+@given(st.lists(bodies, min_size=2, max_size=4))
+def test_what_is_remembered_of_one_body_does_not_change_the_next(texts: list[str]) -> None:
+    """The usual body first, so that its frame is known; each is then read as by a reader that knows nothing."""
+    frames = Frames(COLUMNS)
+    frames.read(json.dumps({"input_data": SPLIT}).encode(), "application/json")
+    for text in texts:
+        body = text.encode("utf-8", "replace")
+        known, fresh = outcome(frames, body), outcome(Frames(COLUMNS), body)
+        if isinstance(fresh, Table):
+            assert known == fresh
+        else:
+            # Rows of the wrong width are refused when they become columns.
+            assert known == fresh or (isinstance(known, Table) and not is_rectangle(known))
+
+
+def is_rectangle(table: Table) -> bool:
+    return all(type(row) is list and len(row) == len(table.columns) for row in table.rows)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_break_the_reader(data: bytes) -> None:
+    frames = Frames(COLUMNS)
+    assert outcome(frames, data) in (400, outcome(frames, data))
+    with contextlib.suppress(Refused):
+        frames.read(data, "text/csv")
