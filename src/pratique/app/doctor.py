@@ -124,7 +124,12 @@ def ports(home: Home) -> Finding:
 
 def downloads(home: Home) -> Finding:
     """Whether the first `up` has to fetch MLflow."""
-    absent = Finding("downloads", "warning", "MLflow is not fetched yet", "`pratique up` fetches it, about 250 MB")
+    absent = Finding(
+        "downloads",
+        "warning",
+        "MLflow is not fetched yet",
+        "`pratique up` fetches it, about 250 MB, or takes it from --bundle",
+    )
     if not home.root.is_dir():
         return absent
     environments = Environments(home.environments)

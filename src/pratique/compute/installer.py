@@ -177,7 +177,10 @@ def failure(what: str, outcome: Outcome) -> PratiqueError:
 
 def _hint(outcome: Outcome) -> str:
     if outcome.is_not_in_cache:
-        return "what is named above is not in uv's cache: connect to the network once, or set UV_FIND_LINKS"
+        return (
+            "what is named above is not in uv's cache: connect to the network once, set UV_FIND_LINKS, "
+            "or take it from a bundle: pratique up --bundle PATH"
+        )
     if outcome.is_network_away:
         return "check the network, HTTPS_PROXY and UV_DEFAULT_INDEX, then try again"
     return "correct the packages of the environment"
