@@ -30,7 +30,7 @@ def read_job(file: str, *, name: str | None, edits: Edits) -> JobFile:
     if is_export(document):
         document = as_spec(document)
     whole = _without_empty_name(apply_edits(document, edits))
-    spec = spec_in(kind_of(whole), whole, given={"name": name})
+    spec = spec_in(kind_of(whole), whole, given={"name": name} | _experiment(whole, Path(file)))
     code = [use.path for use in local_paths(spec) if use.purpose == "code"]
     # The code of a clone is what ran before, whatever repository its file lies in.
     return JobFile(spec, known if known and not code else git_tags(_folder(code, Path(file))))
@@ -40,6 +40,13 @@ def kind_of(document: Document) -> str:
     """The kind of spec for the type of a job; what is wrong with the type is told by the kind."""
     given: Any = document.value.get("type") if isinstance(document.value, dict) else None
     return "pipeline-job" if str(given).lower() == "pipeline" else "job"
+
+
+def _experiment(document: Document, file: Path) -> dict[str, str]:
+    """The experiment of a job that names none: the folder of its file."""
+    named = isinstance(document.value, dict) and document.value.get("experiment_name")
+    folder = file.resolve().parent.name
+    return {} if named or not folder else {"experiment_name": folder}
 
 
 def _without_empty_name(document: Document) -> Document:

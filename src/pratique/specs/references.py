@@ -4,7 +4,7 @@
     azureml:NAME@LABEL                                       an asset by label, such as latest
     azureml:NAME                                             an asset whose newest version is meant
     azureml://registries/R/models/NAME/versions/V            an asset of a registry; also labels/L
-    azureml:/subscriptions/…/workspaces/W/models/NAME/versions/V   the id of an asset
+    azureml:/subscriptions/…/workspaces/W/models/NAME/versions/V   the id of an asset, also without azureml:
     azureml://datastores/D/paths/P                           a place in a datastore
     azureml://jobs/JOB/outputs/OUTPUT/paths/P                an output of a job
     runs:/RUN/P                                              an artifact of an MLflow run
@@ -160,6 +160,7 @@ _DATASTORES: Final = (
 )
 _OUTPUTS: Final = re.compile(rf"azureml://{_OUTPUT}")
 _BINDING: Final = re.compile(r"\$\{\{[^{}]*\}\}")
+_ID: Final = re.compile(rf"{_WORKSPACE}/(?:{_NOUNS}|datastores)/.+")
 _COMPUTE: Final = re.compile(rf"(?:azureml:)?(?:{_WORKSPACE}/computes/)?(?P<name>[A-Za-z][A-Za-z0-9_-]*)")
 
 
@@ -179,6 +180,8 @@ def parse_reference(text: str) -> Reference:
             return _local(re.sub(r"^file:(//(?=/))?", "", text, flags=re.IGNORECASE))
         case known if known in _ELSEWHERE:
             return Url(text)
+        case _ if _ID.fullmatch(text):  # As documents print it: nobody's folder is called so.
+            return _azureml(f"azureml:{text}")
         case _ if "://" in text:
             raise InvalidInput(f"{text} is no reference that is known", hint="known: azureml:, runs:/, file:, https://")
         case _:

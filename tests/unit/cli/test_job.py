@@ -233,3 +233,12 @@ def test_a_path_that_leads_nowhere_is_named_with_its_line_before_anything_is_sen
     assert ran.code == 1
     assert "job.yml:3 code: there is no file or folder nowhere" in ran.err
     assert platform.requests[before:] == []
+
+
+def test_a_job_without_an_experiment_is_of_its_folder(platform: Any, pratique: Any, job_file: Path) -> None:
+    Path("credit").mkdir()
+    Path("credit/job.yml").write_text(JOB.replace("./src", "../src"))
+    pratique("ml", "job", "create", "-f", "credit/job.yml")
+    pratique("ml", "job", "create", "-f", "credit/job.yml", "--set", "experiment_name=own")
+    sent = platform.sent("POST", "workspaces/ws/jobs")
+    assert [one["spec"]["experiment_name"] for one in sent] == ["credit", "own"]

@@ -45,6 +45,8 @@ WS = "/subscriptions/0-1/resourceGroups/rg/providers/Microsoft.MachineLearningSe
         ),
         ("azureml://registries/r/models/m/versions/3", Asset("m", "3", registry="r", noun="models")),
         (f"azureml:{WS}/models/m/versions/3", Asset("m", "3", workspace="ws", noun="models")),
+        (f"{WS}/environments/e/versions/3", Asset("e", "3", workspace="ws", noun="environments")),
+        (f"{WS}/datastores/blob/paths/a", DatastorePath("blob", "a", "ws")),
         (f"azureml:/{WS}/data/d/versions/1", Asset("d", "1", workspace="ws", noun="data")),
         ("azureml://datastores/blob/paths/a/b.csv", DatastorePath("blob", "a/b.csv")),
         (f"azureml:/{WS}/datastores/blob/paths/a/", DatastorePath("blob", "a", "ws")),
