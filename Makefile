@@ -26,15 +26,19 @@ demo: .venv/.platform ## Run the example project from data to a protected endpoi
 
 .PHONY: test
 test: .venv/.developer ## Run the tests that a newcomer needs to trust the tree
-	$(BIN)/python -m pytest $(WORKERS) -m "not slow" $(TESTS)
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow and not soak" $(TESTS)
 
 .PHONY: test-again
 test-again: .venv/.developer ## Run what failed in the last run once more, one test after the other
-	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not slow"
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not slow and not soak"
 
 .PHONY: test-all
 test-all: .venv/.developer ## Run every test, the slow ones too
-	$(BIN)/python -m pytest $(WORKERS) $(TESTS)
+	$(BIN)/python -m pytest $(WORKERS) -m "not soak" $(TESTS)
+
+.PHONY: soak
+soak: .venv/.developer ## Kill processes at random a thousand times, and write docs/reference/reliability.md
+	$(BIN)/python -m pytest -m soak -s tests/acceptance
 
 .PHONY: check
 check: .venv/.developer ## Lint, types, and the direction of every import

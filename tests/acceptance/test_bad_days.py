@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,11 +14,13 @@ from typing import Any, Final
 import pytest
 
 from .installation import Installation, free_ports, prepare_workspace, running, until, write
+from .storm import INVARIANTS, Storm, own_environments, storm
 
 WORKSPACE: Final = "stormy"
-MORE: Final = 4
-"""So often everything is killed again, as long as that takes less than `LONG_ENOUGH` seconds in all."""
-LONG_ENOUGH: Final = 90.0
+KILLS: Final = 40
+MANY_KILLS: Final = 1000
+BOUND: Final = 5400.0
+"""Seconds after which a long storm is calm, however many kills there were."""
 SCORE: Final = "def init():\n    pass\n\n\ndef run(raw):\n    return 'here'\n"
 DEPLOYMENT: Final = """\
 name: blue
@@ -124,6 +127,13 @@ def house(platform: Installation, folder: Path) -> Iterator[House]:
         yield House(installation, project, key)
 
 
+def dice_of_this_run() -> random.Random:
+    """What decides moments and victims; ``ACCEPTANCE_SEED`` of an earlier run repeats its decisions."""
+    seed = int(os.environ.get("ACCEPTANCE_SEED") or time.time_ns() % 1_000_000)
+    print(f"ACCEPTANCE_SEED={seed}")
+    return random.Random(seed)  # noqa: S311 - moments, not secrets.
+
+
 WHO: Final = (
     "server", "shim of the server", "Envoy", "MLflow", "scorer", "shim of the scorer", "job", "shim of the job",
     "everything",
@@ -131,18 +141,12 @@ WHO: Final = (
 
 
 def test_after_any_kill_the_state_is_right(house: House) -> None:
-    """Each part alone, then everything at once, each at a random moment in the life of a job.
+    """Each part alone, and everything at once, each at a random moment in the life of a job.
 
     What MLflow says of the runs is asked at the end: it has to survive the later kills as well.
     """
-    seed = int(os.environ.get("ACCEPTANCE_SEED") or time.time_ns() % 1_000_000)
-    print(f"ACCEPTANCE_SEED={seed}")
-    dice = random.Random(seed)  # noqa: S311 - moments, not secrets.
-    began = time.monotonic()
-    names: list[str] = []
-    for who in [*WHO, *("everything" for _ in range(MORE))]:
-        if len(names) > len(WHO) and time.monotonic() - began > LONG_ENOUGH:
-            break
+    dice, names = dice_of_this_run(), list[str]()
+    for who in WHO:
         name, moment = house.submit(), dice.uniform(0.0, 3.0)
         if "job" in who:
             until(lambda: house.traces(name), "the job begins")  # noqa: B023 - called at once.
@@ -197,3 +201,42 @@ def test_a_second_up_changes_nothing(house: House) -> None:
     assert said.code == 0, said
     assert "already up" in said.err
     assert set(house.platform.processes()) == before
+
+
+@pytest.fixture
+def wild(platform: Installation, folder: Path) -> Iterator[Storm]:
+    """A storm over a home of its own, which builds its own environments."""
+    own = folder / "wild"
+    shutil.rmtree(own, ignore_errors=True)
+    (own / "home").mkdir(parents=True, mode=0o700)
+    own_environments(own / "home", platform.home / "environments")
+    with running(Installation(own, *free_ports())) as installation, storm(installation, dice_of_this_run()) as made:
+        yield made
+
+
+def test_after_forty_kills_everything_is_right(wild: Storm) -> None:
+    wild.rage(KILLS)
+    print(f"{wild.kills.total()} kills: {dict(wild.kills)}")
+    assert wild.kills.total() >= KILLS
+    assert_right(wild)
+
+
+@pytest.mark.soak
+def test_after_a_thousand_kills_everything_is_right(wild: Storm) -> None:
+    kills, began = int(os.environ.get("SOAK_KILLS") or MANY_KILLS), time.monotonic()
+    wild.rage(kills, until_moment=began + BOUND)
+    print(f"{wild.kills.total()} kills in {time.monotonic() - began:.0f} s: {dict(wild.kills)}")
+    assert_right(wild)
+    assert wild.kills.total() >= kills
+
+
+def assert_right(after: Storm) -> None:
+    """Every invariant holds; all that do not are told at once."""
+    after.calm()
+    broken = []
+    for holds in INVARIANTS:
+        try:
+            holds(after)
+        except AssertionError as error:
+            broken.append(f"{holds.__name__}: {holds.__doc__}\n{error}")
+    assert not broken, "\n\n".join(broken)

@@ -125,11 +125,19 @@ class DataCollector(Part):
     sampling_strategy: Free | None = Field(default=None, description="Share of requests; as older files write it.")
 
 
+class ResourceAmounts(Part):
+    """How much of each resource, in the words of Kubernetes."""
+
+    cpu: Text | None = Field(default=None, description="Processors, such as 0.5 or 500m.")
+    memory: Text | None = Field(default=None, description="Memory, such as 1Gi.")
+    gpu: Text | None = Field(default=None, alias="nvidia.com/gpu", description="Graphics processors.")
+
+
 class ContainerResources(Part):
     """What a container on Kubernetes asks for."""
 
-    requests: Free | None = Field(default=None, description="What it is given at least.")
-    limits: Free | None = Field(default=None, description="What it is given at most.")
+    requests: ResourceAmounts | None = Field(default=None, description="What it is given at least.")
+    limits: ResourceAmounts | None = Field(default=None, description="What it is given at most.")
 
 
 class OnlineDeployment(Spec):
@@ -186,6 +194,19 @@ class OnlineDeployment(Spec):
         if self.type == "kubernetes":
             yield "type"
         yield from super().planned_keys()
+
+    def wanted_on_azure(self) -> Iterable[Found]:
+        if self.type == "kubernetes":
+            for key in ("egress_public_network_access", "private_network_connection"):
+                if getattr(self, key) is not None:
+                    yield Found((key,), "Azure ML has this key for managed deployments only")
+            return
+        if self.instance_type is None:
+            yield Found(("instance_type",), "Azure ML requires this key of managed deployments")
+        if self.resources is not None:
+            yield Found(("resources",), "Azure ML has this key for deployments of type kubernetes only")
+        if self.scale_settings is not None and self.scale_settings.type != "default":
+            yield Found(("scale_settings", "type"), "Azure ML scales managed deployments by rules of Azure Monitor")
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         if self.code_configuration is not None:

@@ -202,6 +202,10 @@ class Spec(Part):
         """Dotted names of the keys in use that are understood and not run by this version."""
         return [*self.planned_keys()]
 
+    def wanted_on_azure(self) -> Iterable[Found]:
+        """What Azure ML asks for and this platform does without: such a file runs here and is not valid there."""
+        return ()
+
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         """Every field that may name a local file: where, what is written, what for."""
         return ()

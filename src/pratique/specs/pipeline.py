@@ -410,6 +410,14 @@ class PipelineJob(Spec):
         filled = {name: {} if inner is None else inner for name, inner in outputs.items()}
         return {**value, "outputs": filled}
 
+    def wanted_on_azure(self) -> Iterable[Found]:
+        if self.compute is not None or (self.settings is not None and self.settings.default_compute is not None):
+            return
+        for name, step in self.jobs.items():
+            if not isinstance(step, PipelineStep) and step.compute is None:
+                said = "Azure ML requires a compute of every step"
+                yield Found(("jobs", name), said, "add settings.default_compute")
+
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         for name, given in self.inputs.items():
             if isinstance(given, DataInput):

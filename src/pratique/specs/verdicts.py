@@ -71,7 +71,7 @@ def judge(path: Path, kind: str = "") -> Verdict:
             kind = detect(document)
             kind = _shape_of(document) if _is_copied_schema(kind, document) else kind
         spec = understood(kind, document)
-        problems = tuple(problems_with_files(spec, completed(document)[0]))
+        problems = (*_wanted(spec, document), *problems_with_files(spec, completed(document)[0]))
     except NotYet as error:
         return Verdict(name, kind, _told(error, name), is_not_yet=True)
     except InvalidInput as error:
@@ -81,6 +81,10 @@ def judge(path: Path, kind: str = "") -> Verdict:
         return Verdict(name, kind, problems)
     not_run = (document.problem(found.key, found.message, hint=found.hint) for found in spec.not_run())
     return Verdict(name, kind, spec=spec, not_run=tuple(not_run))
+
+
+def _wanted(spec: Spec, document: Document) -> Iterator[Problem]:
+    return (document.problem(found.key, found.message, hint=found.hint) for found in spec.wanted_on_azure())
 
 
 def _told(error: InvalidInput, name: str) -> tuple[Problem, ...]:

@@ -54,8 +54,8 @@ type: kubernetes
 endpoint_name: credit
 model: azureml:credit@latest
 resources:
-  requests: {cpu: "0.1", memory: 0.5Gi, nvidia.com/gpu: 1}
-  limits: {cpu: 1}
+  requests: {cpu: "0.1", memory: 0.5Gi, nvidia.com/gpu: "1"}
+  limits: {cpu: "1"}
 scale_settings:
   type: target_utilization
   min_instances: 1
