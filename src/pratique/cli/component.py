@@ -8,7 +8,9 @@ from pratique.cli.place import Place
 from pratique.cli.usage import pairs
 from pratique.specs.edits import Edits
 
-NOUN = assets.Noun("components", "component", example="train", has_files=False)
+NOUN = assets.Noun(
+    "components", "component", example="train", changeable=(*assets.CHANGEABLE, "display_name"), has_files=False
+)
 TABLE = assets.table_of(NOUN)
 
 

@@ -47,7 +47,7 @@ NO_FACTS: Final[Mapping[str, str]] = {}
 _SETTINGS: Final = (RELEASED_BEFORE,)
 """Properties by which a user decides what a version is."""
 _CHANGEABLE: Final = ("description", "tags", "properties", "stage", "is_archived")
-_WORDS: Final = ("description", "tags", "properties", "stage", "$schema")
+_WORDS: Final = ("description", "tags", "properties", "stage", "display_name", "$schema")
 """Keys of a spec that are words about a version: they do not decide whether its content is the same."""
 
 
@@ -169,20 +169,25 @@ def update(
 ) -> AssetVersion:
     """Change words about a version: description, tags, properties, stage, is_archived; each whole.
 
+    Of a component the `display_name` as well, which stands in its spec.
     Properties that the platform wrote (``pratique.*``) stay; giving one another
     value raises `InvalidInput`. Nothing is written when nothing changes.
     """
     known = get(tx, actor, workspace, kind, name, version)
     permit(actor, f"{kind}/write", workspace_scope(workspace))
-    check_changeable(changes, _CHANGEABLE, what=f"{name}:{known.version}")
-    wanted = dict(changes)
+    names = (*_CHANGEABLE, *(("display_name",) if kind == "components" else ()))
+    check_changeable(changes, names, what=f"{name}:{known.version}")
+    wanted = {key: value for key, value in changes.items() if key != "display_name"}
+    if "display_name" in changes:
+        wanted["spec"] = {**known.spec, "display_name": changes["display_name"]}
     if "properties" in wanted:
         wanted["properties"] = _with_own(known, wanted["properties"])
     changed = {key: value for key, value in wanted.items() if getattr(known, key) != value}
     if not changed:
         return known
     assets.change_version(tx, known.id, updated_at=now, **changed)
-    tell(tx, actor, "Pratique.AssetUpdated", known, now=now, data={"changed": sorted(changed)})
+    said = sorted("display_name" if key == "spec" else key for key in changed)
+    tell(tx, actor, "Pratique.AssetUpdated", known, now=now, data={"changed": said})
     return get(tx, actor, workspace, kind, name, known.version)
 
 
@@ -198,7 +203,8 @@ def delete(
 
 
 def check_unused(tx: Transaction, version: AssetVersion) -> None:
-    """Raise `Conflict` while a deployment of the workspace uses `version`."""
+    """Raise `Conflict` while a deployment or a component of the workspace uses `version`."""
+    _check_no_component_names(tx, version)
     role = {"models": "model", "environments": "environment"}.get(version.kind, "")
     for deployment in deployments.in_workspace(tx, version.workspace):
         used = deployment.resolved.get(role) or {}
@@ -209,6 +215,34 @@ def check_unused(tx: Transaction, version: AssetVersion) -> None:
                 hint=f"delete the deployment first: pratique ml online-deployment delete --name {deployment.name} "
                 f"--endpoint-name {deployment.endpoint} --workspace-name {version.workspace} --yes",
             )
+
+
+def _check_no_component_names(tx: Transaction, version: AssetVersion) -> None:
+    """Raise `Conflict` while a component names `version`, which it does for good: see `control.components`."""
+    text = f"azureml:{version.name}:{version.version}"
+    for component in assets.all_versions(tx, version.workspace, "components"):
+        if (version.kind, text) in _named_by(component.spec):
+            raise Conflict(
+                f"{SINGULAR[version.kind]} {version.name}:{version.version} is used by component "
+                f"{component.name}:{component.version}",
+                hint=f"delete the component first: pratique ml component delete --name {component.name} "
+                f"--version {component.version} --workspace-name {version.workspace} --yes",
+            )
+
+
+def _named_by(spec: Any) -> set[tuple[str, str]]:
+    """The kinds and references of all that a component, or a step in it, names."""
+    if not isinstance(spec, Mapping):
+        return set()
+    named = {
+        (kind, text)
+        for kind, text in (("environments", spec.get("environment")), ("components", spec.get("component")))
+        if isinstance(text, str)
+    }
+    paths = [given.get("path") for given in dict(spec.get("inputs") or {}).values() if isinstance(given, Mapping)]
+    named |= {(kind, path) for path in paths if isinstance(path, str) for kind in ("data", "models")}
+    inner = [spec.get("component"), *dict(spec.get("jobs") or {}).values()]
+    return named.union(*map(_named_by, inner))
 
 
 def tell(

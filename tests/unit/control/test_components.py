@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pratique.base.errors import AlreadyExists, InvalidInput, NotFound
+from pratique.base.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from pratique.control import assets, components
-from pratique.control.assets import referenced
+from pratique.control.assets import Kind, referenced
 from pratique.store.assets import AssetVersion
 
 CONDA = {"dependencies": ["python=3.11", {"pip": ["numpy==1.26.4"]}]}
@@ -78,3 +78,30 @@ def test_every_reference_of_a_job_and_of_a_deployment_is_told_at_once(world: Any
     with pytest.raises(NotFound) as told:
         world.deployment(model="azureml:absent:1", environment="azureml:absent:1")
     assert [problem.key for problem in told.value.problems] == ["model", "environment"]
+
+
+def test_what_a_component_names_cannot_be_deleted(world: Any) -> None:
+    world.asset("environments", "sk")
+    world.asset("environments", "free")
+    made(world, environment="azureml:sk:1")
+    step = {"type": "command", "component": "azureml:train:1"}
+    with world.database.write() as tx:
+        spec = {"name": "whole", "type": "pipeline", "jobs": {"one": step}}
+        components.create(tx, world.owner, "dev", spec, now=world.now)
+    used: list[tuple[Kind, str, str]] = [("environments", "sk", "train:1"), ("components", "train", "whole:1")]
+    for kind, name, user in used:
+        with world.database.write() as tx, pytest.raises(Conflict, match=f"is used by component {user}"):
+            assets.delete(tx, world.owner, "dev", kind, name, "1", now=world.now)
+    with world.database.write() as tx:
+        assets.delete(tx, world.owner, "dev", "environments", "free", "1", now=world.now)
+
+
+def test_a_component_s_display_name_is_a_word_about_it(world: Any) -> None:
+    first = made(world, environment={"conda_file": CONDA}, version="1")
+    with world.database.write() as tx:
+        changed = assets.update(
+            tx, world.owner, "dev", "components", "train", "1", {"display_name": "Train"}, now=world.now
+        )
+    assert changed.spec["display_name"] == "Train"
+    assert world.told()[-1].data["changed"] == ["display_name"]
+    assert made(world, environment={"conda_file": CONDA}, version="1").id == first.id

@@ -1,18 +1,19 @@
 """Data, environments, models and components: four routers of one shape."""
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import JSONResponse
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, Problem
-from pratique.control import assets, components, environments
+from pratique.control import assets, components, data_profiles, environments
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
 from pratique.store.assets import Archived, AssetVersion
-from pratique.web.api.changes import AssetChanges, ModelChanges, read_changes
+from pratique.store.database import Transaction
+from pratique.web.api.changes import AssetChanges, Changes, ComponentChanges, ModelChanges, read_changes
 from pratique.web.api.fields import creation_context, listing, present
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
@@ -22,6 +23,10 @@ Here = Annotated[Platform, Depends(platform_of)]
 Wanted = Annotated[Sequence[str], Query(description="NAME or NAME=VALUE; given more than once, all must match.")]
 
 AtMost = Annotated[int | None, Query(ge=0, description="How many names at most.")]
+
+
+_CHANGES: Final[Mapping[str, type[Changes]]] = {"models": ModelChanges, "components": ComponentChanges}
+"""What may be said anew of kinds that have words of their own."""
 
 
 def document(version: AssetVersion, platform: Platform) -> dict[str, Any]:
@@ -98,7 +103,8 @@ def router_for(kind: Kind) -> APIRouter:
         """One version, by its text or ``@label``."""
         with platform.database.read() as tx:
             found = assets.get(tx, actor, workspace, kind, name, version)
-            return document(found, platform) | ({"manifest": found.manifest} if found.manifest else {})
+            said = document(found, platform) | ({"manifest": found.manifest} if found.manifest else {})
+            return said | (_profile(tx, found) if kind == "data" else {})
 
     @router.patch("/{name}/versions/{version}", name=f"update {kind}")
     def update(
@@ -110,7 +116,7 @@ def router_for(kind: Kind) -> APIRouter:
         body: Annotated[dict[str, Any], Body()],
     ) -> dict[str, Any]:
         """Change words about a version."""
-        changes = read_changes(ModelChanges if kind == "models" else AssetChanges, body)
+        changes = read_changes(_CHANGES.get(kind, AssetChanges), body)
         with platform.database.write() as tx:
             return document(assets.update(tx, actor, workspace, kind, name, version, changes, now=utc_now()), platform)
 
@@ -122,6 +128,15 @@ def router_for(kind: Kind) -> APIRouter:
         return {}
 
     return router
+
+
+def _profile(tx: Transaction, version: AssetVersion) -> dict[str, Any]:
+    """That a profile exists, and how large the table is."""
+    found = data_profiles.of_version(tx, version)
+    if found is None:
+        return {}
+    size = {"rows": found.document["rows"], "columns": len(found.document["columns"])}
+    return {"profile": size | creation_context(found.created_at, found.created_by)}
 
 
 def _tagged(versions: Iterable[AssetVersion], wanted: Sequence[str]) -> list[AssetVersion]:

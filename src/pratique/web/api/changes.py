@@ -37,6 +37,12 @@ class ModelChanges(AssetChanges):
     stage: Annotated[Text, Field(max_length=32)] = Field(default=NO_STAGE, description="Where it is in its life.")
 
 
+class ComponentChanges(AssetChanges):
+    """Components."""
+
+    display_name: Text = Field(default="", description="Name for people.")
+
+
 class EndpointChanges(Changes):
     """Online endpoints."""
 
