@@ -11,17 +11,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from generator import azure_differences, errors, events, permissions, settings, verbs, yaml_keys
+from generator import azure_differences, curated, errors, events, permissions, scoring, settings, verbs, yaml_keys
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "verbs.md": verbs.page,
     "yaml.md": yaml_keys.page,
     "azure-differences.md": azure_differences.page,
+    "curated-environments.md": curated.page,
     "settings.md": settings.page,
     "errors.md": errors.page,
     "permissions.md": permissions.page,
     "events.md": events.page,
+    "scoring-contract.md": scoring.page,
 }
 
 

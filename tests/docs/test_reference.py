@@ -19,7 +19,10 @@ from pratique.specs.grammar import Part
 from pratique.specs.kinds import KINDS, class_of
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
-PAGES = ("verbs.md", "yaml.md", "azure-differences.md", "settings.md", "errors.md", "permissions.md", "events.md")
+PAGES = (
+    "verbs.md", "yaml.md", "azure-differences.md", "curated-environments.md", "settings.md", "errors.md",
+    "permissions.md", "events.md",
+)  # fmt: skip
 
 
 def page(name: str) -> str:

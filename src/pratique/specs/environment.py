@@ -60,7 +60,10 @@ class InlineEnvironment(Spec):
     description: Text | None = Field(default=None, description="What it is, for people.")
     tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
     properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
-    image: FilledText | None = planned("Container image; processes run on this machine, not in a container.")
+    image: FilledText | None = Field(
+        default=None,
+        description="Container image; alone, a set of packages stands for it, beside a conda_file it is not used.",
+    )
     conda_file: (
         Annotated[
             Annotated[FilledText, Tag("<text>")] | Annotated[dict[str, JsonValue], Tag("<mapping>")], TextOrMapping

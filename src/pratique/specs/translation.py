@@ -38,6 +38,7 @@ def translate(spec: Mapping[str, Any]) -> PackageRequest:
     Raises `InvalidInput` for what cannot be translated, and `NotYet` for an
     image that is not known and for a build context.
     """
+    _check_tags(spec)
     filled = fill(spec)
     request = from_conda(filled["conda_file"])
     properties = filled.get("properties") or {}
@@ -102,6 +103,14 @@ def filled_by(found: CuratedSet, name: str, properties: Mapping[str, str] | None
 
 def _not_yet(key: str, said: str, hint: str) -> NotYet:
     return NotYet(said, hint=hint, problems=[Problem(said, key=f"environment.{key}", hint=hint)])
+
+
+def _check_tags(spec: Mapping[str, Any]) -> None:
+    """A tag may change later, what an environment is made of may not."""
+    if RELEASED_BEFORE in (spec.get("tags") or {}):
+        said = f"{RELEASED_BEFORE} is no tag of an environment"
+        problem = Problem(said, key=f"tags.{RELEASED_BEFORE}", hint="write it under properties")
+        raise InvalidInput(said, hint=problem.hint, problems=[problem])
 
 
 def _notes_on_image(spec: Mapping[str, Any]) -> Iterator[str]:

@@ -93,7 +93,7 @@ def test_an_environment_with_its_own_container_routes_says_what_is_not_run() -> 
             }
         ),
     )
-    assert spec.planned() == ["image", "inference_config"]
+    assert spec.planned() == ["inference_config"]
 
 
 def test_a_workspace_takes_every_key_of_azure_and_says_what_is_not_run() -> None:

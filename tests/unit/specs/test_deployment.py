@@ -71,7 +71,6 @@ def test_a_managed_deployment_is_understood_and_what_is_not_run_is_said() -> Non
     assert spec.request_settings.request_timeout_ms == 90000
     assert spec.environment_variables == {"LEVEL": "3"}
     assert spec.planned() == [
-        "environment.image",
         "request_settings.max_queue_wait_ms",
         "instance_type",
         "app_insights_enabled",

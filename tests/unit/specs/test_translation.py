@@ -62,6 +62,11 @@ def test_what_is_no_day_is_refused(day: str) -> None:
         translate({"conda_file": OLD, "properties": {RELEASED_BEFORE: day}})
 
 
+def test_a_day_among_the_tags_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="is no tag of an environment"):
+        translate({"conda_file": OLD, "tags": {RELEASED_BEFORE: "2022-12-31"}})
+
+
 # Images and curated environments.
 
 
