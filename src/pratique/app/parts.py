@@ -16,6 +16,7 @@ from pratique.base.clock import utc_now
 from pratique.base.home import Home
 from pratique.base.settings import Settings
 from pratique.compute.environments import Environments
+from pratique.compute.launching import Nursery
 from pratique.compute.local import LocalCompute
 from pratique.compute.sandbox import Sandbox
 from pratique.compute.sources import package_copy
@@ -71,7 +72,7 @@ def make_parts(home: Home, settings: Settings) -> Parts:
         blobs=BlobStore(home.blobs),
         sealer=Sealer(home.keys / "sealing.key"),
         issuer=Issuer(home.keys, f"http://127.0.0.1:{settings.door_port}"),
-        compute=LocalCompute(sandbox),
+        compute=LocalCompute(sandbox, Nursery().launch),
         environments=Environments(home.environments, is_protected=sandbox.is_in_force),
         gateway=Gateway(home, doors_of(home, settings)),
         tracking=TrackingServer(home),

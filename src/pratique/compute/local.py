@@ -17,8 +17,6 @@ import os
 import select
 import signal
 import struct
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -27,14 +25,12 @@ from typing import Any, Final
 
 from pratique.base.errors import Conflict, StorageFailed, Unavailable
 from pratique.compute import shim
+from pratique.compute.launching import START_LIMIT, Launch, launch_alone
 from pratique.compute.sandbox import UNCONFINED, Sandbox
 from pratique.compute.task import Absent, Exited, Lost, Observation, Running, Task
 
-_START_LIMIT: Final = timedelta(seconds=60)
 _KILL_LIMIT: Final = timedelta(seconds=5)
 _LOOK_AGAIN: Final = 0.02
-_INTERPRETER_NEEDS: Final = ("LD_LIBRARY_PATH",)
-"""What some Pythons cannot start without; the child does not get it."""
 _FLOCK: Final = "hhqqi4x"
 """The kernel's `struct flock` on 64-bit Linux: type, whence, start, length, pid."""
 
@@ -56,9 +52,13 @@ class _Record:
 class LocalCompute:
     """Processes of this machine; holds no state, so every instance knows the same."""
 
-    def __init__(self, sandbox: Sandbox = UNCONFINED) -> None:
-        """`sandbox` keeps what is started to its view; the default lets everything see what the user sees."""
+    def __init__(self, sandbox: Sandbox = UNCONFINED, launch: Launch = launch_alone) -> None:
+        """`sandbox` keeps what is started to its view; the default lets everything see what the user sees.
+
+        `launch` starts a shim: `Nursery().launch` for a process that starts many.
+        """
         self.sandbox = sandbox
+        self._launch = launch
 
     def start(self, task: Task) -> Observation:
         """Run `task`, unless its folder has run or runs already: then say how that goes.
@@ -70,7 +70,7 @@ class LocalCompute:
         if isinstance(self.observe(task.folder), Absent):
             confinement = self.sandbox.arguments(task.view) if task.view else ()
             _make_folder(task.folder)
-            _launch(task, confinement)
+            self._launch(task.folder, task.to_records(confinement))
         return self._once_named(task.folder)
 
     def observe(self, folder: Path) -> Observation:
@@ -139,7 +139,7 @@ class LocalCompute:
 
     def _once_named(self, folder: Path) -> Observation:
         """Wait the moment which another starter's shim needs to name its child."""
-        deadline = time.monotonic() + _START_LIMIT.total_seconds()
+        deadline = time.monotonic() + START_LIMIT.total_seconds()
         while _holder(folder) is not None and _read_running(folder) is None:
             if time.monotonic() > deadline:
                 raise Unavailable(f"the shim of {folder} does not get on")
@@ -155,42 +155,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StorageFailed(f"{folder} cannot be made: {error.strerror}") from error
-
-
-def _launch(task: Task, confinement: tuple[str, ...]) -> None:
-    """Start the shim; it answers when the child has been released, or when it has found another shim's traces."""
-    command = [_interpreter(), "-I", "-S", "-X", "utf8", _shim_program(), os.fspath(task.folder)]
-    try:
-        done = subprocess.run(
-            command,
-            input=task.to_records(confinement),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env={name: os.environ[name] for name in _INTERPRETER_NEEDS if name in os.environ},
-            cwd="/",
-            timeout=_START_LIMIT.total_seconds(),
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"the shim of {task.folder} did not answer") from error
-    if done.returncode not in (shim.STARTED, shim.LOCKED, shim.SPENT):
-        said = done.stderr.decode(errors="replace").strip()
-        raise StorageFailed(
-            f"the process could not be started: {said}",
-            hint="free space on the disk, or set the permissions of the home",
-        )
-
-
-def _interpreter() -> str:
-    """The interpreter beneath a virtual environment, which the shim has no use for."""
-    base = getattr(sys, "_base_executable", None)
-    return base if isinstance(base, str) and base else sys.executable
-
-
-def _shim_program() -> str:
-    """The shim's compiled file where there is one: compiling its text anew costs each start a few ms."""
-    compiled = shim.__spec__.cached
-    return compiled if compiled and os.path.isfile(compiled) else os.path.abspath(shim.__file__)
 
 
 def _holder(folder: Path) -> int | None:

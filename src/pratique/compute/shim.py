@@ -65,6 +65,9 @@ FAILED = 74
 CANNOT_RUN = 127
 """The exit code of a child that could not be executed, as shells have it."""
 
+NURSE = "--nurse"
+"""In place of a folder: be the process that shims are forked from."""
+
 _NAME = b"pratique-shim"
 """What `ps` and other shims know a shim by; the kernel takes 15 bytes."""
 _LISTENER = 3
@@ -134,11 +137,45 @@ def main(folder: str) -> int:
     return answer[0] if answer else FAILED
 
 
+def nurse(control: int) -> None:
+    """Fork a shim for every request that comes to the socket `control`, until nobody holds its other end.
+
+    A request is a connection of its own, handed over as a file descriptor: the
+    folder, NUL and the task come in, and what `main` says goes out. All that a
+    shim needs is loaded then, so a start costs a fork and not a Python.
+    """
+    _take_name()
+    os.chdir("/")
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # Nobody here asks how a shim ended.
+    channel = _socket.socket(fileno=control)
+    while (connection := _next_request(channel)) is not None:
+        if os.fork() == 0:
+            channel.close()
+            os.setsid()
+            folder, _, records = _read_all(connection).partition(b"\0")
+            _watch(os.fsdecode(folder), records, connection)
+            os._exit(0)
+        os.close(connection)
+
+
+def _next_request(channel: "_socket.socket") -> int | None:
+    """The connection of the next request; None when whoever asks is gone."""
+    said, handed, _, _ = channel.recvmsg(1, _socket.CMSG_SPACE(4), _socket.MSG_CMSG_CLOEXEC)
+    if not said or not handed:
+        return None
+    return int.from_bytes(handed[0][2][:4], sys.byteorder)
+
+
 def _serve(folder: str, writing: int) -> None:
+    _watch(folder, _read_all(0), writing)
+
+
+def _watch(folder: str, records: bytes, writing: int) -> None:
+    """Be the shim of `folder` from its start to its end; how it started goes to `writing`."""
     _signal.pthread_sigmask(_signal.SIG_BLOCK, _SIGNALS)
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)  # Ignored, it would take the exit status away.
     try:
-        watch = Watch(folder, Task(_read_all(0)))
+        watch = Watch(folder, Task(records))
         watch.start()
     except NotStartedError as refusal:
         os.write(writing, bytes([refusal.code]) + str(refusal).encode())
@@ -603,4 +640,7 @@ def _write_all(file: int, content: bytes) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1] == NURSE:
+        nurse(int(sys.argv[2]))
+        sys.exit(0)
     sys.exit(main(sys.argv[1]))

@@ -12,7 +12,7 @@ which a step ends. So no step ever waits for somebody to look, and there is no
 moment at which a killed server could have forgotten something.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -30,8 +30,10 @@ from pratique.specs.graph import IMPLICIT_OUTPUTS
 from pratique.store import events, jobs
 from pratique.store.database import Transaction, savepoint
 from pratique.store.events import Event
-from pratique.store.jobs import Job
+from pratique.store.jobs import Job, Stage
 
+NEVER_AGAIN: Final = "-"
+"""In place of a fingerprint: the component says that it is not deterministic."""
 _LONGEST_NAME: Final = 200
 
 
@@ -63,8 +65,7 @@ def rows_of(plan: Step, pipeline: Job) -> list[Job]:
             parent=pipeline.id,
             root=pipeline.root or pipeline.id,
             step=step.name,
-            # Filled when its inputs are known; "-" says that it may not be reused.
-            fingerprint="" if step.is_deterministic else "-",
+            fingerprint="" if step.is_deterministic else NEVER_AGAIN,
             cores=step.takes.cores,
             memory=step.takes.memory,
         )
@@ -87,110 +88,103 @@ class Progress:
 
 def advance(tx: Transaction, root: str, *, now: datetime) -> Progress | None:
     """Bring the pipeline `root` as far as it can come without anybody's work; None when it does not run."""
-    rows = jobs.tree(tx, root)
-    top = next((row for row in rows if row.id == root), None)
+    top = jobs.by_id(tx, root)
     if top is None or not top.is_pipeline or top.status != "Running":
         return None
-    return _Advance(tx, top, rows, now).run()
+    return _Advance(tx, top, now).run()
 
 
 class _Advance:
-    """One pipeline with everything below it, in one transaction."""
+    """One pipeline with everything below it, in one transaction; rows are read whole only where something happens."""
 
-    def __init__(self, tx: Transaction, top: Job, rows: Sequence[Job], now: datetime) -> None:
+    def __init__(self, tx: Transaction, top: Job, now: datetime) -> None:
         self._tx = tx
         self._now = now
         self._top = top
-        self._below: dict[str, dict[str, Job]] = {}
         self._progress = Progress(top)
-        self._events: list[Event] = []
-        for row in rows:
-            if row.parent is not None:
-                self._below.setdefault(row.parent, {})[row.step] = row
+        self._below: dict[str, dict[str, Stage]] = {}
+        for stage in jobs.stages(tx, top.id):
+            self._below.setdefault(stage.parent, {})[stage.step] = stage
         settings = top.resolved.get("settings") or {}
         self._goes_on = settings.get("continue_on_step_failure") is True
         self._forced = settings.get("force_rerun") is True
 
     def run(self) -> Progress:
         self._pipeline(self._top)
-        events.append_all(self._tx, [(event, self._now) for event in self._events])
+        told = [(event, self._now) for job in self._progress.changed for event in status_events(job)]
+        events.append_all(self._tx, told)
         return self._progress
 
     # --- one pipeline
 
-    def _pipeline(self, pipeline: Job) -> Job:
-        """`pipeline`, Running, after everything that can follow in it now has followed."""
-        steps = self._below.get(pipeline.id, {})
+    def _pipeline(self, pipeline: Job) -> None:
+        """Let everything in `pipeline`, which is Running, follow that can follow now."""
+        steps = self._below[pipeline.id]
         for name in pipeline.resolved["order"]:
             step = steps[name]
             if step.is_terminal:
                 continue
-            if why := self._why_not(pipeline, step, steps):
+            if why := self._why_not(pipeline, name):
                 self._stop(step, why)
-            elif step.status == "NotStarted" and self._has_all(step, steps):
-                self._begin(pipeline, step, steps)
-            elif step.is_pipeline and step.status == "Running":
-                self._pipeline(step)
-        if all(step.is_terminal for step in self._below.get(pipeline.id, {}).values()):
+            elif step.status == "NotStarted":
+                if all(steps[other].status == "Completed" for other in pipeline.resolved["needs"][name]):
+                    self._begin(pipeline, step)
+            elif step.type == "pipeline":
+                self._pipeline(self._whole(step))
+        if all(step.is_terminal for step in steps.values()):
             self._finish(pipeline)
-        return pipeline
 
-    def _why_not(self, pipeline: Job, step: Job, steps: Mapping[str, Job]) -> str:
-        """Why `step` should not go on; empty when it should."""
+    def _why_not(self, pipeline: Job, name: str) -> str:
+        """Why the step `name` should not go on; empty when it should."""
         if pipeline.cancel_requested or self._top.cancel_requested:
             return "the pipeline was canceled"
-        failed = [other for other in steps.values() if other.status in ("Failed", "Canceled")]
+        failed = [other for other in self._below[pipeline.id].values() if other.status in ("Failed", "Canceled")]
         for other in failed:
-            if other.step in step.resolved["needs"]:
+            if other.step in pipeline.resolved["needs"][name]:
                 return f"it needs step {other.step}, which {_ended(other)}"
         if failed and not self._goes_on:
             return f"step {failed[0].step} {_ended(failed[0])}"
         return ""
 
-    def _has_all(self, step: Job, steps: Mapping[str, Job]) -> bool:
-        return all(steps[name].status == "Completed" for name in step.resolved["needs"])
-
-    def _stop(self, step: Job, why: str) -> None:
-        """End `step`, at once when nobody works on it."""
-        if step.is_pipeline and step.status == "Running":
-            if not step.cancel_requested:
-                self._write(step, cancel_requested=True)
-            self._pipeline(self._latest(step))
-            return
+    def _stop(self, step: Stage, why: str) -> None:
+        """End `step`: at once when it has not begun, else by a wish that whoever walks it fulfils."""
         # One in the queue may have begun without its row saying so; whoever takes it finds that it is not wanted.
         if step.status == "NotStarted":
             error = {"code": "Canceled", "message": f"not run: {why}", "hint": "", "log_tail": []}
-            if jobs.change_unclaimed(self._tx, step.id, status="Canceled", error=error, ended_at=self._now):
-                self._changed(replace(step, status="Canceled", error=error, ended_at=self._now))
-                for inner in self._below.get(step.id, {}).values():
-                    self._stop(inner, why)
-                return
+            self._change(self._whole(step), status="Canceled", error=error, ended_at=self._now)
+            for inner in self._below.get(step.id, {}).values():
+                self._stop(inner, why)
+            return
+        whole = self._whole(step)
         if not step.cancel_requested:
-            self._write(step, cancel_requested=True)
+            jobs.change(self._tx, step.id, cancel_requested=True)
+            whole = self._kept(replace(whole, cancel_requested=True))
+        if whole.is_pipeline:
+            self._pipeline(whole)
 
     def _finish(self, pipeline: Job) -> None:
         """All steps have ended: so has a nested pipeline; the outermost is left to whoever ends its MLflow runs."""
         if pipeline.parent is None:
             self._change(pipeline, status="Finalizing")
             return
-        status, error = outcome(pipeline, self._below.get(pipeline.id, {}).values())
+        steps = {step.step: self._whole(step) for step in self._below[pipeline.id].values()}
+        status, error = outcome(pipeline, steps.values())
         made: dict[str, Any] = {}
         if status == "Completed":
             try:
                 with savepoint(self._tx):
-                    made = outputs.register(
-                        self._tx, pipeline, outputs_of(pipeline, self._below[pipeline.id]), now=self._now
-                    )
+                    made = outputs.register(self._tx, pipeline, outputs_of(pipeline, steps), now=self._now)
             except PratiqueError as problem:
                 status, error, made = "Failed", _document(problem), {}
         self._change(pipeline, status=status, error=error, outputs=made, ended_at=self._now)
 
     # --- one step
 
-    def _begin(self, pipeline: Job, step: Job, steps: Mapping[str, Job]) -> None:
-        """All that `step` needs is there: queue it, or find that what it would make was made before."""
+    def _begin(self, pipeline: Job, stage: Stage) -> None:
+        """All that a step needs is there: queue it, or find that what it would make was made before."""
+        step = self._whole(stage)
         try:
-            given = {name: self._given(pipeline, value, steps) for name, value in step.resolved["inputs"].items()}
+            given = {name: self._given(pipeline, value) for name, value in step.resolved["inputs"].items()}
             if not step.is_pipeline:
                 _check_command(step, given)
         except PratiqueError as error:
@@ -200,12 +194,11 @@ class _Advance:
         if step.is_pipeline:
             self._pipeline(self._change(step, status="Running", resolved=resolved, started_at=self._now))
             return
-        if step.fingerprint == "-":
+        if step.fingerprint == NEVER_AGAIN:
             self._change(step, status="Queued", resolved=resolved)
             return
         step = replace(step, resolved=resolved, fingerprint=fingerprint_of(step.spec, resolved))
-        earlier = self._earlier(step)
-        if earlier is not None:
+        if earlier := self._earlier(step):
             self._reuse(step, earlier)
         else:
             self._change(step, status="Queued", resolved=resolved, fingerprint=step.fingerprint)
@@ -222,12 +215,13 @@ class _Advance:
         """Let `step` have the results of `earlier`; it fails when they cannot be registered as it wants."""
         try:
             with savepoint(self._tx):
-                made = outputs.register(self._tx, step, outputs.reused(step, earlier), now=self._now, earlier=earlier)
+                made = outputs.reused(step, earlier)
+                made = outputs.register(self._tx, step, made, now=self._now, earlier=earlier)
         except PratiqueError as error:
             self._change(step, status="Failed", error=_document(error), ended_at=self._now)
             return
         pipeline = jobs.by_id(self._tx, earlier.parent) if earlier.parent else None
-        origin = {"job": earlier.name, "pipeline": pipeline.name if pipeline else "", "run_id": earlier.run_id}
+        origin = {"job": earlier.name, "pipeline": pipeline.name if pipeline else ""}
         self._change(
             step,
             status="Completed",
@@ -239,7 +233,7 @@ class _Advance:
             ended_at=self._now,
         )
 
-    def _given(self, pipeline: Job, value: Given, steps: Mapping[str, Job]) -> Given:
+    def _given(self, pipeline: Job, value: Given) -> Given:
         """What an input is worth now that all that it binds to is there."""
         if value is None or not ("from" in value or "of" in value):
             return value
@@ -248,50 +242,47 @@ class _Advance:
             if found is None or "literal" in found:
                 return found
         else:
-            found = self._output(steps[value["from"][0]], str(value["from"][1]))
+            step, output = value["from"]
+            found = self._output(self._whole(self._below[pipeline.id][step]), str(output))
         seen = {key: value[key] for key in ("type", "mode") if value.get(key)}
         return {**found, **seen}
 
     def _output(self, step: Job, name: str) -> dict[str, Any]:
         """An output of a step that has ended, as an input."""
         path = f"azureml://jobs/{step.name}/outputs/{name}"
-        made = step.outputs.get(name) or {}
-        kind = str(made.get("type") or "uri_folder")
-        if name in IMPLICIT_OUTPUTS and not made:
+        made = step.outputs.get(name)
+        if made is None and name in IMPLICIT_OUTPUTS:
             held = content.resolve(self._tx, step.workspace, path, now=self._now, key=name)
-            return {"type": kind, "mode": "ro_mount", "manifest": held.manifest.digest, "name": held.name,
-                    "is_file": False, "asset": None, "uri": path}  # fmt: skip
-        if not made:
+            made = {"type": "uri_folder", "manifest": held.manifest.digest, "name": held.name}
+        if made is None:
             raise NotFound(f"step {step.step} has no output {name!r}")
-        return {"type": kind, "mode": "ro_mount", "manifest": made["manifest"], "name": made["name"],
-                "is_file": kind == "uri_file", "asset": made.get("asset"), "uri": path}  # fmt: skip
+        return {
+            "type": made["type"], "mode": "ro_mount", "manifest": made["manifest"], "name": made["name"],
+            "is_file": made["type"] == "uri_file", "asset": made.get("asset"), "uri": path,
+        }  # fmt: skip
 
-    # --- writing
+    # --- rows
+
+    def _whole(self, stage: Stage) -> Job:
+        found = jobs.by_id(self._tx, stage.id)
+        if found is None:
+            raise NotFound(f"the row of step {stage.step} is gone")
+        return found
 
     def _change(self, job: Job, **values: Any) -> Job:
-        """Write `values` and tell the new status."""
+        """Write `values`, a new status among them."""
         jobs.change(self._tx, job.id, **values)
-        changed = replace(job, **values)
-        self._changed(changed)
+        changed = self._kept(replace(job, **values))
+        self._progress.changed.append(changed)
         return changed
 
-    def _changed(self, job: Job) -> None:
-        self._keep(job)
-        self._progress.changed.append(job)
-        self._events += status_events(job)
-
-    def _write(self, job: Job, **values: Any) -> None:
-        jobs.change(self._tx, job.id, **values)
-        self._keep(replace(job, **values))
-
-    def _keep(self, job: Job) -> None:
-        if job.id == self._top.id:
+    def _kept(self, job: Job) -> Job:
+        if job.parent is None:
             self._top = self._progress.root = job
-        elif job.parent is not None:
-            self._below[job.parent][job.step] = job
-
-    def _latest(self, job: Job) -> Job:
-        return self._below[job.parent or ""][job.step]
+        else:
+            stage = Stage(job.id, job.parent, job.step, job.type, job.status, job.cancel_requested)
+            self._below[job.parent][job.step] = stage
+        return job
 
 
 def outcome(pipeline: Job, steps: Iterable[Job]) -> tuple[str, dict[str, Any] | None]:
@@ -341,7 +332,7 @@ def _check_command(step: Job, given: Mapping[str, Given]) -> None:
     )
 
 
-def _ended(step: Job) -> str:
+def _ended(step: Job | Stage) -> str:
     return "failed" if step.status == "Failed" else "was canceled"
 
 

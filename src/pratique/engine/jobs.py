@@ -148,6 +148,8 @@ class _Walk:
         self._untold: list[tuple[str, datetime]] = []
         """States that the row does not have yet, with their times."""
         self._untold_since = 0.0
+        self._checked_at = time.monotonic()
+        """The row was just read when it was claimed."""
 
     def go(self) -> Claim | None:
         """From wherever the job is to its end, and what was claimed with it.
@@ -178,8 +180,7 @@ class _Walk:
         if attempt.job.status in _BEFORE_THE_PROCESS:
             if isinstance(self._bench.compute.observe(attempt.folder), Absent):
                 self._enter("Preparing")
-                self._check()
-                task = attempts.prepare(attempt, self._check)
+                task = attempts.prepare(attempt, self._check_at_times)
                 self._enter("Starting")
                 self._bench.compute.start(task)
             self._enter("Running")
@@ -217,6 +218,12 @@ class _Walk:
 
     # --- whether it goes on
 
+    def _check_at_times(self) -> None:
+        """Do as `_check`, unless that was done a moment ago: a job that begins at once is asked about once."""
+        is_due = time.monotonic() - self._checked_at > _MOMENT.total_seconds()
+        if is_due or self._attempt.job.cancel_requested or self._stop.is_wished:
+            self._check()
+
     def _check(self) -> None:
         """Raise when the job is no longer wanted or no longer ours; write what has lasted long enough."""
         if self._stop.is_wished:
@@ -228,6 +235,7 @@ class _Walk:
             raise Left("another worker has it")
         if now.cancel_requested:
             raise _Canceled
+        self._checked_at = time.monotonic()
         if self._untold and time.monotonic() - self._untold_since > _MOMENT.total_seconds():
             self._tell()
 

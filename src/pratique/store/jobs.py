@@ -106,6 +106,29 @@ def tree(tx: Connection, root: str) -> list[Job]:
     return values_of(Job, tx.execute(select(jobs).where(either(jobs.c.id == root, jobs.c.root == root))))
 
 
+@dataclass(frozen=True)
+class Stage:
+    """How far a step is, without all that it consists of."""
+
+    id: str
+    parent: str
+    step: str
+    type: str
+    status: str
+    cancel_requested: bool
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing will move it again."""
+        return self.status in TERMINAL
+
+
+def stages(tx: Connection, root: str) -> list[Stage]:
+    """How far everything below the pipeline `root` is, in no order."""
+    columns = (jobs.c.id, jobs.c.parent, jobs.c.step, jobs.c.type, jobs.c.status, jobs.c.cancel_requested)
+    return values_of(Stage, tx.execute(select(*columns).where(jobs.c.root == root)))
+
+
 def children(tx: Connection, parent: Job) -> list[Job]:
     """The steps of a pipeline, in no order; those of its nested pipelines are theirs."""
     root = parent.root or parent.id

@@ -25,6 +25,7 @@ from pratique.base.machine import GIB, Capacity
 from pratique.base.settings import Settings
 from pratique.base.unix_http import UnixConnection
 from pratique.compute.environments import Lock
+from pratique.compute.launching import Nursery
 from pratique.compute.local import LocalCompute
 from pratique.compute.task import Observation, Running, Task
 from pratique.content.manifest import Manifest
@@ -89,7 +90,8 @@ class TrappedCompute(LocalCompute):
     """This machine, with an engine that dies around a start or while it waits."""
 
     def __init__(self, traps: Traps) -> None:
-        super().__init__()
+        self.nursery = Nursery()
+        super().__init__(launch=self.nursery.launch)
         self._traps = traps
 
     def start(self, task: Task) -> Observation:
@@ -174,7 +176,7 @@ class Environments:
         self.building = threading.Event()
         self._traps = traps
 
-    def lock(self, request: PackageRequest, *, say: Say) -> Lock:
+    def lock(self, request: PackageRequest, **_: object) -> Lock:
         return Lock(request.python or "3.11", "numpy==2.0 --hash=sha256:00\npandas==2.2 --hash=sha256:00\n")
 
     def is_ready(self, lock: Lock) -> bool:
@@ -388,6 +390,7 @@ class House:
         self.environments.gate.set()
         for folder in self.runs_anything():
             LocalCompute().stop(folder, grace=timedelta(0))
+        self.compute.nursery.close()
         self.database.close()
 
     def _count(self) -> None:
