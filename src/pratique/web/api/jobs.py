@@ -212,21 +212,23 @@ async def stream(
 ) -> StreamingResponse:
     """The log from byte `offset`, followed until the job has ended."""
     job = await run_in_threadpool(_get, platform, actor, workspace, name)
-    log = platform.home.job_attempt(job.id, job.attempt) / "stream.log"
     return StreamingResponse(
-        _follow(platform, actor, job, log, offset), media_type="text/plain; charset=utf-8", headers=AS_TEXT
+        _follow(platform, actor, job, offset), media_type="text/plain; charset=utf-8", headers=AS_TEXT
     )
 
 
-async def _follow(platform: Platform, actor: Actor, job: Job, log: Path, offset: int) -> AsyncIterator[bytes]:
+async def _follow(platform: Platform, actor: Actor, job: Job, offset: int) -> AsyncIterator[bytes]:
     """The log as it grows; it ends with the job, or when the job cannot be seen any more."""
     ended = False
     while not ended:
         # The state is read before the log: what a job wrote before it ended is in the log by then.
         try:
-            ended = (await run_in_threadpool(_get, platform, actor, job.workspace, job.name)).is_terminal
+            job = await run_in_threadpool(_get, platform, actor, job.workspace, job.name)
         except NotFound:
             return
+        ended = job.is_terminal
+        # The log of an attempt begins with what those before it said, so the offset holds.
+        log = platform.home.job_attempt(job.id, job.attempt) / "stream.log"
         while chunk := await run_in_threadpool(_read, log, offset):
             offset += len(chunk)
             yield chunk
