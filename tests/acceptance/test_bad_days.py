@@ -39,6 +39,8 @@ command: >-
 environment: azureml:plain@latest
 compute: azureml:cpu-cluster
 """
+_OPEN: Final = {"PRATIQUE_SANDBOX": "off"}
+"""So that a job can leave its trace outside of the home."""
 RUN_STATUS: Final = {"Completed": "FINISHED", "Failed": "FAILED"}
 
 
@@ -117,7 +119,7 @@ def house(platform: Installation, folder: Path) -> Iterator[House]:
     own = folder / "storm"
     (own / "home").mkdir(parents=True, mode=0o700)
     (own / "home" / "environments").symlink_to(platform.home / "environments")
-    with running(Installation(own, *free_ports())) as installation:
+    with running(Installation(own, *free_ports(), _OPEN)) as installation:
         project = prepare_workspace(installation, WORKSPACE)
         files = {"score/score.py": SCORE, "blue.yml": DEPLOYMENT}
         write(project, {**files, "job.yml": JOB.format(witness=project / "witness")})
@@ -210,7 +212,7 @@ def wild(platform: Installation, folder: Path) -> Iterator[Storm]:
     shutil.rmtree(own, ignore_errors=True)
     (own / "home").mkdir(parents=True, mode=0o700)
     own_environments(own / "home", platform.home / "environments")
-    with running(Installation(own, *free_ports())) as installation, storm(installation, dice_of_this_run()) as made:
+    with running(Installation(own, *free_ports(), _OPEN)) as installation, storm(installation, dice_of_this_run()) as made:
         yield made
 
 
