@@ -212,7 +212,8 @@ def wild(platform: Installation, folder: Path) -> Iterator[Storm]:
     shutil.rmtree(own, ignore_errors=True)
     (own / "home").mkdir(parents=True, mode=0o700)
     own_environments(own / "home", platform.home / "environments")
-    with running(Installation(own, *free_ports(), _OPEN)) as installation, storm(installation, dice_of_this_run()) as made:
+    installation = Installation(own, *free_ports(), _OPEN)
+    with running(installation), storm(installation, dice_of_this_run()) as made:
         yield made
 
 
