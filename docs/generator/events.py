@@ -44,6 +44,7 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "Pratique.ComputeDeleted": ("computes/NAME", "A compute is forgotten."),
     "Pratique.CredentialReset": ("principals/ID", "A service principal has a new secret, or a user a new password."),
+    "Pratique.DataProfiled": ("data/NAME:VERSION", "Somebody measured the table in a data asset."),
     "Pratique.DataRegistered": ("data/NAME:VERSION", "A version of a data asset was registered."),
     "Pratique.DatastoreCreated": ("datastores/NAME", "A datastore was described."),
     "Pratique.DatastoreUpdated": (

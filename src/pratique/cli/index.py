@@ -8,6 +8,7 @@ INDEX: Final = (
     Row("ml component", "pratique.cli.component", "Steps of pipelines under a name, versioned.", is_group=True),
     Row("ml compute", "pratique.cli.compute", "Names of this machine, where jobs run.", is_group=True),
     Row("ml data", "pratique.cli.data", "Files and folders that jobs read, versioned.", is_group=True),
+    Row("ml data profile", "pratique.cli.data_profile", "Measure a table: types, missing values, distributions."),
     Row("ml datastore", "pratique.cli.datastore", "Places for files, of the workspace or elsewhere.", is_group=True),
     Row(
         "ml environment",

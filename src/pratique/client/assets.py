@@ -53,6 +53,16 @@ class Assets:
         found: Document = self._connection.patch(self._one(name, version), changes)
         return found
 
+    def profile(self, name: str, version: str) -> Document:
+        """What was measured of a version of data; raises `NotFound` when nobody has."""
+        found: Document = self._connection.get(path_of(*self._root, name, "versions", version, "profile"))
+        return found
+
+    def keep_profile(self, name: str, version: str, profile: Document) -> Document:
+        """Keep what was measured of a version of data."""
+        found: Document = self._connection.put(path_of(*self._root, name, "versions", version, "profile"), profile)
+        return found
+
     def delete(self, name: str, version: str) -> None:
         self._connection.delete(self._one(name, version))
 

@@ -13,7 +13,7 @@ from pratique.specs.references import Purpose
 class Data(Spec):
     """A file or a folder under a name and a version."""
 
-    written_by_platform = Spec.written_by_platform | {"job_name", "latest_version"}
+    written_by_platform = Spec.written_by_platform | {"job_name", "latest_version", "profile"}
 
     name: AssetName = Field(description="Name of the data asset.")
     version: Version | None = Field(default=None, description="Version; without one, the platform counts.")

@@ -211,6 +211,17 @@ datastore_files = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 
+data_profiles = Table(
+    # What was measured of a table's content: the same for every version with these files.
+    "data_profiles",
+    metadata,
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("manifest", String(64), primary_key=True),
+    Column("document", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+)
+
 assets = Table(
     # One row per name; `kind` is data, environments, models or components.
     "assets",

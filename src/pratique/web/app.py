@@ -10,6 +10,7 @@ from pratique.base.errors import NotFound
 from pratique.web import authorize, errors, identity
 from pratique.web.api import (
     computes,
+    data_profiles,
     datastores,
     deployments,
     endpoints,
@@ -64,6 +65,7 @@ def create_app(platform: Platform) -> FastAPI:
         uploads,
         computes,
         datastores,
+        data_profiles,
         jobs,
         endpoints,
         deployments,

@@ -183,3 +183,19 @@ def test_an_asset_of_another_workspace_is_not_there(api: Any, reader: Any) -> No
     api.refused(404, "GET", f"{MODELS}/credit/versions/1")
     reader.refused(403, "GET", "/workspaces/qa-1/models/credit/versions/1")
     assert reader.ok("GET", MODELS) == []
+
+
+PROFILE = {"form": 1, "format": "csv", "header": True, "files": 1, "bytes": 9, "rows": 1, "columns": [{"name": "a"}]}
+
+
+def test_a_profile_is_kept_for_every_version_of_the_same_files(api: Any) -> None:
+    upload = api.upload({"rows.csv": b"a\n1\n"}, "rows.csv")
+    for name in ("rows", "again"):
+        api.asset("data", name, path=upload)
+    assert "pratique ml data profile" in api.refused(404, "GET", "/workspaces/dev/data/rows/versions/1/profile")["hint"]
+    api.ok("PUT", "/workspaces/dev/data/rows/versions/1/profile", json=PROFILE)
+    found = api.ok("GET", "/workspaces/dev/data/again/versions/@latest/profile")
+    assert {key: found[key] for key in PROFILE} == PROFILE
+    shown = api.ok("GET", "/workspaces/dev/data/again/versions/1")
+    assert (shown["profile"]["rows"], shown["profile"]["columns"]) == (1, 1)
+    api.refused(400, "PUT", "/workspaces/dev/data/rows/versions/1/profile", json=PROFILE | {"rows": -1})

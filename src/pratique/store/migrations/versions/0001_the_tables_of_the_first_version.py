@@ -152,6 +152,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace", "name", name=op.f("pk_computes")),
     )
     op.create_table(
+        "data_profiles",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("manifest", sa.String(length=64), nullable=False),
+        sa.Column("document", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_data_profiles_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workspace", "manifest", name=op.f("pk_data_profiles")),
+    )
+    op.create_table(
         "datastores",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("workspace", sa.String(length=33), nullable=False),

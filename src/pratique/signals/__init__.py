@@ -1,0 +1,1 @@
+"""Statistics of data, and nothing else: files in, numbers out."""
