@@ -11,7 +11,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from generator import azure_differences, curated, errors, events, permissions, scoring, settings, verbs, yaml_keys
+from generator import (
+    azure_differences,
+    curated,
+    errors,
+    events,
+    permissions,
+    reliability,
+    scoring,
+    settings,
+    verbs,
+    yaml_keys,
+)
 
 REFERENCE: Final = Path(__file__).parent / "reference"
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
@@ -23,6 +34,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "errors.md": errors.page,
     "permissions.md": permissions.page,
     "events.md": events.page,
+    "reliability.md": reliability.page,
     "scoring-contract.md": scoring.page,
 }
 
