@@ -125,6 +125,22 @@ def test_the_steps_are_jobs_which_are_listed_shown_streamed_and_downloaded(
         assert (project / f"got-{name}" / "named-outputs" / "found" / "n.txt").read_text() == "8\n"
 
 
+def test_all_that_a_pipeline_made_comes_down_and_it_leaves_the_list_with_its_steps(
+    platform: Installation, project: Path, pipeline: Said
+) -> None:
+    name = json.loads(pipeline.out)["name"]
+    platform.do("ml", "job", "download", "-n", name, "--all", "--download-path", "all", cwd=project)
+    assert (project / "all" / "named-outputs" / "found" / "n.txt").read_text() == "8\n"
+    platform.do("ml", "job", "archive", "-n", name, cwd=project)
+    names = ("--query", "[].name", "-o", "tsv")
+    assert name not in platform.do("ml", "job", "list", *names, cwd=project).split()
+    assert name in platform.do("ml", "job", "list", "--archived-only", *names, cwd=project).split()
+    platform.do("ml", "job", "restore", "-n", name, cwd=project)
+    tagged = platform.get("ml", "job", "update", "-n", name, "--set", "tags.kept=yes", cwd=project)
+    assert tagged["tags"] == {"kept": "yes"}
+    assert platform.do("ml", "job", "list", "--tag", "kept=yes", *names, cwd=project).split() == [name]
+
+
 def test_a_pipeline_is_cloned_with_a_change_and_runs_only_what_it_touches(
     platform: Installation, project: Path, pipeline: Said
 ) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from pratique.base.errors import AlreadyExists, InvalidInput, Problem
+from pratique.base.errors import AlreadyExists, InvalidInput, NotFound, Problem
 from pratique.cli.arguments import (
     ARCHIVED_ONLY,
     DOWNLOAD_PATH,
@@ -40,6 +40,9 @@ COLUMNS: Final = {
     "Created": "creation_context.created_at",
 }
 CHANGEABLE: Final = ("description", "display_name", "tags")
+_ARTIFACTS: Final = ("artifacts", "default")
+"""Names of the run's folder, which every job has and may leave empty."""
+
 STREAM: Final = switch(
     "stream", "--stream", "-s", help="Follow the log on stderr until the job ends; exit 1 when it failed."
 )
@@ -253,16 +256,38 @@ def download(place: Place, *, name: str, output_name: str | None, all_outputs: b
     if output_name and all_outputs:
         raise UsageError("--output-name and --all exclude one another")
     jobs = Jobs(place.connection, place.workspace)
-    named = list(jobs.show(name).get("outputs") or {}) if all_outputs else []
-    for output in [*dict.fromkeys(["artifacts", *named])] if all_outputs else [output_name or "artifacts"]:
-        fetch(place, jobs.output(name, output), _folder_of(output, Path(download_path)))
+    for output, digest in _chosen(jobs, name, output_name or "", all_outputs=all_outputs):
+        fetch(place, digest, _folder_of(output, Path(download_path)))
+
+
+def _chosen(jobs: Jobs, name: str, output_name: str, *, all_outputs: bool) -> list[tuple[str, str]]:
+    """What is downloaded: names of outputs with the digests of what is in them."""
+    declared = [output for output in jobs.show(name).get("outputs") or {} if output not in _ARTIFACTS]
+    if output_name not in ("", *_ARTIFACTS):
+        return [(output_name, jobs.output(name, output_name))]
+    artifacts = _artifacts(jobs, name)
+    found = [("artifacts", artifacts)] if artifacts else []
+    if all_outputs:
+        return [*found, *((output, jobs.output(name, output)) for output in declared)]
+    if not found:
+        hint = f"it has {', '.join(declared)}: give --output-name or --all" if declared else "it wrote no file there"
+        raise NotFound(f"the job {name} has no artifacts", hint=hint)
+    return found
+
+
+def _artifacts(jobs: Jobs, name: str) -> str:
+    """The digest of what a job wrote into its run's folder; empty when that is nothing."""
+    try:
+        return jobs.output(name, "artifacts")
+    except NotFound:
+        return ""
 
 
 def _folder_of(output: str, into: Path) -> Path:
     """Where an output goes; its name comes from the server and is taken as one plain folder only."""
     from pratique.content.paths import check_relative
 
-    if output in ("artifacts", "default"):
+    if output in _ARTIFACTS:
         return into / "artifacts"
     if "/" in check_relative(output):
         raise UsageError(f"{output!r} is not the name of an output")

@@ -204,6 +204,16 @@ def test_download_brings_artifacts_and_outputs(platform: Any, pratique: Any) -> 
     assert Path("got/named-outputs/model/a/MLmodel").read_bytes() == b"yaml"
 
 
+def test_a_job_without_artifacts_says_what_it_has(platform: Any, pratique: Any) -> None:
+    platform.jobs["j"] = {"name": "j", "status": "Completed", "outputs": {"model": {}}}
+    platform.outputs["j", "model"] = platform.keep_tree({"MLmodel": b"yaml"})
+    ran = pratique("ml", "job", "download", "-n", "j")
+    assert (ran.code, ran.out) == (3, "")
+    assert "hint: it has model: give --output-name or --all" in ran.err
+    assert pratique("ml", "job", "download", "-n", "j", "--all", "--download-path", "got").code == 0
+    assert [path.name for path in Path("got").iterdir()] == ["named-outputs"]
+
+
 def test_an_output_s_name_cannot_lead_out_of_the_folder(platform: Any, pratique: Any) -> None:
     platform.jobs["j"] = {"name": "j", "status": "Completed", "outputs": {"../../x": {}}}
     platform.outputs["j", "artifacts"] = platform.keep_tree({"report.txt": b"fine"})
