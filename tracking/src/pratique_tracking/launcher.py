@@ -26,6 +26,7 @@ from pratique_tracking.experiments import build_store
 from pratique_tracking.gate import App, gated
 from pratique_tracking.registry import build_registry
 from pratique_tracking.runs import with_batches
+from pratique_tracking.schema import make_schema
 from pratique_tracking.workspaces import WorkspaceNames, provider
 
 _INHERITED = 3
@@ -40,6 +41,7 @@ def main() -> None:
     listener = _make_listener(chosen.socket) if chosen.socket else _inherited_listener()
     database = os.environ["PRATIQUE_TRACKING_DATABASE"]
     prepare_environment(database)
+    make_schema(database)
     _make_wal(database)
     _serve(with_batches(gated(build_app(Api.from_environment()))), listener)
 
