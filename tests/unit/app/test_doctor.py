@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from pratique.app import doctor
-from pratique.base.errors import ComputeFailed
+from pratique.base.errors import ComputeFailed, InvalidInput
 from pratique.base.home import Home
+from pratique.compute.sandbox import why_not
 
 
 def test_a_taken_port_is_a_problem_with_the_setting_that_changes_it(
@@ -113,3 +114,28 @@ def test_each_check_gives_one_finding_of_its_own(home: Home, monkeypatch: pytest
     monkeypatch.setenv("PRATIQUE_ENDPOINTS_PORT", "0")
     names = [check(home).check for check in doctor.CHECKS]
     assert len(set(names)) == len(names) == len(doctor.CHECKS)
+
+
+@pytest.mark.parametrize(("mode", "state"), [("off", "warning"), ("auto", "warning"), ("require", "problem")])
+def test_where_nothing_keeps_jobs_apart_that_is_said(
+    home: Home, monkeypatch: pytest.MonkeyPatch, mode: str, state: str
+) -> None:
+    monkeypatch.setenv("PRATIQUE_SANDBOX", mode)
+    monkeypatch.setenv("PATH", "")
+    why_not.cache_clear()
+    try:
+        finding = doctor.sandbox(home)
+    finally:
+        why_not.cache_clear()
+    assert finding.state == state
+    assert "can read and change whatever you can" in finding.detail
+    assert finding.remedy
+
+
+@pytest.mark.parametrize(("name", "value"), [("SANDBOX", "on"), ("SANDBOX_PATHS", "data:/mnt")])
+def test_a_sandbox_that_means_nothing_is_refused(
+    home: Home, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"PRATIQUE_{name}", value)
+    with pytest.raises(InvalidInput, match=name.lower()):
+        doctor.sandbox(home)

@@ -7,7 +7,7 @@ import pytest
 
 from pratique.base.errors import ComputeFailed, InvalidInput
 from pratique.compute import interpreters
-from pratique.compute.interpreters import available_interpreters, choose_interpreter, find_interpreter
+from pratique.compute.interpreters import available_interpreters, choose_interpreter, find_interpreter, places_of
 
 
 @pytest.fixture
@@ -97,3 +97,15 @@ def test_what_is_no_version_is_refused(version: str) -> None:
 def test_the_platforms_own_python_is_one_of_them(pyenv: Path) -> None:
     assert sys.version_info[:3] in {one.version for one in available_interpreters()}
     assert interpreters.platform_version() == f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def test_the_places_of_a_python_are_its_environment_and_all_that_it_links_to(tmp_path: Path) -> None:
+    real = said(tmp_path / "versions" / "3.11.7" / "bin" / "python3.11", "cpython final 3.11.7")
+    (tmp_path / "versions" / "3.11").symlink_to(tmp_path / "versions" / "3.11.7")
+    python = tmp_path / "environment" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(tmp_path / "versions" / "3.11" / "bin" / "python3.11")
+    assert places_of(python) == (
+        tmp_path / "environment", tmp_path / "versions" / "3.11", tmp_path / "versions" / "3.11.7",
+    )  # fmt: skip
+    assert places_of(real) == (tmp_path / "versions" / "3.11.7",)
