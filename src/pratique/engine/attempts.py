@@ -80,7 +80,8 @@ class Attempt:
 def tidy(folder: Path) -> None:
     """Remove everything but the files at the top of an attempt's folder."""
     for part in _FOLDERS:
-        shutil.rmtree(folder / part, ignore_errors=True)
+        if (folder / part).exists():
+            shutil.rmtree(folder / part, ignore_errors=True)
 
 
 def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:

@@ -95,6 +95,8 @@ class Worker:
         self._choice = choice
         self._next: Claim | None = None
         """What was claimed when the last job ended."""
+        self._ended: Attempt | None = None
+        """The last job, whose folders are still to be removed."""
 
     def step(self) -> bool:
         """Claim a job and walk it; False when there is none."""
@@ -102,12 +104,24 @@ class Worker:
         if claimed is None:
             return False
         job, lease = claimed
+        walk = _Walk(self._bench, self._stop, job, lease, self.claim, self._tidy)
         with heartbeat(lambda: self._renew(lease)):
             try:
-                self._next = _Walk(self._bench, self._stop, job, lease, self.claim).go()
+                self._next = walk.go()
             except Left as why:
                 _log.info("job.left", job=job.name, why=str(why))
+        self._tidy()
+        if walk.has_ended:
+            self._ended = walk.attempt
+            if self._next is None:
+                self._tidy()
         return True
+
+    def _tidy(self) -> None:
+        """Remove the folders of the last job; while the next one runs, because that costs nobody time."""
+        ended, self._ended = self._ended, None
+        if ended:
+            ended.tidy()
 
     def claim(self, tx: Transaction, now: datetime) -> Claim | None:
         """Claim what comes next, in a transaction that writes anyway."""
@@ -139,12 +153,15 @@ class _Walk:
         job: Job,
         lease: Lease,
         claim: Callable[[Transaction, datetime], Claim | None],
+        when_started: Callable[[], None],
     ) -> None:
         self._bench = bench
         self._stop = stop
         self._lease = lease
         self._claim = claim
-        self._attempt = Attempt(bench, job)
+        self._when_started = when_started
+        self.attempt = Attempt(bench, job)
+        self.has_ended = False
         self._untold: list[tuple[str, datetime]] = []
         """States that the row does not have yet, with their times."""
         self._untold_since = 0.0
@@ -156,7 +173,7 @@ class _Walk:
 
         Raises `Left` when the end is no longer for us to reach.
         """
-        attempt = self._attempt
+        attempt = self.attempt
         try:
             return self._end("Completed", self._work())
         except Left:
@@ -176,13 +193,14 @@ class _Walk:
 
     def _work(self) -> Results:
         """Everything up to the stored results."""
-        attempt = self._attempt
+        attempt = self.attempt
         if attempt.job.status in _BEFORE_THE_PROCESS:
             if isinstance(self._bench.compute.observe(attempt.folder), Absent):
                 self._enter("Preparing")
                 task = attempts.prepare(attempt, self._check_at_times)
                 self._enter("Starting")
                 self._bench.compute.start(task)
+                self._when_started()
             self._enter("Running")
         if attempt.job.status == "Running":
             self._judge(self._await_end())
@@ -192,7 +210,7 @@ class _Walk:
     def _await_end(self) -> Observation:
         patience = _MOMENT
         while True:
-            seen = self._bench.compute.wait(self._attempt.folder, patience)
+            seen = self._bench.compute.wait(self.attempt.folder, patience)
             if isinstance(seen, Exited) and seen.code == 0 and not self._stop.is_wished:
                 return seen
             # Asked first: a command that ended because it was canceled has not failed.
@@ -205,8 +223,8 @@ class _Walk:
         """Raise unless the command ended well."""
         if isinstance(seen, Exited) and seen.code == 0:
             return
-        tail = last_lines(self._attempt.log, 20)
-        hint = f"pratique ml job stream --name {self._attempt.job.name} shows the whole log"
+        tail = last_lines(self.attempt.log, 20)
+        hint = f"pratique ml job stream --name {self.attempt.job.name} shows the whole log"
         if isinstance(seen, Exited) and seen.timed_out:
             # Azure cancels such a job, and scripts that look at the status expect that word.
             message = "the command ran longer than limits.timeout and was stopped"
@@ -221,7 +239,7 @@ class _Walk:
     def _check_at_times(self) -> None:
         """Do as `_check`, unless that was done a moment ago: a job that begins at once is asked about once."""
         is_due = time.monotonic() - self._checked_at > _MOMENT.total_seconds()
-        if is_due or self._attempt.job.cancel_requested or self._stop.is_wished:
+        if is_due or self.attempt.job.cancel_requested or self._stop.is_wished:
             self._check()
 
     def _check(self) -> None:
@@ -230,7 +248,7 @@ class _Walk:
             self._tell()
             raise Left("the engine stops")
         with _database_away(), self._bench.database.read() as tx:
-            is_ours, now = jobs.is_held(tx, self._lease), jobs.by_id(tx, self._attempt.job.id)
+            is_ours, now = jobs.is_held(tx, self._lease), jobs.by_id(tx, self.attempt.job.id)
         if not is_ours or now is None:
             raise Left("another worker has it")
         if now.cancel_requested:
@@ -243,19 +261,19 @@ class _Walk:
 
     def _enter(self, status: str) -> None:
         """From now on the job is in `status`; the row says so when that lasts."""
-        job, now = self._attempt.job, utc_now()
+        job, now = self.attempt.job, utc_now()
         if not self._untold:
             self._untold_since = time.monotonic()
         if job.status == status:
             return
-        self._attempt.job = replace(job, status=status, started_at=job.started_at or now)
+        self.attempt.job = replace(job, status=status, started_at=job.started_at or now)
         self._untold.append((status, now))
 
     def _tell(self) -> None:
         """Write the states that the row does not have yet."""
         if not self._untold:
             return
-        job = self._attempt.job
+        job = self.attempt.job
         with _database_away(), self._bench.database.write(jobs.TOPIC) as tx:
             if not jobs.apply(tx, self._lease, **_facts(job)):
                 raise Left("another worker has it")
@@ -265,7 +283,7 @@ class _Walk:
         self._untold.clear()
 
     def _told(self) -> list[tuple[events.Event, datetime]]:
-        job = self._attempt.job
+        job = self.attempt.job
         return [
             (event, now)
             for status, now in self._untold
@@ -275,12 +293,12 @@ class _Walk:
     # --- its end
 
     def _fail(self, error: BaseException) -> Claim | None:
-        self._attempt.say(f"failed: {error}")
-        return self._end("Failed", results.collect_failed(self._attempt), error_document(error))
+        self.attempt.say(f"failed: {error}")
+        return self._end("Failed", results.collect_failed(self.attempt), error_document(error))
 
     def _end(self, status: str, found: Results, error: Mapping[str, Any] | None = None) -> Claim | None:
         """Tell MLflow, then write the last state with everything that belongs to it in one transaction."""
-        attempt, now = self._attempt, utc_now()
+        attempt, now = self.attempt, utc_now()
         results.add_log(attempt, found)
         if attempt.job.experiment_id and not attempt.job.root:
             self._finish_run(status, now)
@@ -298,12 +316,12 @@ class _Walk:
         tell_step(self._bench.home, job, ended(job), now)
         if progress:
             tell_progress(self._bench.home, progress, now)
-        attempt.tidy()
+        self.has_ended = True
         return following
 
     def _try_again(self, error: ComputeFailed) -> Claim | None:
         """Give the job back to the queue for another attempt."""
-        attempt, now = self._attempt, utc_now()
+        attempt, now = self.attempt, utc_now()
         left = attempts.retries_of(attempt.job) + 1 - attempt.job.attempt
         attempt.say(f"failed: {error}; it is tried again, at most {left} times")
         attempts.hand_on_log(attempt)
@@ -318,7 +336,7 @@ class _Walk:
 
     def _finish_run(self, status: str, now: datetime) -> None:
         """End the MLflow run of a job of its own; those of steps end with their pipeline."""
-        job = self._attempt.job
+        job = self.attempt.job
         try:
             patiently(
                 partial(runs.end, self._bench, job, [job], status, now),
