@@ -55,6 +55,10 @@ docs: .venv/.developer ## Write the generated pages of docs/reference
 bench: .venv/.developer ## Measure, and write docs/reference/performance.md
 	$(BIN)/python -m bench
 
+.PHONY: bench-serving
+bench-serving: .venv/.developer ## Compare the model server with its peers, and write docs/reference/serving-performance.md
+	$(BIN)/python -m bench.serving
+
 .PHONY: dist
 dist: .venv/.developer ## Build the three wheels into dist/
 	rm -rf dist

@@ -156,7 +156,7 @@ def _stop_on_signals(server: Server) -> None:
 
     An event loop with signal handlers of its own does that; and the handler waits for the model's call to end.
     """
-    signal.set_wakeup_fd(server.wake_descriptor, warn_on_full_buffer=False)
+    server.hear_signals()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
 

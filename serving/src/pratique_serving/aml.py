@@ -83,22 +83,18 @@ class Headers(MutableMapping[str, str]):
         self._pairs = [pair for pair in self._pairs if pair[0].lower() != wanted]
 
 
-class Arguments(Mapping[str, Any]):
-    """Values by name, of which one name may have several (`getlist`); reading gives the first."""
+class Arguments(Dict[str, Any]):
+    """Values by name, of which one name may have several (`getlist`); reading gives the first.
+
+    A dict, as Flask's is: scripts send it on as JSON.
+    """
 
     def __init__(self, pairs: Iterable[Tuple[str, Any]] = ()) -> None:
+        super().__init__()
         self._values: Dict[str, List[Any]] = {}
         for name, value in pairs:
+            self.setdefault(name, value)
             self._values.setdefault(name, []).append(value)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name][0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
     def getlist(self, name: str) -> List[Any]:
         """Every value of that name, in order."""

@@ -90,18 +90,29 @@ def _column(spec: Any) -> Column:
 
 
 def convert(source: Source, path: str) -> Proof:
-    """Try the converted forms in turn, the exact one first; write the first one that is proven."""
-    proof = Proof.impossible("no form of the model could be converted")
+    """Try the converted forms in turn, the exact one first; write the first one that is proven.
+
+    What is told of two that fail is of the exact one, unless that could not even be made.
+    """
+    proofs = []
     for element in (TensorProto.DOUBLE, TensorProto.FLOAT):
-        made = finish(_graph(source, element), source.columns, element)
-        onnx.save(made, path)
-        tried = prove(source.model, path, source.columns, source.examples)
-        if tried.holds:
-            return tried
-        # The exact form comes first, so it is the one whose failure is told.
-        proof = tried if not proof.rows else proof
-    os.unlink(path)
-    return proof
+        proofs.append(_try(source, path, element))
+        if proofs[-1].holds:
+            return proofs[-1]
+        if os.path.exists(path):
+            os.unlink(path)
+    return next((proof for proof in proofs if proof.rows), proofs[0])
+
+
+def _try(source: Source, path: str, element: int) -> Proof:
+    try:
+        onnx.save(finish(_graph(source, element), source.columns, element), path)
+        return prove(source.model, path, source.columns, source.examples)
+    except Unsupported:
+        raise
+    # Not every operator exists for every type of number.
+    except Exception as error:  # noqa: BLE001
+        return Proof.impossible(f"{type(error).__name__}: {error}")
 
 
 def _graph(source: Source, element: int) -> onnx.ModelProto:

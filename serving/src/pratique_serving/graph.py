@@ -30,7 +30,8 @@ def finish(model: onnx.ModelProto, columns: Sequence[Column], element: int) -> o
     """The model with few inputs, exact trees, and metadata that says how it is fed."""
     graph = model.graph
     _round_before_trees(graph)
-    codes = _codes(graph, columns)
+    version = next(used.version for used in model.opset_import if not used.domain)
+    codes = _codes(graph, columns, version)
     described: List[Dict[str, Any]] = []
     numbers = [column.name for column in columns if column.type != "string"]
     for column in columns:
@@ -68,7 +69,7 @@ def _of_type(graph: onnx.GraphProto) -> bool:
     return any(given.type.tensor_type.elem_type == TensorProto.DOUBLE for given in graph.input)
 
 
-def _codes(graph: onnx.GraphProto, columns: Sequence[Column]) -> Dict[str, Dict[str, int]]:
+def _codes(graph: onnx.GraphProto, columns: Sequence[Column], version: int) -> Dict[str, Dict[str, int]]:
     """Replace the one-hot encoders of text by one input; the places of the words, by column."""
     texts = {column.name for column in columns if column.type == "string"}
     encoders = {node.output[0]: node for node in graph.node if _encodes_text(node, texts)}
@@ -77,7 +78,7 @@ def _codes(graph: onnx.GraphProto, columns: Sequence[Column]) -> Dict[str, Dict[
             chosen = [encoders[name] for name in joint.input]
             used = [node.input[0] for node in chosen]
             if len(set(used)) == len(used) and all(_readers(graph, name) == 1 for name in [*used, *joint.input]):
-                return _replace_encoders(graph, joint, chosen)
+                return _replace_encoders(graph, joint, chosen, version)
     return {}
 
 
@@ -97,7 +98,7 @@ def _readers(graph: onnx.GraphProto, name: str) -> int:
 
 
 def _replace_encoders(
-    graph: onnx.GraphProto, joint: onnx.NodeProto, encoders: List[onnx.NodeProto]
+    graph: onnx.GraphProto, joint: onnx.NodeProto, encoders: List[onnx.NodeProto], version: int
 ) -> Dict[str, Dict[str, int]]:
     codes: Dict[str, Dict[str, int]] = {}
     place = 0
@@ -117,7 +118,7 @@ def _replace_encoders(
     made = [
         helper.make_node("OneHot", ["codes", "codes_depth", "codes_values"], ["codes_wide"], axis=-1),
         helper.make_node("Slice", ["codes_wide", "codes_from", "codes_to", "codes_axis"], ["codes_known"]),
-        helper.make_node("ReduceMax", ["codes_known"], [joint.output[0]], axes=[1], keepdims=0),
+        _largest_of_each(graph, version, joint.output[0]),
     ]
     at = list(graph.node).index(joint)
     for number, node in enumerate(made):
@@ -126,6 +127,14 @@ def _replace_encoders(
         graph.node.remove(node)
     _replace_inputs(graph, [encoder.input[0] for encoder in encoders], ("codes", TensorProto.INT64))
     return codes
+
+
+def _largest_of_each(graph: onnx.GraphProto, version: int, output: str) -> onnx.NodeProto:
+    """Since version 18 of the operators the axes are an input."""
+    if version < 18:
+        return helper.make_node("ReduceMax", ["codes_known"], [output], axes=[1], keepdims=0)
+    graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "codes_columns"))
+    return helper.make_node("ReduceMax", ["codes_known", "codes_columns"], [output], keepdims=0)
 
 
 def _join_numbers(graph: onnx.GraphProto, numbers: List[str], element: int) -> None:

@@ -109,6 +109,17 @@ class Server:
         """
         return self._wake.fileno()
 
+    def hear_signals(self) -> None:
+        """Let the interpreter write signals to `wake_descriptor`, unless a script lets it write them elsewhere.
+
+        An event loop with signal handlers takes that away when it closes. Without it, a signal that comes after the
+        interpreter has last looked for one, and before the main thread sleeps in `poll()`, is heard at the next
+        request only.
+        """
+        other = signal.set_wakeup_fd(self.wake_descriptor, warn_on_full_buffer=False)
+        if other not in (-1, self.wake_descriptor):
+            signal.set_wakeup_fd(other)
+
     def stop(self) -> None:
         """Begin to drain; may be called from anywhere, more than once."""
         self._poke(signal.SIGTERM)
@@ -148,7 +159,13 @@ class Server:
         workers.serve()
 
     def _work(self, call: Call) -> Callable[[], Response]:
-        return lambda: self._routes.perform([call])[0]
+        def work() -> Response:
+            response = self._routes.perform([call])[0]
+            if threading.current_thread() is threading.main_thread():
+                self.hear_signals()
+            return response
+
+        return work
 
     def _finished(
         self, done: Deque[Tuple[Connection, Call, Response]], connection: Connection, call: Call
@@ -184,6 +201,7 @@ class Server:
             if not self._stirred.is_set():
                 self._stirred.set()
             responses = self._routes.perform([call for _, call in batch])
+            self.hear_signals()
             if self._is_copy:
                 # A script that forks and returns from `run()` twice: the copy must not answer as well.
                 os._exit(0)

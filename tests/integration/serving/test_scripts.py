@@ -290,3 +290,18 @@ def test_a_script_with_an_event_loop_is_stopped_all_the_same(scorers: Scorers) -
     )
     assert scorer.score(1).value == "done"
     assert scorer.stop() == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_signals_are_heard_again_after_a_script_took_them_away(scorers: Scorers, workers: str) -> None:
+    scorer = scorers.script(
+        "import signal, threading\n"
+        "def init(): pass\n"
+        "def run(data):\n"
+        "    if threading.current_thread() is not threading.main_thread(): return None\n"
+        "    return signal.set_wakeup_fd(-1)\n",
+        WORKER_COUNT=workers,
+    )
+    heard = [scorer.score(1).value for _ in range(20)]
+    assert -1 not in heard
+    assert scorer.stop() == 0

@@ -1,0 +1,35 @@
+"""``scoring-contract.md``: which requests Azure's inference server and ours were asked, and where they differ.
+
+The rows are those that the test asks both servers with, so that none can be forgotten.
+"""
+
+import runpy
+from pathlib import Path
+from typing import Any, Final
+
+from generator.markdown import code, document, table
+
+CASES: Final = Path(__file__).parents[2] / "tests" / "integration" / "serving" / "contract.py"
+
+
+def page() -> str:
+    """The page."""
+    scripts = runpy.run_path(str(CASES))["SCRIPTS"]
+    asks = [(script, ask) for script in scripts for ask in script.asks]
+    differing = [(script, ask) for script, ask in asks if ask.differs]
+    return document(
+        "The scoring contract",
+        f"A test asks `azureml-inference-server-http` and Pratique's model server the same {len(asks)} requests about "
+        f"the same {len(scripts)} scoring scripts, both in one environment, and compares status, body and the headers "
+        "that callers read: the content type, `x-ms-run-function-failed`, the identifiers, `Allow`, and those of the "
+        "script.",
+        f"## On purpose another answer: {len(differing)}",
+        table(("script", "request", "here"), [(script.name, ask.name, ask.differs) for script, ask in differing]),
+        f"## The same answer: {len(asks) - len(differing)}",
+        table(("script", "request", "method and address"), [_row(*one) for one in asks if not one[1].differs]),
+    )
+
+
+def _row(script: Any, ask: Any) -> tuple[str, str, str]:
+    target = ask.target if len(ask.target) < 50 else f"{ask.target[:50]}…"
+    return script.name, ask.name, code(f"{ask.method} {target}")

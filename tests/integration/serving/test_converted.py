@@ -1,0 +1,170 @@
+"""A model that was converted to ONNX answers as the original does, and refuses what that refuses."""
+
+import json
+import math
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from uv import find_uv_bin
+
+from .conftest import PACKAGE, Scorer, Scorers, find_interpreter
+
+ROOT = Path(__file__).parents[3]
+BENCH = ROOT / "bench" / "serving"
+
+pytestmark = pytest.mark.slow
+
+
+class House(NamedTuple):
+    """An environment with the converter, and models made in it."""
+
+    python: Path
+    models: Path
+
+
+def run(*words: object, expected: int = 0) -> str:
+    done = subprocess.run(
+        [str(word) for word in words],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PACKAGE), "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    root = tmp_path_factory.mktemp("house")
+    uv, python = find_uv_bin(), root / "environment" / "bin" / "python"
+    subprocess.run([uv, "venv", "--quiet", "--python", find_interpreter("3.11"), str(root / "environment")], check=True)
+    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
+    subprocess.run([*install, "-r", str(BENCH / "peers" / "model.lock")], check=True)
+    csv = ROOT / "examples" / "credit-risk" / "data" / "german-credit.csv"
+    run(python, BENCH / "train.py", csv, root / "models")
+    run(python, Path(__file__).with_name("more_models.py"), csv, root / "models")
+    return House(python, root / "models")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorers]:
+    started = Scorers(tmp_path_factory.mktemp("scorers"))
+    yield started
+    started.end_all()
+
+
+@pytest.fixture(scope="module")
+def both(house: House, shared: Scorers) -> dict[str, Scorer]:
+    """The random forest as it was trained, and converted."""
+    folder = house.models / "rf"
+    assert "no decision changed" in run(house.python, "-m", "pratique_serving.convert", folder / "mlflow", folder)
+    served = {
+        "original": shared.folder(house.python, PRATIQUE_MLFLOW_MODEL=str(folder / "mlflow")),
+        "converted": shared.folder(house.python, PRATIQUE_ONNX_MODEL=str(folder / "model.onnx")),
+    }
+    for scorer in served.values():
+        scorer.wait_until_ready()
+    return served
+
+
+def frame(house: House) -> dict[str, Any]:
+    request: dict[str, Any] = json.loads((house.models / "request-100.json").read_text())["input_data"]
+    return request
+
+
+def bodies(house: House) -> dict[str, object]:
+    split = frame(house)
+    records = [dict(zip(split["columns"], row, strict=True)) for row in split["data"][:5]]
+    turned = {"columns": split["columns"][::-1], "data": [row[::-1] for row in split["data"]]}
+    return {
+        "split": {"input_data": split},
+        "turned round": {"input_data": turned},
+        "records": {"dataframe_records": records},
+        "rows": {"input_data": split["data"][:3]},
+        "no rows": {"input_data": {**split, "data": []}},
+        "an unknown word": {"dataframe_records": [{**records[0], "purpose": "a boat"}]},
+        "an empty word": {"dataframe_records": [{**records[0], "purpose": ""}]},
+        "a column too many": {"dataframe_records": [{**records[0], "hair": "red"}]},
+        "a column too few": {"dataframe_records": [{name: records[0][name] for name in list(records[0])[1:]}]},
+        "a number as text": {"dataframe_records": [{**records[0], "age": "41"}]},
+        "a truth for a number": {"dataframe_records": [{**records[0], "age": True}]},
+        "a number for text": {"dataframe_records": [{**records[0], "purpose": 3}]},
+        "a list for text": {"dataframe_records": [{**records[0], "purpose": ["car"]}]},
+        "a very large number": {"dataframe_records": [{**records[0], "age": 1e30}]},
+        "a missing number": {"dataframe_records": [{**records[0], "age": None}]},
+        "nothing": {},
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    "split,turned round,records,rows,an unknown word,an empty word,a column too many,a column too few,a number as text,"
+    "a truth for a number,a number for text,a list for text,a very large number,a missing number,nothing".split(","),
+)
+@pytest.mark.parametrize("target", ["/score", "/invocations"])
+def test_both_answer_alike(both: dict[str, Scorer], house: House, name: str, target: str) -> None:
+    body = bodies(house)[name]
+    original, converted = both["original"].score(body, target), both["converted"].score(body, target)
+    assert converted.status == original.status, (original, converted)
+    if original.status == 200:
+        assert converted.value == original.value
+    assert set(converted.headers) == set(original.headers)
+
+
+def test_a_converted_model_speaks_the_open_inference_protocol(both: dict[str, Scorer], house: House) -> None:
+    split = frame(house)
+    columns = list(zip(*split["data"][:4], strict=True))
+    tensors = [
+        {
+            "name": name,
+            "shape": [4, 1],
+            "datatype": "BYTES" if isinstance(values[0], str) else "FP64",
+            "data": list(values),
+        }
+        for name, values in zip(split["columns"], columns, strict=True)
+    ]
+    expected = both["original"].score({"input_data": {**split, "data": split["data"][:4]}}).value
+    for scorer in both.values():
+        answer = scorer.score({"id": "7", "inputs": tensors}, "/v2/models/model/infer").value
+        assert (answer["id"], answer["model_name"]) == ("7", "model")
+        assert answer["outputs"] == [{"name": "predictions", "datatype": "BYTES", "shape": [4], "data": expected}]
+        assert scorer.ask("GET", "/v2/models/model/ready").status == 200
+        assert len(scorer.ask("GET", "/v2/models/model").value["inputs"]) == len(tensors)
+        assert scorer.ask("GET", "/v2/models/other").status == 404
+
+
+def test_what_it_did_is_counted(both: dict[str, Scorer], house: House) -> None:
+    both["converted"].score({"input_data": frame(house)})
+    lines = both["converted"].ask("GET", "/metrics").body.decode().splitlines()
+    assert any(line.startswith("pratique_requests_total{") and 'code="200"' in line for line in lines)
+    [rows] = [line for line in lines if line.startswith("pratique_rows_total")]
+    assert int(rows.split()[-1]) >= 100
+
+
+@pytest.mark.parametrize(
+    "name", ["threshold", "imputed", "ridge", "boosted", "svm", "numbers", "ordinal", "tree-missing"]
+)
+def test_pipelines_of_many_kinds_are_converted(house: House, name: str) -> None:
+    folder = house.models / name
+    said = run(house.python, "-m", "pratique_serving.convert", folder, folder / "onnx")
+    report = json.loads((folder / "onnx" / "parity.json").read_text())
+    assert said.startswith("converted: ")
+    assert report["holds"]
+    assert report["rows"] > 4000
+    assert math.isfinite(report["largest_difference"])
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("function", "FunctionTransformer"), ("custom", "flavour"), ("unsigned", "without a signature")]
+)
+def test_what_cannot_be_converted_stays_and_the_reason_is_said(house: House, name: str, why: str) -> None:
+    folder = house.models / name
+    said = run(house.python, "-m", "pratique_serving.convert", folder, folder / "onnx", expected=3)
+    assert said.startswith("not converted: ")
+    assert why in said
+    assert not (folder / "onnx" / "model.onnx").exists()
+    assert json.loads((folder / "onnx" / "parity.json").read_text())["holds"] is False
