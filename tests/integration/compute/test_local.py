@@ -20,7 +20,7 @@ from pratique.compute.task import Absent, Exited, Lost, Running, Task
 
 Until = Callable[[Callable[[], object]], None]
 IsAlive = Callable[[int], bool]
-LIMIT = timedelta(seconds=20)
+LIMIT = timedelta(seconds=300)
 SHORT = timedelta(seconds=0.3)
 FORGETTING_TERM = "import _signal, time; _signal.signal(15, _signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
