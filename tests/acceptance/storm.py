@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from pratique.content.folder import scan
 
-from .installation import Installation, prepare_workspace, until, write
+from .installation import LIMIT, Installation, prepare_workspace, until, write
 
 WORKSPACE: Final = "storm"
 AT_ONCE: Final = 4
@@ -97,9 +97,9 @@ class Storm:
     # --- work ------------------------------------------------------------------------------------------------------
 
     def work(self) -> None:
-        """Start one more client with something to do, when there are not too many."""
+        """Start one more client with something to do, when there is not too much to do already."""
         self.clients = [client for client in self.clients if not self._is_done(client)]
-        if len(self.clients) >= AT_ONCE:
+        if len(self.clients) >= AT_ONCE or len(self.unfinished()) >= AT_ONCE:
             return
         kind = self.dice.choice(("job", "job", "pipeline", "pipeline", "data", "model"))
         if kind in ("data", "model"):
@@ -152,6 +152,7 @@ class Storm:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.kills[who] += 1
+        print(f"{self.kills.total()}: {who}", flush=True)
         if who in ("server", "shim of the server", "everything"):
             self.platform.up()
 
@@ -183,6 +184,8 @@ class Storm:
                 self.forget_environments()
             for _ in range(self.dice.randrange(1, 3)):
                 self.work()
+            if number % 3 == 2 and self.unfinished():  # However slow the machine is, some kills meet a step that runs.
+                until(lambda: self.victims("job") or not self.unfinished(), "a step runs")
             time.sleep(self.dice.uniform(0.0, 1.0))
             self.strike()
 
@@ -193,7 +196,8 @@ class Storm:
                 client.wait(timeout=300)
             assert self._is_done(client), f"a client never ended: {client.args!r}"
         self.clients = []
-        until(lambda: all(job["status"] in TERMINAL for job in self.jobs()), "the end of every job")
+        until(lambda: self.platform.run("status").code == 0, "the platform answers")
+        until(lambda: not self.unfinished(), "the end of every job", limit=2 * LIMIT)
         until(self.answers, "the endpoint answers")
 
     # --- what is there ---------------------------------------------------------------------------------------------
@@ -206,6 +210,12 @@ class Storm:
         """Every job that is no step."""
         found: list[dict[str, Any]] = self.ask("jobs?limit=1000")
         return found
+
+    def unfinished(self) -> list[str]:
+        """The names of the jobs that go on; none while nobody answers."""
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            return [job["name"] for job in self.jobs() if job["status"] not in TERMINAL]
+        return []
 
     def steps(self) -> list[dict[str, Any]]:
         """Every step of every pipeline."""
