@@ -25,6 +25,7 @@ Mode = Literal["auto", "require", "off"]
 
 _SYSTEM: Final = (
     "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/sys", "/nix/store",
+    "/var/lib/ca-certificates",
 )  # fmt: skip
 """Programs, libraries and their settings; what the machine has of these."""
 _DEVICES: Final = ("nvidia*", "dri", "kfd")
