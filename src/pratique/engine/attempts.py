@@ -23,13 +23,14 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.compute.task import Task
 from pratique.control import grants
+from pratique.control.inputs import DIRECT
 from pratique.control.plans import RETRIES
 from pratique.engine import packages, runs, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
-from pratique.store import holdings, workspaces
+from pratique.store import holdings, jobs, workspaces
 from pratique.store.jobs import Job
 
 _MLFLOW_WITHIN: Final = timedelta(minutes=5)
@@ -119,7 +120,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
 
 def _written_inputs(job: Job) -> list[str]:
     given = job.resolved["inputs"].items()
-    return [name for name, one in given if one and "manifest" in one and one["mode"] in _WRITTEN]
+    return [name for name, one in given if one and one.get("mode") in _WRITTEN]
 
 
 def _write_files(attempt: Attempt) -> None:
@@ -132,7 +133,7 @@ def _write_files(attempt: Attempt) -> None:
     for part in ("outputs", "logs"):
         (attempt.code / part).mkdir(exist_ok=True)
     for name, given in job.resolved["inputs"].items():
-        if given and "manifest" in given:
+        if given and "manifest" in given and given["mode"] != DIRECT:
             place = attempt.folder / "inputs" / name
             _materialise(attempt, given["manifest"], place, writable=given["mode"] in _WRITTEN)
     for name in job.resolved["outputs"]:
@@ -179,11 +180,13 @@ def command(attempt: Attempt) -> str:
 
 
 def _input_text(attempt: Attempt, name: str, given: Mapping[str, Any] | None) -> str | None:
-    """What stands for ``${{inputs.<name>}}``: a literal as Python prints it, or a path; None when left out."""
+    """What stands for ``${{inputs.<name>}}``: a literal as Python prints it, a path or a URI; None when left out."""
     if given is None:
         return None
     if "literal" in given:
         return str(given["literal"])
+    if given["mode"] == DIRECT:
+        return str(given["uri"])
     place = attempt.folder / "inputs" / name
     return str(place / given["name"]) if given["is_file"] else str(place)
 
@@ -231,9 +234,10 @@ def _facts(attempt: Attempt) -> dict[str, str]:
     bench, job = attempt.bench, attempt.job
     with bench.database.read() as tx:
         workspace = workspaces.get(tx, job.workspace)
+        root = jobs.by_id(tx, job.root) if job.root else None
     return {
         "AZUREML_RUN_ID": job.name,
-        "AZUREML_ROOT_RUN_ID": job.name,
+        "AZUREML_ROOT_RUN_ID": root.name if root else job.name,
         "AZUREML_EXPERIMENT_ID": job.experiment_id,
         "AZUREML_ARM_SUBSCRIPTION": bench.home.subscription,
         "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group if workspace else "",

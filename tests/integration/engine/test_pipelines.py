@@ -231,6 +231,24 @@ def test_components_bring_types_defaults_and_optional_inputs(house: House) -> No
     assert house.text_of(name, "o") == "3 True 7\n"
 
 
+def test_a_direct_input_is_a_uri_and_no_file_is_written(house: House) -> None:
+    steps = {
+        "make": {"command": "echo 1 > ${{outputs.o}}/x", "outputs": {"o": {"type": "uri_folder"}}},
+        "name": {
+            "command": "echo ${{inputs.there}} ${{inputs.made}} $AZUREML_ROOT_RUN_ID > ${{outputs.o}}",
+            "inputs": {
+                "there": {"type": "uri_file", "path": "https://example.org/rows.csv", "mode": "direct"},
+                "made": {"path": "${{parent.jobs.make.outputs.o}}", "mode": "direct"},
+            },
+            "outputs": {"o": "${{parent.outputs.o}}"},
+        },
+    }
+    name = house.submit_pipeline(steps, outputs={"o": {"type": "uri_file"}})
+    assert house.run_pipeline(name).status == "Completed", house.job(name).error
+    made = house.steps(name)["make"].name
+    assert house.text_of(name, "o") == f"https://example.org/rows.csv azureml://jobs/{made}/outputs/o {name}\n"
+
+
 def test_what_the_run_of_a_step_has_logged_is_its_artifacts(house: House) -> None:
     steps = {
         "log": "mkdir -p outputs; echo kept > outputs/note.txt",

@@ -1,26 +1,57 @@
-"""What makes a step another one, and what does not."""
+"""What a step does to what: the same fingerprint for the same, and another for anything that could change a result."""
 
 from typing import Any
 
+import pytest
+
 from pratique.control.fingerprints import fingerprint_of
 
-SPEC = {"command": "python train.py ${{inputs.rows}}"}
-OUTPUT = {"type": "uri_file", "mode": "ro_mount", "manifest": "1" * 64, "name": "rows", "is_file": True}
+FILES = {"type": "uri_file", "mode": "ro_mount", "manifest": "aa", "name": "rows.csv", "is_file": True, "asset": None}
+SPEC: dict[str, Any] = {"command": "run ${{inputs.x}}", "environment_variables": {"A": "1"}, "display_name": "one"}
+RESOLVED: dict[str, Any] = {
+    "code": {"manifest": "cc", "name": "src"},
+    "environment": {"name": "sk", "version": "1", "spec": {"conda_file": {"dependencies": ["numpy"]}, "name": "sk"}},
+    "inputs": {"x": FILES, "n": {"literal": 1}},
+    "outputs": {"o": {"type": "uri_folder", "name": "asset", "path": "azureml://datastores/d/paths/p"}},
+}
 
 
-def fingerprint(given: dict[str, Any]) -> str:
-    return fingerprint_of(SPEC, {"environment": {"spec": {}}, "inputs": {"rows": given}, "outputs": {}})
+def test_names_words_and_places_change_nothing() -> None:
+    spec = {**SPEC, "display_name": "two", "tags": {"a": "b"}, "limits": {"timeout": 3}, "compute": "azureml:big"}
+    environment = {"name": "other", "version": "9", "spec": {**RESOLVED["environment"]["spec"], "name": "other"}}
+    resolved = {**RESOLVED, "environment": environment, "code": {"manifest": "cc", "name": "elsewhere"},
+                "outputs": {"o": {"type": "uri_folder"}}}  # fmt: skip
+    assert fingerprint_of(spec, resolved) == fingerprint_of(SPEC, RESOLVED)
 
 
-def test_the_same_bytes_are_the_same_input_whichever_job_made_them() -> None:
-    first, second = ({**OUTPUT, "uri": f"azureml://jobs/{job}/outputs/rows"} for job in ("one", "two"))
-    assert fingerprint(first) == fingerprint(second)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"code": {"manifest": "cd", "name": "src"}},
+        {"inputs": {**RESOLVED["inputs"], "x": {**FILES, "manifest": "ab"}}},
+        {"inputs": {**RESOLVED["inputs"], "x": {**FILES, "name": "other.csv"}}},
+        {"inputs": {**RESOLVED["inputs"], "x": {**FILES, "mode": "rw_mount"}}},
+        {"inputs": {**RESOLVED["inputs"], "n": {"literal": 1.0}}},
+        {"inputs": {**RESOLVED["inputs"], "n": {"literal": True}}},
+        {"inputs": {**RESOLVED["inputs"], "n": {"literal": "1"}}},
+        {"inputs": {**RESOLVED["inputs"], "n": None}},
+        {"outputs": {"o": {"type": "uri_file"}}},
+        {"outputs": {}},
+        {"environment": {"spec": {"conda_file": {"dependencies": ["numpy", "pandas"]}}}},
+    ],
+)
+def test_whatever_could_change_a_result_changes_it(changed: dict[str, Any]) -> None:
+    assert fingerprint_of(SPEC, {**RESOLVED, **changed}) != fingerprint_of(SPEC, RESOLVED)
 
 
-def test_other_bytes_are_another_input() -> None:
-    assert fingerprint(OUTPUT) != fingerprint({**OUTPUT, "manifest": "2" * 64})
+@pytest.mark.parametrize(
+    "changed",
+    [{"command": "run  ${{inputs.x}}"}, {"environment_variables": {"A": "2"}}, {"distribution": {"type": "pytorch"}},
+     {"resources": {"instance_count": 2}}],
+)  # fmt: skip
+def test_so_does_what_the_spec_says(changed: dict[str, Any]) -> None:
+    assert fingerprint_of({**SPEC, **changed}, RESOLVED) != fingerprint_of(SPEC, RESOLVED)
 
 
-def test_a_place_that_the_job_reads_by_itself_is_known_by_its_uri() -> None:
-    first, second = ({"type": "uri_file", "mode": "direct", "uri": f"azureml://jobs/{job}"} for job in ("one", "two"))
-    assert fingerprint(first) != fingerprint(second)
+def test_a_command_that_names_its_job_has_none() -> None:
+    assert fingerprint_of({**SPEC, "command": "echo ${{ name }}"}, RESOLVED) == ""
