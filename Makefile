@@ -38,7 +38,7 @@ test-all: .venv/.developer ## Run every test, the slow ones too
 
 .PHONY: soak
 soak: .venv/.developer ## Kill processes at random a thousand times, and write docs/reference/reliability.md
-	$(BIN)/python -m pytest -m soak -s tests/acceptance
+	$(BIN)/python -m pytest -m soak -s tests/acceptance; status=$$?; $(BIN)/python docs/generate.py; exit $$status
 
 .PHONY: check
 check: .venv/.developer ## Lint, types, and the direction of every import

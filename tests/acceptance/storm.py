@@ -21,6 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,6 +88,7 @@ class Storm:
     project: Path
     key: str
     dice: random.Random
+    seed: int
     kills: Counter[str] = field(default_factory=Counter)
     clients: list["subprocess.Popen[str]"] = field(default_factory=list)
     sent: dict[str, set[str]] = field(default_factory=lambda: {"data": set(), "models": set()})
@@ -239,7 +241,7 @@ class Storm:
 
 
 @contextlib.contextmanager
-def storm(platform: Installation, dice: random.Random) -> Iterator[Storm]:
+def storm(platform: Installation, seed: int) -> Iterator[Storm]:
     """A storm over `platform`, which is up; no client of it is left behind."""
     project = prepare_workspace(platform, WORKSPACE)
     traces = {word: _TRACE.format(word=word, witness=project / "witness") for word in ("began", "done")}
@@ -255,7 +257,7 @@ def storm(platform: Installation, dice: random.Random) -> Iterator[Storm]:
     platform.do("ml", "online-endpoint", "create", "-n", "steady", cwd=project)
     platform.do("ml", "online-deployment", "create", "-f", "blue.yml", "--all-traffic", cwd=project)
     key = platform.get("ml", "online-endpoint", "get-credentials", "-n", "steady", cwd=project)["primaryKey"]
-    made = Storm(platform, project, key, dice)
+    made = Storm(platform, project, key, random.Random(seed), seed)  # noqa: S311 - moments, not secrets.
     try:
         yield made
     finally:
@@ -361,6 +363,45 @@ INVARIANTS: Final[tuple[Callable[[Storm], None], ...]] = (
     what_is_reused_is_right,
     the_endpoint_answers,
 )
+
+
+def what_is_broken(after: Storm) -> dict[str, str]:
+    """The invariants that do not hold once all is calm, each with what is wrong."""
+    after.calm()
+    broken = {}
+    for holds in INVARIANTS:
+        try:
+            holds(after)
+        except AssertionError as error:
+            broken[sentence_of(holds)] = str(error)
+    return broken
+
+
+def sentence_of(holds: Callable[[Storm], None]) -> str:
+    """What an invariant says."""
+    return " ".join(str(holds.__doc__).split())
+
+
+def record(after: Storm, broken: Mapping[str, str], *, seconds: float, at: datetime) -> dict[str, Any]:
+    """What a long storm did and what came out, as the pages of the reference read it."""
+    jobs, steps = after.jobs(), after.steps()
+    versions = {noun: len(asset_versions(after, noun)) for noun in after.sent}
+    work = (
+        f"{len(jobs)} jobs with {len(steps)} steps, {versions['data']} versions of data, "
+        f"{versions['models']} of a model; {seconds / 60:.0f} minutes"
+    )
+    rows = [{"what": f"{who} killed", "said": f"{count} times"} for who, count in after.kills.most_common()]
+    done = [{"what": "all of them, while work went on", "said": f"{after.kills.total():,} kills; {work}"}]
+    checks = [{"what": sentence_of(holds), "said": "afterwards"} for holds in INVARIANTS]
+    return {
+        "title": "Processes killed at random",
+        "at": at.isoformat(),
+        "cores": os.cpu_count(),
+        "seed": after.seed,
+        "rows": [
+            {"requests": 0, "failed": 0, "holds": row["what"] not in broken, **row} for row in (*rows, *done, *checks)
+        ],
+    }
 
 
 def is_reused(job: Mapping[str, Any]) -> bool:
