@@ -9,11 +9,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 from pratique.base.errors import Unavailable
 from pratique.base.unix_http import UnixConnection
+
+Kind = Literal["All", "Counters", "Gauges", "TextReadouts"]
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,13 @@ class Admin:
         except Unavailable:
             return False
 
-    def statistics(self, pattern: str) -> Mapping[str, Any]:
-        """Statistics whose full name matches the RE2 `pattern`: counters and gauges as int, text as str."""
-        path = f"/stats?format=json&filter={quote(f'^(?:{pattern})$', safe='')}"
+    def statistics(self, pattern: str, *, kind: Kind = "All") -> Mapping[str, Any]:
+        """Statistics whose full name matches the RE2 `pattern`: counters and gauges as int, text as str.
+
+        Envoy looks through all it has of `kind` and routes nothing new meanwhile:
+        of texts there are few, of counters a hundred for each upstream.
+        """
+        path = f"/stats?format=json&type={kind}&filter={quote(f'^(?:{pattern})$', safe='')}"
         rows = json.loads(self._call("GET", path)[1])["stats"]
         return {row["name"]: row["value"] for row in rows if "name" in row}
 

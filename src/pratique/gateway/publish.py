@@ -34,7 +34,7 @@ from pratique.gateway.preflight import Preflight
 from pratique.gateway.render import door, scoring
 from pratique.gateway.render.bootstrap import Files, bootstrap, trial
 from pratique.gateway.render.clusters import deployment_clusters
-from pratique.gateway.render.resources import Json, branches_of, response
+from pratique.gateway.render.resources import Json, branches_of, discovery
 
 _TAKEN_WITHIN: Final = timedelta(seconds=30)
 """Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
@@ -42,7 +42,11 @@ _TAKEN_WITHIN: Final = timedelta(seconds=30)
 _SETTLED: Final = timedelta(milliseconds=50)
 """Twice idle at this distance is drained: Envoy's workers take a new route a moment after its main thread."""
 
+_REFUSED_WITHIN: Final = 0.3
+"""Seconds after which Envoy is asked whether it has refused a file; counting takes it longer than reading a version."""
+
 _REMEMBERED: Final = 10_000
+Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Gateway:
         self._lock = threading.Lock()
         self._passed: set[object] = set()
         self._taken: dict[Path, str] = {}
+        self._known: dict[Path, tuple[Signature | None, Json]] = {}
+        self._rendered: dict[str, tuple[EndpointRoute, _Rendering]] = {}
+        self._refusals: dict[str, Mapping[str, Any]] = {}
 
     def argv(self) -> tuple[str, ...]:
         """Envoy's command line; whoever supervises processes starts it, after `write_bootstrap`."""
@@ -95,15 +102,15 @@ class Gateway:
     def write_bootstrap(self) -> None:
         """Write what Envoy starts from; routes that were published before stay."""
         prepare_folder(self._files.folder)
-        _write(self._files.bootstrap, bootstrap(self._doors, self._files))
+        write_private(self._files.bootstrap, json.dumps(bootstrap(self._doors, self._files), separators=(",", ":")))
         empty = {
             self._files.clusters: [],
             self._files.door_routes: [door.door_routes([])],
             self._files.endpoint_routes: [scoring.scoring_routes({})],
         }
         for file, resources in empty.items():
-            if not _resources(file):
-                _write(file, response(resources))
+            if not self._resources(file):
+                write_private(file, discovery(resources)[1])
 
     def publish(self, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute]) -> Published:
         """Make these, and only these, what the doors route; effective when it returns.
@@ -117,7 +124,7 @@ class Gateway:
         with self._lock:
             rejected = self._sift(endpoints)
             accepted = [row for row in endpoints if row.label not in rejected]
-            renderings = self._held(rejected) | {row.label: _render(row) for row in accepted}
+            renderings = self._held(rejected) | {row.label: self._render(row) for row in accepted}
             effective = self._switch(names, renderings)
         return Published(rejected, effective)
 
@@ -173,8 +180,8 @@ class Gateway:
         """What is published now of `labels`."""
         if not labels:
             return {}
-        clusters = _resources(self._files.clusters)
-        configurations = _resources(self._files.endpoint_routes)
+        clusters = self._resources(self._files.clusters)
+        configurations = self._resources(self._files.endpoint_routes)
         branches = branches_of(configurations[0]) if configurations else {}
         return {
             label: _Rendering(branches[prefix], [row for row in clusters if row["name"].startswith(f"{label}/")])
@@ -188,7 +195,7 @@ class Gateway:
         clusters = [row for label in sorted(renderings) for row in renderings[label].clusters]
         branches = {scoring.endpoint_prefix(label): rendering.routes for label, rendering in renderings.items()}
         kept = {row["name"] for row in clusters}
-        leaving = [row for row in _resources(self._files.clusters) if row["name"] not in kept]
+        leaving = [row for row in self._resources(self._files.clusters) if row["name"] not in kept]
         steps = (
             _Step(self._files.clusters, [*clusters, *leaving], "cluster_manager.cds"),
             _Step(self._files.door_routes, [door.door_routes(sorted(workspaces))], "http.door.rds.door"),
@@ -201,46 +208,72 @@ class Gateway:
 
     def _take(self, step: "_Step") -> bool:
         """Write one file and wait for Envoy; True when it has it, False when Envoy is down."""
-        before = _published(step.file)
-        written = response(step.resources)
-        version = written["version_info"]
-        if before.get("version_info") == version == self._taken.get(step.file):
+        before = self._published(step.file)
+        resources = list(step.resources)
+        is_same = before.get("resources") == resources
+        version, text = (str(before["version_info"]), "") if is_same else discovery(resources)
+        if is_same and version == self._taken.get(step.file):
             # Envoy had it, and one that was started since has begun with it.
             return True
-        statistics = self._statistics(step)
-        if before.get("version_info") != version:
-            _write(step.file, written)
-        if statistics is None:
-            return False
-        if statistics.get(step.version) != version and not self._await(step, version, statistics, before):
+        refused = self._refusals.get(step.statistic) or self._counted(step)
+        if not is_same:
+            write_private(step.file, text)
+            self._known[step.file] = (_signature(step.file), {"version_info": version, "resources": resources})
+        if refused is None or not self._await(step, version, refused, before):
             return False
         self._taken[step.file] = version
         return True
 
-    def _await(self, step: "_Step", version: str, at_first: Mapping[str, Any], before: Json) -> bool:
-        pause, deadline = 0.001, time.monotonic() + _TAKEN_WITHIN.total_seconds()
-        while time.monotonic() < deadline:
-            now = self._statistics(step)
-            if now is None:
+    def _await(self, step: "_Step", version: str, refused: Mapping[str, Any], before: Json) -> bool:
+        """Wait until Envoy has `version`; False when it is down. Raises `InternalError` when it refuses it."""
+        began = counted = time.monotonic()
+        pause = 0.001
+        while (now := time.monotonic()) - began < _TAKEN_WITHIN.total_seconds():
+            try:
+                if self._admin.statistics(re.escape(step.version), kind="TextReadouts").get(step.version) == version:
+                    return True
+            except Unavailable:
                 return False
-            if now.get(step.version) == version:
-                return True
-            if any(now.get(name, 0) > at_first.get(name, 0) for name in step.refusals):
-                break
+            if now - counted > _REFUSED_WITHIN:
+                counted, found = now, self._counted(step) or {}
+                if any(found.get(name, 0) > refused.get(name, 0) for name in step.refusals):
+                    break
             time.sleep(pause)
             pause = min(pause * 2, 0.05)
         if before:
-            _write(step.file, before)
+            write_private(step.file, json.dumps(before, separators=(",", ":")))
         raise InternalError(
             f"Envoy did not take {step.file.name}; the routes before it stay",
             hint="its reason is in the log of the service envoy: pratique status",
         )
 
-    def _statistics(self, step: "_Step") -> Mapping[str, Any] | None:
+    def _counted(self, step: "_Step") -> Mapping[str, Any] | None:
+        """How often Envoy has refused such a file so far; None when it is down."""
         try:
-            return self._admin.statistics("|".join(map(re.escape, (step.version, *step.refusals))))
+            found = self._admin.statistics("|".join(map(re.escape, step.refusals)), kind="Counters")
         except Unavailable:
             return None
+        self._refusals[step.statistic] = found
+        return found
+
+    def _render(self, endpoint: EndpointRoute) -> _Rendering:
+        """One endpoint as Envoy reads it; remembered, because mostly one of a thousand has changed."""
+        known = self._rendered.get(endpoint.label)
+        if known is None or known[0] != endpoint:
+            made = _Rendering(scoring.endpoint_routes(endpoint), deployment_clusters(endpoint))
+            known = self._rendered[endpoint.label] = (endpoint, made)
+        return known[1]
+
+    def _published(self, file: Path) -> Json:
+        """The document of a published file; empty when it is missing or damaged, it is then written anew."""
+        signature = _signature(file)
+        if signature is None or self._known.get(file, (None,))[0] != signature:
+            self._known[file] = (signature, _read(file))
+        return self._known[file][1]
+
+    def _resources(self, file: Path) -> list[Json]:
+        resources: list[Json] = self._published(file).get("resources", [])
+        return resources
 
     def _idle(self, pattern: str, timeout: timedelta) -> bool:
         """Whether the gauges of `pattern` were zero twice in a row before `timeout`."""
@@ -274,10 +307,6 @@ class _Step:
         return f"{self.statistic}.update_rejected", f"{self.statistic}.update_failure"
 
 
-def _render(endpoint: EndpointRoute) -> _Rendering:
-    return _Rendering(scoring.endpoint_routes(endpoint), deployment_clusters(endpoint))
-
-
 def _shape(endpoint: EndpointRoute) -> object:
     """What decides whether Envoy takes an endpoint: everything but its shares' size, its keys' text and its sockets.
 
@@ -293,12 +322,7 @@ def _shape(endpoint: EndpointRoute) -> object:
     )
 
 
-def _write(file: Path, document: Json) -> None:
-    write_private(file, json.dumps(document, separators=(",", ":")))
-
-
-def _published(file: Path) -> Json:
-    """The document of a published file; empty when it is missing or damaged, it is then written anew."""
+def _read(file: Path) -> Json:
     try:
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -306,6 +330,10 @@ def _published(file: Path) -> Json:
     return document if isinstance(document, dict) and isinstance(document.get("resources"), list) else {}
 
 
-def _resources(file: Path) -> list[Json]:
-    resources: list[Json] = _published(file).get("resources", [])
-    return resources
+def _signature(file: Path) -> Signature | None:
+    """What changes with a file; None when there is none."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return facts.st_ino, facts.st_mtime_ns, facts.st_size

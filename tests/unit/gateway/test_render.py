@@ -17,7 +17,7 @@ from pratique.gateway.render.bootstrap import Files, bootstrap, trial
 from pratique.gateway.render.clusters import deployment_clusters
 from pratique.gateway.render.door import door_routes
 from pratique.gateway.render.mlflow import workspace_routes
-from pratique.gateway.render.resources import branches_of, response
+from pratique.gateway.render.resources import branches_of, discovery
 from pratique.gateway.render.scoring import endpoint_prefix, endpoint_routes, scoring_routes
 
 KEYS = ("primary-0123456789", "secondary-0123456789")
@@ -136,8 +136,10 @@ def test_limits_are_the_deployments_own() -> None:
 
 
 def test_the_version_is_of_the_content() -> None:
-    assert response([{"a": 1, "b": 2}]) == response([{"b": 2, "a": 1}])
-    assert response([{"a": 1}])["version_info"] != response([{"a": 2}])["version_info"]
+    version, text = discovery([{"a": 1}])
+    assert discovery([{"a": 1}]) == (version, text)
+    assert json.loads(text) == {"version_info": version, "resources": [{"a": 1}]}
+    assert discovery([{"a": 2}])[0] != version
 
 
 def test_the_branches_can_be_read_back() -> None:

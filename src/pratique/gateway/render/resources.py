@@ -27,10 +27,11 @@ def seconds(duration: timedelta) -> str:
     return f"{duration.total_seconds():.3f}s"
 
 
-def response(resources: Sequence[Json]) -> Json:
-    """A discovery file; its version is the digest of what it holds, so the same content is the same version."""
-    content = json.dumps(resources, sort_keys=True, separators=(",", ":"))
-    return {"version_info": hashlib.sha256(content.encode()).hexdigest()[:16], "resources": list(resources)}
+def discovery(resources: Sequence[Json]) -> tuple[str, str]:
+    """The version and the text of a discovery file; the version is the digest of what it holds."""
+    content = json.dumps(list(resources), separators=(",", ":"))
+    version = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return version, f'{{"version_info":"{version}","resources":{content}}}'
 
 
 def set_header(name: str, value: str) -> Json:
