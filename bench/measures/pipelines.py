@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 from bench.measures.home import BenchHome, table
+
 from pratique.client.connection import Connection, path_of
 from pratique.client.door import find_door
 
