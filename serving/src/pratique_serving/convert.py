@@ -122,6 +122,9 @@ def _graph(source: Source, element: int) -> onnx.ModelProto:
     _register_boosting()
     number = DoubleTensorType if element == TensorProto.DOUBLE else FloatTensorType
     model, threshold = _without_threshold(source.model)
+    if not all(np.isfinite(tree.threshold).all() for tree in _trees(model)):
+        # The converter would look for ever for a number that divides them.
+        raise Unsupported("a tree of the model asks whether a value is missing, which ONNX's trees cannot")
     if _takes_columns(model):
         inputs = [
             (column.name, StringTensorType([None, 1]) if column.type == "string" else number([None, 1]))
@@ -196,14 +199,18 @@ def _decide_by(made: onnx.ModelProto, threshold: Threshold) -> None:
 
 def _send_missing(made: onnx.ModelProto, model: Any) -> None:
     """Send a missing value down the branch that scikit-learn's trees send it; the converter does not."""
-    last = model.steps[-1][1] if hasattr(model, "steps") else model
-    trees = [tree.tree_ for tree in np.ravel(getattr(last, "estimators_", [last])) if hasattr(tree, "tree_")]
-    ways = [int(way) for tree in trees for way in getattr(tree, "missing_go_to_left", ())]
+    ways = [int(way) for tree in _trees(model) for way in getattr(tree, "missing_go_to_left", ())]
     for node in made.graph.node:
         for attribute in node.attribute:
             if attribute.name == "nodes_missing_value_tracks_true" and len(attribute.ints) == len(ways):
                 del attribute.ints[:]
                 attribute.ints.extend(ways)
+
+
+def _trees(model: Any) -> List[Any]:
+    """The trees of a tree or forest at the end of a pipeline."""
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    return [tree.tree_ for tree in np.ravel(getattr(last, "estimators_", [last])) if hasattr(tree, "tree_")]
 
 
 def _takes_columns(model: Any) -> bool:

@@ -61,7 +61,7 @@ def main(csv: str, folder: str) -> None:
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     save(encoded("passthrough", ordinal, linear), rows, truth, f"{folder}/ordinal")
     forest = RandomForestClassifier(30, random_state=17)
-    save(encoded("passthrough", one_hot, forest), holes, truth, f"{folder}/tree-missing")
+    save(encoded("passthrough", one_hot, forest), holes, truth, f"{folder}/missing")
     own = make_pipeline(FunctionTransformer(largest_first), linear)
     save(own, rows[numbers], truth, f"{folder}/function")
     signature = infer_signature(rows.head(2), ["same"])

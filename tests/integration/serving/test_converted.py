@@ -145,9 +145,7 @@ def test_what_it_did_is_counted(both: dict[str, Scorer], house: House) -> None:
     assert int(rows.split()[-1]) >= 100
 
 
-@pytest.mark.parametrize(
-    "name", ["threshold", "imputed", "ridge", "boosted", "svm", "numbers", "ordinal", "tree-missing"]
-)
+@pytest.mark.parametrize("name", ["threshold", "imputed", "ridge", "boosted", "svm", "numbers", "ordinal"])
 def test_pipelines_of_many_kinds_are_converted(house: House, name: str) -> None:
     folder = house.models / name
     said = run(house.python, "-m", "pratique_serving.convert", folder, folder / "onnx")
@@ -159,7 +157,13 @@ def test_pipelines_of_many_kinds_are_converted(house: House, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("function", "FunctionTransformer"), ("custom", "flavour"), ("unsigned", "without a signature")]
+    ("name", "why"),
+    [
+        ("function", "FunctionTransformer"),
+        ("custom", "flavour"),
+        ("unsigned", "without a signature"),
+        ("missing", "is missing"),
+    ],
 )
 def test_what_cannot_be_converted_stays_and_the_reason_is_said(house: House, name: str, why: str) -> None:
     folder = house.models / name
