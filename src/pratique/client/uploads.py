@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, StorageFailed
+from pratique.client.code import INCLUDES, included, laid_together
 from pratique.client.connection import Connection, Document, path_of
 from pratique.client.profile import configuration_folder
 from pratique.content.folder import scan, source_of
@@ -28,7 +29,7 @@ from pratique.content.remembered import Remembered
 from pratique.specs.grammar import Spec
 from pratique.specs.keys import Key
 from pratique.specs.reader import read_document
-from pratique.specs.references import LocalUse, local_paths, replaced
+from pratique.specs.references import LocalUse, Purpose, local_paths, replaced
 
 Progress = Callable[[int, int], None]
 """Called with the bytes sent and the bytes to send, both of one path."""
@@ -36,7 +37,7 @@ Progress = Callable[[int, int], None]
 MEMORY: Final = "pratique-digests"
 """The folder, beside the configuration of the command line, that remembers digests of files."""
 
-_CODE: Final = "code"
+_CODE: Final[Purpose] = "code"
 _AT_ONCE: Final = 2
 
 
@@ -47,14 +48,24 @@ def with_uploads(connection: Connection, workspace: str, spec: Spec, progress: P
     """
     values: dict[Key, Any] = {}
     references: dict[tuple[Path, str], str] = {}
-    for use in local_paths(spec):
+    uses = local_paths(spec)
+    includes = included(uses)
+    for use in uses:
         if use.purpose == "environment":
             values[use.key] = read_document(use.path).value
+            continue
+        if use.purpose == "include" or (use.purpose == _CODE and use.key[:-1] in includes):
             continue
         where = (use.path.resolve(), use.purpose)
         if where not in references:
             references[where] = _reference(connection, workspace, use, progress)
         values[use.key] = references[where]
+    for component, more in includes.items():
+        code = next((use.path for use in uses if use.key == (*component, _CODE)), None)
+        with laid_together(code, more) as folder:
+            whole = LocalUse((*component, _CODE), folder, _CODE)
+            values[whole.key] = _reference(connection, workspace, whole, progress)
+        values[*component, INCLUDES] = None
     return replaced(spec, values) if values else spec
 
 

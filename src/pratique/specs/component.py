@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
 
+from pratique.base.errors import InvalidInput
 from pratique.specs.bindings import problems_with_command
 from pratique.specs.environment import InlineEnvironment, problems_with_environment
 from pratique.specs.grammar import (
@@ -26,6 +27,7 @@ from pratique.specs.grammar import (
     TextOrMapping,
     Variables,
     asset_reference,
+    checked,
     named,
     planned,
 )
@@ -34,7 +36,7 @@ from pratique.specs.keys import Found, Key, below
 from pratique.specs.literals import fits, is_literal, literal_of
 from pratique.specs.port_names import problems_with_names
 from pratique.specs.problems import refused
-from pratique.specs.references import Purpose
+from pratique.specs.references import LocalPath, Purpose, parse_reference
 from pratique.specs.words import did_you_mean, shown
 
 DataType: TypeAlias = Literal[
@@ -134,6 +136,12 @@ class Component(Spec):
         return problems_with_ports(value)
 
 
+def _beside(text: str) -> None:
+    """Raise `InvalidInput` for what is no path on the disk."""
+    if not isinstance(parse_reference(text), LocalPath):
+        raise InvalidInput(f"expected a file or folder of this disk; got {text}")
+
+
 class InlineCommandComponent(Component):
     """A command component described where it is used; its name is optional there."""
 
@@ -147,11 +155,15 @@ class InlineCommandComponent(Component):
     distribution: Distribution | None = planned("Several processes for one step.")
     resources: Resources | None = Field(default=None, description="What it asks of a compute.")
     queue_settings: QueueSettings | None = planned("How it waits for serverless compute.")
-    additional_includes: list[FilledText] | None = planned("More files and folders that belong to the code.")
+    additional_includes: list[Annotated[FilledText, checked(_beside)]] | None = Field(
+        default=None, description="More files and folders, laid beside the code before it is uploaded."
+    )
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         if self.code is not None:
             yield ("code",), self.code, "code"
+        for index, include in enumerate(self.additional_includes or ()):
+            yield ("additional_includes", index), include, "include"
         if isinstance(self.environment, InlineEnvironment):
             for key, text, purpose in self.environment.references():
                 yield ("environment", *key), text, purpose

@@ -264,16 +264,16 @@ def _local(text: str) -> LocalPath:
 
 # --- which fields of a spec name files on the user's disk ----------------------------------------------------------
 
-Purpose: TypeAlias = Literal["code", "data", "model", "environment"]
+Purpose: TypeAlias = Literal["code", "include", "data", "model", "environment"]
 
 
 @dataclass(frozen=True)
 class LocalUse:
     """One field that names a file or folder on the user's disk.
 
-    `code` honours ignore files and keeps executable bits, `environment` is a
-    conda file whose parsed mapping takes the field's place, and the rest is
-    uploaded as it is.
+    `code` honours ignore files and keeps executable bits, `include` is laid
+    beside the code of the same component, `environment` is a conda file whose
+    parsed mapping takes the field's place, and the rest is uploaded as it is.
     """
 
     key: Key

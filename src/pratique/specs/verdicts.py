@@ -20,7 +20,13 @@ from pratique.specs.packages import from_conda
 from pratique.specs.reader import Document, read_document
 from pratique.specs.references import LocalUse, Purpose, local_paths
 
-NOUNS: Final = {"code": "folder of code", "data": "file or folder", "model": "model", "environment": "conda file"}
+NOUNS: Final = {
+    "code": "folder of code",
+    "include": "file or folder",
+    "data": "file or folder",
+    "model": "model",
+    "environment": "conda file",
+}
 
 
 @dataclass(frozen=True)

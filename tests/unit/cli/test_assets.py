@@ -204,3 +204,41 @@ def test_edits_are_made_in_the_order_of_the_command_line(platform: Any, pratique
     ran = pratique(*argv, "--add", "tags", "x")
     assert ran.code == 2
     assert "--add tags: tags is not a list" in ran.err
+
+
+def test_what_a_component_includes_lies_beside_its_code(platform: Any, pratique: Any) -> None:
+    for name in ("parts/src/train.py", "shared/io/read.py", "notes.txt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(name)
+    Path("conda.yml").write_text("dependencies: [python=3.11]\n")
+    more = "additional_includes: [../shared, ../notes.txt]\n"
+    Path("parts/train.yml").write_text(COMPONENT.replace("./conda.yml", "../conda.yml") + more)
+    assert pratique("ml", "component", "create", "-f", "parts/train.yml").code == 0
+    Path("pipeline.yml").write_text("type: pipeline\njobs:\n  a: {component: ./parts/train.yml}\n")
+    assert pratique("ml", "job", "create", "-f", "pipeline.yml").code == 0
+    component = platform.sent("POST", "workspaces/ws/components")[0]["spec"]
+    step = platform.sent("POST", "workspaces/ws/jobs")[0]["spec"]["jobs"]["a"]["component"]
+    assert step["code"] == component["code"]
+    assert "additional_includes" not in {**component, **step}
+    digest, _, name = component["code"].removeprefix("upload:").partition("/")
+    assert name == "src"
+    entries = [entry["path"] for entry in platform.manifests[digest]["entries"]]
+    assert entries == ["notes.txt", "shared/io/read.py", "train.py"]
+
+
+def test_an_include_that_is_not_there_or_there_twice_is_told(platform: Any, pratique: Any) -> None:
+    Path("src").mkdir()
+    Path("src/train.py").write_text("")
+    Path("conda.yml").write_text("dependencies: [python=3.11]\n")
+    Path("train.yml").write_text(COMPONENT + "additional_includes: [./absent]\n")
+    ran = pratique("ml", "component", "create", "-f", "train.yml")
+    assert ran.code == 1
+    assert "train.yml:8 additional_includes[0]: there is no file or folder absent" in ran.err
+    Path("elsewhere").mkdir()
+    Path("elsewhere/train.py").write_text("other")
+    Path("train.yml").write_text(COMPONENT + "additional_includes: [./elsewhere/train.py]\n")
+    ran = pratique("ml", "component", "create", "-f", "train.yml")
+    assert ran.code == 1
+    assert "the code has a train.py already" in ran.err
+    Path("train.yml").write_text(COMPONENT + "additional_includes: ['azureml:lib:1']\n")
+    assert "expected a file or folder of this disk" in pratique("ml", "component", "create", "-f", "train.yml").err
