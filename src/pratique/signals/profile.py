@@ -7,7 +7,7 @@ DuckDB reads the files as a stream, so memory does not grow with them. The
 price is that three numbers are estimates: how many values are distinct
 (HyperLogLog, within some per cent), quantiles (t-digest, exact at the ends)
 and the most frequent texts (a sketch that may miss one close to the rest).
-Everything else is exact. `docs/decisions/0006-data-profiles.md` has the
+Everything else is exact. `docs/decisions/0009-data-profiles.md` has the
 measurements.
 
 Moments, quantiles and histograms are those of the finite values; NaN and
