@@ -58,7 +58,7 @@ def _kept(tx: Transaction, job: Job, name: str, path: str, output: Mapping[str, 
     known = {
         "${{name}}": job.name,
         "${{output_name}}": name,
-        "${{default_datastore}}": default_datastore(job),
+        "${{default_datastore}}": datastores.DEFAULT,
     }
     for binding, value in known.items():
         path = path.replace(binding, value)
@@ -68,12 +68,6 @@ def _kept(tx: Transaction, job: Job, name: str, path: str, output: Mapping[str, 
         if manifest is not None:
             datastores.put(tx, job.workspace, reference, manifest, now=now, key=f"outputs.{name}.path")
     return str(reference)
-
-
-def default_datastore(job: Job) -> str:
-    """The datastore that a pipeline's settings name for its steps."""
-    named = str((job.resolved.get("settings") or {}).get("default_datastore") or "")
-    return named.removeprefix("azureml:") or datastores.DEFAULT
 
 
 def _registered_before(

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.base.machine import GIB, Capacity
-from pratique.control import content, environments, inputs
+from pratique.control import content, datastores, environments, inputs
 from pratique.control.assets import referenced
 from pratique.control.inputs import Given
 from pratique.control.lookups import Lookups
@@ -24,6 +24,7 @@ from pratique.specs.bindings import bind_command, bindings_of
 from pratique.specs.graph import IMPLICIT_OUTPUTS, order_of
 from pratique.specs.job import DATA_TYPES, LITERAL_TYPES
 from pratique.specs.literals import literal_of
+from pratique.specs.references import DatastorePath, parse_reference
 from pratique.specs.sizes import size_of
 from pratique.specs.words import shown
 from pratique.store.database import Transaction
@@ -58,7 +59,7 @@ def plan(tx: Transaction, workspace: str, spec: Mapping[str, Any], machine: Capa
 
     Raises what is wrong with its references and bindings, all of it at once.
     """
-    planning = _Planning(tx, workspace, now, machine)
+    planning = _Planning(tx, workspace, now, machine, _Defaults.of(spec))
     given = {
         name: planning.tried(f"inputs.{name}", partial(planning.input, value))
         for name, value in (spec.get("inputs") or {}).items()
@@ -84,6 +85,7 @@ class _Planning(Lookups):
     workspace: str
     now: datetime
     machine: Capacity
+    defaults: "_Defaults"
     count: int = 0
 
     # --- pipelines
@@ -162,7 +164,7 @@ class _Planning(Lookups):
             "distribution": said.get("distribution") or body.get("distribution"),
             "resources": said.get("resources") or body.get("resources"),
             "limits": said.get("limits"),
-            "compute": said.get("compute"),
+            "compute": said.get("compute") or self.defaults.compute,
         }
         for each in ("identity", "services", "queue_settings"):
             if given.get(each):
@@ -355,10 +357,27 @@ class _Planning(Lookups):
                     of_pipeline["from"] = [name, port]
                     output.setdefault("type", of_pipeline.get("type") or "uri_folder")
                     of_pipeline["type"] = output["type"]
+            elif self.defaults.datastore:
+                output.setdefault("path", _PLACE)
+            if output.get("path"):
+                output["path"] = self.place(str(output["path"]), name, port, at)
             output.setdefault("type", "uri_folder")
             self.check_output(output, at)
             found[port] = output
         return found
+
+    def place(self, path: str, step: str, port: str, key: str) -> str:
+        """Where in a datastore an output is kept; a place that cannot be written is told before anything runs."""
+        whole = path.replace("${{default_datastore}}", self.defaults.datastore or datastores.DEFAULT)
+        sample = whole.replace("${{name}}", step).replace("${{output_name}}", port)
+
+        def check(at: str) -> None:
+            reference = parse_reference(sample)
+            if isinstance(reference, DatastorePath):
+                datastores.check_writable(self.tx, self.workspace, reference, key=f"{at}.path")
+
+        self.tried(key, check)
+        return whole
 
     def check_output(self, output: Mapping[str, Any], key: str) -> None:
         """What cannot be written here is refused in words."""
@@ -385,6 +404,25 @@ def check_retries(properties: Mapping[str, Any], key: str) -> None:
 
 _BOUND: Final = ("environment_variables", "distribution", "resources", "limits", "compute")
 """Keys of a step in which a binding to a value may stand."""
+
+
+_PLACE: Final = "azureml://datastores/${{default_datastore}}/paths/azureml/${{name}}/${{output_name}}"
+"""Where Azure keeps an output that says nothing else."""
+
+
+@dataclass(frozen=True)
+class _Defaults:
+    """What a pipeline says for all of its steps."""
+
+    compute: str | None
+    datastore: str
+    """Its name; empty when the pipeline names none."""
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any]) -> "_Defaults":
+        settings = spec.get("settings") or {}
+        compute = spec.get("compute") or settings.get("default_compute")
+        return cls(compute, str(settings.get("default_datastore") or "").removeprefix("azureml:"))
 
 
 @dataclass(frozen=True)
