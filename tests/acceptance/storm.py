@@ -27,13 +27,18 @@ from typing import Any, Final
 
 from pratique.content.folder import scan
 
-from .installation import LIMIT, Installation, prepare_workspace, until, write
+from .installation import LIMIT, PYTHON, Installation, prepare_workspace, until, write
 
 WORKSPACE: Final = "storm"
 AT_ONCE: Final = 4
 """Clients that are under way at the same time."""
 SEEDS: Final = 3
 """Different inputs of the pipeline; so few that steps are often reused."""
+BUILT: Final = {
+    # Apart from that of the endpoint, which stays: a package makes it an environment of its own.
+    "built.yml": "name: built\nconda_file: built-conda.yml\n",
+    "built-conda.yml": f"dependencies:\n  - python={PYTHON}\n  - pip:\n      - setuptools<81\n",
+}
 SCORE: Final = "def init():\n    pass\n\n\ndef run(raw):\n    return 'here'\n"
 DEPLOYMENT: Final = """\
 name: blue
@@ -50,7 +55,7 @@ JOB: Final = """\
 type: command
 command: >-
   {began} && sleep 0.4 && echo made > ${{{{outputs.made}}}}/file && {done}
-environment: azureml:plain@latest
+environment: azureml:built@latest
 outputs:
   made: {{type: uri_folder}}
 """
@@ -62,12 +67,12 @@ outputs:
 jobs:
   first:
     command: {began} && sleep 0.1 && echo -n "${{{{inputs.seed}}}}-a" > ${{{{outputs.made}}}}/file && {done}
-    environment: azureml:plain@latest
+    environment: azureml:built@latest
     inputs: {{seed: "${{{{parent.inputs.seed}}}}"}}
     outputs: {{made: {{type: uri_folder}}}}
   second:
     command: {began} && sleep 0.1 && echo "$(cat ${{{{inputs.from}}}}/file)-b" > ${{{{outputs.made}}}}/file && {done}
-    environment: azureml:plain@latest
+    environment: azureml:built@latest
     inputs: {{from: {{type: uri_folder, path: "${{{{parent.jobs.first.outputs.made}}}}"}}}}
     outputs: {{made: "${{{{parent.outputs.last}}}}"}}
 """
@@ -139,9 +144,9 @@ class Storm:
         return True
 
     def forget_environments(self) -> None:
-        """Remove every environment that was built in this home, so that the next job builds one."""
+        """Remove the environment of the jobs, so that the next job builds it."""
         for folder in (self.platform.home / "environments").iterdir():
-            if folder.is_dir() and not folder.is_symlink() and len(folder.name) == 64:
+            if not folder.is_symlink() and any(folder.glob("lib/python3*/site-packages/setuptools")):
                 shutil.rmtree(folder)
 
     # --- kills -----------------------------------------------------------------------------------------------------
@@ -248,12 +253,14 @@ def storm(platform: Installation, seed: int) -> Iterator[Storm]:
     write(
         project,
         {
+            **BUILT,
             "score/score.py": SCORE,
             "blue.yml": DEPLOYMENT,
             "job.yml": JOB.format(**traces),
             "pipeline.yml": PIPELINE.format(**traces),
         },
     )
+    platform.do("ml", "environment", "create", "-f", "built.yml", cwd=project)
     platform.do("ml", "online-endpoint", "create", "-n", "steady", cwd=project)
     platform.do("ml", "online-deployment", "create", "-f", "blue.yml", "--all-traffic", cwd=project)
     key = platform.get("ml", "online-endpoint", "get-credentials", "-n", "steady", cwd=project)["primaryKey"]
