@@ -1,0 +1,57 @@
+"""Shims that are forked live as those that were started: alone, and beyond whoever asked for them."""
+
+import os
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pratique.compute.launching import Nursery
+from pratique.compute.local import LocalCompute
+from pratique.compute.task import Exited, Running, Task
+
+LIMIT = timedelta(seconds=60)
+
+
+@pytest.fixture
+def nursery() -> Iterator[Nursery]:
+    nursery = Nursery()
+    yield nursery
+    nursery.close()
+
+
+def task(folder: Path, command: str) -> Task:
+    attempt = folder / "attempt"
+    return Task(attempt, ("/bin/sh", "-c", command), {"PATH": os.defpath}, Path("/"), attempt / "log")
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_forked_shim_runs_its_task_once_and_says_how_it_ended(nursery: Nursery, tmp_path: Path) -> None:
+    compute, wanted = LocalCompute(launch=nursery.launch), task(tmp_path, "echo ran; exit 3")
+    compute.start(wanted)
+    seen = compute.wait(wanted.folder, LIMIT)
+    assert isinstance(seen, Exited)
+    assert seen.code == 3
+    compute.start(wanted)
+    assert (wanted.folder / "log").read_text() == "ran\n"
+
+
+def test_what_it_started_outlives_the_nursery_and_the_next_start_begins_another(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    compute, wanted = LocalCompute(launch=nursery.launch), task(tmp_path / "one", "sleep 60")
+    seen = compute.start(wanted)
+    assert isinstance(seen, Running)
+    try:
+        os.kill(parent_of(parent_of(seen.pid)), signal.SIGKILL)  # Child, shim, nursery.
+        other = task(tmp_path / "two", "true")
+        compute.start(other)
+        assert isinstance(compute.wait(other.folder, LIMIT), Exited)
+        assert isinstance(compute.observe(wanted.folder), Running)
+    finally:
+        assert isinstance(compute.stop(wanted.folder, grace=LIMIT), Exited)
