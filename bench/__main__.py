@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.measures import assets, deployments, machine, memory, pipelines, start, verbs
+from bench.measures import assets, deployments, machine, memory, pipelines, rollout, start, verbs
 from bench.measures.home import bench_home
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"

@@ -109,6 +109,22 @@ def endpoints(count: int, place: Path) -> list[EndpointRoute]:
     return [one(number) for number in range(count)]
 
 
+def publisher(gateway: Gateway, rows: Sequence[EndpointRoute]) -> Callable[..., object]:
+    """A function that publishes the first of `rows` with some of its fields changed."""
+    return lambda **changes: gateway.publish(["team-a"], [replace(rows[0], **changes), *rows[1:]])
+
+
+def with_replicas(row: EndpointRoute, place: Path, count: int) -> tuple[DeploymentRoute, ...]:
+    """The deployments of `row`, the first with `count` replicas."""
+    sockets = (place / "model.sock", *(place / f"none-{number}.sock" for number in range(count - 1)))
+    return (replace(row.deployments[0], sockets=sockets), *row.deployments[1:])
+
+
+def with_another(row: EndpointRoute, name: str) -> tuple[DeploymentRoute, ...]:
+    """The deployments of `row` and one more."""
+    return (*row.deployments, replace(row.deployments[0], name=name))
+
+
 class Caller:
     """One keep-alive connection."""
 
