@@ -25,7 +25,7 @@ def main() -> None:
     chosen = arguments.parse_args()
     with bench_home() as home:
         parts = [machine.describe(), start.measure(home), verbs.measure(home), memory.measure(home)]
-        parts += [assets.measure(home), pipelines.measure(home), deployments.measure(home)]
+        parts += [assets.measure(home), pipelines.measure(home), deployments.measure(home), rollout.measure(home)]
     page = "\n\n".join([_HEAD, *parts]) + "\n"
     if chosen.only_print:
         sys.stdout.write(page)

@@ -23,6 +23,7 @@ _SCRIPT = "def init():\n    pass\n\n\ndef run(raw_data):\n    return 1\n"
 def measure(home: BenchHome) -> str:
     """Two tables: through the whole platform with one endpoint, and the door alone with up to a thousand."""
     platform = Platform(home)
+    platform.environment()
     target = platform.endpoint("speed")
     for name in ("blue", "green"):
         platform.deploy("speed", name, _SCRIPT, all_traffic=name == "blue")

@@ -52,6 +52,10 @@ class Platform:
         self.bench.run("up")
         self.bench.run("group", "create", "-n", WORKSPACE, "-l", "local")
         self.bench.run("ml", "workspace", "create", "-n", WORKSPACE, "-g", WORKSPACE)
+        self.environment()
+
+    def environment(self) -> None:
+        """The environment that every deployment here has."""
         (self.bench.root / "environment.yml").write_text(_ENVIRONMENT)
         self.bench.run("ml", "environment", "create", "-f", "environment.yml", cwd=self.bench.root)
 
