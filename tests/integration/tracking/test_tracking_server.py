@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from pratique.base.errors import NotFound
-from pratique.tracking.client import RunsClient
+from pratique.tracking.client import RunRow, RunsClient
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -46,6 +47,22 @@ def test_the_platform_writes_a_run_that_a_client_reads(client: httpx.Client, run
     assert runs.find_run("dev", "jobs", "pratique.job", "other") is None
     with pytest.raises(NotFound):
         runs.get_run("qua", made.run_id)
+
+
+def test_many_runs_are_made_once_and_ended_in_one_request_that_no_caller_can_make(
+    client: httpx.Client, runs: RunsClient
+) -> None:
+    rows = [RunRow(f"{number:032x}", f"step-{number}", "ada", "SCHEDULED", NOW, None, {"a": "b"}) for number in (7, 8)]
+    experiment = runs.write_runs("dev", "steps", make=rows)
+    assert runs.write_runs("dev", "steps", make=rows) == experiment
+    runs.write_runs("dev", "steps", change=[replace(rows[0], status="FINISHED", ended=NOW, tags={"a": "c"})])
+    first, second = (runs.get_run("dev", row.run_id) for row in rows)
+    assert (first.status, first.tags["a"], first.experiment_id) == ("FINISHED", "c", experiment)
+    assert (second.status, second.tags["mlflow.runName"]) == ("SCHEDULED", "step-8")
+    assert second.artifact_root == f"{experiment}/{second.run_id}/artifacts"
+    with pytest.raises(NotFound):
+        runs.get_run("qua", first.run_id)
+    assert ask(client, "POST", "/mlflow/dev/pratique/runs", {"experiment": "steps"})[0] == 404
 
 
 def test_experiment_zero_belongs_to_each_workspace(client: httpx.Client) -> None:
