@@ -51,7 +51,9 @@ def launch_alone(folder: Path, records: bytes) -> None:
 class Nursery:
     """The process that shims are forked from; begun with the first of them, and anew when it was killed."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: str = "") -> None:
+        """`home` is what its shims are known by: unlike those that are started, they do not name their folder."""
+        self._home = home
         self._turn = threading.Lock()
         self._channel: socket.socket | None = None
 
@@ -97,7 +99,7 @@ class Nursery:
         with self._turn:
             for _ in range(2):  # It may have been killed since the last start.
                 if self._channel is None:
-                    self._channel = _begun()
+                    self._channel = _begun(self._home)
                 try:
                     socket.send_fds(self._channel, [b"!"], [connection.fileno()])
                 except OSError:
@@ -108,14 +110,16 @@ class Nursery:
         raise Unavailable(f"the process that starts others cannot be reached for {folder}", hint="try again")
 
 
-def _begun() -> socket.socket:
+def _begun(home: str) -> socket.socket:
     """A new nursery; the returned socket is its life line."""
     mine, theirs = socket.socketpair()
     with theirs:
         theirs.set_inheritable(True)
         command = [*_python(), shim.NURSE, str(theirs.fileno())]
         # Nobody waits for it: it ends when the life line does, and then its parent is gone as well.
-        os.posix_spawn(command[0], command, _environment(), file_actions=_SILENT, setsid=True)
+        os.posix_spawn(
+            command[0], command, {**_environment(), "PRATIQUE_HOME": home}, file_actions=_SILENT, setsid=True
+        )
     return mine
 
 
