@@ -20,7 +20,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import SVC
 
-
 # Only read back here, by who has written it.
 HOW: dict[str, Any] = {"pip_requirements": [], "serialization_format": "cloudpickle"}
 
