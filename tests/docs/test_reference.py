@@ -95,7 +95,7 @@ def test_keys_that_are_not_run_are_marked_so() -> None:
     rows = dict(re.findall(r"^\| `(\S+)` \| .*? \| (run|planned|refused) \|", kinds_that_run, re.MULTILINE))
     assert rows["distribution"] == "planned"
     assert rows["distribution.type"] == "planned"
-    assert rows["liveness_probe.period"] == "planned"
+    assert rows["liveness_probe.period"] == "run"
     assert rows["component"] == "refused"
     assert rows["environment.build.path"] == "refused"
     assert rows["request_settings.request_timeout_ms"] == "run"

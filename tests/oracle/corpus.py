@@ -1036,7 +1036,7 @@ MORE: Final[dict[str, Keys]] = {
                             },
                             "fqdns": ["x.example.com"],
                         },
-                        {"name": "pypi", "type": "fqdn", "destination": "pypi.org"},
+                        {"name": "packages", "type": "fqdn", "destination": "packages.example.org"},
                     ],
                 }
             ],

@@ -146,6 +146,7 @@ def test_who_waits_while_a_held_process_is_replaced_is_answered_by_the_next_one(
     seen = attempts.compute.observe(task.folder)
     assert isinstance(seen, Running)
     assert answered_by == seen.pid != first.pid
+    assert seen.fell is not None
     assert (seen.falls, seen.fell.signal) == (1, signal.SIGKILL)
 
 

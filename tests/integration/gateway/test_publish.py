@@ -151,7 +151,8 @@ def test_a_revision_is_drained_however_busy_the_one_after_it_is(house: House) ->
     assert house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=10))
     assert not house.gateway.drain("team-a", "credit", "blue", 2, timeout=timedelta(seconds=0.2)), "it never rests"
     over.set()
-    slow.join(), steady.join()
+    slow.join()
+    steady.join()
     assert answers == [200]
 
 

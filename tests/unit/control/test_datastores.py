@@ -92,8 +92,8 @@ def test_a_file_is_no_folder_and_a_folder_no_file(world: Any) -> None:
         put(world, "workspaceblobstore/paths/in/a.csv", "inside")
     with pytest.raises(InvalidInput):
         put(world, "workspaceblobstore/paths/in", "f")
+    there = place("azureml://datastores/workspaceblobstore/paths/in/f")
     with world.database.write() as tx, pytest.raises(Conflict, match="is a folder"):
-        there = place("azureml://datastores/workspaceblobstore/paths/in/f")
         datastores.put_file(tx, "dev", there, A, 1, now=world.now)
 
 

@@ -88,7 +88,7 @@ def write_runs(
 
     with store.ManagedSessionMaker(read_only=False) as session:
         asked = [run["run_id"] for run in made]
-        known = set()
+        known: set[str] = set()
         for start in range(0, len(asked), 500):
             wanted = select(SqlRun.run_uuid).where(SqlRun.run_uuid.in_(asked[start : start + 500]))
             known.update(row.run_uuid for row in session.execute(wanted))
