@@ -131,7 +131,7 @@ def page() -> str:
         "## Kinds that are not there yet",
         "Azure Machine Learning has these kinds of files and this version has not; they are refused by name.",
         ", ".join(code(kind) for kind in sorted(PLANNED_KINDS)),
-        f"A job's `type` can be `command`; {', '.join(code(name) for name in OTHER_TYPES)} are refused by name.",
+        f"A job's `type` can be `command` and `pipeline`; {', '.join(code(name) for name in OTHER_TYPES)} are refused by name.",
         "A component's `type` can be `command` and `pipeline`; "
         f"{', '.join(code(name) for name in sorted(PLANNED_FORMS['component']))} are refused by name.",
     )
@@ -153,7 +153,9 @@ def _section(name: str, kind: type[Spec]) -> Iterator[str]:
 
 
 def _meaning(key: Key) -> str:
-    instead = "".join(f", or {code(path.rpartition('.')[2])}" for path in key.instead)
+    place = key.path.rpartition(".")[0]
+    beside = dict.fromkeys(path for path in key.instead if path.rpartition(".")[0] == place and path != key.path)
+    instead = "".join(f", or {code(path.rpartition('.')[2])}" for path in beside)
     required = f"**Required{instead}.** " if key.is_required else ""
     return f"{required}{key.meaning}{f' Default: {key.default}.' if key.default else ''}"
 
