@@ -99,13 +99,21 @@ def keys_of(kind: type[Part], prefix: str = "", *, state: str = "run") -> Iterat
 def _merged(forms: list[list[Key]]) -> Iterator[Key]:
     """The keys of a mapping that has one of several forms; what they share is one key."""
     found: dict[str, Key] = {}
+    own_depth = min((_depth(key) for keys in forms for key in keys), default=0)
     for keys in forms:
         others = [key for other in forms if other is not keys for key in other]
+        required = tuple(key.path for key in others if key.is_required and _depth(key) == own_depth)
         for key in keys:
-            required = [other.path for other in others if other.is_required] if key.is_required else []
             known = found.get(key.path)
-            found[key.path] = _joined(known, key) if known else replace(key, instead=tuple(required))
+            chosen_by_form = key.is_required and _depth(key) == own_depth
+            found[key.path] = (
+                _joined(known, key) if known else replace(key, instead=required) if chosen_by_form else key
+            )
     yield from found.values()
+
+
+def _depth(key: Key) -> int:
+    return key.path.count(".")
 
 
 def _joined(first: Key, second: Key) -> Key:
@@ -131,7 +139,8 @@ def page() -> str:
         "## Kinds that are not there yet",
         "Azure Machine Learning has these kinds of files and this version has not; they are refused by name.",
         ", ".join(code(kind) for kind in sorted(PLANNED_KINDS)),
-        f"A job's `type` can be `command` and `pipeline`; {', '.join(code(name) for name in OTHER_TYPES)} are refused by name.",
+        "A job's `type` can be `command` and `pipeline`; "
+        f"{', '.join(code(name) for name in OTHER_TYPES)} are refused by name.",
         "A component's `type` can be `command` and `pipeline`; "
         f"{', '.join(code(name) for name in sorted(PLANNED_FORMS['component']))} are refused by name.",
     )
@@ -153,9 +162,9 @@ def _section(name: str, kind: type[Spec]) -> Iterator[str]:
 
 
 def _meaning(key: Key) -> str:
-    place = key.path.rpartition(".")[0]
-    beside = dict.fromkeys(path for path in key.instead if path.rpartition(".")[0] == place and path != key.path)
-    instead = "".join(f", or {code(path.rpartition('.')[2])}" for path in beside)
+    instead = "".join(
+        f", or {code(path.rpartition('.')[2])}" for path in dict.fromkeys(key.instead) if path != key.path
+    )
     required = f"**Required{instead}.** " if key.is_required else ""
     return f"{required}{key.meaning}{f' Default: {key.default}.' if key.default else ''}"
 
