@@ -307,7 +307,7 @@ def _leaks(platform: Platform) -> tuple[str, bool]:
 def _large(platform: Platform) -> tuple[str, bool]:
     before = _memory(platform.service("envoy"))
     script = "def init():\n    pass\n\n\ndef run(raw_data):\n    return 'x' * 100_000_000\n"
-    answer = _bad(platform, "large", script, more="request_settings: {request_timeout_ms: 60000}")
+    answer = _bad(platform, "large", script, more="request_settings: {request_timeout_ms: 180000}")
     grown = _memory(platform.service("envoy")) - before
     return f"{answer}; Envoy's memory grew by {grown} MiB", answer.startswith("200, 1000000")
 
@@ -373,10 +373,15 @@ def _once(platform: Platform, endpoint: str, body: bytes = b"{}") -> str:
     target = Target(shown["scoring_uri"], platform.api("GET", f"/online-endpoints/{endpoint}/keys")["primaryKey"])
     parts = urlsplit(target.uri)
     connection = http.client.HTTPConnection(parts.netloc, timeout=120)
+    began = time.monotonic()
     connection.request("POST", parts.path, body, target.headers())
     answer = connection.getresponse()
-    read = answer.read()
-    connection.close()
+    try:
+        read = answer.read()
+    except http.client.IncompleteRead as error:
+        return f"cut off after {len(error.partial)} bytes and {time.monotonic() - began:.0f} s"
+    finally:
+        connection.close()
     return f"{answer.status}, {len(read)} bytes" if len(read) > 1000 else f"{answer.status} {read.decode()[:120]}"
 
 

@@ -22,7 +22,7 @@ ip link set lo up
 test -z "$(ip route)"
 {python} -m venv venv
 venv/bin/pip install --quiet --no-index --find-links {bundle}/wheels --require-hashes -r {bundle}/requirements.txt
-venv/bin/pratique demo --bundle {bundle} --project ./project --requests 100
+venv/bin/pratique demo --bundle {bundle} --project ./project --rate 100
 """
 
 
@@ -68,7 +68,7 @@ def test_the_demo_passes_without_a_network_in_a_home_never_used(
     said = isolated(_STORY.format(python=sys.executable, bundle=opened), environment, tmp_path)
     assert said.code == 0, f"{said}\n{installation.last_words()}"
     assert "files from the bundle" in said.err
-    assert "100 answered, 0 failed" in said.err
+    assert " answered, 0 failed; " in said.err
     assert "decision   registered" in said.err
     assert installation.processes() == {}
 

@@ -110,8 +110,8 @@ def test_it_runs_from_an_empty_folder_as_from_the_checkout(
     assert Path(where).is_relative_to(python.parents[1])
     status = json.loads(pratique("up", "-o", "json"))
     assert status["ready"]
-    told = pratique("demo", "--project", "./x", "--requests", "100")
-    assert "100 answered, 0 failed" in told
+    told = pratique("demo", "--project", "./x", "--rate", "100")
+    assert " answered, 0 failed; " in told
     assert "credit-risk:1" in told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x"]
     assert set(sources(tmp_path / "x")) == set(sources(ROOT / "examples" / "credit-risk"))

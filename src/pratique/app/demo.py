@@ -28,7 +28,9 @@ _WORKSPACE: Final = "dev"
 _MODEL: Final = "credit-risk"
 _ENDPOINT: Final = "credit-risk"
 _FOLDER = flag("project", "--project", help="Where the example project is, or is to be written.")
-_REQUESTS = flag("requests", help="How many requests the endpoint is sent.", type=int, default=500)
+_RATE = flag(
+    "rate", help="How many requests a second the endpoint is sent while green takes over.", type=int, default=600
+)
 
 
 @dataclass
@@ -80,21 +82,21 @@ class Verdict:
 
 @TABLE.verb(
     "",
-    arguments=(_FOLDER, _REQUESTS, BUNDLE),
+    arguments=(_FOLDER, _RATE, BUNDLE),
     examples={
         "Run the example": "pratique demo",
         "Write the example to a folder of yours and run it there": "pratique demo --project ./my-first",
         "Run it without a network": "pratique demo --bundle ./pratique.zip",
     },
 )
-def demo(*, project: str | None, requests: int, bundle: str | None) -> None:
+def demo(*, project: str | None, rate: int, bundle: str | None) -> None:
     """Run the example project from data to a protected endpoint, and say where to look.
 
     Uses the workspace `dev` of the resource group `pratique-demo` and leaves the platform up; with CI=true in the
     environment it stops it.
     """
     try:
-        _tell(Story(example_folder(_path(project))), requests, _path(bundle))
+        _tell(Story(example_folder(_path(project))), rate, _path(bundle))
     finally:
         if _is_ci():
             down()
@@ -104,7 +106,7 @@ def _path(text: str | None) -> Path | None:
     return Path(text) if text else None
 
 
-def _tell(story: Story, requests: int, bundle: Path | None) -> None:
+def _tell(story: Story, rate: int, bundle: Path | None) -> None:
     began = time.monotonic()
     with story.phase("Platform", "API, engine, MLflow and Envoy run on this machine and listen on loopback only."):
         supervision.start(Home.from_environment(), say, bundle=bundle)
@@ -124,13 +126,30 @@ def _tell(story: Story, requests: int, bundle: Path | None) -> None:
         deployment = story.az("ml online-deployment create --file deployment-blue.yml --all-traffic")
         story.az(f"ml online-endpoint invoke --name {_ENDPOINT} --request-file request.json")
         key = story.az(f"ml online-endpoint get-credentials --name {_ENDPOINT}")["primaryKey"]
-    with story.phase("Load", f"{requests} requests over four connections, none retried, every broken one counted."):
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        body = (story.folder / "request.json").read_bytes()
-        tally = load.send(endpoint["scoring_uri"], headers, body, requests=requests)
+    with story.phase(
+        "Rollout",
+        f"Green takes over from blue under {rate} requests a second, none of them sent twice: nobody notices.",
+    ):
+        tally = _roll_out(story, endpoint["scoring_uri"], key, rate=rate)
     _last_screen(story, job, verdict, model, endpoint, deployment, key, tally, time.monotonic() - began)
     if tally.failed:
         raise ComputeFailed(f"{tally.failed} requests failed, the first: {tally.failures[0]}")
+
+
+def _roll_out(story: Story, uri: str, key: str, *, rate: int) -> load.Tally:
+    """Blue to green: smoke test, mirror, a tenth, everything; then blue goes."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    body = (story.folder / "request.json").read_bytes()
+    update = f"ml online-endpoint update --name {_ENDPOINT}"
+    with load.steady(uri, headers, body, rate=rate) as tally:
+        story.az("ml online-deployment create --file deployment-blue.yml --name green")
+        story.az(f"ml online-endpoint invoke --name {_ENDPOINT} --deployment-name green --request-file request.json")
+        story.az(f'{update} --mirror-traffic "green=10"')
+        story.az(f'{update} --mirror-traffic "green=0"')
+        story.az(f'{update} --traffic "blue=90 green=10"')
+        story.az(f"ml online-endpoint promote --name {_ENDPOINT} --to green")
+        story.az(f"ml online-deployment delete --name blue --endpoint-name {_ENDPOINT} --yes")
+    return tally
 
 
 def _last_screen(
@@ -154,7 +173,7 @@ def _last_screen(
   model      {model["name"]}:{model["version"]}  {_dim(model["properties"]["pratique.digest"][:12])}
   decision   {verdict.decision}: {verdict.reason}
   metrics    {metrics}
-  requests   {tally.answered} answered, {tally.failed} failed; \
+  requests   {tally.answered} answered, {tally.failed} failed; {tally.rate:.0f} a second, \
 p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} ms
   phases     {", ".join(f"{name} {seconds:.1f} s" for name, seconds in story.times.items())}
   deploy     {timings}

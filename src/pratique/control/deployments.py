@@ -169,10 +169,11 @@ def _runs_on(known: OnlineDeployment, spec: Mapping[str, Any], resolved: Mapping
 
 
 def _what_runs(spec: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
-    """What a process is made of; it is told how long a call may take."""
+    """What a process is made of: our own settings in tags as well, and how long a call may take."""
     settings = spec.get("request_settings") or {}
     return {
         **resolved,
+        "own": {key: value for key, value in (spec.get("tags") or {}).items() if key.startswith("pratique.")},
         "variables": spec.get("environment_variables") or {},
         "request_timeout_ms": settings.get("request_timeout_ms"),
     }
