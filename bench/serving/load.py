@@ -27,7 +27,11 @@ class Burst:
 
 
 def burst(server: Server, body: Path, *, concurrency: int, seconds: float, core: int) -> Burst:
-    """Post `body` on `concurrency` connections that are kept open."""
+    """Post `body`, under the name that the server knows, on `concurrency` connections that are kept open."""
+    if server.kind.key != "input_data":
+        other = body.with_name(f"{server.kind.key}-{body.name}")
+        other.write_text(body.read_text(encoding="utf-8").replace("input_data", server.kind.key, 1), encoding="utf-8")
+        body = other
     return at(server.url, server, body, concurrency=concurrency, seconds=seconds, core=core)
 
 

@@ -29,6 +29,9 @@ class Kind:
     """The lock file below peers/, and the environment made of it."""
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    path: str = "/score"
+    key: str = "input_data"
+    """What the frame is called in its body."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/score"
+        return f"http://127.0.0.1:{self.port}{self.kind.path}"
 
     def cpu_seconds(self) -> float:
         """What it and everything it has started have used so far."""
@@ -117,6 +120,8 @@ def others(model: Path) -> list[Kind]:
             "mlflow",
             ("mlflow", "models", "serve", "-m", str(model / "mlflow"), "--env-manager", "local", *options),
             {"MLFLOW_MODELS_WORKERS": "1", "DO_NOT_TRACK": "true"},
+            path="/invocations",
+            key="dataframe_split",
         ),
         Kind("MLServer", "mlserver", ("mlserver", "start", "."), {**where, "PYTHONPATH": str(APPS)}),
     ]

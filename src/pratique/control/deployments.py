@@ -176,6 +176,7 @@ def _what_runs(spec: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str
         "own": {key: value for key, value in (spec.get("tags") or {}).items() if key.startswith("pratique.")},
         "variables": spec.get("environment_variables") or {},
         "request_timeout_ms": settings.get("request_timeout_ms"),
+        "optimize": (spec.get("tags") or {}).get("pratique.optimize"),
     }
 
 

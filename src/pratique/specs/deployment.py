@@ -223,5 +223,15 @@ class OnlineDeployment(Spec):
             yield Found((), "a deployment needs a model or a code_configuration")
         if has_code and environment is None:
             yield Found((), "a deployment with a code_configuration needs an environment")
+        yield from _problems_with_optimizing((value.get("tags") or {}).get("pratique.optimize"), has_code)
         if isinstance(environment, Mapping):
             yield from below(("environment",), problems_with_environment(environment))
+
+
+def _problems_with_optimizing(wished: object, has_code: bool) -> Iterator[Found]:
+    """`onnx` is all there is, and only the platform's own call of a model can be another one."""
+    key = ("tags", "pratique.optimize")
+    if wished is not None and wished != "onnx":
+        yield Found(key, f"expected onnx, got {wished!r}")
+    elif wished and has_code:
+        yield Found(key, "a script calls its model itself", "leave out code_configuration, or this tag")

@@ -157,3 +157,10 @@ def test_what_is_gone_is_not_found(world: Any) -> None:
 def test_a_crooked_name_makes_no_deployment(world: Any, name: str) -> None:
     with pytest.raises(InvalidInput):
         world.deployment(name)
+
+
+def test_another_way_to_run_the_model_is_another_revision(world: Any) -> None:
+    made = world.deployment()
+    same = world.deployment(tags={"owner": "ada"})
+    faster = world.deployment(tags={"owner": "ada", "pratique.optimize": "onnx"})
+    assert (made.revision, same.revision, faster.revision) == (1, 1, 3)

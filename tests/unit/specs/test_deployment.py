@@ -116,6 +116,15 @@ def test_an_mlflow_model_needs_neither_code_nor_environment() -> None:
         ({"scale_settings": {"type": "auto"}}, "scale_settings.type: expected one of default, target_utilization"),
         ({"data_collector": {"collections": {"x": {"sampling_rate": 2}}}}, "expected at most 1"),
         ({"endpoint_name": "-"}, "'-' cannot name an endpoint"),
+        ({"tags": {"pratique.optimize": "onyx"}}, "tags.pratique.optimize: expected onnx, got 'onyx'"),
+        (
+            {
+                "tags": {"pratique.optimize": "onnx"},
+                "code_configuration": {"code": "s", "scoring_script": "s.py"},
+                "environment": "azureml:e:1",
+            },
+            "a script calls its model itself",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_at_its_key(keys: dict[str, Any], said: str) -> None:
