@@ -58,7 +58,7 @@ class Target:
 
 @contextmanager
 def steady(
-    target: Target, *, callers: int = 4, rate: float, body: Callable[[int], bytes] = lambda _: b"{}"
+    target: Target, *, callers: int = 8, rate: float, body: Callable[[int], bytes] = lambda _: b"{}"
 ) -> Iterator[Tally]:
     """Send `rate` requests a second over `callers` kept connections while the block runs; none is ever repeated."""
     tally, lock, over = Tally(), threading.Lock(), threading.Event()

@@ -28,7 +28,7 @@ from bench.soak.load import Failure, Tally, Target, steady
 from bench.soak.platform import WORKSPACE, Platform, kill, refused, until
 
 OUT = Path(__file__).parent / "results" / "rollout.json"
-RATE = 700.0
+RATE = 800.0
 ANSWERS = 'import os\n\n\ndef init():\n    pass\n\n\ndef run(raw_data):\n    return os.environ["ANSWER"]\n'
 SLOW = (
     "import os, time\n\n\ndef init():\n    pass\n\n\n"
@@ -102,7 +102,7 @@ def switches(platform: Platform, sizes: Sizes) -> list[Row]:
     for name in ("blue", "green"):
         platform.deploy("switch", name, ANSWERS, all_traffic=name == "blue")
     done = 0
-    with steady(target, rate=RATE, callers=8) as tally:
+    with steady(target, rate=RATE, callers=16) as tally:
         while done < sizes.switches or tally.answered + tally.failed < sizes.requests:
             idle, live = ("green", "blue") if done % 2 == 0 else ("blue", "green")
             platform.change("switch", idle, environment_variables={"ANSWER": f"{idle}-{done}"})

@@ -47,6 +47,8 @@ _LONGEST_PAUSE: Final = 0.05
 time."""
 _CHECK_EVERY: Final = 0.25
 _KEPT_STARTS: Final = 5
+_GIVEN_UP: Final = timedelta(milliseconds=500)
+"""How long after its time limit a call is interrupted: the caller has been told by the door then."""
 _FILES: Final = "files-of"
 DEFAULT_TIMEOUT: Final = timedelta(milliseconds=5000)
 """Azure's default of `request_settings.request_timeout_ms`."""
@@ -366,7 +368,7 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
         "HOME": str(files),
         # A call that nobody waits for any more must not keep the next ones waiting.
         "PRATIQUE_REQUEST_TIMEOUT_MS": str(round(request_timeout(deployment.spec) / timedelta(milliseconds=1))),
-        "SCORING_TIMEOUT_MS": str(round(request_timeout(deployment.spec) / timedelta(milliseconds=1))),
+        "SCORING_TIMEOUT_MS": str(round((request_timeout(deployment.spec) + _GIVEN_UP) / timedelta(milliseconds=1))),
     }
     serving = str(package_copy("pratique_serving", bench.home.sources))
     fixed = {
