@@ -156,7 +156,7 @@ class Reader:
     def _whole(self, data: bytes) -> Optional[Request]:
         """The usual case: one request arrives in one piece, and nothing has to be kept."""
         end = data.find(b"\r\n\r\n")
-        if not 0 < end <= MAX_HEAD_BYTES:
+        if not 0 < end <= MAX_HEAD_BYTES or data.startswith(b"\r"):
             return None
         head = head_of(data[:end])
         body = data[end + 4 :]
