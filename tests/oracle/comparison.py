@@ -89,7 +89,8 @@ def compare(
     """What differs between the two verdicts, or between the values of a file that both accept."""
     said = str(theirs.get("refused", ""))
     if ours.is_valid and "refused" in theirs:
-        return Mismatch(kind, ACCEPTED_HERE, tuple(flat(document)), said)
+        empty = [(key, "{}") for key, value in document.items() if value == {}]
+        return Mismatch(kind, ACCEPTED_HERE, (*flat(document), *empty), said)
     if not ours.is_valid and "value" in theirs:
         return Mismatch(kind, REFUSED_HERE, tuple((problem.key, problem.message) for problem in ours.problems))
     if not ours.is_valid or ours.spec is None:
