@@ -42,7 +42,7 @@ GRACE: Final = timedelta(seconds=10)
 _INIT_FAILED: Final = 70
 """The model server's exit code when the script or the model could not be loaded."""
 _FIRST_PAUSE: Final = 0.005
-_LONGEST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 0.02
 """Seconds between two questions whether it is ready: few for a model that loads at once, long for one that takes its
 time."""
 _CHECK_EVERY: Final = 0.25
