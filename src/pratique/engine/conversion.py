@@ -59,7 +59,7 @@ def converted(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest
     """
     place = bench.home.root / "conversions" / deployment.resolved["model"]["manifest"]
     if not (place / "parity.json").exists():
-        _convert(bench, deployment, manifest, place, say)
+        _convert(bench, manifest, place, say)
     report = json.loads((place / "parity.json").read_text(encoding="utf-8"))
     if not report["holds"]:
         say(f"onnx: the model stays as it is: {report['reason']}; report: {place / 'parity.json'}")
@@ -72,7 +72,7 @@ def converted(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest
     return Converted(place / "model.onnx", python)
 
 
-def _convert(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest, place: Path, say: Say) -> None:
+def _convert(bench: Workbench, manifest: Manifest, place: Path, say: Say) -> None:
     python = packages.python_for_model(
         bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say, extra=CONVERTER
     )
