@@ -59,17 +59,11 @@ class Sandbox:
         Raises `ComputeFailed` when they must be and cannot.
         """
         if self.is_in_force:
-            return (_program(), *_ALWAYS, *_network(view), *_system(), *self._extra(), *_places(view))
+            besides = _besides(self.shared, self.hidden)
+            return (_program(), *_ALWAYS, *_network(view), *_system(), *besides, *_places(view))
         if self.mode == "require":
             raise ComputeFailed(f"processes must be kept apart here, and cannot be: {why_not()}", hint=REMEDY)
         return ()
-
-    def _extra(self) -> Iterator[str]:
-        for folder in self.shared:
-            yield from ("--ro-bind-try", str(folder), str(folder))
-        for folder in self.hidden:
-            if any(folder.is_relative_to(place) for place in (*map(Path, _SYSTEM), *self.shared)):
-                yield from ("--tmpfs", str(folder))
 
 
 UNCONFINED: Final = Sandbox()
@@ -104,6 +98,19 @@ def _network(view: View) -> tuple[str, ...]:
 @cache
 def _system() -> tuple[str, ...]:
     return (*_system_folders(), "--proc", "/proc", "--dev", "/dev", *_devices())
+
+
+@cache
+def _besides(shared: tuple[Path, ...], hidden: tuple[Path, ...]) -> tuple[str, ...]:
+    """What is shown besides the system, and what of both is hidden."""
+    shown = [option for folder in shared for option in ("--ro-bind-try", str(folder), str(folder))]
+    covered = [
+        option
+        for folder in hidden
+        if any(folder.is_relative_to(place) for place in (*map(Path, _SYSTEM), *shared))
+        for option in ("--tmpfs", str(folder))
+    ]
+    return (*shown, *covered)
 
 
 def _system_folders() -> Iterator[str]:

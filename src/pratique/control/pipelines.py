@@ -12,7 +12,7 @@ which a step ends. So no step ever waits for somebody to look, and there is no
 moment at which a killed server could have forgotten something.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -86,12 +86,17 @@ class Progress:
     changed: list[Job] = field(default_factory=list)
 
 
-def advance(tx: Transaction, root: str, *, now: datetime) -> Progress | None:
-    """Bring the pipeline `root` as far as it can come without anybody's work; None when it does not run."""
+def advance(
+    tx: Transaction, root: str, *, now: datetime, told: Sequence[tuple[Event, datetime]] = ()
+) -> Progress | None:
+    """Bring the pipeline `root` as far as it can come without anybody's work; None when it does not run.
+
+    Then nothing is written; else `told`, what the journal says of what led here, is written with what follows.
+    """
     top = jobs.by_id(tx, root)
     if top is None or not top.is_pipeline or top.status != "Running":
         return None
-    return _Advance(tx, top, now).run()
+    return _Advance(tx, top, now).run(told)
 
 
 class _Advance:
@@ -109,10 +114,10 @@ class _Advance:
         self._goes_on = settings.get("continue_on_step_failure") is True
         self._forced = settings.get("force_rerun") is True
 
-    def run(self) -> Progress:
+    def run(self, told: Sequence[tuple[Event, datetime]]) -> Progress:
         self._pipeline(self._top)
-        told = [(event, self._now) for job in self._progress.changed for event in status_events(job)]
-        events.append_all(self._tx, told)
+        follows = ((event, self._now) for job in self._progress.changed for event in status_events(job))
+        events.append_all(self._tx, [*told, *follows])
         return self._progress
 
     # --- one pipeline

@@ -2,6 +2,7 @@
 
     machine − jobs that run − scorers = room
 
+What an earlier engine has begun goes on first: its process may run already.
 The queue is served in its order. What is small may pass what does not fit yet,
 yet not for long: when the oldest has waited `_PATIENCE`, nobody passes it any
 more. And when no job runs, the oldest begins in any case, however much the
@@ -39,12 +40,15 @@ class Admission:
 
     def next(self, tx: Transaction, now: datetime) -> str | None:
         """The job that may begin now, by id; None when there is none, or no room."""
+        begun = jobs.begun(tx)
+        if left := next((job for job in begun if job.is_left(now)), None):
+            return left.id
         waiting = jobs.queue(tx, limit=_SEEN, now=now)
         if not waiting:
             return None
-        cores, memory, count = jobs.taken(tx, now=now)
-        room = self._machine - Capacity(cores, memory) - self._share_of_scorers(tx)
-        return chosen(waiting, room, is_idle=count == 0, now=now)
+        running = [Capacity(job.cores, job.memory) for job in begun if job.takes_part(now)]
+        room = self._machine - sum(running, Capacity(0.0, 0)) - self._share_of_scorers(tx)
+        return chosen(waiting, room, is_idle=not running, now=now)
 
     def _share_of_scorers(self, tx: Transaction) -> Capacity:
         if self._clock() - self._asked_at > _FRESH:

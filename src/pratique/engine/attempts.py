@@ -234,10 +234,10 @@ def _facts(attempt: Attempt) -> dict[str, str]:
     bench, job = attempt.bench, attempt.job
     with bench.database.read() as tx:
         workspace = workspaces.get(tx, job.workspace)
-        root = jobs.by_id(tx, job.root) if job.root else None
+        root = jobs.name_of(tx, job.root) if job.root else None
     return {
         "AZUREML_RUN_ID": job.name,
-        "AZUREML_ROOT_RUN_ID": root.name if root else job.name,
+        "AZUREML_ROOT_RUN_ID": root or job.name,
         "AZUREML_EXPERIMENT_ID": job.experiment_id,
         "AZUREML_ARM_SUBSCRIPTION": bench.home.subscription,
         "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group if workspace else "",

@@ -67,8 +67,8 @@ class Engine:
             jobs.free_all(tx)
             deployments.free_all(tx)
         bring_forward(self._bench)
-        self._bench.database.on_commit(self._stop.ring, besides=(jobs.TOPIC,))
-        self._bench.database.on_commit(self._jobs.ring)
+        self._bench.database.on_commit(self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED))
+        self._bench.database.on_commit(self._jobs.ring, besides=(jobs.WALKED,))
         for loop in self._loops:
             loop.start()
 

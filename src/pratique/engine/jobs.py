@@ -81,7 +81,7 @@ def in_turn(admission: Admission) -> Choice:
     """One that an earlier engine has begun, else the next that the machine has room for."""
 
     def choose(tx: Transaction, now: datetime) -> str | None:
-        return jobs.begun_and_free(tx, now=now) or admission.next(tx, now)
+        return admission.next(tx, now)
 
     return choose
 
@@ -303,14 +303,18 @@ class _Walk:
         if attempt.job.experiment_id and not attempt.job.root:
             self._finish_run(status, now)
         job = replace(attempt.job, status=status, error=error, ended_at=now)
-        with _database_away(), self._bench.database.write(jobs.TOPIC) as tx:
+        with _database_away(), self._bench.database.write(jobs.WALKED) as tx:
             found.write(tx, job, now=now)
             job = replace(job, outputs=outputs.register(tx, job, found.made, now=now))
             if not jobs.release(tx, self._lease, **_facts(job), error=error, outputs=job.outputs, ended_at=now):
                 raise Left("another worker has it")
-            events.append_all(tx, [*self._told(), *((event, now) for event in pipelines.status_events(job))])
-            progress = pipelines.advance(tx, job.root, now=now) if job.root else None
+            told = [*self._told(), *((event, now) for event in pipelines.status_events(job))]
+            progress = pipelines.advance(tx, job.root, now=now, told=told) if job.root else None
+            if progress is None:
+                events.append_all(tx, told)
             following = self._claim(tx, now)
+        if _leaves_work(job, progress, following):
+            self._stop.ring()
         attempt.job = job
         self._untold.clear()
         tell_step(self._bench.home, job, ended(job), now)
@@ -360,6 +364,15 @@ def _database_away() -> Iterator[None]:
         yield
     except (Unavailable, StorageFailed) as error:
         raise Left(str(error)) from error
+
+
+def _leaves_work(ended: Job, progress: pipelines.Progress | None, following: Claim | None) -> bool:
+    """Whether the end of a job is something to others than the worker that has claimed what comes next."""
+    if following is None:
+        return True
+    job, _ = following
+    has_freed = job.cores < ended.cores or job.memory < ended.memory
+    return has_freed or any(changed.id != job.id for changed in (progress.changed if progress else ()))
 
 
 def _facts(job: Job) -> dict[str, Any]:

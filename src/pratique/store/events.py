@@ -20,6 +20,8 @@ from pratique.store.schema import events
 
 GENESIS: Final = "0" * 64
 """What the first event names as the hash of the one before."""
+_LAST: Final = select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1)
+_INSERT: Final = insert(events)
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def append(tx: Connection, event: Event, *, now: datetime) -> int:
 
 def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
     """Write each event with its time, in order, at the end of the chain; returns the last sequence number."""
-    last = tx.execute(select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1)).first()
+    last = tx.execute(_LAST).first()
     sequence, previous = (last.sequence, last.hash) if last else (0, GENESIS)
     rows: list[dict[str, Any]] = []
     for event, now in told:
@@ -81,7 +83,7 @@ def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
         previous = chained_hash(row)
         rows.append({**row, "hash": previous})
     if rows:
-        tx.execute(insert(events), rows)
+        tx.execute(_INSERT, rows)
     return sequence
 
 

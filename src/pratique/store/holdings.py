@@ -6,15 +6,24 @@ workspace may only name what was uploaded to it or made in it.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from pratique.content.manifest import Manifest
 from pratique.store.rows import batches, insert_new
 from pratique.store.schema import holdings, manifests
 
 Kind = Literal["blob", "manifest"]
+_MANIFEST: Final = (
+    select(manifests.c.document)
+    .join(holdings, holdings.c.digest == manifests.c.digest)
+    .where(
+        holdings.c.workspace == bindparam("workspace"),
+        holdings.c.kind == "manifest",
+        holdings.c.digest == bindparam("digest"),
+    )
+)
 
 
 def add_manifest(tx: Connection, workspace: str, manifest: Manifest, *, now: datetime) -> None:
@@ -31,10 +40,8 @@ def add_manifest(tx: Connection, workspace: str, manifest: Manifest, *, now: dat
 
 def manifest(tx: Connection, workspace: str, digest: str) -> Manifest | None:
     """The manifest of that digest, if `workspace` holds it."""
-    if not held(tx, workspace, "manifest", [digest]):
-        return None
-    document = tx.execute(select(manifests.c.document).where(manifests.c.digest == digest)).scalar_one()
-    return Manifest.from_document(document)
+    row = tx.execute(_MANIFEST, {"workspace": workspace, "digest": digest}).first()
+    return Manifest.from_document(row.document) if row else None
 
 
 def hold(tx: Connection, workspace: str, kind: Kind, things: Iterable[tuple[str, int]], *, now: datetime) -> None:

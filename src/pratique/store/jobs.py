@@ -14,19 +14,33 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy import or_ as either
 
+from pratique.base.ids import new_secret
 from pratique.store import leases
 from pratique.store.leases import Lease
 from pratique.store.rows import batches, value_of, values_of
-from pratique.store.schema import jobs
+from pratique.store.schema import UtcDateTime, jobs
 
 TOPIC: Final = "jobs"
 """What a commit that touches jobs alone is about."""
+WALKED: Final = "walked jobs"
+"""What the commit of a worker is about, which itself rings for those that it leaves work to."""
 TERMINAL: Final = ("Completed", "Failed", "Canceled")
 WAITING: Final = ("NotStarted", "Queued")
 UNFINISHED: Final = (*WAITING, "Preparing", "Starting", "Running", "Finalizing")
+_NOW: Final = bindparam("now", type_=UtcDateTime)
+# Statements of every step are made once: to make one anew costs more than to execute it.
+_BY_ID: Final = select(jobs).where(jobs.c.id == bindparam("wanted"))
+_NAME: Final = select(jobs.c.name).where(jobs.c.id == bindparam("wanted"))
+_CHANGE: Final = update(jobs).where(jobs.c.id == bindparam("wanted"))
+_CLAIM: Final = (
+    update(jobs)
+    .where(jobs.c.id == bindparam("wanted"), jobs.c.status.not_in(TERMINAL), leases.is_free(jobs, _NOW))
+    .values(lease_token=bindparam("token"), lease_until=bindparam("until"))
+    .returning(*jobs.c)
+)
 
 
 @dataclass(frozen=True)
@@ -97,8 +111,14 @@ def get(tx: Connection, workspace: str, name: str) -> Job | None:
 
 def by_id(tx: Connection, id: str) -> Job | None:  # noqa: A002 - the column's name.
     """The job with that id."""
-    row = tx.execute(select(jobs).where(jobs.c.id == id)).first()
+    row = tx.execute(_BY_ID, {"wanted": id}).first()
     return value_of(Job, row) if row else None
+
+
+def name_of(tx: Connection, id: str) -> str | None:  # noqa: A002 - the column's name.
+    """What the job with that id is called."""
+    name: str | None = tx.execute(_NAME, {"wanted": id}).scalar()
+    return name
 
 
 def tree(tx: Connection, root: str) -> list[Job]:
@@ -125,8 +145,12 @@ class Stage:
 
 def stages(tx: Connection, root: str) -> list[Stage]:
     """How far everything below the pipeline `root` is, in no order."""
-    columns = (jobs.c.id, jobs.c.parent, jobs.c.step, jobs.c.type, jobs.c.status, jobs.c.cancel_requested)
-    return values_of(Stage, tx.execute(select(*columns).where(jobs.c.root == root)))
+    return values_of(Stage, tx.execute(_STAGES, {"wanted": root}))
+
+
+_STAGES: Final = select(
+    jobs.c.id, jobs.c.parent, jobs.c.step, jobs.c.type, jobs.c.status, jobs.c.cancel_requested
+).where(jobs.c.root == bindparam("wanted"))
 
 
 def children(tx: Connection, parent: Job) -> list[Job]:
@@ -177,20 +201,40 @@ def pipelines_begun(tx: Connection) -> list[Job]:
 
 def free_pipeline(tx: Connection, statuses: Sequence[str], *, now: datetime) -> str | None:
     """The oldest outermost pipeline in one of `statuses` that nobody works on, by id."""
-    wanted = jobs.c.parent.is_(None) & (jobs.c.type == "pipeline") & jobs.c.status.in_(statuses)
-    return leases.oldest_free(tx, jobs, wanted, now=now)
+    found: str | None = tx.execute(_FREE_PIPELINE, {"statuses": statuses, "now": now}).scalar()
+    return found
 
 
-def begun_and_free(tx: Connection, *, now: datetime) -> str | None:
-    """The oldest command that an earlier engine has begun and nobody goes on with, by id."""
-    wanted = (jobs.c.type == "command") & jobs.c.status.not_in((*WAITING, *TERMINAL))
-    return leases.oldest_free(tx, jobs, wanted, now=now)
+_FREE_PIPELINE: Final = (
+    select(jobs.c.id)
+    .where(
+        jobs.c.parent.is_(None),
+        jobs.c.type == "pipeline",
+        jobs.c.status.in_(bindparam("statuses", expanding=True)),
+        leases.is_free(jobs, _NOW),
+    )
+    .order_by(jobs.c.created_at, jobs.c.id)
+    .limit(1)
+)
 
 
 def canceled_in_queue(tx: Connection, *, now: datetime) -> str | None:
     """The oldest command that still waits and is no longer wanted, by id."""
-    wanted = (jobs.c.type == "command") & (jobs.c.status == "Queued") & jobs.c.cancel_requested.is_(True)
-    return leases.oldest_free(tx, jobs, wanted, now=now)
+    found: str | None = tx.execute(_CANCELED_IN_QUEUE, {"now": now}).scalar()
+    return found
+
+
+_CANCELED_IN_QUEUE: Final = (
+    select(jobs.c.id)
+    .where(
+        jobs.c.type == "command",
+        jobs.c.status == "Queued",
+        jobs.c.cancel_requested.is_(True),
+        leases.is_free(jobs, _NOW),
+    )
+    .order_by(jobs.c.created_at, jobs.c.id)
+    .limit(1)
+)
 
 
 @dataclass(frozen=True)
@@ -205,30 +249,61 @@ class Waiting:
 
 def queue(tx: Connection, *, limit: int, now: datetime) -> list[Waiting]:
     """Up to `limit` commands that wait for their turn, oldest first."""
-    wanted = (jobs.c.type == "command") & (jobs.c.status == "Queued") & leases.is_free(jobs, now)
-    rows = select(jobs.c.id, jobs.c.cores, jobs.c.memory, jobs.c.created_at).where(wanted)
-    return values_of(Waiting, tx.execute(rows.order_by(jobs.c.created_at, jobs.c.id).limit(limit)))
+    return values_of(Waiting, tx.execute(_QUEUE, {"now": now, "most": limit}))
 
 
-def taken(tx: Connection, *, now: datetime) -> tuple[float, int, int]:
-    """Cores, bytes and number of the commands that have begun and not come to storing what they made."""
-    runs = jobs.c.status.in_(("Preparing", "Starting", "Running"))
-    begins = (jobs.c.status == "Queued") & ~leases.is_free(jobs, now)
-    wanted = (jobs.c.type == "command") & either(runs, begins)
-    row = tx.execute(
-        select(
-            func.coalesce(func.sum(jobs.c.cores), 0.0), func.coalesce(func.sum(jobs.c.memory), 0), func.count()
-        ).where(wanted)
-    ).one()
-    return float(row[0]), int(row[1]), int(row[2])
+_QUEUE: Final = (
+    select(jobs.c.id, jobs.c.cores, jobs.c.memory, jobs.c.created_at)
+    .where(jobs.c.type == "command", jobs.c.status == "Queued", leases.is_free(jobs, _NOW))
+    .order_by(jobs.c.created_at, jobs.c.id)
+    .limit(bindparam("most"))
+)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A command that somebody has claimed or begun, with what it takes of the machine."""
+
+    id: str
+    status: str
+    cores: float
+    memory: int
+    lease_until: datetime | None
+
+    def is_left(self, now: datetime) -> bool:
+        """Whether whoever began it does not go on with it."""
+        return self.status != "Queued" and (self.lease_until is None or self.lease_until < now)
+
+    def takes_part(self, now: datetime) -> bool:
+        """Whether it takes of the machine: it does until it comes to storing what it made."""
+        if self.status == "Queued":
+            return self.lease_until is not None and self.lease_until >= now
+        return self.status != "Finalizing"
+
+
+def begun(tx: Connection) -> list[Begun]:
+    """The commands that have been claimed or begun and have not ended, oldest first."""
+    return values_of(Begun, tx.execute(_BEGUN))
+
+
+_BEGUN: Final = (
+    select(jobs.c.id, jobs.c.status, jobs.c.cores, jobs.c.memory, jobs.c.lease_until)
+    .where(
+        jobs.c.type == "command",
+        either(
+            jobs.c.status.in_(("Preparing", "Starting", "Running", "Finalizing")),
+            (jobs.c.status == "Queued") & jobs.c.lease_until.is_not(None),
+        ),
+    )
+    .order_by(jobs.c.created_at, jobs.c.id)
+)
 
 
 def claim(tx: Connection, id: str, *, now: datetime, lasting: timedelta) -> tuple[Job, Lease] | None:  # noqa: A002
     """Claim one job that is free and has not ended; None when somebody was faster."""
-    wanted = (jobs.c.id == id) & jobs.c.status.not_in(TERMINAL)
-    lease = leases.claim(tx, jobs, wanted, now=now, lasting=lasting)
-    job = by_id(tx, lease.id) if lease else None
-    return (job, lease) if job and lease else None
+    token, until = new_secret(), now + lasting
+    row = tx.execute(_CLAIM, {"wanted": id, "now": now, "token": token, "until": until}).first()
+    return (value_of(Job, row), Lease(id, token, until)) if row else None
 
 
 def is_held(tx: Connection, lease: Lease) -> bool:
@@ -253,7 +328,7 @@ def release(tx: Connection, lease: Lease, **values: Any) -> bool:
 
 def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.
     """Write what a verb may change on any job: a wish to cancel, the archive flag."""
-    tx.execute(update(jobs).where(jobs.c.id == id).values(**values))
+    tx.execute(_CHANGE, {"wanted": id, **values})
 
 
 def change_tree(tx: Connection, root: str, **values: Any) -> None:

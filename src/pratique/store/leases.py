@@ -9,9 +9,10 @@ its lease, because it slept or was cut off, finds that its writes touch no row.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Table, Update, bindparam, select, update
 from sqlalchemy import or_ as either
 
 from pratique.base.ids import new_secret
@@ -53,13 +54,6 @@ def any_free(tx: Connection, table: Table, wanted: ColumnElement[bool], *, now: 
     return tx.execute(select(table.c.id).where(wanted, is_free(table, now)).limit(1)).first() is not None
 
 
-def oldest_free(tx: Connection, table: Table, wanted: ColumnElement[bool], *, now: datetime) -> str | None:
-    """The id of the row that `claim` would find."""
-    rows = select(table.c.id).where(wanted, is_free(table, now)).order_by(table.c.created_at, table.c.id).limit(1)
-    row = tx.execute(rows).first()
-    return str(row.id) if row else None
-
-
 def renew(tx: Connection, table: Table, lease: Lease, *, now: datetime, lasting: timedelta) -> Lease | None:
     """The same lease, lasting from `now`; None when it was lost."""
     until = now + lasting
@@ -69,7 +63,8 @@ def renew(tx: Connection, table: Table, lease: Lease, *, now: datetime, lasting:
 
 def apply(tx: Connection, table: Table, lease: Lease, **values: Any) -> bool:
     """Write `values`; False when the lease was lost and the result must be dropped."""
-    return bool(tx.execute(update(table).where(held(table, lease)).values(**values)).rowcount)
+    facts = {"held_id": lease.id, "held_token": lease.token, **values}
+    return bool(tx.execute(_updating_held(table), facts).rowcount)
 
 
 def release(tx: Connection, table: Table, lease: Lease, **values: Any) -> bool:
@@ -92,11 +87,17 @@ def held(table: Table, lease: Lease) -> ColumnElement[bool]:
     return (table.c.id == lease.id) & (table.c.lease_token == lease.token)
 
 
+@cache
+def _updating_held(table: Table) -> Update:
+    """Made once: to make a statement anew costs more than to execute it."""
+    return update(table).where(table.c.id == bindparam("held_id"), table.c.lease_token == bindparam("held_token"))
+
+
 def free_all(tx: Connection, table: Table) -> None:
     """Drop every lease; only for the start of the one server of a home, when nobody can hold one."""
     tx.execute(update(table).values(lease_token=None, lease_until=None))
 
 
-def is_free(table: Table, now: datetime) -> ColumnElement[bool]:
+def is_free(table: Table, now: datetime | BindParameter[datetime]) -> ColumnElement[bool]:
     """The condition that nobody holds a row."""
     return either(table.c.lease_until.is_(None), table.c.lease_until < now)

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import workspaces
+
+_BY_NAME: Final = select(workspaces).where(workspaces.c.name == bindparam("wanted"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def change(tx: Connection, workspace: Workspace) -> None:
 
 def get(tx: Connection, name: str) -> Workspace | None:
     """The workspace called `name`."""
-    row = tx.execute(select(workspaces).where(workspaces.c.name == name)).first()
+    row = tx.execute(_BY_NAME, {"wanted": name}).first()
     return value_of(Workspace, row) if row else None
 
 
