@@ -181,6 +181,29 @@ def test_a_write_outlives_the_process_that_is_killed_after_it(
         assert groups.get(tx, "half") is None
 
 
+def test_a_process_that_ends_leaves_the_log_of_those_that_go_on(tmp_path: Path, run_python: Callable[..., str]) -> None:
+    database = Database.at(tmp_path / "pratique.db")
+    migrate(database)
+    with database.read(), database.read(), database.write() as tx:  # Connections that are made one after another.
+        assert groups.every(tx) == []
+    log = tmp_path / "pratique.db-wal"
+    before = log.stat().st_ino
+    script = """
+        import sys
+        from pathlib import Path
+        from sqlalchemy import text
+        from pratique.store.database import Database
+
+        database = Database.at(Path(sys.argv[1]))
+        with database.write() as tx:
+            tx.execute(text("CREATE TABLE theirs (x)"))
+        database.close()
+    """
+    run_python(script, str(tmp_path / "pratique.db"))
+    assert log.stat().st_ino == before
+    database.close()
+
+
 def test_foreign_keys_hold(database: Database) -> None:
     with database.write() as tx:
         workspaces.remove(tx, "dev")

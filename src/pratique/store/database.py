@@ -176,10 +176,12 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def _make_private(_dialect: Any, _record: Any, arguments: Any, options: Any) -> None:
-        # SQLite would let others read it, and gives the two files beside it the mode of this one.
+        # SQLite would let others read it, and gives the two files beside it the mode of this one. A file that is
+        # there must not even be opened: closing it again would drop the locks of this process's other connections,
+        # and the next process that ends would take the log away under them.
         if not options.get("uri"):
-            with suppress(OSError):  # It is said by the connection itself.
-                os.close(os.open(arguments[0], os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            with suppress(OSError):  # It is there, or what is wrong is said by the connection itself.
+                os.close(os.open(arguments[0], os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
