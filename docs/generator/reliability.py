@@ -14,15 +14,15 @@ def page() -> str:
     """The page."""
     return document(
         "Reliability",
-        "Counted by long runs under load (`python -m bench.soak.rollout` and its siblings); every number is of the run "
-        "that is named. Every request is sent once, and a broken connection is a failure.",
+        "Counted by long runs under load (`python -m bench.soak.rollout` and its siblings); every number was "
+        "counted on the day that is named. Every request is sent once, and a broken connection is a failure.",
         *(part for file in sorted(RESULTS.glob("*.json")) for part in _section(json.loads(file.read_text("utf-8")))),
     )
 
 
 def _section(run: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {run['title']}"
-    yield f"{run['at'][:10]}, on {run['cores']} cores that other programs were using."
+    yield f"{run['at'][:10]}, on {run['cores']} cores that other programs were using. {run.get('note', '')}".rstrip()
     yield table(
         ("what was done", "requests", "failed", "", "as promised"),
         [
