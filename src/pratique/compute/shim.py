@@ -12,6 +12,9 @@ holds it without taking it. The child is released only after ``running.json``
 names it, so what no file names has never run. The exit status is written by
 rename into space that was reserved before the child lived: a full disk does
 not lose it. A folder that holds ``running.json`` is spent and never runs again.
+Each of these files is flushed once, after its rename: Linux's file systems keep
+a file's new name with it. A power cut before that may leave a name without its
+content, which is read as what it is: nobody knows how it ended.
 
 A task may come with a confinement: the program that makes a view of the machine
 (bubblewrap) and its options. The child is that program then, and the variables
@@ -249,8 +252,13 @@ class Watch:
         """Take the exit status's disk space now, while refusing to start still costs nothing."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
         self._reserved = os.open(self._path(_RESERVED_FILE), flags, 0o600)
-        _write_all(self._reserved, b" " * _RESERVED_BYTES)
-        os.fsync(self._reserved)
+        try:
+            os.posix_fallocate(self._reserved, 0, _RESERVED_BYTES)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                raise
+            _write_all(self._reserved, b" " * _RESERVED_BYTES)
+            os.fsync(self._reserved)
 
     def _redirect(self) -> None:
         """From here on, what the shim itself has to say is in the log."""
@@ -311,16 +319,9 @@ class Watch:
         part = self._path(RUNNING_FILE + ".part")
         file = os.open(part, flags, 0o600)
         _write_all(file, facts.encode())
+        os.rename(part, self._path(RUNNING_FILE))
         os.fsync(file)
         os.close(file)
-        os.rename(part, self._path(RUNNING_FILE))
-        self._keep_names()
-
-    def _keep_names(self) -> None:
-        """Make renames in the folder survive a power cut."""
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
 
     def _undo(self) -> None:
         """Leave nothing half-made of an attempt that did not start; a waiting child sees its pipe close."""
@@ -463,9 +464,8 @@ class Watch:
         """Write the exit status; the lock goes with the process."""
         os.lseek(self._reserved, 0, os.SEEK_SET)
         _write_all(self._reserved, self._facts(self.status or 0).encode().ljust(_RESERVED_BYTES - 1) + b"\n")
-        os.fsync(self._reserved)
         os.rename(self._path(_RESERVED_FILE), self._path(EXIT_FILE))
-        self._keep_names()
+        os.fsync(self._reserved)
         self._remove_socket()
 
     def _facts(self, status: int) -> str:

@@ -164,7 +164,7 @@ class Resources(Part):
 
     instance_count: Count | None = Field(default=None, description="Nodes; one runs.")
     max_instance_count: Count | None = planned("Most nodes of an elastic job.")
-    instance_type: Text | None = planned("Size of a node.")
+    instance_type: Text | None = Field(default=None, description="Size of a node: the cores and memory that it takes.")
     properties: Free | None = planned("Settings of a Kubernetes compute.")
     docker_args: Text | list[Text] | None = planned("Arguments for docker run.")
     shm_size: Text | None = planned("Size of a container's shared memory.")

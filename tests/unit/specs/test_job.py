@@ -82,7 +82,6 @@ def test_what_is_not_run_on_this_machine_is_said() -> None:
     assert load("job", parse_document(FULL, file="job.yml")).planned() == [
         "compute",
         "resources.instance_count",
-        "resources.instance_type",
         "resources.shm_size",
         "distribution",
         "services",
