@@ -10,7 +10,8 @@ from pratique.engine.admission import Admission
 from pratique.engine.deployments import Deployer
 from pratique.engine.jobs import Worker, canceled_in_queue, in_turn
 from pratique.engine.loop import Loop, Stop, join_all
-from pratique.engine.pipelines import PipelineWorker, bring_forward
+from pratique.engine.pipelines import PipelineWorker, RunsBehind, bring_forward
+from pratique.engine.rotation import Rotation
 from pratique.engine.rounds import Rounds
 from pratique.engine.routes import Routes
 from pratique.engine.services import Service
@@ -45,6 +46,8 @@ class Engine:
             Loop("routes", routes.step, self._stop, idle=_NET),
             Loop("watcher", Watcher(bench, self._stop, rounds).step, self._stop, idle=_WATCH),
             Loop("rounds", rounds.step, quiet, idle=_ROUNDS),
+            Loop("rotation", Rotation(bench.home).step, quiet, idle=_NET),
+            Loop("runs-behind", RunsBehind(bench).step, quiet, idle=_ROUNDS),
             Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(
                 Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)

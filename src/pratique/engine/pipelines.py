@@ -5,8 +5,8 @@
        and one for each of its steps            outputs are registered
 
 The runs of all steps are made at once, before any step begins, and end at once,
-before the pipeline does. Meanwhile `engine.runs` shows MLflow what the steps
-are doing.
+before the pipeline does. Meanwhile MLflow is shown which steps have ended, some
+at a time; whatever is missed of that is made good at the end.
 """
 
 from datetime import datetime, timedelta
@@ -173,6 +173,37 @@ class PipelineWorker:
     def _renew(self, lease: Lease) -> bool:
         with self._bench.database.write(jobs.TOPIC) as tx:
             return jobs.renew(tx, lease, now=utc_now(), lasting=LEASE) is not None
+
+
+class RunsBehind:
+    """Shows MLflow, behind the work, which steps of the pipelines that run have ended."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._shown: dict[str, set[str]] = {}
+        """The ended steps that MLflow knows of, by pipeline; forgotten with the engine, and then shown again."""
+
+    def step(self) -> bool:
+        """Show what has ended since the last look; never finds more to do."""
+        with self._bench.database.read() as tx:
+            begun = jobs.pipelines_begun(tx)
+        self._shown = {pipeline.id: self._shown.get(pipeline.id, set()) for pipeline in begun}
+        for pipeline in begun:
+            self._show(pipeline, self._shown[pipeline.id])
+        return False
+
+    def _show(self, pipeline: Job, shown: set[str]) -> None:
+        with self._bench.database.read() as tx:
+            ended = {stage.id for stage in jobs.stages(tx, pipeline.id) if stage.is_terminal} - shown
+            tree = jobs.tree(tx, pipeline.id) if ended else []
+        if not ended:
+            return
+        try:
+            runs.show_ended(self._bench, pipeline, tree, [job for job in tree if job.id in ended])
+        except PratiqueError as error:
+            _log.info("runs.not_shown", job=pipeline.name, reason=str(error))
+        else:
+            shown |= ended
 
 
 def bring_forward(bench: Workbench) -> None:

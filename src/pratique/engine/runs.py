@@ -24,6 +24,12 @@ def end(bench: Workbench, pipeline: Job, tree: Sequence[Job], status: str, now: 
     bench.runs.write_runs(pipeline.workspace, experiment_of(pipeline), change=rows)
 
 
+def show_ended(bench: Workbench, pipeline: Job, tree: Sequence[Job], steps: Sequence[Job]) -> None:
+    """End the runs of `steps` as they did, while their pipeline goes on. May be done again."""
+    rows = [_row(job, tree, STATUS[job.status]) for job in steps]
+    bench.runs.write_runs(pipeline.workspace, experiment_of(pipeline), change=rows)
+
+
 def experiment_of(job: Job) -> str:
     """The name of the experiment that a job's run is in."""
     return str(job.spec.get("experiment_name") or "Default")

@@ -7,7 +7,7 @@ import pytest
 
 from pratique.base.errors import InvalidInput
 from pratique.engine.jobs import canceled_in_queue
-from pratique.engine.pipelines import PipelineWorker, bring_forward
+from pratique.engine.pipelines import PipelineWorker, RunsBehind, bring_forward
 from pratique.store import assets, jobs
 
 from .conftest import Beside, House, Killed, until
@@ -77,6 +77,29 @@ def test_every_step_has_a_run_below_that_of_the_pipeline_before_it_begins(house:
     assert house.runs.runs[pipeline.run_id]["status"] == "FAILED"
     assert {run["tags"]["mlflow.parentRunId"] for run in runs.values()} == {pipeline.run_id}
     assert runs["a"]["tags"]["azureml.job"] == steps["a"].name
+
+
+def test_mlflow_learns_that_a_step_has_ended_while_its_pipeline_runs(house: House) -> None:
+    name = house.submit_pipeline(
+        {
+            "a": {"command": "true", "outputs": {"o": {}}},
+            "b": {"command": "true", "inputs": {"i": "${{parent.jobs.a.outputs.o}}"}},
+        }
+    )
+    opener, behind = PipelineWorker(house.bench, house.stop), RunsBehind(house.bench)
+    assert opener.step()
+    behind.step()
+    assert house.runs.batches == 1
+    assert house.worker().step()
+    behind.step()
+    behind.step()
+    assert house.runs.batches == 2
+    steps = house.steps(name)
+    assert house.job(name).status == "Running"
+    assert {step: house.runs.runs[job.run_id]["status"] for step, job in steps.items()} == {
+        "a": "FINISHED",
+        "b": "SCHEDULED",
+    }
 
 
 def test_nothing_runs_again_and_no_process_starts_when_nothing_has_changed(house: House) -> None:
