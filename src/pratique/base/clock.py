@@ -10,4 +10,4 @@ def utc_now() -> datetime:
 
 def iso(moment: datetime) -> str:
     """`moment` as RFC 3339 with microseconds and ``Z``: sorts as text in the order of time."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

@@ -23,7 +23,7 @@ from pratique.cli.arguments import (
 )  # fmt: skip
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table
+from pratique.cli.table import Plain, Table
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.client.assets import Archived, Assets, Kind
@@ -117,11 +117,11 @@ def _enter_reading(table: Table, noun: Noun) -> None:
         max_results: int | None,
         include_archived: bool,
         archived_only: bool,
-    ) -> list[Document]:
+    ) -> Plain:
         """List the newest version of each name, or all versions of one, newest first."""
         check_view(include_archived, archived_only)
         archived: Archived = "include" if include_archived else "only" if archived_only else "no"
-        return _listed(_assets(place, noun), name, tags, archived, max_results)
+        return Plain(_listed(_assets(place, noun), name, tags, archived, max_results))
 
 
 def _enter_changing(table: Table, noun: Noun) -> None:

@@ -8,7 +8,8 @@ from knack.events import EVENT_INVOKER_FILTER_RESULT, EVENT_INVOKER_POST_PARSE_A
 from knack.output import OutputProducer
 from knack.query import CLIQuery
 
-from pratique.cli.table import Report, Text
+from pratique.cli.json_text import indented
+from pratique.cli.table import Plain, Report, Text
 from pratique.cli.usage import UsageError
 
 FORMATS: Final = ("json", "jsonc", "none", "table", "tsv", "yaml", "yamlc")
@@ -49,7 +50,9 @@ class Output(OutputProducer):  # type: ignore[misc] # knack publishes no types.
         if isinstance(obj.result, Text) and not asked:
             out_file.write(obj.result if obj.result.endswith("\n") or not obj.result else f"{obj.result}\n")
             return
-        if isinstance(obj.result, Report):
+        if isinstance(obj.result, Plain) and self.cli_ctx.invocation.data["output"] == "json":
+            formatter = _as_json
+        if isinstance(obj.result, Report | Plain):
             obj.result = obj.result.values
         super().out(obj, formatter=formatter, out_file=out_file)
 
@@ -77,8 +80,12 @@ def _format_of(text: str) -> str:
     return text if isinstance(text, Unasked) else text.lower()
 
 
+def _as_json(obj: Any) -> str:
+    return f"{indented(obj.result)}\n"
+
+
 def _plain(result: Any) -> Any:
-    if isinstance(result, Report):
+    if isinstance(result, Report | Plain):
         return result.values
     return str(result) if isinstance(result, Text) else result
 

@@ -80,6 +80,13 @@ class Report(Text):
         return made
 
 
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A long result that is JSON already, so that nobody looks at every value of it again."""
+
+    values: Any
+
+
 @dataclass(frozen=True)
 class Argument:
     """One flag: the parameter it becomes, how it is written and what it means."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import asset_labels, asset_versions, assets
@@ -149,19 +149,24 @@ def latest_of_each(
 
     A name is archived when it says so itself or all of its versions are. `limit` is how many names at most.
     """
-    table = asset_versions.c
-    order = [table.is_archived, *_newest_first()]
-    rank = func.row_number().over(partition_by=table.name, order_by=order).label("rank")
-    hidden = or_(assets.c.is_archived, table.is_archived).label("is_hidden")
-    ranked = (
-        select(asset_versions, rank, hidden)
-        .join(assets, _same_name())
-        .where(table.workspace == workspace, table.kind == kind)
-        .subquery()
+    chosen = asset_versions.alias("chosen")
+    newest = (
+        select(asset_versions.c.id)
+        .where(_same_name())
+        .order_by(asset_versions.c.is_archived, *_newest_first())
+        .limit(1)
+        .correlate(assets)
+        .scalar_subquery()
     )
-    wanted = select(ranked).where(ranked.c.rank == 1).order_by(ranked.c.name)
+    # By index, a name at a time, so that a limit ends it: ranking all versions would copy each of them first.
+    wanted = (
+        select(chosen)
+        .select_from(assets.join(chosen, chosen.c.id == newest))
+        .where(assets.c.workspace == workspace, assets.c.kind == kind)
+        .order_by(assets.c.name)
+    )
     if archived != "include":
-        wanted = wanted.where(ranked.c.is_hidden.is_(archived == "only"))
+        wanted = wanted.where(or_(assets.c.is_archived, chosen.c.is_archived).is_(archived == "only"))
     if limit is not None:
         wanted = wanted.limit(limit)
     return values_of(AssetVersion, tx.execute(wanted))

@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Query
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Body, Depends, Query, Response
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, Problem
@@ -84,7 +83,7 @@ def router_for(kind: Kind) -> APIRouter:
         tag: Wanted = (),
         archived: Archived = "no",
         max_results: AtMost = None,
-    ) -> JSONResponse:
+    ) -> Response:
         """The newest version of each name; of archived names only when they are asked for."""
         limit = None if tag else max_results
         with platform.database.read() as tx:
@@ -92,7 +91,7 @@ def router_for(kind: Kind) -> APIRouter:
         return listing([document(version, platform) for version in _tagged(found, tag)[:max_results]])
 
     @router.get("/{name}/versions", name=f"list versions of {kind}")
-    def versions(platform: Here, actor: may_read, workspace: str, name: str, tag: Wanted = ()) -> JSONResponse:
+    def versions(platform: Here, actor: may_read, workspace: str, name: str, tag: Wanted = ()) -> Response:
         """All versions of a name, newest first, archived ones as well."""
         with platform.database.read() as tx:
             found = assets.versions(tx, actor, workspace, kind, name)

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
-from fastapi import Query
-from fastapi.responses import JSONResponse
+from fastapi import Query, Response
+from pydantic_core import to_json
 
 from pratique.base.clock import iso
 
@@ -16,9 +16,9 @@ AS_TEXT: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosnif
 """Headers of what users' code has written: a browser must not take it for a page of the door."""
 
 
-def listing(documents: Sequence[Mapping[str, Any]]) -> JSONResponse:
+def listing(documents: Sequence[Mapping[str, Any]]) -> Response:
     """A list of what is JSON already: FastAPI would look at every value again, half a second for 10,000 of them."""
-    return JSONResponse(documents)
+    return Response(to_json(documents), media_type="application/json")
 
 
 def creation_context(created_at: datetime, created_by: Mapping[str, Any]) -> dict[str, str]:
