@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from pratique.base.errors import Conflict, StorageFailed
 from pratique.store import jobs
 from pratique.store.database import Database
 from pratique.store.jobs import Job
-from pratique.store.migrate import migrate
+from pratique.store.migrate import check_current, copy_before, migrate
 from pratique.store.schema import metadata
 
 
@@ -117,3 +118,23 @@ def test_a_file_that_is_no_database_is_said_to_be_damaged(tmp_path: Path) -> Non
     with pytest.raises(StorageFailed, match="damaged"):
         migrate(database)
     database.close()
+
+
+def test_an_older_database_is_copied_before_it_is_migrated(database: Database, tmp_path: Path) -> None:
+    if database.url.get_backend_name() != "sqlite":
+        return
+    with database.write() as tx:
+        # As an older version would have left it; the migration to come then fails, because its tables are there.
+        tx.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    copy_before(database, "0000")
+    (copy,) = tmp_path.glob("pratique.db.0000-*")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    with closing(Database.at(copy)) as copied, copied.read() as tx:
+        assert revision(tx) == "0000"
+        assert [row.name for row in tx.execute(text("SELECT name FROM workspaces ORDER BY name"))] == ["dev", "qa"]
+
+
+def test_a_database_that_is_up_to_date_is_not_copied(database: Database, tmp_path: Path) -> None:
+    migrate(database)
+    check_current(database)
+    assert [*tmp_path.glob("pratique.db.*-*")] == []

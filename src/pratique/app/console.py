@@ -14,6 +14,8 @@ ROWS: Final = (
     Row("init", "pratique.app.init", "Write a complete project, ready to run."),
     Row("demo", "pratique.app.demo", "Run the example project from data to a protected endpoint."),
     Row("bundle", "pratique.app.bundle", "What a machine without a network needs.", is_group=True),
+    Row("backup", "pratique.app.backup", "A home in one file, and back.", is_group=True),
+    Row("prune", "pratique.app.prune", "Remove what nothing names any more."),
     Row("events", "pratique.app.events", "Follow what happens.", is_group=True),
     Row("open", "pratique.app.open", "Make a one-time link that signs a browser in."),
 )

@@ -22,10 +22,15 @@ import hashlib
 import os
 import stat
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from pratique.base.errors import StorageFailed
+
+OWNER: Final = "home"
+"""The file in a runtime folder that names its home, so that the folder can go when its home is gone."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,8 @@ class Home:
                 hint="choose another with PRATIQUE_HOME=/path, or free space and set its permissions",
             ) from error
         _check_private(self.runtime)
+        with suppress(OSError):  # Without it nothing is wrong: the folder only stays when its home has gone.
+            (self.runtime / OWNER).write_bytes(os.fsencode(self.root))
 
 
 def _check_private(folder: Path) -> None:

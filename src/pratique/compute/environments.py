@@ -26,12 +26,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from pratique.base.errors import ComputeFailed, InvalidInput, StorageFailed, Unavailable
 from pratique.compute.installer import Installer, Outcome, Say, failure, find_uv, installer_environment
 from pratique.compute.interpreters import choose_interpreter, platform_version
+from pratique.content.hashing import is_digest
 from pratique.specs.packages import PackageRequest
 
 _MARKER: Final = ".ready"
@@ -79,16 +81,48 @@ class Environments:
         The same request gives the same lock for good, without a network.
         Raises `ComputeFailed` with uv's own words when it cannot be settled.
         """
-        lines = sorted({*request.requirements, *extra})
-        wanted = request.python or platform_version()
-        day = [f"before {request.released_before}"] if request.released_before else []
-        kept = self._folder / "locks" / f"{_digest(_FORMAT, platform.machine(), wanted, *day, *lines)}.json"
+        kept = self._kept(request, extra)
         if (known := _read_lock(kept)) is not None:
             return known
-        interpreter = choose_interpreter(wanted)
+        lines = sorted({*request.requirements, *extra})
+        interpreter = choose_interpreter(request.python or platform_version())
         lock = Lock(interpreter.minor, self._settle(interpreter.path, lines, request, say or _be_silent))
         _write_durably(kept, json.dumps(asdict(lock)))
         return lock
+
+    def known(self, request: PackageRequest, *, extra: Sequence[str] = ()) -> Lock | None:
+        """The lock of `request`, if it was settled before."""
+        return _read_lock(self._kept(request, extra))
+
+    def _kept(self, request: PackageRequest, extra: Sequence[str]) -> Path:
+        lines = sorted({*request.requirements, *extra})
+        wanted = request.python or platform_version()
+        day = [f"before {request.released_before}"] if request.released_before else []
+        return self._folder / "locks" / f"{_digest(_FORMAT, platform.machine(), wanted, *day, *lines)}.json"
+
+    def idle(self, *, since: datetime) -> list[str]:
+        """The digests of environments that nobody has asked for `since` that moment."""
+        found = [path for path in self._folder.glob("*") if is_digest(path.name) and path.is_dir()]
+        return sorted(path.name for path in found if _last_asked(path) < since.timestamp())
+
+    def size(self, digest: str) -> int:
+        """Bytes of the files of an environment."""
+        return sum(size for _, size, _ in _files(self._folder / digest, ""))
+
+    def remove(self, digest: str, *, since: datetime) -> bool:
+        """Remove an environment that is `idle`; False when somebody has asked for it after all.
+
+        It is put aside and looked at again: who asks later does not find it and builds it anew.
+        What runs in it is the caller's to know.
+        """
+        place, aside = self._folder / digest, self._folder / f"removed-{digest}"
+        with _storage_errors(place), self._alone(digest, _be_silent):
+            place.rename(aside)
+            if _last_asked(aside) >= since.timestamp():
+                aside.rename(place)
+                return False
+            shutil.rmtree(aside, ignore_errors=True)
+        return True
 
     def adopt(self, text: str, python: str) -> Lock:
         """A lock that somebody made before: `text` with hashes, for `python` such as ``3.11``."""
@@ -108,8 +142,8 @@ class Environments:
         uv's progress goes to `say` and is appended to `log`. Raises
         `ComputeFailed` with uv's last lines, and then nothing half-made stays.
         """
-        if not self._is_usable(lock):
-            with _progress(log, say) as tell, self._alone(lock, tell) as held:
+        if not (self._is_usable(lock) and _renew(self._place(lock))):
+            with _progress(log, say) as tell, self._alone(lock.digest, tell) as held:
                 if not self._is_usable(lock):
                     if self.is_ready(lock):
                         tell("the environment was changed since it was built: building it anew")
@@ -221,10 +255,10 @@ class Environments:
         return outcome if outcome.is_not_in_cache and outcome_online.is_network_away else outcome_online
 
     @contextmanager
-    def _alone(self, lock: Lock, say: Say) -> Iterator[int]:
-        """Hold the lock of this environment, as the number of its open file."""
+    def _alone(self, digest: str, say: Say) -> Iterator[int]:
+        """Hold the lock of the environment `digest`, as the number of its open file."""
         _make(self._folder)
-        path = self._folder / f"{lock.digest}.lock"
+        path = self._folder / f"{digest}.lock"
         with _storage_errors(path):
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
@@ -232,6 +266,26 @@ class Environments:
             yield file
         finally:
             os.close(file)
+
+
+def _last_asked(place: Path) -> float:
+    """When somebody last asked for the environment, in seconds since 1970."""
+    marker = place / _MARKER
+    try:
+        return (marker if marker.exists() else place).stat().st_mtime
+    except FileNotFoundError:
+        return time.time()  # It has just been removed, or is being made.
+
+
+def _renew(place: Path) -> bool:
+    """Note that somebody asks for the environment now; False when it has just been removed."""
+    try:
+        os.utime(place / _MARKER)
+    except FileNotFoundError:
+        return False
+    except OSError:  # A home that can only be read: nobody removes anything there.
+        return True
+    return True
 
 
 def _compile_bytecode(place: Path, held: int) -> None:

@@ -4,7 +4,7 @@ Only what is made of them, an asset, a job or a deployment, is an event: bytes
 that nobody names are nothing yet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +13,7 @@ from pratique.content.manifest import Manifest
 from pratique.control import workspaces
 from pratique.control.actor import Actor
 from pratique.control.permissions import permit, workspace_scope
-from pratique.store import holdings
+from pratique.store import holdings, reach
 from pratique.store.database import Transaction
 
 _SHOWN: Final = 20
@@ -37,8 +37,10 @@ def add_manifest(tx: Transaction, actor: Actor, workspace: str, manifest: Manife
     if wrong:
         raise InvalidInput.of(wrong[:_SHOWN], what="manifest")
     lacking = [digest for digest in wanted if digest not in sizes]
+    reach.keep(tx, workspace, "blob", [*sizes], now=now)  # The client is about to send only what is lacking.
     if not lacking:
         holdings.add_manifest(tx, workspace, manifest, now=now)
+        reach.keep(tx, workspace, "manifest", [manifest.digest], now=now)
     return lacking
 
 
@@ -53,6 +55,18 @@ def held_manifests(tx: Transaction, actor: Actor, workspace: str, digests: Seque
     workspaces.get(tx, actor, workspace)
     permit(actor, "content/read", workspace_scope(workspace))
     return holdings.held(tx, workspace, "manifest", digests)
+
+
+def any_stale(tx: Transaction, workspace: str, digests: Collection[str], *, now: datetime) -> bool:
+    """Whether manifests that are held have to be kept for the client, because they came long ago."""
+    return reach.any_stale(tx, workspace, "manifest", digests, now=now)
+
+
+def keep_manifests(tx: Transaction, actor: Actor, workspace: str, digests: Sequence[str], *, now: datetime) -> set[str]:
+    """`held_manifests`, and these stay for a day although nothing may name them yet."""
+    held = held_manifests(tx, actor, workspace, digests)
+    reach.keep(tx, workspace, "manifest", [*held], now=now)
+    return held
 
 
 def add_blobs(

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -40,6 +41,41 @@ class BlobStore:
     def has(self, digest: str) -> bool:
         """Whether the bytes of `digest` are here."""
         return self.path(digest).is_file()
+
+    def claim(self, digest: str) -> bool:
+        """Whether the bytes of `digest` are here; then they count as new, and `discard` leaves them alone."""
+        return _renew(self.path(digest))
+
+    def every(self) -> Iterator[str]:
+        """The digests of all blobs, in no order."""
+        for folder in self._root.glob("[0-9a-f][0-9a-f]"):
+            yield from (path.name for path in folder.iterdir() if is_digest(path.name))
+
+    def old(self, digest: str, *, before: datetime) -> int | None:
+        """The size in bytes of a blob that was last written or claimed `before` that moment; else None."""
+        try:
+            facts = self.path(digest).stat()
+        except FileNotFoundError:
+            return None
+        return facts.st_size if facts.st_mtime < before.timestamp() else None
+
+    def discard(self, digest: str, *, before: datetime) -> bool:
+        """Remove a blob that is `old`; False when it is left alone.
+
+        Safe beside any writer: it is put aside and looked at again, so one that was claimed at the same
+        moment comes back, and one that is claimed later is not found and is written anew.
+        """
+        path, aside = self.path(digest), self._incoming / f"discarded-{digest}"
+        if self.old(digest, before=before) is None:
+            return False
+        with storage_errors():
+            self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.rename(aside)
+            if aside.stat().st_mtime >= before.timestamp():
+                aside.rename(path)
+                return False
+            aside.unlink()
+        return True
 
     def open(self, digest: str) -> BinaryIO:
         """The bytes of `digest`; raises `NotFound`."""
@@ -104,7 +140,7 @@ class BlobStore:
         """
         manifest = scan(root, honour_ignore=False, keep_executable=keep_executable)
         for entry in manifest.entries:
-            if not self.has(entry.digest):
+            if not self.claim(entry.digest):
                 with _scanned(root, entry) as stream:
                     self.put(iter(partial(stream.read, _CHUNK), b""), expected=entry.digest)
         return manifest
@@ -219,7 +255,7 @@ class Batch:
         if digest in self._sizes:
             return
         self._sizes[digest] = len(data)
-        if self._home_of(digest).exists():
+        if _renew(self._home_of(digest)):
             return
         with storage_errors():
             handle = os.open(self._folder / digest, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
@@ -244,6 +280,16 @@ class Batch:
         if not target.parent.is_dir():
             target.parent.mkdir(mode=0o700, exist_ok=True)
         os.rename(self._folder / digest, target)
+
+
+def _renew(path: Path) -> bool:
+    """Let a blob count as written now; False when there is none."""
+    with storage_errors():
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return False
+    return True
 
 
 def _write_all(handle: int, data: bytes) -> None:

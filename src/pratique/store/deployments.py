@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 from pratique.store import leases
 from pratique.store.leases import Lease
 from pratique.store.rows import value_of, values_of
-from pratique.store.schema import online_deployments
+from pratique.store.schema import online_deployments, replicas
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,24 @@ def apply(tx: Connection, lease: Lease, deployment: OnlineDeployment, **values: 
 
 def _is_wished() -> ColumnElement[bool]:
     return online_deployments.c.provisioning_state.in_(("Creating", "Updating", "Deleting"))
+
+
+def wish_anew(tx: Connection) -> None:
+    """Wish every deployment that was served or wished, as if its files and replicas had never been; for a restore."""
+    tx.execute(delete(replicas))
+    wanted = online_deployments.c.provisioning_state.not_in(("Deleting", "Failed")) | (online_deployments.c.applied > 0)
+    tx.execute(
+        update(online_deployments)
+        .where(wanted & (online_deployments.c.provisioning_state != "Deleting"))
+        .values(
+            provisioning_state="Updating",
+            error=None,
+            generation=online_deployments.c.generation + 1,
+            revision=online_deployments.c.generation + 1,
+            applied=0,
+            applied_spec={},
+        )
+    )
 
 
 def remove(tx: Connection, id: str) -> None:  # noqa: A002 - the column's name.

@@ -51,7 +51,12 @@ def held_manifests(
 ) -> dict[str, Any]:
     """Which of these manifests the workspace holds: their files need not be sent."""
     with platform.database.read() as tx:
-        return {"held": sorted(uploads.held_manifests(tx, actor, workspace, body.digests))}
+        held = uploads.held_manifests(tx, actor, workspace, body.digests)
+        is_stale = uploads.any_stale(tx, workspace, held, now=utc_now())
+    if is_stale:
+        with platform.database.write() as tx:
+            held = uploads.keep_manifests(tx, actor, workspace, body.digests, now=utc_now())
+    return {"held": sorted(held)}
 
 
 @router.get("/manifests/{digest}")
