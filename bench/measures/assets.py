@@ -63,6 +63,7 @@ def _lists(home: BenchHome) -> str:
         "`ml model list --tag team=risk --max-results 100`": [
             *own, "list", "--tag", "team=risk", "--max-results", "100",
         ],
+        "`ml model list -n many`, 10,000 versions of one": [*own, "list", "--name", "many"],
         "`ml model show`, one of them": [*own, "show", "--name", "model-05000", "--label", "latest"],
     }  # fmt: skip
     medians = in_turn(commands, home.environment)
@@ -99,19 +100,25 @@ def _quiet(path: Path) -> Path:
 def _fill(home: BenchHome) -> None:
     database = Database.at(home.root / "home" / "pratique.db")
     began = datetime.now(UTC)
-    digest = "a" * 64
     with database.write() as tx:
         for number in range(_MODELS):
             name, at = f"model-{number:05d}", began + timedelta(milliseconds=number)
-            spec = {"name": name, "version": "1", "type": "custom_model", "path": f"upload:{digest}/model"}
-            tags = {"team": "risk" if number % 2 else "growth"}
             assets.add(tx, Asset("bench", "models", name, 1, "", {}, False, at, at))
-            version = AssetVersion(
-                new_id(), "bench", "models", name, "1", 1, "custom_model", spec, spec["path"], digest, "", tags,
-                {"pratique.digest": digest}, False, "None", "", "", "upload", at, at, {"name": "bench", "type": "user"},
-            )  # fmt: skip
-            assets.add_version(tx, version)
+            assets.add_version(tx, _version(name, 1, at, team="risk" if number % 2 else "growth"))
+        assets.add(tx, Asset("bench", "models", "many", 1, "", {}, False, began, began))
+        for number in range(1, _MODELS + 1):
+            assets.add_version(tx, _version("many", number, began + timedelta(milliseconds=number), team="growth"))
     database.close()
+
+
+def _version(name: str, number: int, at: datetime, *, team: str) -> AssetVersion:
+    digest = "a" * 64
+    spec = {"name": name, "version": str(number), "type": "custom_model", "path": f"upload:{digest}/model"}
+    return AssetVersion(
+        new_id(), "bench", "models", name, str(number), number, "custom_model", spec, spec["path"], digest, "",
+        {"team": team}, {"pratique.digest": digest}, False, "None", "", "", "upload", at, at,
+        {"name": "bench", "type": "user"},
+    )  # fmt: skip
 
 
 def _seconds(work: Callable[[], object]) -> float:

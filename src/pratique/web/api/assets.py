@@ -30,8 +30,9 @@ _CHANGES: Final[Mapping[str, type[Changes]]] = {"models": ModelChanges, "compone
 
 def document(version: AssetVersion, platform: Platform) -> dict[str, Any]:
     """A version as Azure prints it."""
-    spec = {key: value for key, value in version.spec.items() if key not in ("$schema", "path", "tags", "properties")}
     own: dict[str, Any] = {
+        **version.spec,
+        "$schema": None,
         "id": "azureml:"
         + platform.ids.inside(version.workspace, version.kind, version.name, "versions", version.version),
         "name": version.name,
@@ -47,7 +48,7 @@ def document(version: AssetVersion, platform: Platform) -> dict[str, Any]:
         own |= {"stage": version.stage, "job_name": version.job_name or None, "run_id": version.run_id or None}
     if version.is_archived:
         own["is_archived"] = True
-    return present(spec | own)
+    return present(own)
 
 
 def _path(version: AssetVersion) -> str | None:
