@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pratique.base.errors import AlreadyExists, InvalidInput, NotFound
+from pratique.base.errors import InvalidInput, NotFound
 from pratique.tracking.http import ask
 
 Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
@@ -71,22 +71,6 @@ class RunsClient:
 
     socket: Path
 
-    def create_run(
-        self, workspace: str, experiment: str, name: str, tags: Mapping[str, str], user: str, now: datetime
-    ) -> Run:
-        """A new run of `experiment`, which is made when it is not there; raises `Unavailable` when MLflow is down."""
-        body = {
-            "experiment_id": self.experiment_id(workspace, experiment),
-            "run_name": name,
-            "user_id": user,
-            "start_time": _millis(now),
-            "tags": [
-                {"key": key, "value": value}
-                for key, value in {**tags, "mlflow.user": user, "mlflow.runName": name}.items()
-            ],
-        }
-        return _run(self._ask("POST", workspace, "runs/create", body=body)["run"])
-
     def write_runs(
         self, workspace: str, experiment: str, *, make: Sequence["RunRow"] = (), change: Sequence["RunRow"] = ()
     ) -> str:
@@ -102,31 +86,12 @@ class RunsClient:
         said = ask(self.socket, "POST", _BATCH, workspace=workspace, body=body)
         return str(json.loads(said)["experiment_id"])
 
-    def find_run(self, workspace: str, experiment: str, tag: str, value: str) -> Run | None:
-        """The newest run of `experiment` whose `tag` is `value`; None when there is none.
-
-        After a crash it says whether `create_run` had happened.
-        """
-        quoted = value.replace("'", "")
-        body = {
-            "experiment_ids": [self.experiment_id(workspace, experiment)],
-            "filter": f"tags.`{tag}` = '{quoted}'",
-            "max_results": 1,
-        }
-        found = self._ask("POST", workspace, "runs/search", body=body).get("runs", [])
-        return _run(found[0]) if found else None
-
     def get_run(self, workspace: str, run_id: str) -> Run:
         """One run with its last metrics; raises `NotFound`."""
         try:
             return _run(self._ask("GET", workspace, "runs/get", query={"run_id": run_id})["run"])
         except InvalidInput as error:  # MLflow calls an id of another form a wrong parameter.
             raise NotFound(f"there is no run {run_id!r} in workspace {workspace!r}") from error
-
-    def finish_run(self, workspace: str, run_id: str, status: Status, now: datetime) -> None:
-        """End a run; ending it again changes its status and nothing else."""
-        body = {"run_id": run_id, "status": status, "end_time": _millis(now)}
-        self._ask("POST", workspace, "runs/update", body=body)
 
     def set_tags(self, workspace: str, run_id: str, tags: Mapping[str, str]) -> None:
         """Write `tags` on a run over those of the same keys."""
@@ -137,20 +102,6 @@ class RunsClient:
         """The id of the run that logged a model of MLflow 3 (``m-…``); empty when none did; raises `NotFound`."""
         found = self._ask("GET", workspace, f"logged-models/{model_id}")
         return str(found["model"]["info"].get("source_run_id") or "")
-
-    def experiment_id(self, workspace: str, name: str) -> str:
-        """The id of the experiment called `name`, which is made when it is not there."""
-        query = {"experiment_name": name}
-        try:
-            found = self._ask("GET", workspace, "experiments/get-by-name", query=query)
-            return str(found["experiment"]["experiment_id"])
-        except NotFound:
-            pass
-        try:
-            return str(self._ask("POST", workspace, "experiments/create", body={"name": name})["experiment_id"])
-        except AlreadyExists:  # Somebody was faster.
-            found = self._ask("GET", workspace, "experiments/get-by-name", query=query)
-            return str(found["experiment"]["experiment_id"])
 
     def _ask(
         self,

@@ -1,6 +1,7 @@
 """The MLflow server behind the real door."""
 
 import json
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from pratique.base.errors import NotFound
-from pratique.tracking.client import RunRow, RunsClient
+from pratique.tracking.client import Run, RunRow, RunsClient
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -35,16 +36,20 @@ def ask(client: httpx.Client, method: str, path: str, body: Mapping[str, Any] | 
         return answer.status_code, answer.text
 
 
+def made_run(runs: RunsClient, workspace: str, experiment: str, name: str) -> Run:
+    """A run as the platform makes one."""
+    run_id = uuid.uuid4().hex
+    runs.write_runs(workspace, experiment, make=[RunRow(run_id, name, "ada", "RUNNING", NOW, None, {"b": "c"})])
+    return runs.get_run(workspace, run_id)
+
+
 def test_the_platform_writes_a_run_that_a_client_reads(client: httpx.Client, runs: RunsClient) -> None:
-    made = runs.create_run("dev", "jobs", "brave_boat", {"pratique.job": "brave_boat"}, "ada", NOW)
+    made = made_run(runs, "dev", "jobs", "brave_boat")
     assert made.artifact_root == f"{made.experiment_id}/{made.run_id}/artifacts"
-    runs.finish_run("dev", made.run_id, "FINISHED", NOW)
+    runs.write_runs("dev", "jobs", change=[RunRow(made.run_id, "brave_boat", "ada", "FINISHED", NOW, NOW, {})])
     _, said = ask(client, "GET", f"/mlflow/dev/api/2.0/mlflow/runs/get?run_id={made.run_id}")
     info = said["run"]["info"]
     assert (info["run_name"], info["status"], info["start_time"]) == ("brave_boat", "FINISHED", 1772366400000)
-    found = runs.find_run("dev", "jobs", "pratique.job", "brave_boat")
-    assert found == runs.get_run("dev", made.run_id)
-    assert runs.find_run("dev", "jobs", "pratique.job", "other") is None
     with pytest.raises(NotFound):
         runs.get_run("qua", made.run_id)
 
@@ -77,7 +82,7 @@ def test_experiment_zero_belongs_to_each_workspace(client: httpx.Client) -> None
 
 
 def test_a_header_of_the_caller_does_not_choose_the_workspace(client: httpx.Client, runs: RunsClient) -> None:
-    made = runs.create_run("qua", "hidden", "x", {}, "ada", NOW)
+    made = made_run(runs, "qua", "hidden", "x")
     answer = client.get(
         "/mlflow/dev/api/2.0/mlflow/runs/get",
         params={"run_id": made.run_id},
@@ -123,7 +128,7 @@ def test_the_pages_load_below_the_prefix(client: httpx.Client) -> None:
 
 
 def test_the_pages_show_files_and_models_of_a_run(client: httpx.Client, runs: RunsClient) -> None:
-    made = runs.create_run("dev", "pages", "x", {}, "ada", NOW)
+    made = made_run(runs, "dev", "pages", "x")
     files = "/mlflow/dev/api/2.0/mlflow-artifacts/artifacts"
     root = made.artifact_root
     client.put(f"{files}/{root}/model/MLmodel", content=b"flavors: {}\n").raise_for_status()
@@ -151,7 +156,7 @@ def test_the_pages_show_files_and_models_of_a_run(client: httpx.Client, runs: Ru
 
 
 def test_a_large_file_streams_in_constant_memory(client: httpx.Client, runs: RunsClient, house: Any) -> None:
-    made = runs.create_run("dev", "large", "z", {}, "ada", NOW)
+    made = made_run(runs, "dev", "large", "z")
     path = f"/mlflow/dev/api/2.0/mlflow-artifacts/artifacts/{made.artifact_root}/large.bin"
     piece, count = bytes(range(256)) * 4096, 200
 

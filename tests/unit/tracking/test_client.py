@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pratique.base.errors import Conflict, InternalError, NotFound, Unavailable
-from pratique.tracking.client import RunsClient
+from pratique.tracking.client import RunRow, RunsClient
 from pratique.tracking.server import is_ready
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -24,24 +24,21 @@ RUN = {
 }
 
 
-def test_a_run_is_made_in_the_workspace_and_experiment_of_its_job(server: Any) -> None:
-    server.answers[f"GET {API}/experiments/get-by-name"] = (200, {"experiment": {"experiment_id": "3"}})
-    server.answers[f"POST {API}/runs/create"] = (200, {"run": RUN})
-    made = RunsClient(server.path).create_run("dev", "credit risk", "brave_boat", {"a": "1"}, "ada", NOW)
-    assert (made.run_id, made.artifact_root) == ("ab", "3/ab/artifacts")
-    (_, asked, headers, _), (_, _, _, body) = server.asked
-    assert asked.endswith("?experiment_name=credit+risk")
+def test_runs_are_made_and_changed_in_the_workspace_and_experiment_of_their_jobs(server: Any) -> None:
+    server.answers["POST /pratique/runs"] = (200, {"experiment_id": "3"})
+    row = RunRow("ab", "brave_boat", "ada", "RUNNING", NOW, None, {"a": "1"})
+    assert RunsClient(server.path).write_runs("dev", "credit risk", make=[row]) == "3"
+    ((_, _, headers, body),) = server.asked
     assert (headers["X-MLFLOW-WORKSPACE"], headers["Host"]) == ("dev", "localhost")
     said = json.loads(body)
-    assert (said["experiment_id"], said["start_time"]) == ("3", 1772366400000)
-    assert {row["key"]: row["value"] for row in said["tags"]} == {
-        "a": "1", "mlflow.user": "ada", "mlflow.runName": "brave_boat",
-    }  # fmt: skip
-
-
-def test_an_experiment_that_is_not_there_is_made(server: Any) -> None:
-    server.answers[f"POST {API}/experiments/create"] = (200, {"experiment_id": "9"})
-    assert RunsClient(server.path).experiment_id("dev", "new") == "9"
+    assert (said["experiment"], said["change"]) == ("credit risk", [])
+    assert said["make"] == [
+        {
+            "run_id": "ab", "name": "brave_boat", "user": "ada", "status": "RUNNING",
+            "start_time": 1772366400000, "end_time": None,
+            "tags": {"a": "1", "mlflow.user": "ada", "mlflow.runName": "brave_boat"},
+        }
+    ]  # fmt: skip
 
 
 def test_metrics_and_params_are_read(server: Any) -> None:
