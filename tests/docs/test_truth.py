@@ -10,7 +10,7 @@ import pytest
 from pratique.base.errors import InvalidInput
 from pratique.base.settings import SETTINGS
 from pratique.control.sessions import LINK_LASTS, SESSION_LASTS
-from pratique.specs.packages import from_conda
+from pratique.specs.packages import check_python_only, from_conda
 from pratique.web.identity import TOKEN_LASTS
 
 from .conftest import ROOT
@@ -57,10 +57,16 @@ def test_a_conda_package_becomes_what_the_page_says(written: str, becomes: str) 
     assert set(re.split("(?=[<>=!])|,", requirement)) == set(re.split("(?=[<>=!])|,", becomes))
 
 
-@pytest.mark.parametrize("written", ["openmpi", "cudatoolkit", "r-base", "a=1.2|1.4", {"pip": ["-r requirements.txt"]}])
+@pytest.mark.parametrize("written", ["a=1.2|1.4", {"pip": ["-r requirements.txt"]}])
 def test_what_the_page_says_is_refused_is_refused(written: object) -> None:
     with pytest.raises(InvalidInput):
         from_conda({"dependencies": [written]})
+
+
+@pytest.mark.parametrize("written", ["openmpi", "cudatoolkit", "r-base"])
+def test_what_the_page_says_only_conda_brings_is_refused_without_it(written: str) -> None:
+    with pytest.raises(InvalidInput):
+        check_python_only(from_conda({"dependencies": [written]}))
 
 
 @pytest.mark.parametrize("written", ["pip", "openssl", "zlib"])

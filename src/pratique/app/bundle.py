@@ -18,7 +18,7 @@ from pratique.compute.bundle import Bundle, open_bundle, pack, seal, sha256_of
 from pratique.compute.environments import Environments, Lock
 from pratique.compute.interpreters import platform_version
 from pratique.compute.wheelhouse import Fetcher, pins_of, wheel_of
-from pratique.specs.packages import PackageRequest
+from pratique.specs.packages import PackageRequest, check_python_only
 from pratique.specs.reader import parse_document, read_document
 from pratique.specs.translation import translate
 
@@ -129,6 +129,8 @@ def _made(target: Path) -> Iterator[Path]:
 
 
 def _fill(folder: Path, requests: Sequence[PackageRequest], *, with_platform: bool) -> None:
+    for request in requests:
+        check_python_only(request)
     wheels = folder / "wheels"
     wheels.mkdir()
     environments = Environments(folder / "environments")

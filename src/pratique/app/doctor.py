@@ -14,6 +14,8 @@ from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.home import Home
 from pratique.base.settings import load_settings
 from pratique.cli.table import Table
+from pratique.compute.conda import REMEDY as REMEDY_OF_CONDA
+from pratique.compute.conda import find_conda
 from pratique.compute.environments import Environments
 from pratique.compute.sandbox import REMEDY, why_not
 from pratique.compute.task import LONGEST_SOCKET_PATH
@@ -146,6 +148,20 @@ def tools(_home: Home) -> Finding:
     return Finding("tools", "ok", "bash and git are here")
 
 
+def conda(home: Home) -> Finding:
+    """Whether conda files with more than Python packages can be made."""
+    mode, found = load_settings(home.root).conda, find_conda()
+    if mode == "never":
+        return Finding("conda", "ok", "never: conda files are translated, and refused where they are more than Python")
+    if found is not None:
+        what = "every conda file" if mode == "always" else "conda files with packages that are not Python"
+        return Finding("conda", "ok", f"{mode}: {found.program} makes {what}")
+    if mode == "always":
+        return Finding("conda", "problem", "always: there is neither micromamba nor conda on the PATH", REMEDY_OF_CONDA)
+    said = "auto: neither micromamba nor conda is here, so packages that are not Python are refused by name"
+    return Finding("conda", "ok", said)
+
+
 def sandbox(home: Home) -> Finding:
     """Whether jobs and scorers are kept to their own files."""
     kept = sandbox_of(home, load_settings(home.root))
@@ -158,7 +174,7 @@ def sandbox(home: Home) -> Finding:
 
 
 CHECKS: Final[tuple[Callable[[Home], Finding], ...]] = (
-    python_version, machine, disk, memory, sockets, ports, tools, sandbox, downloads,
+    python_version, machine, disk, memory, sockets, ports, tools, conda, sandbox, downloads,
 )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ def make_parts(home: Home, settings: Settings) -> Parts:
         sealer=Sealer(home.keys / "sealing.key"),
         issuer=Issuer(home.keys, f"http://127.0.0.1:{settings.door_port}"),
         compute=LocalCompute(sandbox, Nursery(str(home.root)).launch),
-        environments=Environments(home.environments, is_protected=sandbox.is_in_force),
+        environments=Environments(home.environments, is_protected=sandbox.is_in_force, conda_mode=settings.conda),
         gateway=Gateway(home, doors_of(home, settings)),
         tracking=TrackingServer(home),
     )

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ from pratique.base.home import Home
 from pratique.base.logging import configure_logging, get_logger
 from pratique.base.settings import load_settings
 from pratique.control import grants, principals
+from pratique.engine import packages
 from pratique.engine.engine import Engine
 from pratique.engine.workbench import Workbench
 from pratique.store.migrate import migrate
@@ -85,6 +87,7 @@ def serve() -> None:
         endpoints_door=parts.endpoints_door,
         tracking_socket=home.socket(MLFLOW_SOCKET),
         bell=Bell(),
+        check_environment=partial(packages.check, parts.environments),
         parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
     )
     app = create_app(platform)

@@ -59,6 +59,12 @@ def _sandbox(text: str) -> str:
     return text.lower()
 
 
+def _conda(text: str) -> str:
+    if text.lower() not in ("auto", "never", "always"):
+        raise ValueError("expected auto, never or always")
+    return text.lower()
+
+
 def _folders(text: str) -> str:
     if not all(folder.startswith("/") for folder in text.split(":") if folder):
         raise ValueError("expected paths that begin with /, separated by colons")
@@ -75,6 +81,10 @@ SETTINGS: Final = (
     Setting(
         "sandbox", _sandbox, "auto",
         "Keeps jobs and scorers to their own files with bubblewrap: auto (where it works), require or off.",
+    ),
+    Setting(
+        "conda", _conda, "auto",
+        "Makes environments with micromamba or conda: auto (those with packages that are not Python), never or always.",
     ),
     Setting("sandbox_paths", _folders, "", "More folders that they may read then, separated by colons."),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
@@ -98,6 +108,7 @@ class Settings:
     cores: int = 0
     memory_gb: int = 0
     sandbox: Literal["auto", "require", "off"] = "auto"
+    conda: Literal["auto", "never", "always"] = "auto"
     sandbox_paths: str = ""
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000

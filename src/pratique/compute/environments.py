@@ -1,6 +1,6 @@
 """Python environments of the user's code: a request becomes a lock, a lock a folder that is shared.
 
-    PackageRequest ──lock──► Lock ──ensure──► <home>/environments/<digest>/bin/python
+    PackageRequest ──lock──► Lock ──ensure──► <home>/environments/<digest>/bin/python     by uv, or by `conda`
                      │                              .ready  last, so that what was half made is made anew
                      └─ locks/<request>.json        so that the same request needs no network
 
@@ -22,6 +22,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -31,10 +32,11 @@ from pathlib import Path
 from typing import Final
 
 from pratique.base.errors import ComputeFailed, InvalidInput, StorageFailed, Unavailable
+from pratique.compute import conda
 from pratique.compute.installer import Installer, Outcome, Say, failure, find_uv, installer_environment
 from pratique.compute.interpreters import choose_interpreter, platform_version
 from pratique.content.hashing import is_digest
-from pratique.specs.packages import PackageRequest
+from pratique.specs.packages import PackageRequest, check_python_only
 
 _MARKER: Final = ".ready"
 _FORMAT: Final = "1"
@@ -48,6 +50,8 @@ _WAIT_LIMIT: Final = 3700.0
 _COMPILE_LIMIT: Final = 600.0
 """Seconds; what is not compiled by then is when it is first imported."""
 _LOOK_AGAIN: Final = 0.1
+_INTO_CONDA: Final = ("--break-system-packages", "--python")
+"""conda marks its Python as one that pip keeps off, which is meant for people."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +61,28 @@ class Lock:
     python: str
     """Its minor version, such as ``3.11``."""
     text: str
-    """In the format of pip's requirement files; names no index."""
+    """In the format of pip's requirement files; names no index. Of conda: what is wanted beside the file."""
+    conda: str = ""
+    """The conda file as JSON, where conda makes the environment; what it installs is known once it has."""
 
     @property
     def digest(self) -> str:
         """The environment's identity: 64 hex digits."""
-        return _digest(_MADE, sys.platform, platform.machine(), self.python, self.text)
+        by_conda = ("conda", self.conda) if self.conda else ()
+        return _digest(_MADE, sys.platform, platform.machine(), self.python, self.text, *by_conda)
 
 
 class Environments:
     """The environments of one home."""
 
-    def __init__(self, folder: Path, uv: Path | None = None, *, is_protected: bool = False) -> None:
-        """`is_protected` says that those who use an environment cannot change it: it is then compared once."""
+    def __init__(
+        self, folder: Path, uv: Path | None = None, *, is_protected: bool = False, conda_mode: conda.Mode = "never"
+    ) -> None:
+        """`is_protected` says that those who use an environment cannot change it: it is then compared once.
+
+        `conda_mode` says what conda makes: ``always`` every conda file, ``auto`` those that need it.
+        """
+        self._conda = conda_mode
         self._folder = folder
         self._uv = uv
         self._is_protected = is_protected
@@ -79,8 +92,12 @@ class Environments:
         """Settle every package of `request` and of the `extra` requirements for this machine.
 
         The same request gives the same lock for good, without a network.
-        Raises `ComputeFailed` with uv's own words when it cannot be settled.
+        Raises `ComputeFailed` with uv's own words when it cannot be settled, and `InvalidInput` when it needs conda,
+        which is not to be used or not there. An environment of conda's is settled when it is built.
         """
+        self.check(request)
+        if self.is_for_conda(request):
+            return _lock_of_conda(request, extra)
         kept = self._kept(request, extra)
         if (known := _read_lock(kept)) is not None:
             return known
@@ -91,7 +108,9 @@ class Environments:
         return lock
 
     def known(self, request: PackageRequest, *, extra: Sequence[str] = ()) -> Lock | None:
-        """The lock of `request`, if it was settled before."""
+        """The lock of `request`, if it was settled before, or has nothing to settle because conda makes it."""
+        if request.beyond or self.is_for_conda(request):
+            return _lock_of_conda(request, extra)
         return _read_lock(self._kept(request, extra))
 
     def _kept(self, request: PackageRequest, extra: Sequence[str]) -> Path:
@@ -123,6 +142,17 @@ class Environments:
                 return False
             shutil.rmtree(aside, ignore_errors=True)
         return True
+
+    def check(self, request: PackageRequest) -> None:
+        """Raise `InvalidInput` when `request` is more than Python packages, and conda is not used or not there."""
+        if not self.is_for_conda(request):
+            check_python_only(request)
+
+    def is_for_conda(self, request: PackageRequest) -> bool:
+        """Whether conda makes the environment of `request`, here and now."""
+        if self._conda == "always" and request.conda:
+            return True
+        return self._conda == "auto" and bool(request.beyond) and conda.find_conda() is not None
 
     def adopt(self, text: str, python: str) -> Lock:
         """A lock that somebody made before: `text` with hashes, for `python` such as ``3.11``."""
@@ -216,7 +246,9 @@ class Environments:
         place = self._place(lock)
         try:
             shutil.rmtree(place, ignore_errors=True)
-            self._fill(lock, place, say, held)
+            (self._fill_by_conda if lock.conda else self._fill)(lock, place, say, held)
+            say("compiling, so that the first import is as fast as every later one")
+            _compile_bytecode(place, held)
             _write_durably(place / _MARKER, f"{lock.digest}\n{_seal(place)}\n")
             self._compared.add(lock.digest)
         except BaseException:
@@ -236,8 +268,67 @@ class Environments:
         outcome = self._sync(installer, place, requirements, say, held)
         if not outcome.ok:
             raise failure("the packages of the environment cannot be installed", outcome)
-        say("compiling, so that the first import is as fast as every later one")
-        _compile_bytecode(place, held)
+
+    def _fill_by_conda(self, lock: Lock, place: Path, say: Say, held: int) -> None:
+        """As the list of an earlier build says, or settled now, and then listed."""
+        tool = conda.find_conda()
+        if tool is None:
+            raise ComputeFailed("there is neither micromamba nor conda on the PATH", hint=conda.REMEDY)
+        kept = self._folder / "locks" / f"{lock.digest}.conda.json"
+        known = _read_listed(kept)
+        say(f"{tool.program} makes it, {'as it was made before' if known else 'and settles its packages'}")
+        file, wanted = conda.without_pip(lock.conda)
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=".conda-") as beside:
+            given = Path(beside) / ("list.txt" if known else "environment.yml")
+            given.write_text(known[0] if known else file, encoding="utf-8")
+            tool.create(place, given, say=say, held=held)
+        python = place / "bin" / "python"
+        if not python.exists():
+            raise ComputeFailed(
+                f"{tool.name} made an environment without a Python", hint="write python=3.11 under dependencies"
+            )
+        listed = known[0] if known else tool.explicit(place, say=say, held=held)
+        pinned = known[1] if known else self._beside_conda(python, (*wanted, *lock.text.splitlines()), say, held)
+        if known and pinned:
+            self._add(python, place, pinned, say, held)
+        if not known:
+            _write_durably(kept, json.dumps([listed, pinned]))
+
+    def _beside_conda(self, python: Path, wanted: Sequence[str], say: Say, held: int) -> str:
+        """Install what is `wanted` of the index beside conda's packages, which stay; gives their lock."""
+        if not wanted:
+            return ""
+        installer, before = self._installer(), self._installed(python, held)
+        outcome = installer.run("pip", "install", *_INTO_CONDA, str(python), "--", *wanted, say=say, held=held)
+        if not outcome.ok:
+            raise failure("the packages of pip cannot be installed beside conda's", outcome)
+        added = "\n".join(line for line in self._installed(python, held) if line not in before)
+        arguments = (
+            "pip", "compile", "-", "--no-deps", "--python", str(python), "--generate-hashes", "--no-header",
+            "--no-emit-index-url", "--no-emit-find-links", "--no-emit-index-annotation",
+        )  # fmt: skip
+        outcome = installer.run(*arguments, stdin=added, say=_be_silent, held=held)
+        if not outcome.ok:
+            raise failure("the packages of pip cannot be locked", outcome)
+        return outcome.stdout
+
+    def _installed(self, python: Path, held: int) -> list[str]:
+        """Every package that `python` has, as name==version."""
+        outcome = self._installer().run(
+            "pip", "list", "--format", "freeze", "--python", str(python), say=_be_silent, held=held
+        )
+        if not outcome.ok:
+            raise failure("the packages of the environment cannot be listed", outcome)
+        return outcome.stdout.splitlines()
+
+    def _add(self, python: Path, place: Path, pinned: str, say: Say, held: int) -> None:
+        requirements = place / "requirements.lock"
+        requirements.write_text(pinned, encoding="utf-8")
+        # Hashes are compared where there are some: an index that is a folder of files has none.
+        arguments = ("pip", "install", "--no-deps", *_INTO_CONDA, str(python))
+        outcome = self._installer().run(*arguments, "-r", str(requirements), say=say, held=held)
+        if not outcome.ok:
+            raise failure("the packages of pip cannot be installed beside conda's", outcome)
 
     def _sync(self, installer: Installer, place: Path, requirements: Path, say: Say, held: int) -> Outcome:
         arguments = (
@@ -286,6 +377,10 @@ def _renew(place: Path) -> bool:
     except OSError:  # A home that can only be read: nobody removes anything there.
         return True
     return True
+
+
+def _lock_of_conda(request: PackageRequest, extra: Sequence[str]) -> Lock:
+    return Lock(request.python or "", "\n".join(sorted(extra)), request.conda)
 
 
 def _compile_bytecode(place: Path, held: int) -> None:
@@ -375,6 +470,15 @@ def _read_lock(path: Path) -> Lock | None:
         facts = json.loads(path.read_text(encoding="utf-8"))
         return Lock(str(facts["python"]), str(facts["text"]))
     except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_listed(path: Path) -> tuple[str, str] | None:
+    """What conda and pip had installed, as kept at `path`; None when there is nothing, or nothing that can be read."""
+    try:
+        listed, pinned = json.loads(path.read_text(encoding="utf-8"))
+        return str(listed), str(pinned)
+    except (OSError, ValueError, TypeError):
         return None
 
 

@@ -117,14 +117,18 @@ def _is_passed(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Installer:
-    """uv, ready to run in `folder`."""
+    """uv, or another program that installs packages, ready to run in `folder`."""
 
     program: Path
     environment: Mapping[str, str]
     folder: Path
 
-    def run(self, *arguments: str, stdin: str = "", say: Say, held: int | None = None) -> Outcome:
-        """Run uv to its end, telling `say` each line as it comes.
+    def run(
+        self, *arguments: str, stdin: str = "", say: Say, held: int | None = None, talks_on_stdout: bool = False
+    ) -> Outcome:
+        """Run it to its end, telling `say` each line as it comes.
+
+        Its stdout is data, unless it `talks_on_stdout` as well as on stderr.
 
         `held` is a lock's file which uv shares: should this process die, the
         lock stays until uv has ended as well.
@@ -135,8 +139,8 @@ class Installer:
             process = subprocess.Popen(
                 [self.program, *arguments],
                 stdin=given,
-                stdout=printed,
-                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE if talks_on_stdout else printed,
+                stderr=subprocess.STDOUT if talks_on_stdout else subprocess.PIPE,
                 env=self.environment,
                 cwd=self.folder,
                 pass_fds=() if held is None else (held,),
@@ -155,7 +159,7 @@ def _listen(process: "subprocess.Popen[str]", say: Say) -> tuple[str, ...]:
     alarm.start()
     try:
         with process:
-            for line in process.stderr or ():
+            for line in process.stderr or process.stdout or ():
                 talk.append(_SECRET_IN_URL.sub("***@", line.rstrip()))
                 say(talk[-1])
     except BaseException:
@@ -168,11 +172,16 @@ def _listen(process: "subprocess.Popen[str]", say: Say) -> tuple[str, ...]:
 
 def failure(what: str, outcome: Outcome) -> PratiqueError:
     """The error for a run of uv that failed, with its last lines."""
-    lines = [line for line in outcome.talk if line.strip()][-_SHOWN_LINES:]
-    said = "\n".join([f"{what}:", *(f"  {line}" for line in lines)])
-    if any(_DISK_IS_FULL.search(line) for line in lines):
+    said = last_lines(what, outcome)
+    if _DISK_IS_FULL.search(said):
         return StorageFailed(said, hint="free space on the disk, or choose another home or UV_CACHE_DIR")
     return ComputeFailed(said, hint=_hint(outcome))
+
+
+def last_lines(what: str, outcome: Outcome) -> str:
+    """`what`, and what the program said last."""
+    lines = [line for line in outcome.talk if line.strip()][-_SHOWN_LINES:]
+    return "\n".join([f"{what}:", *(f"  {line}" for line in lines)])
 
 
 def _hint(outcome: Outcome) -> str:

@@ -22,6 +22,9 @@ def built(environments: Environments, lock: Lock, *, logs: Path, say: Say) -> Pa
         return environments.ensure(lock, say=_without_each_package(say))
     log = logs / f"environment-{lock.digest[:12]}.log"
     count = len(_PINNED.findall(lock.text))
+    if lock.conda:
+        say(f"environment: building {lock.digest[:12]} with conda; log: {log}")
+        return environments.ensure(lock, log=log, say=_without_each_package(say))
     say(f"environment: building {lock.digest[:12]} for Python {lock.python}, {count} packages; log: {log}")
     return environments.ensure(lock, log=log, say=_without_each_package(say))
 

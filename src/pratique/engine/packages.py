@@ -22,6 +22,11 @@ def python_for(environments: Environments, spec: Mapping[str, Any], *, logs: Pat
     return _python(environments, translate(spec), logs, say)
 
 
+def check(environments: Environments, spec: Mapping[str, Any]) -> None:
+    """Raise `InvalidInput` when the environment `spec` needs conda, which is not used or not there; builds nothing."""
+    environments.check(translate(spec))
+
+
 def python_of(environments: Environments, request: PackageRequest, *, logs: Path, say: Say) -> Path:
     """The interpreter of an environment of these packages."""
     return _python(environments, request, logs, say)
@@ -62,6 +67,7 @@ def _from_requirements_text(text: str) -> PackageRequest:
 def _python(
     environments: Environments, request: PackageRequest, logs: Path, say: Say, extra: Sequence[str] = ()
 ) -> Path:
-    for note in request.notes:
+    notes = ("conda makes it, as its file says",) if environments.is_for_conda(request) else request.notes
+    for note in notes:
         say(f"environment: {note}")
     return built(environments, environments.lock(request, extra=extra, say=say), logs=logs, say=say)

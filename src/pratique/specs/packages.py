@@ -5,8 +5,9 @@ names and pins are translated, what has no meaning here (channels, build
 strings, what conda itself brings for the interpreter) is dropped, what conda
 puts beside Python without being asked (setuptools) is added, and all of that
 is listed. What is no Python package (compilers, CUDA, MPI, R, system programs)
-is refused by name: an environment that silently lacks something fails later and
-far away.
+is kept by name: conda brings it where the machine has conda, and where not the
+environment is refused, because one that silently lacks something fails later
+and far away.
 
     conda                    becomes            why
     numpy=1.26               numpy==1.26.*      a single = matches every 1.26
@@ -15,13 +16,14 @@ far away.
     conda-forge::numpy       numpy              the channel is dropped
     pytorch>=2               torch>=2           the name on the index
     python=3.11              (the interpreter)
-    openmpi                  refused
+    openmpi                  conda's, or refused
 
 Only names and versions are taken: URLs, version control, local paths, `-r`,
 `-e` and other options of pip would let a file reach for something that
 nobody has allowed, and are refused.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -64,6 +66,10 @@ class PackageRequest:
     """How this differs from what the file says, for people to read; empty when it does not."""
     released_before: str | None = None
     """Packages that were released on this day or later are not taken: ``2022-12-31``, or None for no such day."""
+    beyond: tuple[str, ...] = ()
+    """What the file asks for that is no Python package; only conda brings it."""
+    conda: str = ""
+    """The conda file itself as JSON; empty where there is none of the user's."""
     may_be_newer: bool = False
     """Whether that day comes from a rule, which gives way when nothing older fits together."""
 
@@ -75,6 +81,7 @@ class _Translation:
     python: str | None = None
     requirements: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    beyond: list[str] = field(default_factory=list)
     from_conda: list[str] = field(default_factory=list)
     """Names of the packages that conda was meant to bring."""
 
@@ -99,7 +106,24 @@ def from_conda(conda: Mapping[str, Any] | Document) -> PackageRequest:
         problems = [document.problem(one.key, one.message, hint=one.hint) for one in found]
         raise InvalidInput.of(problems, what=document.file or "conda file")
     _add_setuptools(translation)
-    return PackageRequest(translation.python, tuple(translation.requirements), tuple(_notes(translation)))
+    return PackageRequest(
+        translation.python,
+        tuple(translation.requirements),
+        tuple(_notes(translation)),
+        beyond=tuple(translation.beyond),
+        conda=_as_json(document.value),
+    )
+
+
+def check_python_only(request: PackageRequest) -> None:
+    """Raise `InvalidInput` with the name of everything in `request` that is no Python package."""
+    if request.beyond:
+        names = ", ".join(request.beyond)
+        raise InvalidInput(
+            f"{names}: no Python package, so it cannot be installed without conda",
+            hint="install it on the machine if it is needed, and remove it from the conda file; "
+            "or install micromamba or conda, which the setting conda = 'auto' uses",
+        )
 
 
 def problems_with_conda(conda: Mapping[str, Any]) -> Iterator[Found]:
@@ -168,8 +192,14 @@ def _add_setuptools(into: _Translation) -> None:
         into.notes.append(f"{_SETUPTOOLS} is added, because conda puts setuptools beside Python")
 
 
+def _as_json(conda: Mapping[str, Any]) -> str:
+    """What of a conda file decides what is installed; its name does not."""
+    return json.dumps({key: conda[key] for key in ("channels", "dependencies") if conda.get(key)}, sort_keys=True)
+
+
 def _notes(translation: _Translation) -> Iterator[str]:
     yield from translation.notes
+    yield from (f"{name} is no Python package: only conda brings it" for name in translation.beyond)
     if translation.from_conda:
         yield f"from the Python package index and not from conda: {', '.join(translation.from_conda)}"
 
@@ -219,8 +249,7 @@ def _conda_package(text: str, into: _Translation) -> None:
         why = "uv installs in its place" if name == "pip" else "every interpreter brings its own"
         into.notes.append(f"{text} is not installed: {why}")
     elif name in NOT_PYTHON or name.startswith(NOT_PYTHON_PREFIXES):
-        said = f"{found['name']} is no Python package, so it cannot be installed here"
-        raise _RefusedError(said, "install it on the machine if it is needed, and remove it from this file")
+        into.beyond.append(found["name"])
     else:
         pin = _pin(found["pin"], name, into)
         known = OTHER_NAMES.get(name, found["name"].strip("_"))

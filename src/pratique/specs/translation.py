@@ -43,7 +43,9 @@ def translate(spec: Mapping[str, Any]) -> PackageRequest:
     request = from_conda(filled["conda_file"])
     properties = filled.get("properties") or {}
     notes = (*_notes_on_image(spec), *_notes_on_set(properties), *request.notes)
-    return in_its_time(replace(request, notes=notes), str(properties.get(RELEASED_BEFORE) or ""))
+    # A set stands for what Azure has built; it is made of the index's packages and never conda's.
+    conda = "" if CURATED in properties else request.conda
+    return in_its_time(replace(request, notes=notes, conda=conda), str(properties.get(RELEASED_BEFORE) or ""))
 
 
 def in_its_time(request: PackageRequest, wished: str = "") -> PackageRequest:

@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 
+from pratique.base.errors import InvalidInput, Problem
 from pratique.base.home import Home
 from pratique.base.settings import Settings
 from pratique.control.credentials import SignIns
@@ -39,11 +41,22 @@ class Platform:
     """Rings when something was committed."""
     parts: Callable[[], Mapping[str, str]]
     """The state of each part of the platform: gateway, tracking, engine → ready, starting or down."""
+    check_environment: Callable[[Mapping[str, Any]], None] = lambda _spec: None
+    """Raises `InvalidInput` for the values of an environment that this machine cannot make."""
     sign_ins: SignIns = field(default_factory=SignIns)
     actors: RecentActors = field(default_factory=RecentActors)
 
     def __post_init__(self) -> None:
         self.database.on_commit(self.actors.forget)
+
+    def check_environment_of(self, resolved: Mapping[str, Any]) -> None:
+        """Raise `InvalidInput` when what a job or a deployment was resolved to names such an environment."""
+        if environment := resolved.get("environment"):
+            try:
+                self.check_environment(environment["spec"])
+            except InvalidInput as error:
+                problem = Problem(error.message, key="environment", hint=error.hint)
+                raise InvalidInput(error.message, hint=error.hint, problems=[problem]) from error
 
     @cached_property
     def ids(self) -> Ids:

@@ -139,3 +139,26 @@ def test_a_sandbox_that_means_nothing_is_refused(
     monkeypatch.setenv(f"PRATIQUE_{name}", value)
     with pytest.raises(InvalidInput, match=name.lower()):
         doctor.sandbox(home)
+
+
+@pytest.mark.parametrize(
+    ("mode", "tool", "state", "said"),
+    [
+        ("auto", "", "ok", "refused by name"),
+        ("auto", "conda", "ok", "conda makes conda files with packages that are not Python"),
+        ("auto", "micromamba", "ok", "micromamba makes conda files with packages that are not Python"),
+        ("always", "conda", "ok", "conda makes every conda file"),
+        ("always", "", "problem", "neither micromamba nor conda"),
+        ("never", "conda", "ok", "conda files are translated"),
+    ],
+)
+def test_who_makes_environments_that_need_conda(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, tool: str, state: str, said: str
+) -> None:
+    if tool:
+        (tmp_path / tool).touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PRATIQUE_CONDA", mode)
+    finding = doctor.conda(home)
+    assert (finding.state, said in finding.detail) == (state, True)
+    assert bool(finding.remedy) == (state == "problem")

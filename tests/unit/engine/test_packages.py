@@ -50,7 +50,7 @@ def test_a_conda_file_becomes_a_request_and_every_note_is_said(tmp_path: Path) -
 
 def test_what_cannot_be_translated_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput):
-        python_for(Builder(), {"conda_file": {"dependencies": ["r-base"]}}, logs=tmp_path, say=print)
+        python_for(Builder(), {"conda_file": {"dependencies": ["a=1|2"]}}, logs=tmp_path, say=print)
 
 
 def test_a_build_tells_how_many_packages_and_keeps_their_list_in_a_log(tmp_path: Path) -> None:

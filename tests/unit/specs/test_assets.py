@@ -55,7 +55,7 @@ def test_triton_models_are_not_run_yet() -> None:
         ("model", {"name": "x", "path": "y", "type": "uri_file"}, "expected one of custom_model, mlflow_model"),
         ("environment", {"name": "x"}, "an environment needs a conda_file or an image"),
         ("environment", {"name": "x", "conda_file": []}, "conda_file: expected text; got a list"),
-        ("environment", {"name": "x", "conda_file": {"dependencies": ["ffmpeg"]}}, "ffmpeg is no Python package"),
+        ("environment", {"name": "x", "conda_file": {"dependencies": ["a=1|2"]}}, "a: a choice of versions"),
         ("environment", {"name": "x", "image": "i", "os_type": "beos"}, "os_type: expected one of linux, windows"),
         (
             "environment",

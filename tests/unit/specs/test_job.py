@@ -213,7 +213,7 @@ def test_the_output_that_every_job_has_cannot_be_declared(name: str) -> None:
         ({"dependencies": ["numpy"]}, "environment: this is a conda file, not an environment"),
         ({"image": "x", "condafile": "y"}, "environment.condafile: unknown key (did you mean conda_file?)"),
         ({"conda_file": 3}, "environment.conda_file: expected text; got 3"),
-        ({"conda_file": {"dependencies": ["gcc"]}}, "environment.conda_file.dependencies[0]: gcc is no Python package"),
+        ({"conda_file": {"dependencies": ["a=1|2"]}}, "environment.conda_file.dependencies[0]: a: a choice"),
         (3, 'environment: expected text; got 3'),
         (None, "environment: this key is required"),
     ],

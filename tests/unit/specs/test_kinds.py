@@ -135,7 +135,7 @@ command: python train.py --lr ${{inputs.rl}}
 environment:
   image: x
   conda_file:
-    dependencies: [openmpi, {pip: [numpy=1]}]
+    dependencies: [a=1|2, {pip: [numpy=1]}]
 inputs:
   lr:
     type: 3
@@ -147,8 +147,8 @@ compute: cpu cluster
 """
     assert problems("job", text) == [
         "x.yml:2 command: ${{inputs.rl}} is not one of the job's inputs (inputs: lr, n)",
-        "x.yml:6 environment.conda_file.dependencies[0]: openmpi is no Python package, so it cannot be installed here "
-        "(install it on the machine if it is needed, and remove it from this file)",
+        "x.yml:6 environment.conda_file.dependencies[0]: a: a choice of versions (=1|2) has no counterpart "
+        "(write a range such as >=1.2,<2)",
         "x.yml:6 environment.conda_file.dependencies[1].pip[0]: numpy=1 is no requirement (pip pins with ==)",
         "x.yml:9 inputs.lr.type: expected one of uri_file, uri_folder, mltable, custom_model, mlflow_model, "
         "triton_model, string, number, integer, boolean; got 3",

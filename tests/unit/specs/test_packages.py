@@ -1,5 +1,6 @@
 """conda files and requirements: how names and pins are translated, and what is refused by name."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from pratique.base.errors import InvalidInput
-from pratique.specs.packages import PackageRequest, from_conda, from_requirements
+from pratique.specs.packages import PackageRequest, check_python_only, from_conda, from_requirements
 from pratique.specs.reader import parse_document
 
 
@@ -99,7 +100,7 @@ def test_what_has_no_meaning_here_is_dropped_and_listed() -> None:
             ],
         }
     )  # fmt: skip
-    assert found == PackageRequest(
+    assert replace(found, conda="") == PackageRequest(
         python="3.10",
         requirements=("numpy==1.26.*", "setuptools<81"),
         notes=(
@@ -141,10 +142,18 @@ def test_setuptools_is_there_where_conda_has_it(dependencies: list[Any], added: 
     ["openmpi", "cudatoolkit=11.8", "nvidia::cuda-toolkit", "cudnn", "gcc", "gcc_linux-64", "gxx_linux-64", "ffmpeg",
      "r-base=4.2", "r-ggplot2", "nodejs", "openjdk=8", "graphviz", "pytorch-cuda=11.8", "m2w64-gcc", "git", "conda"],
 )  # fmt: skip
-def test_what_is_no_python_package_is_refused_by_name(name: str) -> None:
-    (said,) = problems(name)
+def test_what_is_no_python_package_is_kept_by_name_and_refused_where_conda_is_not(name: str) -> None:
+    request = translated(name)
     plain = name.rpartition("::")[2].partition("=")[0]
-    assert said.startswith(f"dependencies[0]: {plain} is no Python package, so it cannot be installed here")
+    assert (request.beyond, request.requirements) == ((plain,), ())
+    assert f"{plain} is no Python package: only conda brings it" in request.notes
+    with pytest.raises(InvalidInput, match=f"{plain}: no Python package, so it cannot be installed without conda"):
+        check_python_only(request)
+
+
+def test_the_name_of_a_conda_file_changes_nothing() -> None:
+    files: list[dict[str, Any]] = [{"name": name, "dependencies": ["openmpi", {"pip": ["x"]}]} for name in "ab"]
+    assert from_conda(files[0]).conda == from_conda(files[1]).conda
 
 
 @pytest.mark.parametrize(
@@ -207,7 +216,7 @@ def test_pip_takes_names_and_versions_only(line: Any, said: str) -> None:
 
 def test_problems_have_the_line_of_their_file() -> None:
     text = (
-        "name: x\nchanels: [a]\ndependencies:\n  - python=3.11\n  - openmpi\n"
+        "name: x\nchanels: [a]\ndependencies:\n  - python=3.11\n  - a=1|2\n"
         "  - pip:\n    - mlflow\n    - numpy=1\nvariables: {A: b}\n"
     )
     with pytest.raises(InvalidInput) as caught:
@@ -230,7 +239,7 @@ def test_what_is_no_conda_file_is_refused(conda: Any) -> None:
 
 @pytest.mark.parametrize("conda", [{}, {"dependencies": None}, {"dependencies": [{"pip": None}]}])
 def test_a_conda_file_may_ask_for_nothing(conda: Any) -> None:
-    assert from_conda(conda) == PackageRequest(None, ())
+    assert replace(from_conda(conda), conda="") == PackageRequest(None, ())
 
 
 def test_requirements_are_read() -> None:

@@ -103,6 +103,7 @@ def write(
     spec = read_spec("online-deployment", body, name=deployment, endpoint_name=endpoint)
     with platform.database.write() as tx:
         written = deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=body.all_traffic, now=utc_now())
+        platform.check_environment_of(written.resolved)
         return shown(tx, written, platform)
 
 

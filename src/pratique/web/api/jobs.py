@@ -146,6 +146,8 @@ def create(platform: Here, actor: Writer, workspace: str, body: JobBody) -> dict
     machine = this_machine(platform.settings)
     with platform.database.write() as tx:
         job = jobs.create(tx, actor, workspace, spec, git=body.git, now=utc_now(), machine=machine)
+        for one in (job, *jobs.steps(tx, job)):
+            platform.check_environment_of(one.resolved)
         return _whole(tx, job, platform)
 
 

@@ -1,11 +1,13 @@
 """Jobs over the API: their fields, their long polls, their live log."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from pratique.base.errors import InvalidInput
 from pratique.store import jobs, workspaces
 from pratique.web import bell as bells
 from pratique.web.platform import Platform
@@ -268,3 +270,17 @@ def test_an_output_is_named_by_its_manifest(api: Any, platform: Platform) -> Non
         "has no output 'other'; it has artifacts, model"
         in api.refused(404, "GET", f"{JOBS}/train/outputs/other")["message"]
     )
+
+
+def test_a_job_whose_environment_this_machine_cannot_make_is_not_made(api: Any, app: Any, platform: Platform) -> None:
+    def check(spec: Mapping[str, Any]) -> None:
+        if "openmpi" in spec["conda_file"]["dependencies"]:
+            raise InvalidInput("openmpi: no Python package", hint="install conda")
+
+    app.state.platform = replace(platform, check_environment=check)
+    job = {"command": "true", "environment": {"conda_file": {"dependencies": ["openmpi"]}}}
+    pipeline = {"type": "pipeline", "jobs": {"first": {"type": "command", **job}}}
+    for spec in (job, pipeline):
+        refusal = api("POST", JOBS, json={"spec": spec})
+        assert (refusal.status_code, "openmpi: no Python package" in refusal.text) == (400, True)
+    assert api.ok("GET", JOBS) == []
