@@ -161,6 +161,8 @@ class _Walk:
         self._claim = claim
         self._when_started = when_started
         self.attempt = Attempt(bench, job)
+        self._was_begun = self.attempt.folder.exists()
+        """By an earlier walk, which may have made the MLflow run without coming to write so."""
         self.has_ended = False
         self._untold: list[tuple[str, datetime]] = []
         """States that the row does not have yet, with their times."""
@@ -300,7 +302,7 @@ class _Walk:
         """Tell MLflow, then write the last state with everything that belongs to it in one transaction."""
         attempt, now = self.attempt, utc_now()
         results.add_log(attempt, found)
-        if attempt.job.experiment_id and not attempt.job.root:
+        if not attempt.job.root and (attempt.job.experiment_id or self._was_begun):
             self._finish_run(status, now)
         job = replace(attempt.job, status=status, error=error, ended_at=now)
         with _database_away(), self._bench.database.write(jobs.WALKED) as tx:
@@ -342,11 +344,12 @@ class _Walk:
         """End the MLflow run of a job of its own; those of steps end with their pipeline."""
         job = self.attempt.job
         try:
-            patiently(
-                partial(runs.end, self._bench, job, [job], status, now),
+            experiment = patiently(
+                partial(runs.end_own, self._bench, job, status, now),
                 within=_MLFLOW_WITHIN,
                 check=self._check_stop,
             )
+            self.attempt.job = replace(job, experiment_id=experiment)
         except PratiqueError as error:
             # The job is what counts; its run in MLflow keeps an older status, and the log says so.
             _log.warning("run.not_finished", job=job.name, reason=str(error))

@@ -108,6 +108,7 @@ class PipelineWorker:
             jobs.change_tree(tx, pipeline.id, status="Canceled", ended_at=now)
             events.append_all(tx, [(event, now) for event in pipelines.status_events(_reread(tx, pipeline))])
         tell_story(self._bench.home, pipeline, f"failed: {error}", now)
+        self._end_what_was_made(pipeline, "Failed", now)
 
     def _check(self, pipeline: Job, lease: Lease) -> None:
         """Raise when the pipeline is not ours any more, or nobody wants it."""
@@ -124,10 +125,21 @@ class PipelineWorker:
         """Canceled before MLflow could be reached: its steps never began."""
         now = utc_now()
         with self._bench.database.write(jobs.TOPIC) as tx:
-            if jobs.release(tx, lease, status="Canceled", ended_at=now):
-                jobs.change_tree(tx, pipeline.id, status="Canceled", ended_at=now)
-                events.append_all(tx, [(event, now) for event in pipelines.status_events(_reread(tx, pipeline))])
+            if not jobs.release(tx, lease, status="Canceled", ended_at=now):
+                raise Left("another worker has it")
+            jobs.change_tree(tx, pipeline.id, status="Canceled", ended_at=now)
+            events.append_all(tx, [(event, now) for event in pipelines.status_events(_reread(tx, pipeline))])
+        self._end_what_was_made(pipeline, "Canceled", now)
         raise Left("it was canceled")
+
+    def _end_what_was_made(self, pipeline: Job, status: str, now: datetime) -> None:
+        """End the runs that an earlier try made without coming to write so; tried once, because there may be none."""
+        with self._bench.database.read() as tx:
+            tree = jobs.tree(tx, pipeline.id)
+        try:
+            runs.end(self._bench, pipeline, tree, status, now)
+        except PratiqueError as error:
+            _log.info("runs.not_finished", job=pipeline.name, reason=str(error))
 
     # --- its end
 

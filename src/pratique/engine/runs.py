@@ -24,6 +24,12 @@ def end(bench: Workbench, pipeline: Job, tree: Sequence[Job], status: str, now: 
     bench.runs.write_runs(pipeline.workspace, experiment_of(pipeline), change=rows)
 
 
+def end_own(bench: Workbench, job: Job, status: str, now: datetime) -> str:
+    """End the run of a job that is no step, made if it is not there; the id of its experiment. May be done again."""
+    rows = [_row(job, [job], STATUS[status], now)]
+    return bench.runs.write_runs(job.workspace, experiment_of(job), make=rows, change=rows)
+
+
 def show_ended(bench: Workbench, pipeline: Job, tree: Sequence[Job], steps: Sequence[Job]) -> None:
     """End the runs of `steps` as they did, while their pipeline goes on. May be done again."""
     rows = [_row(job, tree, STATUS[job.status]) for job in steps]

@@ -161,7 +161,7 @@ class Runs:
             facts = {"experiment": experiment, "name": run.name, "user": run.user, "status": run.status}
             if run in change or run.run_id not in self.runs:
                 self.runs[run.run_id] = {**facts, "tags": dict(run.tags), "ended": run.ended}
-        self._traps.spring("after the run was made" if make else "after the run was finished")
+        self._traps.spring("after the run was finished" if change else "after the run was made")
         return "1"
 
 
@@ -178,6 +178,9 @@ class Environments:
 
     def lock(self, request: PackageRequest, **_: object) -> Lock:
         return Lock(request.python or "3.11", "numpy==2.0 --hash=sha256:00\npandas==2.2 --hash=sha256:00\n")
+
+    def is_for_conda(self, _request: PackageRequest) -> bool:
+        return False
 
     def is_ready(self, lock: Lock) -> bool:
         return self.is_built and self.gate.is_set() and self.error is None

@@ -58,7 +58,7 @@ def _answer(workspace: str, body: bytes) -> tuple[int, dict[str, Any]]:
         with WorkspaceContext(workspace):
             store = _get_tracking_store()
             experiment = _experiment(store, wanted["experiment"])
-            write_runs(store, experiment, wanted.get("make", ()), wanted.get("change", ()))
+            _write_surely(store, experiment, wanted.get("make", ()), wanted.get("change", ()))
     except MlflowException as error:
         return error.get_http_status_code(), {"error_code": error.error_code, "message": error.message}
     return 200, {"experiment_id": str(experiment.experiment_id)}
@@ -79,19 +79,42 @@ def _experiment(store: Any, name: str) -> Any:
     return found
 
 
+def _write_surely(
+    store: Any, experiment: Any, made: Sequence[Mapping[str, Any]], changed: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write, also while an earlier sending of the same request, whose sender was killed, is still at it."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        write_runs(store, experiment, made, changed)
+    except MlflowException as error:
+        if "IntegrityError" not in str(error):
+            raise
+        write_runs(store, experiment, made, changed)
+
+
+def _there(session: Any, asked: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The ids of those of `asked` that are runs already."""
+    from mlflow.store.tracking.dbmodels.models import SqlRun
+    from sqlalchemy import select
+
+    ids = [run["run_id"] for run in asked]
+    found: set[str] = set()
+    for start in range(0, len(ids), 500):
+        wanted = select(SqlRun.run_uuid).where(SqlRun.run_uuid.in_(ids[start : start + 500]))
+        found.update(row.run_uuid for row in session.execute(wanted))
+    return found
+
+
 def write_runs(
     store: Any, experiment: Any, made: Sequence[Mapping[str, Any]], changed: Sequence[Mapping[str, Any]]
 ) -> None:
     """Make and change runs of `experiment` in one transaction."""
     from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
-    from sqlalchemy import insert, select, update
+    from sqlalchemy import insert, update
 
     with store.ManagedSessionMaker(read_only=False) as session:
-        asked = [run["run_id"] for run in made]
-        known: set[str] = set()
-        for start in range(0, len(asked), 500):
-            wanted = select(SqlRun.run_uuid).where(SqlRun.run_uuid.in_(asked[start : start + 500]))
-            known.update(row.run_uuid for row in session.execute(wanted))
+        known = _there(session, made)
         new = [run for run in made if run["run_id"] not in known]
         if new:
             session.execute(insert(SqlRun), [_run_row(run, experiment) for run in new])
