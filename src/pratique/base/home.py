@@ -135,7 +135,9 @@ class Home:
             ) from error
         _check_private(self.runtime)
         with suppress(OSError):  # Without it nothing is wrong: the folder only stays when its home has gone.
-            (self.runtime / OWNER).write_bytes(os.fsencode(self.root))
+            owner = os.open(self.runtime / OWNER, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(owner, "wb") as file:
+                file.write(os.fsencode(self.root))
 
 
 def _check_private(folder: Path) -> None:
