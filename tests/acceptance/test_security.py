@@ -226,7 +226,10 @@ def test_a_scorer_has_no_token_at_all(platform: Installation, project: Path, key
     assert "TOKEN" not in text
     for secret in (platform.token, *keys):
         assert secret not in text
-    assert {name for name in said if name.startswith("PRATIQUE_")} <= {"PRATIQUE_DEPLOYMENT", "PRATIQUE_REQUEST_TIMEOUT_MS"}
+    assert {name for name in said if name.startswith("PRATIQUE_")} <= {
+        "PRATIQUE_DEPLOYMENT",
+        "PRATIQUE_REQUEST_TIMEOUT_MS",
+    }
 
 
 def test_no_secret_is_in_a_log_or_in_a_file_that_others_can_read(
