@@ -66,10 +66,10 @@ def test_what_this_version_does_not_have_is_named_as_such(pratique: Any) -> None
 
 
 def test_keys_and_kinds_that_are_not_run_are_said(pratique: Any) -> None:
-    job = write("job.yml", JOB + "resources: {instance_type: Standard_D2}\n")
+    job = write("job.yml", JOB + "resources: {shm_size: 2g}\n")
     store = write("store.yml", "type: azure_blob\nname: b\naccount_name: a\ncontainer_name: c\n")
     assert pratique("ml", "validate", job, store).out.splitlines()[:2] == [
-        "job.yml: valid (job); planned, not run: resources.instance_type",
+        "job.yml: valid (job); planned, not run: resources.shm_size",
         "store.yml: valid (blob-datastore); planned, not run: blob-datastore",
     ]
 
