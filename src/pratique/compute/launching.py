@@ -52,7 +52,7 @@ class Nursery:
     """The process that shims are forked from; begun with the first of them, and anew when it was killed."""
 
     def __init__(self, home: str = "") -> None:
-        """`home` is what its shims are known by: unlike those that are started, they do not name their folder."""
+        """`home` is what its shims are known by, in their variables; each shows its folder besides."""
         self._home = home
         self._turn = threading.Lock()
         self._channel: socket.socket | None = None
@@ -115,7 +115,7 @@ def _begun(home: str) -> socket.socket:
     mine, theirs = socket.socketpair()
     with theirs:
         theirs.set_inheritable(True)
-        command = [*_python(), shim.NURSE, str(theirs.fileno())]
+        command = [*_python(), shim.NURSE, str(theirs.fileno()), shim.ROOM]
         # Nobody waits for it: it ends when the life line does, and then its parent is gone as well.
         os.posix_spawn(
             command[0], command, {**_environment(), "PRATIQUE_HOME": home}, file_actions=_SILENT, setsid=True

@@ -70,6 +70,8 @@ CANNOT_RUN = 127
 
 NURSE = "--nurse"
 """In place of a folder: be the process that shims are forked from."""
+ROOM = " " * 512
+"""The last argument of a nurse: where its shims write their folder, so that `ps` shows which is whose."""
 
 _NAME = b"pratique-shim"
 """What `ps` and other shims know a shim by; the kernel takes 15 bytes."""
@@ -156,6 +158,7 @@ def nurse(control: int) -> None:
             channel.close()
             os.setsid()
             folder, _, records = _read_all(connection).partition(b"\0")
+            _show(folder)
             _watch(os.fsdecode(folder), records, connection)
             os._exit(0)
         os.close(connection)
@@ -181,12 +184,21 @@ def _watch(folder: str, records: bytes, writing: int) -> None:
         watch = Watch(folder, Task(records))
         watch.start()
     except NotStartedError as refusal:
-        os.write(writing, bytes([refusal.code]) + str(refusal).encode())
+        _tell(writing, bytes([refusal.code]) + str(refusal).encode())
         return
-    os.write(writing, bytes([STARTED]))
-    os.close(writing)
+    _tell(writing, bytes([STARTED]))
     watch.until_all_ended()
     watch.leave()
+
+
+def _tell(writing: int, answer: bytes) -> None:
+    """Say how it went. Whoever asked may be gone by now; what has been started goes on all the same."""
+    try:
+        os.write(writing, answer)
+    except OSError:
+        return
+    finally:
+        os.close(writing)
 
 
 _SIGNALS = (
@@ -521,6 +533,19 @@ def _take_name() -> None:
         with open("/proc/self/comm", "wb", buffering=0) as file:
             file.write(_NAME)
     except OSError:  # Without it we only live shorter.
+        return
+
+
+def _show(folder: bytes) -> None:
+    """Write over the arguments of the nurse, which a fork inherits, those of a shim that was started on its own."""
+    try:
+        with open("/proc/self/cmdline", "rb", buffering=0) as file:
+            given = file.read() or b""
+        at = given.index(b"\0" + NURSE.encode() + b"\0") + 1
+        with open("/proc/self/mem", "r+b", buffering=0) as memory:
+            memory.seek(int(_stat(os.getpid())[45]) + at)
+            memory.write(folder[: len(given) - at - 1].ljust(len(given) - at, b"\0"))
+    except (OSError, ValueError):  # A kernel that does not let us: it is known by its variables as well.
         return
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pratique.compute import shim
 from pratique.compute.launching import Nursery
 from pratique.compute.local import LocalCompute
 from pratique.compute.task import Exited, Running, Task
@@ -39,6 +40,20 @@ def test_a_forked_shim_runs_its_task_once_and_says_how_it_ended(nursery: Nursery
     assert seen.code == 3
     compute.start(wanted)
     assert (wanted.folder / "log").read_text() == "ran\n"
+
+
+def test_a_forked_shim_shows_its_folder_and_no_longer_that_of_the_nursery(nursery: Nursery, tmp_path: Path) -> None:
+    compute, wanted = LocalCompute(launch=nursery.launch), task(tmp_path, "sleep 60")
+    seen = compute.start(wanted)
+    assert isinstance(seen, Running)
+    try:
+        shown = Path(f"/proc/{parent_of(seen.pid)}/cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+        assert shown[-1] == os.fsencode(wanted.folder)
+        assert shim.NURSE.encode() not in shown
+        nurse = Path(f"/proc/{parent_of(parent_of(seen.pid))}/cmdline").read_bytes()
+        assert shim.NURSE.encode() in nurse.split(b"\0")
+    finally:
+        assert isinstance(compute.stop(wanted.folder, grace=LIMIT), Exited)
 
 
 def test_what_it_started_outlives_the_nursery_and_the_next_start_begins_another(

@@ -259,6 +259,22 @@ def test_a_job_outlives_the_killed_shim_of_its_server(attempts: Any, until: Unti
     assert isinstance(attempts.compute.observe(job.folder), Running)
 
 
+def test_a_task_starts_though_who_asked_for_it_died_before_the_answer(attempts: Any, until: Until) -> None:
+    def launch_and_die(folder: Path, records: bytes) -> None:
+        command = [sys.executable, "-I", "-S", shim.__file__, os.fspath(folder)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as asking:
+            until(lambda: Path(f"/proc/{asking.pid}/task/{asking.pid}/children").read_text())
+            asking.kill()
+            asking.communicate(records)
+        until(lambda: (folder / shim.RUNNING_FILE).exists())
+
+    task = attempts.task("sh", "-c", "echo ran; exit 3")
+    LocalCompute(launch=launch_and_die).start(task)
+    ended = attempts.compute.wait(task.folder, LIMIT)
+    assert isinstance(ended, Exited)
+    assert (ended.code, log(task)) == (3, "ran\n")
+
+
 def test_a_shim_that_sleeps_as_on_a_laptop_is_still_running(attempts: Any) -> None:
     task = attempts.task("sh", "-c", "echo ran; sleep 60")
     first = attempts.compute.start(task)
