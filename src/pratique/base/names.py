@@ -39,6 +39,14 @@ _RULES: Final = {
     "endpoint": _SERVED,
     "deployment": _SERVED,
     "project": _SERVED,  # It names an endpoint, unless that has a name of its own.
+    "delivery project": (
+        r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-]",
+        "1 to 64 letters, digits, _ . -, starting with a letter or digit, not ending in a dot",
+    ),
+    "repository": (
+        r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-]",
+        "1 to 64 letters, digits, _ . -, starting with a letter or digit, not ending in a dot",
+    ),
     "principal": (r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}", "1 to 128 letters, digits, _ . @ + -"),
 }
 _COMPILED: Final = {kind: re.compile(pattern, re.ASCII) for kind, (pattern, _) in _RULES.items()}

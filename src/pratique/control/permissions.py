@@ -29,6 +29,7 @@ ACTIONS: Final = frozenset(
         "artifacts": "read write",
         "endpoints": "read write delete keys score",
         "deployments": "read write delete",
+        "repositories": "read write delete",
         "events": "read",
         "principals": "read write delete",
         "roles": "read write delete",
@@ -46,6 +47,7 @@ ROLES: Final = {
     "Contributor": (
         "groups/*", "workspaces/*", "content/*", "computes/*", "datastores/*", "data/*", "environments/*", "models/*",
         "components/*", "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read",
+        "repositories/*",
         "approvals/read",
         "sessions/write", "account/read", "status/read", "principals/read", "roles/read",
     ),
@@ -105,6 +107,16 @@ def group_scope(group: str) -> str:
 def workspace_scope(workspace: str) -> str:
     """The scope of one workspace."""
     return f"/workspaces/{workspace}"
+
+
+def project_scope(project: str) -> str:
+    """The scope of one project: its repositories, deliveries and what they use."""
+    return f"/delivery/{project}"
+
+
+def repository_scope(project: str, repository: str) -> str:
+    """The scope of one repository of a project."""
+    return f"{project_scope(project)}/repositories/{repository}"
 
 
 def _covers(granted: str, asked: str) -> bool:

@@ -5,6 +5,8 @@ what is written                                            what it means
 /subscriptions/ID                                          the same: a home is one subscription
 /groups/NAME, [/subscriptions/ID]/resourceGroups/NAME      a resource group and its workspaces
 /workspaces/NAME, or an id ending in it, Azure's or ours   one workspace
+/delivery/PROJECT                                          a project, with everything in it
+/delivery/PROJECT/repositories/NAME                        one repository
 """
 
 import re
@@ -12,7 +14,7 @@ from typing import Final
 
 from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.base.names import check_name
-from pratique.control.permissions import group_scope, workspace_scope
+from pratique.control.permissions import group_scope, project_scope, repository_scope, workspace_scope
 
 HOME: Final = "/"
 
@@ -22,6 +24,9 @@ _SUBSCRIPTION_SCOPE: Final = re.compile(r"/subscriptions/[^/]+", re.IGNORECASE)
 _GROUP_SCOPE: Final = re.compile(_GROUP, re.IGNORECASE)
 _WORKSPACE_SCOPE: Final = re.compile(
     rf"(?:{_GROUP}(?:{re.escape(_PROVIDER)})?)?/workspaces/(?P<workspace>[^/]+)", re.IGNORECASE
+)
+_DELIVERY_SCOPE: Final = re.compile(
+    r"/delivery/(?P<project>[^/]+)(?:/repositories/(?P<repository>[^/]+))?", re.IGNORECASE
 )
 _BELOW_WORKSPACE: Final = re.compile(_WORKSPACE_SCOPE.pattern + r"/.+", re.IGNORECASE)
 
@@ -35,13 +40,21 @@ def parse_scope(text: str) -> str:
         return group_scope(check_name("resource group", found["group"]))
     if found := _WORKSPACE_SCOPE.fullmatch(asked):
         return workspace_scope(check_name("workspace", found["workspace"]))
+    if found := _DELIVERY_SCOPE.fullmatch(asked):
+        project = check_name("delivery project", found["project"])
+        if found["repository"] is None:
+            return project_scope(project)
+        return repository_scope(project, check_name("repository", found["repository"]))
     if found := _BELOW_WORKSPACE.fullmatch(asked):
         workspace = check_name("workspace", found["workspace"])
         raise NotYet(
             f"roles below a workspace are not given yet: {text[:200]!r}",
             hint=f"give the role at {workspace_scope(workspace)}",
         )
-    said = f"{text[:200]!r} is not a scope: expected /, /groups/NAME, /workspaces/NAME or an Azure id of one of them"
+    said = (
+        f"{text[:200]!r} is not a scope: expected /, /groups/NAME, /workspaces/NAME, /delivery/PROJECT "
+        "or an Azure id of one of them"
+    )
     raise InvalidInput(said, problems=[Problem(said, key="scope")])
 
 
