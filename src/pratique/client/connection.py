@@ -40,10 +40,15 @@ class StreamCutError(Exception):
 
 def path_of(*segments: str) -> str:
     """The API's path of `segments`, each quoted by itself."""
+    return below("/api/v1", *segments)
+
+
+def below(path: str, *segments: str) -> str:
+    """The path of `segments` below `path`, each quoted by itself."""
     for segment in segments:
         if segment in ("", ".", ".."):
             raise InvalidInput(f"{segment!r} is not a name")
-    return "/api/v1/" + "/".join(quote(segment, safe="@") for segment in segments)
+    return "/".join((path, *(quote(segment, safe="@") for segment in segments)))
 
 
 class Connection:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pratique.base.errors import AlreadyExists, InternalError, StorageFailed
-from pratique.client.connection import Connection, StreamCutError, path_of
+from pratique.client.connection import Connection, StreamCutError, below, path_of
 from pratique.content.folder import scan
 from pratique.content.manifest import Entry, Manifest
 from pratique.content.safeopen import open_beneath
@@ -25,7 +25,12 @@ Progress = Callable[[int, int], None]
 
 def read_manifest(connection: Connection, workspace: str, digest: str) -> Manifest:
     """The manifest called `digest`; raises `InvalidInput` when it names what is no plain path."""
-    manifest = Manifest.from_document(connection.get(path_of("workspaces", workspace, "manifests", digest)))
+    return manifest_from(connection, path_of("workspaces", workspace), digest)
+
+
+def manifest_from(connection: Connection, holder: str, digest: str) -> Manifest:
+    """As `read_manifest`, from whatever holds content: `holder` is its path, with manifests and blobs below it."""
+    manifest = Manifest.from_document(connection.get(below(holder, "manifests", digest)))
     if manifest.digest != digest:
         raise InternalError(f"the manifest {digest} has another content than its name says")
     return manifest
@@ -37,13 +42,18 @@ def download(connection: Connection, workspace: str, manifest: Manifest, into: P
     A folder that holds just these files already is left as it is; raises
     `AlreadyExists` when it holds anything else.
     """
+    download_from(connection, path_of("workspaces", workspace), manifest, into, progress)
+
+
+def download_from(connection: Connection, holder: str, manifest: Manifest, into: Path, progress: Progress) -> None:
+    """As `download`, from whatever holds content: `holder` is its path, with manifests and blobs below it."""
     if _is_there(into, manifest):
         return
     try:
         into.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=into.parent, prefix=".pratique-"))
         try:
-            _fill(connection, workspace, manifest, draft, progress)
+            _fill(connection, holder, manifest, draft, progress)
             draft.chmod(0o777 & ~_umask())
             draft.rename(into)
         except BaseException:
@@ -55,19 +65,19 @@ def download(connection: Connection, workspace: str, manifest: Manifest, into: P
         ) from error
 
 
-def _fill(connection: Connection, workspace: str, manifest: Manifest, draft: Path, progress: Progress) -> None:
+def _fill(connection: Connection, holder: str, manifest: Manifest, draft: Path, progress: Progress) -> None:
     done = 0
     for entry in manifest.entries:
-        _fetch(connection, workspace, entry, draft)
+        _fetch(connection, holder, entry, draft)
         done += entry.size
         progress(done, manifest.size)
 
 
-def _fetch(connection: Connection, workspace: str, entry: Entry, draft: Path) -> None:
+def _fetch(connection: Connection, holder: str, entry: Entry, draft: Path) -> None:
     state = hashlib.sha256()
     try:
         with open_beneath(draft, entry.path, write=True) as target:
-            for chunk in connection.stream(path_of("workspaces", workspace, "blobs", entry.digest)):
+            for chunk in connection.stream(below(holder, "blobs", entry.digest)):
                 state.update(chunk)
                 target.write(chunk)
             if entry.executable:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.client.code import INCLUDES, included, laid_together
-from pratique.client.connection import Connection, Document, path_of
+from pratique.client.connection import Connection, Document, below, path_of
 from pratique.client.profile import configuration_folder
 from pratique.content.folder import scan, source_of
 from pratique.content.manifest import Entry, Manifest
@@ -71,24 +71,29 @@ def with_uploads(connection: Connection, workspace: str, spec: Spec, progress: P
 
 def upload(connection: Connection, workspace: str, root: Path, *, is_code: bool, progress: Progress) -> Manifest:
     """Send what is at `root` and return its manifest; code honours ignore files and keeps executable bits."""
+    return upload_to(connection, path_of("workspaces", workspace), root, is_code=is_code, progress=progress)
+
+
+def upload_to(connection: Connection, holder: str, root: Path, *, is_code: bool, progress: Progress) -> Manifest:
+    """As `upload`, to whatever holds content: `holder` is its path, with manifests and blobs below it."""
     remembered = Remembered(configuration_folder() / MEMORY, root)
     manifest = scan(root, honour_ignore=is_code, keep_executable=is_code, remembered=remembered)
-    if _is_held(connection, workspace, manifest):
+    if _is_held(connection, holder, manifest):
         return manifest
-    route = path_of("workspaces", workspace, "manifests")
+    route = below(holder, "manifests")
     answer: Document = connection.post(route, manifest.to_document())
     missing = set(answer["missing"])
     if not missing:
         return manifest
-    _send(connection, workspace, root, _first_of_each(manifest, missing), progress)
+    _send(connection, holder, root, _first_of_each(manifest, missing), progress)
     answer = connection.post(route, manifest.to_document())
     if answer["missing"]:
         raise InvalidInput(f"{root} changed while it was uploaded", hint="try again when nothing writes to it")
     return manifest
 
 
-def _is_held(connection: Connection, workspace: str, manifest: Manifest) -> bool:
-    route = path_of("workspaces", workspace, "manifests", "held")
+def _is_held(connection: Connection, holder: str, manifest: Manifest) -> bool:
+    route = below(holder, "manifests", "held")
     answer: Document = connection.post(route, {"digests": [manifest.digest]})
     return manifest.digest in answer["held"]
 
@@ -108,8 +113,8 @@ def _first_of_each(manifest: Manifest, missing: set[str]) -> list[Entry]:
     return list(found.values())
 
 
-def _send(connection: Connection, workspace: str, root: Path, entries: list[Entry], progress: Progress) -> None:
-    sender = _Sender(connection, workspace, root, sum(entry.size for entry in entries), progress)
+def _send(connection: Connection, holder: str, root: Path, entries: list[Entry], progress: Progress) -> None:
+    sender = _Sender(connection, holder, root, sum(entry.size for entry in entries), progress)
     jobs: list[_Large | _Pack] = [*(_Large(entry) for entry in entries if entry.size > MAX_BLOB), *_packs(entries)]
     under_way: deque[Future[None]] = deque()
     pool = ThreadPoolExecutor(_AT_ONCE)
@@ -182,9 +187,9 @@ def _bytes_of(root: Path, entry: Entry) -> bytes:
 class _Sender:
     """Sends from several threads and tells how far it is."""
 
-    def __init__(self, connection: Connection, workspace: str, root: Path, total: int, progress: Progress) -> None:
+    def __init__(self, connection: Connection, holder: str, root: Path, total: int, progress: Progress) -> None:
         self._connection = connection
-        self._route = ("workspaces", workspace, "blobs")
+        self._route = below(holder, "blobs")
         self._root = root
         self._total = total
         self._progress = progress
@@ -197,7 +202,7 @@ class _Sender:
         if isinstance(job, _Large):
             self._send_file(job.entry)
         else:
-            self._connection.post_bytes(path_of(*self._route), data)
+            self._connection.post_bytes(self._route, data)
         with self._lock:
             self._done += job.size
             self._progress(self._done, self._total)
@@ -206,6 +211,6 @@ class _Sender:
         source = source_of(self._root, entry)
         try:
             with source.open("rb") as stream:
-                self._connection.send_bytes(path_of(*self._route, entry.digest), stream, entry.size)
+                self._connection.send_bytes(below(self._route, entry.digest), stream, entry.size)
         except OSError as error:
             raise StorageFailed(f"{source} cannot be read: {error.strerror}") from error
