@@ -29,7 +29,10 @@ ACTIONS: Final = frozenset(
         "artifacts": "read write",
         "endpoints": "read write delete keys score",
         "deployments": "read write delete",
+        "projects": "read write delete",
         "repositories": "read write delete",
+        "deliveries": "read write delete run",
+        "units": "report",
         "events": "read",
         "principals": "read write delete",
         "roles": "read write delete",
@@ -47,7 +50,7 @@ ROLES: Final = {
     "Contributor": (
         "groups/*", "workspaces/*", "content/*", "computes/*", "datastores/*", "data/*", "environments/*", "models/*",
         "components/*", "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read",
-        "repositories/*",
+        "projects/*", "repositories/*", "deliveries/*",
         "approvals/read",
         "sessions/write", "account/read", "status/read", "principals/read", "roles/read",
     ),
@@ -60,6 +63,8 @@ ROLES: Final = {
         "workspaces/read", "runs/*", "artifacts/*", "models/read", "models/write", "data/read", "content/read",
         "environments/read",
     ),
+    # What the worker of a unit may do in its own run; nobody can be assigned it.
+    "Delivery": ("units/report",),
 }  # fmt: skip
 """Role → patterns of actions."""
 

@@ -150,9 +150,10 @@ manifests = Table(
 
 holdings = Table(
     # What a workspace has proven to hold: bytes uploaded to it or made in it. Knowing a digest is not enough.
+    # A project holds content as well, under a name that no workspace can have: see `store.projects.holder_of`.
     "holdings",
     metadata,
-    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("workspace", String(96), primary_key=True),
     Column("digest", String(64), primary_key=True),
     Column("kind", String(8), primary_key=True),
     Column("size", BigInteger, nullable=False),
@@ -290,6 +291,29 @@ asset_labels = Table(
     ),
 )
 
+examinations = Table(
+    # What the platform was asked to find out about a version of a model: whether it converts, how much it bears.
+    "examinations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("workspace", String(33), nullable=False),
+    Column("version_id", ForeignKey("asset_versions.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("report", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("created_by", JSON, nullable=False),
+    *_lease(),
+    CheckConstraint("kind IN ('conversion', 'profile')", name="kind"),
+    CheckConstraint("status IN ('Queued', 'Running', 'Completed', 'Failed')", name="status"),
+    Index(None, "version_id", "kind"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -395,4 +419,177 @@ replicas = Table(
     Column("error", JSON(none_as_null=True)),
     Column("changed_at", UtcDateTime, nullable=False),
     CheckConstraint("state IN ('Starting', 'Ready', 'Unready', 'Down')", name="state"),
+)
+
+
+projects = Table(
+    # What repositories, deliveries and all that they use belong to.
+    "projects",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+)
+
+counters = Table(
+    # Numbers that only rise: those of deliveries and runs, and what `counter` and the revision of run names count.
+    "counters",
+    metadata,
+    Column("scope", String(64), primary_key=True),
+    Column("prefix", String(255), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+deliveries = Table(
+    # A YAML file of a repository, registered.
+    "deliveries",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("project", ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("repository", Text, nullable=False),
+    Column("repository_type", String(16), nullable=False),
+    Column("branch", Text, nullable=False),  # refs/heads/NAME; the default of a run.
+    Column("path", Text, nullable=False),
+    Column("variables", JSON, nullable=False),
+    Column("queue_status", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("project", "name"),
+    CheckConstraint("repository_type IN ('git', 'folder')", name="repository_type"),
+    CheckConstraint("queue_status IN ('enabled', 'paused', 'disabled')", name="queue_status"),
+)
+
+delivery_runs = Table(
+    "delivery_runs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("delivery", ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False),
+    Column("project", String(64), nullable=False),
+    Column("number", String(255), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("version", String(64), nullable=False),  # Of the source: a commit, or empty.
+    Column("sources", JSON, nullable=False),  # Each repository as it was, self first.
+    Column("parameters", JSON, nullable=False),
+    Column("variables", JSON, nullable=False),  # Given by whoever queued it.
+    Column("left_out", JSON, nullable=False),
+    Column("text", Text, nullable=False),  # The expanded file; nothing of it is expanded again.
+    Column("system", JSON, nullable=False),  # The platform's variables of the run.
+    Column("counted", JSON, nullable=False),  # What `counter` gave this run, by prefix.
+    Column("status", String(16), nullable=False),
+    Column("result", String(24)),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("canceled_by", JSON(none_as_null=True)),
+    Column("tags", JSON, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("revision", Integer, nullable=False),  # Raised by all that happens to it.
+    Column("settled", Integer, nullable=False),  # The revision from which was seen what follows.
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("created_by", JSON, nullable=False),
+    *_lease(),
+    CheckConstraint("status IN ('notStarted', 'inProgress', 'cancelling', 'completed')", name="status"),
+    Index(None, "delivery", "id"),
+    Index(None, "status", "created_at"),
+)
+
+delivery_stages = Table(
+    "delivery_stages",
+    metadata,
+    Column("run", ForeignKey("delivery_runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("result", String(24)),  # How it ended.
+    Column("decided", String(24)),  # Set when it ended without any job.
+    Column("admission", String(16)),
+    Column("is_triggered", Boolean, nullable=False),
+    Column("outlives_cancel", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    CheckConstraint("state IN ('pending', 'waiting', 'running', 'completed')", name="state"),
+)
+
+delivery_jobs = Table(
+    "delivery_jobs",
+    metadata,
+    Column("run", Integer, primary_key=True),
+    Column("stage", String(255), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("result", String(24)),
+    Column("decided", String(24)),  # Set when it ended without any unit.
+    Column("expected", JSON, nullable=False),
+    Column("continues_on_error", Boolean, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    ForeignKeyConstraint(["run", "stage"], ["delivery_stages.run", "delivery_stages.name"], ondelete="CASCADE"),
+    CheckConstraint("state IN ('pending', 'running', 'completed')", name="state"),
+)
+
+delivery_units = Table(
+    # What one worker process runs.
+    "delivery_units",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("run", ForeignKey("delivery_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("stage", String(255), nullable=False),
+    Column("job", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("result", String(24)),
+    Column("reason", Text, nullable=False),
+    Column("sequence", Integer, nullable=False),  # Of the last record that was taken.
+    Column("message", Text),  # Sealed; gone as soon as its worker has begun.
+    Column("outputs", JSON, nullable=False),  # Those that are no secrets.
+    Column("secret_outputs", Text),  # Sealed.
+    Column("timeout", Integer, nullable=False),
+    Column("cancel_timeout", Integer, nullable=False),
+    Column("cancel_requested_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    UniqueConstraint("run", "stage", "job", "name", "attempt"),
+    CheckConstraint("state IN ('queued', 'running', 'completed')", name="state"),
+    Index(None, "state", "created_at"),
+)
+
+delivery_steps = Table(
+    "delivery_steps",
+    metadata,
+    Column("unit", ForeignKey("delivery_units.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("result", String(24)),
+    Column("record", JSON, nullable=False),  # What its worker said last, without the values of secrets.
+    Column("started_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+)
+
+delivery_artifacts = Table(
+    "delivery_artifacts",
+    metadata,
+    Column("run", ForeignKey("delivery_runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("type", String(32), nullable=False),
+    Column("manifest", String(64), nullable=False),
+    Column("unit", String(36), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
 )

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from pratique.store.rows import value_of, values_of
-from pratique.store.schema import workspaces
+from pratique.store.schema import holdings, workspaces
 
 _BY_NAME: Final = select(workspaces).where(workspaces.c.name == bindparam("wanted"))
 
@@ -56,4 +56,5 @@ def in_group(tx: Connection, group: str) -> list[Workspace]:
 
 def remove(tx: Connection, name: str) -> None:
     """Remove a workspace with everything that its rows own."""
+    tx.execute(delete(holdings).where(holdings.c.workspace == name))
     tx.execute(delete(workspaces).where(workspaces.c.name == name))

@@ -85,9 +85,7 @@ def upgrade() -> None:
             ["principal"], ["principals.id"], name=op.f("fk_role_assignments_principal"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role_assignments")),
-        sa.UniqueConstraint(
-            "principal", "role", "scope", name=op.f("uq_role_assignments_principal_role_scope")
-        ),
+        sa.UniqueConstraint("principal", "role", "scope", name=op.f("uq_role_assignments_principal_role_scope")),
     )
     op.create_table(
         "workspaces",
@@ -127,9 +125,7 @@ def upgrade() -> None:
         sa.Column("is_archived", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint(
-            "kind IN ('data', 'environments', 'models', 'components')", name=op.f("ck_assets_kind")
-        ),
+        sa.CheckConstraint("kind IN ('data', 'environments', 'models', 'components')", name=op.f("ck_assets_kind")),
         sa.CheckConstraint("next_version >= 1", name=op.f("ck_assets_next_version")),
         sa.ForeignKeyConstraint(
             ["workspace"], ["workspaces.name"], name=op.f("fk_assets_workspace"), ondelete="CASCADE"
@@ -194,15 +190,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "holdings",
-        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("workspace", sa.String(length=96), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint("kind IN ('blob', 'manifest')", name=op.f("ck_holdings_kind")),
-        sa.ForeignKeyConstraint(
-            ["workspace"], ["workspaces.name"], name=op.f("fk_holdings_workspace"), ondelete="CASCADE"
-        ),
         sa.PrimaryKeyConstraint("workspace", "digest", "kind", name=op.f("pk_holdings")),
     )
     op.create_table(
@@ -241,18 +234,14 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("type IN ('command', 'pipeline')", name=op.f("ck_jobs_type")),
         sa.CheckConstraint("(parent IS NULL) = (root IS NULL)", name=op.f("ck_jobs_parent")),
-        sa.ForeignKeyConstraint(
-            ["workspace"], ["workspaces.name"], name=op.f("fk_jobs_workspace"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["workspace"], ["workspaces.name"], name=op.f("fk_jobs_workspace"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
         sa.UniqueConstraint("workspace", "name", name=op.f("uq_jobs_workspace_name")),
     )
     with op.batch_alter_table("jobs", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_jobs_status_created_at"), ["status", "created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_jobs_root"), ["root"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_jobs_workspace_fingerprint"), ["workspace", "fingerprint"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_jobs_workspace_fingerprint"), ["workspace", "fingerprint"], unique=False)
 
     op.create_table(
         "online_endpoints",
@@ -338,6 +327,35 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "examinations",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("version_id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("settings", sa.JSON(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("progress", sa.Text(), nullable=False),
+        sa.Column("report", sa.JSON(), nullable=True),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.Column("lease_token", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("kind IN ('conversion', 'profile')", name=op.f("ck_examinations_kind")),
+        sa.CheckConstraint(
+            "status IN ('Queued', 'Running', 'Completed', 'Failed')", name=op.f("ck_examinations_status")
+        ),
+        sa.ForeignKeyConstraint(
+            ["version_id"], ["asset_versions.id"], name=op.f("fk_examinations_version_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_examinations")),
+    )
+    with op.batch_alter_table("examinations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_examinations_version_id_kind"), ["version_id", "kind"], unique=False)
+
+    op.create_table(
         "online_deployments",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("endpoint_id", sa.String(length=36), nullable=False),
@@ -389,4 +407,195 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("deployment_id", "revision", "slot", name=op.f("pk_replicas")),
+    )
+
+    op.create_table(
+        "counters",
+        sa.Column("scope", sa.String(length=64), nullable=False),
+        sa.Column("prefix", sa.String(length=255), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "prefix", name=op.f("pk_counters")),
+    )
+    op.create_table(
+        "projects",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_projects")),
+        sa.UniqueConstraint("name", name=op.f("uq_projects_name")),
+    )
+    op.create_table(
+        "deliveries",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("project", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("repository", sa.Text(), nullable=False),
+        sa.Column("repository_type", sa.String(length=16), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("variables", sa.JSON(), nullable=False),
+        sa.Column("queue_status", sa.String(length=16), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.CheckConstraint(
+            "queue_status IN ('enabled', 'paused', 'disabled')", name=op.f("ck_deliveries_queue_status")
+        ),
+        sa.CheckConstraint("repository_type IN ('git', 'folder')", name=op.f("ck_deliveries_repository_type")),
+        sa.ForeignKeyConstraint(["project"], ["projects.name"], name=op.f("fk_deliveries_project"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
+        sa.UniqueConstraint("project", "name", name=op.f("uq_deliveries_project_name")),
+    )
+    op.create_table(
+        "delivery_runs",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("delivery", sa.Integer(), nullable=False),
+        sa.Column("project", sa.String(length=64), nullable=False),
+        sa.Column("number", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("sources", sa.JSON(), nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("variables", sa.JSON(), nullable=False),
+        sa.Column("left_out", sa.JSON(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("system", sa.JSON(), nullable=False),
+        sa.Column("counted", sa.JSON(), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.String(length=24), nullable=True),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
+        sa.Column("canceled_by", sa.JSON(), nullable=True),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("warnings", sa.JSON(), nullable=False),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("settled", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.Column("lease_token", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "status IN ('notStarted', 'inProgress', 'cancelling', 'completed')", name=op.f("ck_delivery_runs_status")
+        ),
+        sa.ForeignKeyConstraint(
+            ["delivery"], ["deliveries.id"], name=op.f("fk_delivery_runs_delivery"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_runs")),
+    )
+    with op.batch_alter_table("delivery_runs", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_runs_delivery_id"), ["delivery", "id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_delivery_runs_status_created_at"), ["status", "created_at"], unique=False)
+
+    op.create_table(
+        "delivery_artifacts",
+        sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("manifest", sa.String(length=64), nullable=False),
+        sa.Column("unit", sa.String(length=36), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["run"], ["delivery_runs.id"], name=op.f("fk_delivery_artifacts_run"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("run", "name", name=op.f("pk_delivery_artifacts")),
+    )
+    op.create_table(
+        "delivery_stages",
+        sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.String(length=24), nullable=True),
+        sa.Column("decided", sa.String(length=24), nullable=True),
+        sa.Column("admission", sa.String(length=16), nullable=True),
+        sa.Column("is_triggered", sa.Boolean(), nullable=False),
+        sa.Column("outlives_cancel", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "state IN ('pending', 'waiting', 'running', 'completed')", name=op.f("ck_delivery_stages_state")
+        ),
+        sa.ForeignKeyConstraint(["run"], ["delivery_runs.id"], name=op.f("fk_delivery_stages_run"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("run", "name", name=op.f("pk_delivery_stages")),
+    )
+    op.create_table(
+        "delivery_units",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("stage", sa.String(length=255), nullable=False),
+        sa.Column("job", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.String(length=24), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=True),
+        sa.Column("outputs", sa.JSON(), nullable=False),
+        sa.Column("secret_outputs", sa.Text(), nullable=True),
+        sa.Column("timeout", sa.Integer(), nullable=False),
+        sa.Column("cancel_timeout", sa.Integer(), nullable=False),
+        sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('queued', 'running', 'completed')", name=op.f("ck_delivery_units_state")),
+        sa.ForeignKeyConstraint(["run"], ["delivery_runs.id"], name=op.f("fk_delivery_units_run"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery_units")),
+        sa.UniqueConstraint(
+            "run", "stage", "job", "name", "attempt", name=op.f("uq_delivery_units_run_stage_job_name_attempt")
+        ),
+    )
+    with op.batch_alter_table("delivery_units", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_units_state_created_at"), ["state", "created_at"], unique=False)
+
+    op.create_table(
+        "delivery_jobs",
+        sa.Column("run", sa.Integer(), nullable=False),
+        sa.Column("stage", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("environment", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.String(length=24), nullable=True),
+        sa.Column("decided", sa.String(length=24), nullable=True),
+        sa.Column("expected", sa.JSON(), nullable=False),
+        sa.Column("continues_on_error", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('pending', 'running', 'completed')", name=op.f("ck_delivery_jobs_state")),
+        sa.ForeignKeyConstraint(
+            ["run", "stage"],
+            ["delivery_stages.run", "delivery_stages.name"],
+            name=op.f("fk_delivery_jobs_run_stage"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("run", "stage", "name", name=op.f("pk_delivery_jobs")),
+    )
+    op.create_table(
+        "delivery_steps",
+        sa.Column("unit", sa.String(length=36), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("result", sa.String(length=24), nullable=True),
+        sa.Column("record", sa.JSON(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["unit"], ["delivery_units.id"], name=op.f("fk_delivery_steps_unit"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("unit", "number", name=op.f("pk_delivery_steps")),
     )
