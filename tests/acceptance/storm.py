@@ -25,6 +25,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from pratique.compute import shim
 from pratique.content.folder import scan
 
 from .installation import LIMIT, PYTHON, Installation, prepare_workspace, until, write
@@ -80,7 +81,7 @@ TERMINAL: Final = frozenset({"Completed", "Failed", "Canceled"})
 RUN_STATUS: Final = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 WEIGHTS: Final[Mapping[str, int]] = {
     "server": 20, "shim of the server": 8, "Envoy": 10, "MLflow": 10, "scorer": 6, "shim of the scorer": 4,
-    "job": 12, "shim of the job": 10, "client": 12, "everything": 8,
+    "job": 12, "shim of the job": 10, "nursery": 4, "client": 12, "everything": 8,
 }  # fmt: skip
 """Who is killed, and how often one is compared with the others."""
 
@@ -169,11 +170,11 @@ class Storm:
             return [client.pid for client in self.clients if client.poll() is None][:1]
         processes = self.platform.processes()
         clients = {client.pid for client in self.clients}
-        shims = {pid for pid, command in processes.items() if "shim" in command}
+        shims = {pid for pid, command in processes.items() if "shim" in command and shim.NURSE not in command}
         needles = {
             "server": "pratique.app.server", "shim of the server": "/services/server/", "Envoy": "bootstrap",
             "MLflow": "pratique_tracking", "scorer": "pratique_serving", "shim of the scorer": "/replicas/",
-            "job": "witness", "shim of the job": "/jobs/", "everything": "",
+            "job": "witness", "shim of the job": "/jobs/", "nursery": shim.NURSE, "everything": "",
         }  # fmt: skip
         found = [pid for pid, command in processes.items() if needles[who] in command]
         if who == "everything":
@@ -191,9 +192,11 @@ class Storm:
                 self.forget_environments()
             for _ in range(self.dice.randrange(1, 3)):
                 self.work()
+            patience = 1.0
             if number % 3 == 2 and self.unfinished():  # However slow the machine is, some kills meet a step that runs.
                 until(lambda: self.victims("job") or not self.unfinished(), "a step runs")
-            time.sleep(self.dice.uniform(0.0, 1.0))
+                patience = 0.1
+            time.sleep(self.dice.uniform(0.0, patience))
             self.strike()
 
     def calm(self) -> None:
