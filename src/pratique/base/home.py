@@ -8,6 +8,7 @@
       environments/<digest>/    locked Python environments
       jobs/<id>/<attempt>/      working folder, shim files and logs of one attempt
       replicas/<id>/            the same for one replica of a deployment
+      repositories/<id>.git/    bare Git repositories
       sources/<digest>/         our own packages as they run inside other environments
       services/<name>/          the same for server, envoy and mlflow
       gateway/                  Envoy's bootstrap and xds files
@@ -70,6 +71,10 @@ class Home:
         return self.root / "replicas"
 
     @property
+    def repositories(self) -> Path:
+        return self.root / "repositories"
+
+    @property
     def sources(self) -> Path:
         return self.root / "sources"
 
@@ -120,7 +125,7 @@ class Home:
         """Make every folder, 0700; raises `StorageFailed` when the home cannot be written."""
         folders = (
             self.root, self.blobs, self.keys, self.environments, self.jobs, self.replicas,
-            self.sources, self.services, self.gateway, self.mlflow, self.logs,
+            self.repositories, self.sources, self.services, self.gateway, self.mlflow, self.logs,
         )  # fmt: skip
         try:
             for folder in folders:

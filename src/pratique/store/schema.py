@@ -593,3 +593,46 @@ delivery_artifacts = Table(
     Column("unit", String(36), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
+
+repositories = Table(
+    # Their files lie in the home, by id (`store.git`).
+    "repositories",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("project", ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("default_branch", Text, nullable=False),  # refs/heads/NAME.
+    Column("denies_force", Boolean, nullable=False),
+    Column("denies_deletes", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("project", "name"),
+)
+
+repository_refs = Table(
+    # As they were when somebody last looked: what differs on disk was pushed and not recorded.
+    "repository_refs",
+    metadata,
+    Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("object", String(64), nullable=False),
+)
+
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("repository", ForeignKey("repositories.id", ondelete="CASCADE"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("wished", JSON, nullable=False),  # What the pusher asked for: name, old, new.
+    Column("updates", JSON, nullable=False),  # What came of it.
+    Column("decisions", JSON, nullable=False),  # What each delivery made of it.
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("received_at", UtcDateTime),
+    Column("created_by", JSON, nullable=False),
+    *_lease(),
+    CheckConstraint("state IN ('Receiving', 'Received', 'Decided', 'Void')", name="state"),
+    Index(None, "state", "created_at"),
+    Index(None, "repository", "id"),
+)

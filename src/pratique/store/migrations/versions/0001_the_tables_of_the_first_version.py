@@ -599,3 +599,53 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("unit", "number", name=op.f("pk_delivery_steps")),
     )
+
+    op.create_table(
+        "repositories",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("project", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("default_branch", sa.Text(), nullable=False),
+        sa.Column("denies_force", sa.Boolean(), nullable=False),
+        sa.Column("denies_deletes", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["project"], ["projects.name"], name=op.f("fk_repositories_project"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_repositories")),
+        sa.UniqueConstraint("project", "name", name=op.f("uq_repositories_project_name")),
+    )
+    op.create_table(
+        "repository_refs",
+        sa.Column("repository", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("object", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["repository"], ["repositories.id"], name=op.f("fk_repository_refs_repository"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("repository", "name", name=op.f("pk_repository_refs")),
+    )
+    op.create_table(
+        "pushes",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("repository", sa.String(length=36), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("wished", sa.JSON(), nullable=False),
+        sa.Column("updates", sa.JSON(), nullable=False),
+        sa.Column("decisions", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.Column("lease_token", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("state IN ('Receiving', 'Received', 'Decided', 'Void')", name=op.f("ck_pushes_state")),
+        sa.ForeignKeyConstraint(
+            ["repository"], ["repositories.id"], name=op.f("fk_pushes_repository"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pushes")),
+    )
+    with op.batch_alter_table("pushes", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_pushes_state_created_at"), ["state", "created_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_pushes_repository_id"), ["repository", "id"], unique=False)
