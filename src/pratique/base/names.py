@@ -47,6 +47,23 @@ _RULES: Final = {
         r"[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-]",
         "1 to 64 letters, digits, _ . -, starting with a letter or digit, not ending in a dot",
     ),
+    "stage environment": (
+        r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}",
+        "1 to 128 letters, digits, _ . -, starting with a letter or digit",
+    ),
+    "service connection": (
+        r"[A-Za-z0-9](?:[A-Za-z0-9_. ()-]{0,126}[A-Za-z0-9_.()-])?",
+        "1 to 128 letters, digits, spaces, _ . ( ) -, starting with a letter or digit",
+    ),
+    "variable group": (
+        r"[A-Za-z0-9](?:[A-Za-z0-9_. ()-]{0,126}[A-Za-z0-9_.()-])?",
+        "1 to 128 letters, digits, spaces, _ . ( ) -, starting with a letter or digit",
+    ),
+    "vault": (
+        r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]",
+        "3 to 24 letters, digits or single hyphens, starting with a letter",
+    ),
+    "secret": (r"[A-Za-z0-9-]{1,127}", "1 to 127 letters, digits or hyphens"),
     "principal": (r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}", "1 to 128 letters, digits, _ . @ + -"),
 }
 _COMPILED: Final = {kind: re.compile(pattern, re.ASCII) for kind, (pattern, _) in _RULES.items()}

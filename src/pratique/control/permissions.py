@@ -33,6 +33,11 @@ ACTIONS: Final = frozenset(
         "repositories": "read write delete",
         "deliveries": "read write delete run",
         "units": "report",
+        "vaults": "read write delete policies rotate",
+        "variable_groups": "read write delete",
+        "service_connections": "read write delete",
+        "stage_environments": "read write delete",
+        "checks": "read write",
         "events": "read",
         "principals": "read write delete",
         "roles": "read write delete",
@@ -51,7 +56,8 @@ ROLES: Final = {
         "groups/*", "workspaces/*", "content/*", "computes/*", "datastores/*", "data/*", "environments/*", "models/*",
         "components/*", "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read",
         "projects/*", "repositories/*", "deliveries/*",
-        "approvals/read",
+        "vaults/read", "vaults/write", "vaults/delete", "variable_groups/*", "service_connections/read",
+        "stage_environments/read", "stage_environments/write", "checks/read", "approvals/read",
         "sessions/write", "account/read", "status/read", "principals/read", "roles/read",
     ),
     "Reader": ("*/read", "sessions/write"),
@@ -122,6 +128,16 @@ def project_scope(project: str) -> str:
 def repository_scope(project: str, repository: str) -> str:
     """The scope of one repository of a project."""
     return f"{project_scope(project)}/repositories/{repository}"
+
+
+def stage_environment_scope(project: str, environment: str) -> str:
+    """The scope of one environment of a project's deliveries, which approvals belong to."""
+    return f"{project_scope(project)}/environments/{environment}"
+
+
+def vault_scope(vault: str) -> str:
+    """The scope of one vault."""
+    return f"/vaults/{vault}"
 
 
 def _covers(granted: str, asked: str) -> bool:

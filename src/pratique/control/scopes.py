@@ -7,6 +7,8 @@ what is written                                            what it means
 /workspaces/NAME, or an id ending in it, Azure's or ours   one workspace
 /delivery/PROJECT                                          a project, with everything in it
 /delivery/PROJECT/repositories/NAME                        one repository
+/delivery/PROJECT/environments/NAME                        one environment that stages deploy to
+/vaults/NAME, or an Azure id ending in it                  one vault
 """
 
 import re
@@ -14,7 +16,14 @@ from typing import Final
 
 from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.base.names import check_name
-from pratique.control.permissions import group_scope, project_scope, repository_scope, workspace_scope
+from pratique.control.permissions import (
+    group_scope,
+    project_scope,
+    repository_scope,
+    stage_environment_scope,
+    vault_scope,
+    workspace_scope,
+)
 
 HOME: Final = "/"
 
@@ -26,8 +35,10 @@ _WORKSPACE_SCOPE: Final = re.compile(
     rf"(?:{_GROUP}(?:{re.escape(_PROVIDER)})?)?/workspaces/(?P<workspace>[^/]+)", re.IGNORECASE
 )
 _DELIVERY_SCOPE: Final = re.compile(
-    r"/delivery/(?P<project>[^/]+)(?:/repositories/(?P<repository>[^/]+))?", re.IGNORECASE
+    r"/delivery/(?P<project>[^/]+)(?:/repositories/(?P<repository>[^/]+)|/environments/(?P<environment>[^/]+))?",
+    re.IGNORECASE,
 )
+_VAULT_SCOPE: Final = re.compile(rf"(?:{_GROUP}/providers/Microsoft\.KeyVault)?/vaults/(?P<vault>[^/]+)", re.IGNORECASE)
 _BELOW_WORKSPACE: Final = re.compile(_WORKSPACE_SCOPE.pattern + r"/.+", re.IGNORECASE)
 
 
@@ -42,9 +53,13 @@ def parse_scope(text: str) -> str:
         return workspace_scope(check_name("workspace", found["workspace"]))
     if found := _DELIVERY_SCOPE.fullmatch(asked):
         project = check_name("delivery project", found["project"])
+        if found["environment"] is not None:
+            return stage_environment_scope(project, check_name("stage environment", found["environment"]))
         if found["repository"] is None:
             return project_scope(project)
         return repository_scope(project, check_name("repository", found["repository"]))
+    if found := _VAULT_SCOPE.fullmatch(asked):
+        return vault_scope(check_name("vault", found["vault"]))
     if found := _BELOW_WORKSPACE.fullmatch(asked):
         workspace = check_name("workspace", found["workspace"])
         raise NotYet(
@@ -52,8 +67,8 @@ def parse_scope(text: str) -> str:
             hint=f"give the role at {workspace_scope(workspace)}",
         )
     said = (
-        f"{text[:200]!r} is not a scope: expected /, /groups/NAME, /workspaces/NAME, /delivery/PROJECT "
-        "or an Azure id of one of them"
+        f"{text[:200]!r} is not a scope: expected /, /groups/NAME, /workspaces/NAME, /delivery/PROJECT, "
+        "/vaults/NAME or an Azure id of one of them"
     )
     raise InvalidInput(said, problems=[Problem(said, key="scope")])
 

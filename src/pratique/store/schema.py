@@ -60,6 +60,21 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+class Sealed(TypeDecorator[str]):
+    """A text that `store.sealing.Sealer` made, empty for none; `context` names it by the columns of its row.
+
+    Who changes the master key finds by this type what has to be sealed again.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, context: str) -> None:
+        super().__init__()
+        self.context = context
+        """Such as ``{id}/primary``: what the text is bound to."""
+
+
 def _lease() -> list[Column[Any]]:
     return [Column("lease_token", String(64)), Column("lease_until", UtcDateTime)]
 
@@ -193,7 +208,7 @@ datastores = Table(
     Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), nullable=False),
     Column("name", String(255), nullable=False),
     Column("spec", JSON, nullable=False),  # Without credentials.
-    Column("credentials", Text, nullable=False),  # Sealed; empty for none.
+    Column("credentials", Sealed("{id}/credentials"), nullable=False),  # Empty for none.
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
@@ -366,8 +381,8 @@ online_endpoints = Table(
     Column("spec", JSON, nullable=False),
     Column("traffic", JSON, nullable=False),
     Column("mirror_traffic", JSON, nullable=False),
-    Column("primary_key", Text, nullable=False),  # Sealed.
-    Column("secondary_key", Text, nullable=False),  # Sealed.
+    Column("primary_key", Sealed("{id}/primary"), nullable=False),
+    Column("secondary_key", Sealed("{id}/secondary"), nullable=False),
     Column("provisioning_state", String(20), nullable=False),
     Column("error", JSON(none_as_null=True)),
     Column("generation", Integer, nullable=False),  # Raised by every wish.
@@ -635,4 +650,183 @@ pushes = Table(
     CheckConstraint("state IN ('Receiving', 'Received', 'Decided', 'Void')", name="state"),
     Index(None, "state", "created_at"),
     Index(None, "repository", "id"),
+)
+
+vaults = Table(
+    "vaults",
+    metadata,
+    Column("name", String(24), primary_key=True),
+    Column("resource_group", ForeignKey("resource_groups.name"), nullable=False),
+    Column("location", String(90), nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("retention_days", Integer, nullable=False),  # How long what was deleted can be recovered.
+    Column("deleted_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    CheckConstraint("retention_days BETWEEN 7 AND 90", name="retention_days"),
+)
+
+vault_policies = Table(
+    # What a holder may do with the secrets: a principal by its id, or variable-group:ID.
+    "vault_policies",
+    metadata,
+    Column("vault", ForeignKey("vaults.name", ondelete="CASCADE"), primary_key=True),
+    Column("holder", String(64), primary_key=True),
+    Column("permissions", JSON, nullable=False),
+)
+
+secrets = Table(
+    # One row per name; `key` is the name in lower case, because Azure's names differ by more than case.
+    "secrets",
+    metadata,
+    Column("vault", ForeignKey("vaults.name", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(127), primary_key=True),
+    Column("name", String(127), nullable=False),
+    Column("deleted_at", UtcDateTime),
+    Column("purge_at", UtcDateTime),  # When a deleted one goes for good.
+    CheckConstraint("(deleted_at IS NULL) = (purge_at IS NULL)", name="deleted"),
+)
+
+secret_versions = Table(
+    "secret_versions",
+    metadata,
+    Column("vault", String(24), primary_key=True),
+    Column("key", String(127), primary_key=True),
+    Column("version", String(32), primary_key=True),
+    Column("ordinal", Integer, nullable=False),  # The highest is the current one.
+    Column("value", Sealed("vaults/{vault}/{key}/{version}"), nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("not_before", UtcDateTime),
+    Column("expires_at", UtcDateTime),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    ForeignKeyConstraint(["vault", "key"], ["secrets.vault", "secrets.key"], ondelete="CASCADE"),
+    UniqueConstraint("vault", "key", "ordinal"),
+)
+
+variable_groups = Table(
+    "variable_groups",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("project", ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("vault", String(24)),  # The vault that its variables are secrets of; none: it has values of its own.
+    Column("is_for_all", Boolean, nullable=False),  # Whether every delivery of the project may read it.
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("project", "name"),
+)
+
+group_variables = Table(
+    "group_variables",
+    metadata,
+    Column("group_id", ForeignKey("variable_groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(256), primary_key=True),  # The name in lower case.
+    Column("name", String(256), nullable=False),
+    Column("is_secret", Boolean, nullable=False),
+    Column("value", Text, nullable=False),  # Of one that is no secret.
+    Column("sealed", Sealed("variable-groups/{group_id}/{key}"), nullable=False),  # Of a secret; empty in a vault's.
+)
+
+service_connections = Table(
+    "service_connections",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("project", ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("principal", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("resource_group", String(90), nullable=False),
+    Column("workspace", String(33), nullable=False),  # Empty: the whole group.
+    Column("is_for_all", Boolean, nullable=False),  # Whether every delivery of the project may use it.
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("project", "name"),
+)
+
+delivery_permissions = Table(
+    # Which delivery may use which variable group or service connection, by ids.
+    "delivery_permissions",
+    metadata,
+    Column("kind", String(20), primary_key=True),
+    Column("resource", String(36), primary_key=True),
+    Column("delivery", ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    CheckConstraint("kind IN ('variable_group', 'service_connection', 'environment')", name="kind"),
+)
+
+stage_environments = Table(
+    # What users call an environment of a delivery: approvals and checks belong to it.
+    "stage_environments",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("project", ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("description", Text, nullable=False),
+    Column("lock_run", Integer),  # The run and the stage that hold its exclusive lock.
+    Column("lock_stage", String(255)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("project", "name"),
+    CheckConstraint("(lock_run IS NULL) = (lock_stage IS NULL)", name="lock"),
+)
+
+environment_checks = Table(
+    "environment_checks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("environment_id", ForeignKey("stage_environments.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("timeout_minutes", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+)
+
+asked_checks = Table(
+    # A check as it was when a stage of a run asked it, and what was answered.
+    "asked_checks",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("run", ForeignKey("delivery_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("stage", String(255), nullable=False),
+    Column("environment_id", Integer, nullable=False),
+    Column("environment", String(128), nullable=False),
+    Column("project", ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
+    Column("check_id", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("requested_by", JSON, nullable=False),
+    Column("bound", JSON, nullable=False),  # What an approval is given for.
+    Column("state", String(10), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("answers", JSON, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    CheckConstraint(
+        "state IN ('waiting', 'passed', 'failed', 'expired', 'withdrawn', 'voided')",
+        name="state",
+    ),
+    UniqueConstraint("run", "stage", "check_id"),
+    Index(None, "state", "project"),
+)
+
+run_uses = Table(
+    # What a run of a delivery made or read through the API, by digest.
+    "run_uses",
+    metadata,
+    Column("run", ForeignKey("delivery_runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("workspace", String(33), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("name", String(320), primary_key=True),
+    Column("is_made", Boolean, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )

@@ -17,7 +17,12 @@ from pratique.control.permissions import (
 DEV = workspace_scope("dev")
 
 # What a Contributor may not, however many actions are added: everything about people, and the decisions of others.
-NOT_A_CONTRIBUTORS = {"principals/write", "principals/delete", "roles/write", "roles/delete", "approvals/decide"}
+NOT_A_CONTRIBUTORS = {
+    "principals/write", "principals/delete", "roles/write", "roles/delete", "approvals/decide",
+    "checks/write", "stage_environments/delete",  # Without them there is nothing to decide.
+    "service_connections/write", "service_connections/delete",  # One acts as somebody else.
+    "vaults/policies", "vaults/rotate",
+}  # fmt: skip
 TRACKING = {"workspaces/read", "artifacts/read", "artifacts/write", "content/read", "models/read"}
 JOB = {
     "runs/read", "runs/write", "artifacts/read", "artifacts/write", "models/read", "models/write",

@@ -25,6 +25,9 @@ PROVIDER = "/providers/Microsoft.MachineLearningServices/workspaces"
         (f"{SUBSCRIPTION}/resourceGroups/team{PROVIDER.lower()}/dev", "/workspaces/dev"),
         (f"/resourceGroups/team{PROVIDER}/dev", "/workspaces/dev"),
         ("/resourceGroups/team/workspaces/dev", "/workspaces/dev"),
+        ("/delivery/credit/environments/qa", "/delivery/credit/environments/qa"),
+        ("/vaults/kv-dev", "/vaults/kv-dev"),
+        (f"{SUBSCRIPTION}/resourceGroups/team/providers/Microsoft.KeyVault/vaults/kv-dev", "/vaults/kv-dev"),
     ],
 )
 def test_a_scope_is_understood(written: str, meant: str) -> None:
