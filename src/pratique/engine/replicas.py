@@ -34,6 +34,7 @@ from pratique.engine.probes import Probe
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 from pratique.store import deployments, holdings
+from pratique.store import replicas as replica_rows
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.replicas import Replica
 
@@ -224,7 +225,7 @@ def forget_old_starts(bench: Workbench, deployment_id: str, living: Iterable[Rep
 
 
 def sweep(bench: Workbench) -> None:
-    """Stop and remove what an engine that was killed left of deployments and revisions that are gone.
+    """Stop and remove what an engine that was killed left of deployments, revisions and slots that are gone.
 
     What is still worked on is left to the deployer.
     """
@@ -232,14 +233,28 @@ def sweep(bench: Workbench) -> None:
     found = [(path.name, others(bench.home, path.name, 0)) for path in bench.home.replicas.glob("*")]
     with bench.database.read() as tx:
         rows = {row.id: row for row in deployments.every(tx)}
+        known = replica_rows.by_deployment(tx)
+    for settled in (row for row in rows.values() if row.is_settled):
+        _sweep_slots(bench, settled, known.get(settled.id, ()))
     for deployment_id, revisions in found:
         row = rows.get(deployment_id)
         if row is None:
             remove(bench, deployment_id)
-        elif row.provisioning_state in ("Succeeded", "Failed"):
+        elif row.is_settled:
             for revision in revisions:
                 if revision not in (row.applied, row.revision):
                     stop_revision(bench, deployment_id, revision)
+
+
+def _sweep_slots(bench: Workbench, deployment: OnlineDeployment, known: Iterable[Replica]) -> None:
+    """Stop and forget the replicas of what serves that are too many."""
+    served = [replica for replica in known if replica.revision == deployment.applied]
+    many = [replica for replica in served if not deployment.serves(replica.revision, replica.slot)]
+    if many:
+        stop_all(bench, many)
+        with bench.database.write() as tx:
+            for replica in many:
+                replica_rows.remove(tx, replica)
 
 
 def why_ended(bench: Workbench, replica: Replica, seen: Observation) -> ComputeFailed:

@@ -83,7 +83,7 @@ class Watcher:
         self._retire(living)
         keys = set()
         for deployment in living:
-            served = [row for row in known.get(deployment.id, []) if row.revision == deployment.applied]
+            served = [row for row in known.get(deployment.id, []) if deployment.serves(row.revision, row.slot)]
             keys |= {_key(replica) for replica in served}
             for replica in served:
                 self._look_safely(deployment, replica, is_alone=len(served) == 1)
@@ -218,17 +218,17 @@ class Watcher:
         """Say on the rows, and in an event, why there is no replica."""
         told, now = error_document(error), utc_now()
         with self._bench.database.write() as tx:
-            if not rows.change(tx, replica, now=now, error=told, **values) or told == deployment.error:
-                return
             row = deployments.by_id(tx, deployment.id)
-            if row and row.applied == replica.revision and not row.is_going:
+            if not row or row.is_going or not row.serves(replica.revision, replica.slot):
+                return
+            if rows.change(tx, replica, now=now, error=told, **values) and told != deployment.error:
                 if row.provisioning_state == "Succeeded":
                     deployments.change(tx, row.id, error=told, updated_at=now)
                 data = {"error": told["message"], "replica": replica.slot}
                 verbs.tell(tx, PLATFORM, "Pratique.ReplicaEnded", row, now=now, data=data)
 
     def _start(self, deployment: OnlineDeployment, replica: Replica, again: Replica) -> None:
-        """Start a replica, and stop it again if the deployment was deleted or replaced at that very moment."""
+        """Start a replica, and stop it again if it has been stopped for good at that very moment."""
         bench = self._bench
         replicas.start(bench, again)
         # Only now, when its socket listens, may callers be led to it.
@@ -242,7 +242,7 @@ class Watcher:
             replicas.remove(bench, deployment.id)
         elif now.is_going or now.applied != replica.revision:
             replicas.stop_revision(bench, deployment.id, replica.revision)
-        elif not is_wanted:
+        elif not is_wanted or not now.serves(replica.revision, replica.slot):
             replicas.stop_all(bench, [again])
         else:
             replicas.forget_old_starts(bench, deployment.id, living)

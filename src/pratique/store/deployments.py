@@ -54,6 +54,11 @@ class OnlineDeployment:
         return self.provisioning_state in ("Creating", "Updating")
 
     @property
+    def is_settled(self) -> bool:
+        """Whether nobody works on it: what is wished is served, or could not be."""
+        return self.provisioning_state in ("Succeeded", "Failed")
+
+    @property
     def instances(self) -> int:
         """How many replicas are wished."""
         return int(self.spec.get("instance_count") or 1)
@@ -62,6 +67,15 @@ class OnlineDeployment:
     def applied_instances(self) -> int:
         """How many replicas should serve now."""
         return int(self.applied_spec.get("instance_count") or 1)
+
+    def serves(self, revision: int, slot: int) -> bool:
+        """Whether the replica in that slot of that revision should serve now."""
+        return revision == self.applied and slot < self.applied_instances
+
+    def may_serve(self, revision: int, slot: int) -> bool:
+        """Whether the replica there should serve now, or as one more as soon as it is ready."""
+        is_coming = self.is_in_work and revision == self.applied == self.revision and slot < self.instances
+        return is_coming or self.serves(revision, slot)
 
 
 def add(tx: Connection, deployment: OnlineDeployment) -> None:

@@ -14,6 +14,7 @@ from pratique.compute.task import Absent
 from pratique.control import endpoints as endpoint_verbs
 from pratique.engine import replicas
 from pratique.store import deployments
+from pratique.store import replicas as rows
 
 from .conftest import OWNER, Beside, House, Killed, kill, replica, until
 
@@ -425,6 +426,63 @@ def test_another_number_of_replicas_keeps_those_which_run(house: House) -> None:
         assert (len(served(house)), len(house.runs_anything())) == (count, count)
         assert house.pid() == first
     assert states(house) == ["Ready"] * 2
+
+
+def test_the_watcher_leaves_a_replica_that_is_being_stopped_for_good(house: House) -> None:
+    scaled = Scaled(house)
+    scaled.to(2)
+    with house.database.write() as tx:  # As the deployer writes it, before it stops the second one.
+        spec = {**house.deployment().spec, "instance_count": 1}
+        deployments.change(tx, house.deployment().id, spec=spec, applied_spec=spec)
+    kill(house.pid(slot=1))
+    until(lambda: len(house.runs_anything()) == 1)
+    house.watcher.step()
+    assert len(house.runs_anything()) == 1
+    assert house.told("Pratique.ReplicaEnded") == []
+
+
+def test_a_replica_too_many_that_a_killed_engine_left_is_stopped(house: House) -> None:
+    scaled = Scaled(house)
+    scaled.to(3)
+    with house.database.write() as tx:
+        spec = {**house.deployment().spec, "instance_count": 1}
+        deployments.change(tx, house.deployment().id, spec=spec, applied_spec=spec)
+    house.new_engine()
+    house.watcher.step()
+    assert (states(house), len(house.runs_anything())) == (["Ready"], 1)
+
+
+def test_one_more_replica_serves_before_the_last_one_is_ready(house: House) -> None:
+    scaled = Scaled(house)
+    scaled.to(1)
+    scaled.wish(3)
+    with house.database.write() as tx:
+        for slot, state in ((1, "Ready"), (2, "Starting")):
+            rows.add(tx, replica(house.deployment(), slot=slot, state=state))
+    house.routes.publish()
+    assert len(served(house)) == 2
+    with house.database.write() as tx:
+        deployments.change(tx, house.deployment().id, provisioning_state="Failed")
+    house.routes.publish()
+    assert len(served(house)) == 1
+
+
+class Scaled:
+    """The deployment blue with a number of instances and nothing else that changes."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        house.make_endpoint()
+        text = ANSWERS.format(answer="one")
+        self._code = {"code": house.upload({"score.py": text}, "code"), "scoring_script": "score.py"}
+
+    def wish(self, count: int) -> None:
+        self._house.deploy("", code_configuration=self._code, instance_count=count)
+
+    def to(self, count: int) -> None:
+        self.wish(count)
+        self._house.deployer.step()
+        assert states(self._house) == ["Ready"] * count
 
 
 def test_a_limit_changes_without_a_new_process(house: House) -> None:
