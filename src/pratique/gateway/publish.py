@@ -172,9 +172,7 @@ class Gateway:
         return rejected
 
     def _refusal(self, endpoints: Sequence[EndpointRoute]) -> str:
-        # Without the real keys: Envoy repeats what it refuses.
-        blank = [replace(row, keys=tuple(f"trial-key-{n}" for n, _ in enumerate(row.keys))) for row in endpoints]
-        return self._preflight.refusal(trial(self._doors, [], blank))
+        return self._preflight.refusal(trial(self._doors, [], [_trial(row) for row in endpoints]))
 
     def _held(self, labels: Mapping[str, str]) -> dict[str, _Rendering]:
         """What is published now of `labels`."""
@@ -308,18 +306,26 @@ class _Step:
 
 
 def _shape(endpoint: EndpointRoute) -> object:
-    """What decides whether Envoy takes an endpoint: everything but its shares' size, its keys' text and its sockets.
+    """What decides whether Envoy takes an endpoint: everything but its shares, its keys' text and its sockets.
 
-    The most frequent publications, a change of weights and a replica that comes
-    or goes, then need no preflight.
+    The most frequent publications, a switch, a change of weights and a replica
+    that comes or goes, then need no preflight.
     """
     return (
         endpoint.label,
         len(endpoint.keys),
-        frozenset(name for name, share in endpoint.traffic.items() if share),
-        frozenset(name for name, share in endpoint.mirror.items() if share),
         tuple(replace(row, sockets=(), revision=1) for row in endpoint.deployments),
     )
+
+
+def _trial(endpoint: EndpointRoute) -> EndpointRoute:
+    """What is tried for every endpoint of this shape: each deployment takes a share and is a mirror's target.
+
+    Without the real keys, because Envoy repeats what it refuses.
+    """
+    each = {row.name: 1 for row in endpoint.deployments}
+    keys = tuple(f"trial-key-{number}" for number, _ in enumerate(endpoint.keys))
+    return replace(endpoint, keys=keys, traffic=each, mirror=each)
 
 
 def _read(file: Path) -> Json:

@@ -281,3 +281,13 @@ def test_a_replica_that_comes_or_goes_needs_no_preflight(house: House, monkeypat
     assert {house.score().document["from"] for _ in range(40)} == {"blue", "blue-two"}
     house.serve(house.endpoint(replace(blue, sockets=both[1:], revision=2)))
     assert {house.score().document["from"] for _ in range(5)} == {"blue-two"}
+
+
+def test_a_first_switch_needs_no_preflight(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.model("blue"), house.model("green")
+    both = (house.deployment("blue"), house.deployment("green"))
+    house.serve(house.endpoint(*both, traffic={"blue": 100}))
+    monkeypatch.setattr(house.gateway, "_preflight", Preflight(Path("/nowhere/envoy"), house.home.gateway))
+    house.serve(house.endpoint(*both, traffic={"blue": 90, "green": 10}, mirror={"green": 10}))
+    house.serve(house.endpoint(*both, traffic={"green": 100}))
+    assert {house.score().document["from"] for _ in range(5)} == {"green"}
