@@ -28,7 +28,7 @@ from pratique.base.errors import PratiqueError
 from pratique.base.home import Home
 from pratique.base.logging import configure_logging, get_logger
 from pratique.base.settings import load_settings
-from pratique.control import grants, principals
+from pratique.control import grants, master_key, principals
 from pratique.engine import packages
 from pratique.engine.engine import Engine
 from pratique.engine.workbench import Workbench
@@ -71,6 +71,7 @@ def serve() -> None:
     configure_logging(settings.log_level)
     parts = make_parts(home, settings)
     migrate(parts.database)
+    master_key.finish(parts.database, parts.sealer, now=utc_now())
     with parts.database.write() as tx:
         owner = principals.ensure_owner(tx, login_name(), now=utc_now())
     parts.gateway.write_bootstrap()
