@@ -1,17 +1,23 @@
 """The journal, to read: what happened where the caller may look.
 
 The chain is one for the whole home. A caller sees of it the events of the
-scopes where a role grants ``events/read``: those of a workspace with a role
-there, those of the home itself (people, groups, roles given above a workspace)
+scopes where a role grants ``events/read``: those of a workspace, a project or
+a vault with a role there, those of the home itself (people, groups, roles given above a workspace)
 only with one at ``/``.
 Whoever does not see all of it sees gaps in the numbers, and cannot check the
 chain; they learn how much happens elsewhere, and nothing of what.
 """
 
 from pratique.control.actor import Actor
-from pratique.control.permissions import is_permitted, permit_somewhere, workspace_scope
+from pratique.control.permissions import (
+    is_permitted,
+    permit_somewhere,
+    project_scope,
+    vault_scope,
+    workspace_scope,
+)
 from pratique.control.scopes import HOME
-from pratique.store import events, workspaces
+from pratique.store import events, projects, vaults, workspaces
 from pratique.store.database import Transaction
 from pratique.store.events import StoredEvent
 
@@ -32,4 +38,6 @@ def _sources(tx: Transaction, actor: Actor) -> list[str] | None:
     if is_permitted(actor, "events/read", HOME):
         return None
     scopes = [workspace_scope(workspace.name) for workspace in workspaces.every(tx)]
+    scopes += [project_scope(project.name) for project in projects.every(tx)]
+    scopes += [vault_scope(vault.name) for vault in vaults.every(tx)]
     return [scope for scope in scopes if is_permitted(actor, "events/read", scope)]

@@ -8,7 +8,7 @@ from pratique.base.errors import Conflict, NotFound
 from pratique.base.names import check_name
 from pratique.control.actor import Actor
 from pratique.control.permissions import group_scope, is_permitted, permit
-from pratique.store import events, groups, principals, workspaces
+from pratique.store import events, groups, principals, vaults, workspaces
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.groups import ResourceGroup
@@ -49,7 +49,7 @@ def every(tx: Transaction, actor: Actor) -> list[ResourceGroup]:
 
 
 def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
-    """Remove the group called `name` with the roles given at it; `Conflict` while workspaces belong to it."""
+    """Remove the group called `name` with the roles given at it; `Conflict` while something belongs to it."""
     permit(actor, "groups/delete", group_scope(name))
     get(tx, actor, name)
     if inside := workspaces.in_group(tx, name):
@@ -57,6 +57,13 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
         raise Conflict(
             f"resource group {name!r} still has workspaces: {names}",
             hint=f"delete them first: pratique ml workspace delete --name {inside[0].name} --yes",
+        )
+    if kept := vaults.in_group(tx, name):
+        known = ", ".join(f"{vault.name}{' (deleted)' if vault.deleted_at else ''}" for vault in kept)
+        raise Conflict(
+            f"resource group {name!r} still has vaults: {known}",
+            hint=f"pratique keyvault delete --name {kept[0].name}, and purge it: pratique keyvault purge "
+            f"--name {kept[0].name}",
         )
     groups.remove(tx, name)
     # A role must not wait for a group that somebody makes later under the same name.

@@ -20,7 +20,7 @@ from pratique.control.actor import PLATFORM, Actor
 from pratique.control.credentials import Credential
 from pratique.control.permissions import permit
 from pratique.control.scopes import HOME
-from pratique.store import events, principals
+from pratique.store import events, principals, vaults
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.principals import Principal
@@ -80,6 +80,7 @@ def delete(tx: Transaction, actor: Actor, who: str, *, kind: str, now: datetime)
     found = get(tx, actor, who, kind=kind)
     roles.keep_an_owner(tx, without=principals.assignments(tx, principal=found.id))
     principals.remove(tx, found.id)
+    vaults.remove_policies_of(tx, found.id)
     _tell(tx, actor, "Pratique.PrincipalDeleted", found, now=now)
 
 

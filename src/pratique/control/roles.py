@@ -9,8 +9,8 @@ from pratique.base.errors import Conflict, InvalidInput, NotFound, NotYet, Probl
 from pratique.base.ids import new_id
 from pratique.control.actor import Actor
 from pratique.control.permissions import ASSIGNABLE, permit
-from pratique.control.scopes import HOME, group_of, parse_scope, workspace_of
-from pratique.store import events, groups, principals, workspaces
+from pratique.control.scopes import HOME, group_of, parse_scope, stage_environment_of, vault_of, workspace_of
+from pratique.store import events, groups, principals, stage_environments, vaults, workspaces
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.principals import Principal, RoleAssignment
@@ -131,6 +131,13 @@ def _check_exists(tx: Transaction, scope: str) -> None:
         raise NotFound(f"there is no workspace {workspace!r}", hint="pratique ml workspace list")
     if (group := group_of(scope)) and groups.get(tx, group) is None:
         raise NotFound(f"there is no resource group {group!r}", hint="pratique group list")
+    if (vault := vault_of(scope)) and vaults.get(tx, vault) is None:
+        raise NotFound(f"there is no vault {vault!r}", hint="pratique keyvault list")
+    if (found := stage_environment_of(scope)) and stage_environments.named(tx, *found) is None:
+        raise NotFound(
+            f"there is no environment {found[1]!r} in project {found[0]!r}",
+            hint=f"pratique pipelines environment list --project {found[0]}",
+        )
 
 
 def _tell(

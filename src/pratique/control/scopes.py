@@ -81,3 +81,14 @@ def workspace_of(scope: str) -> str | None:
 def group_of(scope: str) -> str | None:
     """The resource group that `scope` is, if it is one."""
     return scope.removeprefix("/groups/") if scope.startswith("/groups/") else None
+
+
+def vault_of(scope: str) -> str | None:
+    """The vault that `scope` is, if it is one."""
+    return scope.removeprefix("/vaults/") if scope.startswith("/vaults/") else None
+
+
+def stage_environment_of(scope: str) -> tuple[str, str] | None:
+    """The project and the environment that `scope` is, if it is one of an environment."""
+    parts = scope.split("/")
+    return (parts[2], parts[4]) if len(parts) == 5 and parts[1] == "delivery" and parts[3] == "environments" else None

@@ -571,9 +571,9 @@ delivery_units = Table(
     Column("result", String(24)),
     Column("reason", Text, nullable=False),
     Column("sequence", Integer, nullable=False),  # Of the last record that was taken.
-    Column("message", Text),  # Sealed; gone as soon as its worker has begun.
+    Column("message", Sealed("delivery unit {id}")),  # Gone as soon as its worker has begun.
     Column("outputs", JSON, nullable=False),  # Those that are no secrets.
-    Column("secret_outputs", Text),  # Sealed.
+    Column("secret_outputs", Sealed("delivery unit {id}")),
     Column("timeout", Integer, nullable=False),
     Column("cancel_timeout", Integer, nullable=False),
     Column("cancel_requested_at", UtcDateTime),
