@@ -7,6 +7,7 @@
       keys/                     signing and encryption keys, 0600
       environments/<digest>/    locked Python environments
       jobs/<id>/<attempt>/      working folder, shim files and logs of one attempt
+      deliveries/<run>/<unit>/  the same for one unit of a delivery run, and the run's log
       replicas/<id>/            the same for one replica of a deployment
       repositories/<id>.git/    bare Git repositories
       sources/<digest>/         our own packages as they run inside other environments
@@ -71,6 +72,10 @@ class Home:
         return self.root / "replicas"
 
     @property
+    def deliveries(self) -> Path:
+        return self.root / "deliveries"
+
+    @property
     def repositories(self) -> Path:
         return self.root / "repositories"
 
@@ -113,6 +118,10 @@ class Home:
         """The folder of one attempt of a job; its log is `stream.log` inside."""
         return self.jobs / job_id / str(attempt)
 
+    def delivery_run(self, run: int) -> Path:
+        """The folder of a delivery run; its log is `stream.log` inside, beside a folder for each unit."""
+        return self.deliveries / str(run)
+
     def replica(self, deployment_id: str, revision: int, slot: int, start: int) -> Path:
         """The folder of one start of one replica of a deployment; its log is `console.log` inside."""
         return self.replicas / deployment_id / f"{revision}-{slot}-{start}"
@@ -124,7 +133,7 @@ class Home:
     def prepare(self) -> None:
         """Make every folder, 0700; raises `StorageFailed` when the home cannot be written."""
         folders = (
-            self.root, self.blobs, self.keys, self.environments, self.jobs, self.replicas,
+            self.root, self.blobs, self.keys, self.environments, self.jobs, self.replicas, self.deliveries,
             self.repositories, self.sources, self.services, self.gateway, self.mlflow, self.logs,
         )  # fmt: skip
         try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["user", "service_principal", "job", "platform"]
+Kind = Literal["user", "service_principal", "job", "unit", "platform"]
 
 
 @dataclass(frozen=True)

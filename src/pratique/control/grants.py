@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pratique.base.errors import Unauthenticated
 from pratique.control.actor import Actor, Grant, Kind
+from pratique.control.delivery_units import SUBJECT, actor_of_unit
 from pratique.control.permissions import workspace_scope
 from pratique.control.scopes import group_of
 from pratique.control.tokens import Issuer
@@ -37,6 +38,11 @@ def token_of_job(issuer: Issuer, job: Job, *, lasting: timedelta, now: datetime)
     return issuer.issue(_JOB + job.id, kind="job", name=job.name, lasting=lasting, now=now)
 
 
+def token_of_unit(issuer: Issuer, unit: str, *, lasting: timedelta, now: datetime) -> str:
+    """A token for the worker of a unit; it ends with the unit, whatever `lasting` says."""
+    return issuer.issue(SUBJECT + unit, kind="unit", name=unit, lasting=lasting, now=now)
+
+
 def token_of_service(issuer: Issuer, service: str, *, lasting: timedelta, now: datetime) -> str:
     """A token for a part of the platform, one of `SERVICES`."""
     if service not in SERVICES:
@@ -49,6 +55,8 @@ def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
     subject, kind = str(claims.get("sub", "")), str(claims.get("kind", ""))
     if kind == "job":
         return _job(tx, subject)
+    if kind == "unit":
+        return actor_of_unit(tx, subject)
     if kind == "platform":
         return _service(subject)
     found = principals.get(tx, subject)

@@ -1,0 +1,97 @@
+"""What workers of units ask and report; each sees its own unit alone, so every route asks who it is."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Body, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+
+from pratique.base.clock import utc_now
+from pratique.base.errors import InvalidInput, TooLarge
+from pratique.control import delivery_units
+from pratique.control.actor import Actor
+from pratique.delivery.records import Record
+from pratique.engine import delivery_logs, delivery_stories
+from pratique.store import delivery_runs as rows
+from pratique.web.api.fields import Wait
+from pratique.web.auth import KNOWN
+from pratique.web.platform import Platform, platform_of
+
+router = APIRouter(prefix="/delivery/runs/{run}/units/{unit}", tags=["delivery"])
+Here = Annotated[Platform, Depends(platform_of)]
+Worker = Annotated[Actor, Depends(KNOWN)]
+_MOST: Final = 1 << 40
+"""Bytes that a log may have."""
+_PIECE: Final = 8 << 20
+"""Bytes of a log that are taken at once."""
+
+
+class RecordsBody(BaseModel):
+    """What a worker reports."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    records: list[dict[str, Any]]
+
+
+@router.get("/message")
+def message(platform: Here, actor: Worker, run: int, unit: str) -> dict[str, Any]:
+    """What the unit is to do, until its worker has said that it began."""
+    with platform.database.read() as tx:
+        return delivery_units.message(tx, actor, run, unit, platform.sealer).to_document()
+
+
+@router.post("/records")
+def records(platform: Here, actor: Worker, run: int, unit: str, body: Annotated[RecordsBody, Body()]) -> dict[str, Any]:
+    """Take what is new of these records."""
+    given = [Record.of_document(one) for one in body.records]
+    now = utc_now()
+    with platform.database.write(rows.TOPIC if _changes_nothing_else(given) else "") as tx:
+        taken = delivery_units.take(tx, actor, run, unit, given, platform.sealer, now=now)
+    delivery_stories.tell_records(platform.home, taken, now)
+    return {"sequence": taken.unit.sequence}
+
+
+def _changes_nothing_else(given: list[Record]) -> bool:
+    """Whether nobody has anything to do because of these records."""
+    return all(record.step >= 0 for record in given)
+
+
+@router.post("/log")
+async def log(
+    platform: Here,
+    actor: Worker,
+    run: int,
+    unit: str,
+    request: Request,
+    step: Annotated[int, Query(ge=-1, le=100_000)],
+    offset: Annotated[int, Query(ge=0, le=_MOST)],
+) -> dict[str, Any]:
+    """Add the body to the log of a step, from byte `offset` on; what is there already is not added again."""
+    data = bytearray()
+    async for chunk in request.stream():
+        data += chunk
+        if len(data) > _PIECE:
+            raise TooLarge(f"more than the {_PIECE} bytes of a log that are taken at once")
+    return {"size": await run_in_threadpool(_add, platform, actor, run, unit, step, offset, bytes(data))}
+
+
+def _add(platform: Platform, actor: Actor, run: int, unit: str, step: int, offset: int, data: bytes) -> int:
+    with platform.database.read() as tx:
+        here = delivery_units.here(tx, actor, run, unit)
+    if here.unit.state == "completed":
+        raise InvalidInput("this unit has ended", hint="whatever it still says is not kept")
+    size = delivery_logs.add(platform.home, here.unit, step, offset, data)
+    platform.bell.ring()
+    return size
+
+
+@router.get("/cancel")
+async def canceled(platform: Here, actor: Worker, run: int, unit: str, wait: Wait = 0) -> dict[str, Any]:
+    """Whether the unit is to end; with `wait`, as soon as it is, or after that many seconds."""
+
+    def look() -> bool:
+        with platform.database.read() as tx:
+            return delivery_units.is_canceled(tx, actor, run, unit)
+
+    return {"canceled": await platform.bell.until(look, lambda found: found, seconds=wait)}
