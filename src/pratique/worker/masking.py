@@ -57,7 +57,7 @@ class Masker:
             return _covered(text, self._places(text))
 
     def cut(self, text: str) -> int:
-        """Where to cut `text`: behind it may stand the beginning of a secret of several lines, and through no secret."""
+        """Where to cut `text`: not through a secret, nor through what may be the beginning of one of several lines."""
         with self._lock:
             cut = len(text) - max((_overlap(text, form) for form in self._tails), default=0)
             if cut == len(text):

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from pratique.client.connection import Connection, path_of
 from pratique.client.downloads import download_from, manifest_from
-from pratique.client.uploads import upload_to
+from pratique.client.sending import upload_to
 from pratique.content.manifest import Manifest
 from pratique.delivery.message import JobMessage
 from pratique.delivery.records import Record

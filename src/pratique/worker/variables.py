@@ -43,6 +43,10 @@ class JobVariables:
         for name, value in values.items():
             self._put(Variable(name, value, is_readonly=True))
 
+    def secret(self, variable: Variable) -> None:
+        """Set a secret of the platform."""
+        self._put(variable)
+
     def set(self, variable: Variable) -> None:
         """Set what a step gave; raises `ReadOnlyError`."""
         known = self._raw.get(folded(variable.name))

@@ -11,7 +11,7 @@ from pratique.base.errors import AlreadyExists, InternalError, InvalidInput
 from pratique.client.connection import Connection
 from pratique.client.door import find_door
 from pratique.client.downloads import download, read_manifest
-from pratique.client.uploads import upload
+from pratique.client.sending import upload
 from pratique.content import packs
 
 

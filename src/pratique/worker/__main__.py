@@ -1,0 +1,97 @@
+"""`python -m pratique.worker`: runs one unit and ends.
+
+    PRATIQUE_URL     the platform's address
+    PRATIQUE_TOKEN   the token of this unit
+    PRATIQUE_UNIT    the route of this unit; see `pratique.worker.routes`
+    the folder       the one it is started in, which belongs to this unit alone
+
+The exit code is 0 when the platform has every record, whatever the result of the
+job; 1 when it could not be told.
+"""
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from pratique.base.errors import PratiqueError
+from pratique.client.connection import Connection
+from pratique.client.door import Door, check_url
+from pratique.worker.job import Job, variables_of
+from pratique.worker.masking import Masker
+from pratique.worker.processes import Cancellation, end_orphans, guard_this_process
+from pratique.worker.reporter import Reporter
+from pratique.worker.routes import Routes
+from pratique.worker.unit import Unit
+from pratique.worker.workspace import Workspace
+
+_LAST_WORDS: Final = timedelta(minutes=30)
+"""How long the last records wait for a platform that is away; whoever started the worker ends it earlier."""
+_ASK_EVERY: Final = 30
+"""Seconds that the platform may take to say that the run is not cancelled."""
+_PAUSE: Final = 2.0
+"""Seconds after which it is asked again when it is away."""
+_CONFIGURATION: Final = "PRATIQUE_CONFIG_DIR"
+
+
+def main() -> int:
+    """Run the unit of this environment."""
+    guard_this_process()
+    folder = Path.cwd()
+    url, token, unit = (os.environ.pop(name, "") for name in ("PRATIQUE_URL", "PRATIQUE_TOKEN", "PRATIQUE_UNIT"))
+    # What an upload remembers belongs into this folder, never beside a user's configuration.
+    os.environ[_CONFIGURATION] = str(folder / "worker")
+    try:
+        url = check_url(url)
+        routes = Routes(Connection(Door(url, token, None)), unit)
+        message = routes.message()
+    except PratiqueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    workspace = Workspace(folder)
+    workspace.make()
+    cancellation = Cancellation()
+    masker = Masker([*message.secrets(), token])
+    sys.excepthook = lambda *error: print(masker.masked("".join(traceback.format_exception(*error))), file=sys.stderr)
+    reporter = Reporter(routes, workspace.logs, masker, cancellation)
+    job = Job(message, workspace, routes, masker, variables_of(message, workspace, masker), reporter, cancellation, url)
+    _listen(routes, cancellation, message.timeout)
+    try:
+        Unit(job).run()
+    finally:
+        end_orphans()
+        workspace.remove()
+    if not reporter.close(_LAST_WORDS):
+        print(f"error: the platform did not take the last records. {reporter.refused}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _listen(routes: Routes, cancellation: Cancellation, minutes: int) -> None:
+    """Let the job be cancelled by a signal, by the platform, and by its time."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: cancellation.ask("the run was cancelled"))
+    threading.Thread(target=_ask, args=(routes, cancellation), name="cancel", daemon=True).start()
+    if minutes:
+        said = f"the job ran longer than the {minutes} minutes of its timeoutInMinutes"
+        timer = threading.Timer(60 * minutes, cancellation.ask, (said,))
+        timer.daemon = True
+        timer.start()
+
+
+def _ask(routes: Routes, cancellation: Cancellation) -> None:
+    while not cancellation.is_asked:
+        try:
+            if routes.is_canceled(wait=_ASK_EVERY):
+                cancellation.ask("the run was cancelled")
+        except PratiqueError:
+            # The reporter tells what is wrong; here it is only asked again.
+            cancellation.wait(_PAUSE)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""What a unit says, brought to the platform: records in their order, and logs byte by byte.
+
+Steps never wait for the platform. Logs go, masked, into files of the unit's folder,
+and from there by their offsets; records wait in memory. One thread sends both, what a
+step printed before the record that says it ended. While the platform is away it
+asks again; what was sent twice is taken once.
+"""
+
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from pratique.base.errors import PratiqueError
+from pratique.delivery.records import Record
+from pratique.worker.masking import MaskedLines, Masker
+from pratique.worker.processes import Cancellation
+from pratique.worker.routes import Routes
+
+_LONGEST_PAUSE: Final = 5.0
+"""Seconds between two attempts to reach the platform."""
+_BREATH: Final = 0.05
+"""Seconds between two pieces of a log: what is printed meanwhile travels together."""
+_PIECE: Final = 1 << 18
+LARGEST_LOG: Final = 1 << 30
+"""Bytes of one step's log; what comes after is not kept, and that is said."""
+
+
+class StepLog:
+    """The log of one step."""
+
+    def __init__(self, number: int, file: Path, masker: Masker, changed: threading.Condition) -> None:
+        self.number = number
+        self.sent = 0
+        self._file = file
+        self._size = 0
+        self._is_full = False
+        self._lines = MaskedLines(masker)
+        self._changed = changed
+        self._stream = file.open("ab")
+
+    def write(self, line: str) -> None:
+        """Add a line."""
+        self._put(self._lines.feed(f"{line}\n"))
+
+    def close(self) -> None:
+        """Add what was held back, at the end of the step."""
+        self._put(self._lines.rest())
+        self._stream.close()
+
+    @property
+    def has_news(self) -> bool:
+        return self.sent < self._size
+
+    def unsent(self) -> bytes:
+        """The next piece that the platform does not have."""
+        if not self.has_news:
+            return b""
+        with self._file.open("rb") as stream:
+            stream.seek(self.sent)
+            return stream.read(min(_PIECE, self._size - self.sent))
+
+    def _put(self, text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        if not data or self._is_full:
+            return
+        if self._size + len(data) > LARGEST_LOG:
+            self._is_full = True
+            data = f"##[warning]the log ends here: more than {LARGEST_LOG:,} bytes are not kept\n".encode()
+        self._stream.write(data)
+        self._stream.flush()
+        with self._changed:
+            self._size += len(data)
+            self._changed.notify()
+
+
+class Reporter:
+    """Sends in a thread of its own."""
+
+    def __init__(self, routes: Routes, folder: Path, masker: Masker, cancellation: Cancellation) -> None:
+        self._routes = routes
+        self._folder = folder
+        self._masker = masker
+        self._cancellation = cancellation
+        self._changed = threading.Condition()
+        self._records: list[Record] = []
+        self._logs: list[StepLog] = []
+        self._sequence = 0
+        self._is_closing = False
+        self.refused = ""
+        """Why the platform takes nothing from this unit any more; empty while it does."""
+        self._thread = threading.Thread(target=self._work, name="reporter", daemon=True)
+        self._thread.start()
+
+    def log(self, number: int) -> StepLog:
+        """The new log of a step."""
+        log = StepLog(number, self._folder / f"{number}.log", self._masker, self._changed)
+        with self._changed:
+            self._logs.append(log)
+        return log
+
+    def record(self, record: Record) -> None:
+        """Report `record`; its sequence is given here."""
+        with self._changed:
+            self._sequence += 1
+            self._records.append(replace(record, sequence=self._sequence))
+            self._changed.notify()
+
+    def close(self, within: timedelta) -> bool:
+        """Send what is left; False when the platform did not take it in time."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify()
+        self._thread.join(within.total_seconds())
+        return not self._thread.is_alive() and not self.refused
+
+    def _work(self) -> None:
+        pause = 0.2
+        while not self.refused:
+            with self._changed:
+                while not self._has_news() and not self._is_closing:
+                    self._changed.wait()
+                if self._is_closing and not self._has_news():
+                    return
+            try:
+                self._send()
+                pause = 0.2
+            except PratiqueError as error:
+                if error.status < 500:
+                    self.refused = error.message
+                    self._cancellation.ask(f"the platform takes nothing from this job any more: {error.message}")
+                    return
+                time.sleep(pause)
+                pause = min(_LONGEST_PAUSE, pause * 2)
+
+    def _has_news(self) -> bool:
+        return bool(self._records) or any(log.has_news for log in self._logs)
+
+    def _send(self) -> None:
+        """Everything that there is now; the records last, because they were made after what they follow."""
+        with self._changed:
+            records, logs = list(self._records), list(self._logs)
+        for log in logs:
+            while piece := log.unsent():
+                self._routes.send_log(log.number, log.sent, piece)
+                log.sent += len(piece)
+        if records:
+            self._routes.send_records(records)
+            with self._changed:
+                del self._records[: len(records)]
+        elif not self._is_closing:
+            time.sleep(_BREATH)

@@ -1,0 +1,132 @@
+"""Bash@3, CmdLine@2 and PowerShell@2: a script in a file of the temporary folder, run by its shell.
+
+bash runs without -e: the exit code is that of the last command, as on an agent.
+"""
+
+import shlex
+import shutil
+import uuid
+from pathlib import Path
+from typing import Final
+
+from pratique.worker.step import Outcome, StepRun, failed
+from pratique.worker.tasks.work import Work
+
+_PREFERENCES: Final = {
+    "errorActionPreference": "ErrorActionPreference",
+    "warningPreference": "WarningPreference",
+    "informationPreference": "InformationPreference",
+    "verbosePreference": "VerbosePreference",
+    "debugPreference": "DebugPreference",
+    "progressPreference": "ProgressPreference",
+}
+_LAST_EXIT_CODE: Final = "if (Test-Path -LiteralPath variable:\\LASTEXITCODE) { exit $LASTEXITCODE }"
+
+
+def bash(work: Work) -> Outcome:
+    """Bash@3."""
+    inputs, folder = work.inputs, work.run.folder(work.inputs.text("workingDirectory"))
+    if inputs.word("targetType") == "inline":
+        text = inputs.text("script")
+    else:
+        file = folder / inputs.text("filePath")
+        if not file.is_file():
+            return failed(f"there is no script {file}")
+        text = f"exec bash {shlex.quote(str(file))} {inputs.text('arguments')}".rstrip()
+    variables = {"BASH_ENV": inputs.text("bashEnvValue")} if inputs.text("bashEnvValue") else None
+    return run_bash(work, text, folder=folder, fails_on_errors=inputs.is_on("failOnStderr"), environment=variables)
+
+
+def command_line(work: Work) -> Outcome:
+    """CmdLine@2, which is what `script:` stands for."""
+    folder = work.run.folder(work.inputs.text("workingDirectory"))
+    return run_bash(work, work.inputs.text("script"), folder=folder, fails_on_errors=work.inputs.is_on("failOnStderr"))
+
+
+def powershell(work: Work) -> Outcome:
+    """PowerShell@2, by pwsh."""
+    inputs, folder = work.inputs, work.run.folder(work.inputs.text("workingDirectory"))
+    if inputs.word("targetType") == "inline":
+        body = inputs.text("script")
+    else:
+        file = folder / inputs.text("filePath")
+        if not file.is_file():
+            return failed(f"there is no script {file}")
+        body = f". '{str(file).replace(chr(39), chr(39) * 2)}' {inputs.text('arguments')}".rstrip()
+    preferences = {
+        variable: inputs.text(name) for name, variable in _PREFERENCES.items() if inputs.word(name) != "default"
+    }
+    return run_pwsh(
+        work,
+        body,
+        folder=folder,
+        preferences=preferences,
+        fails_on_errors=inputs.is_on("failOnStderr"),
+        heeds_exit_code=not inputs.is_on("ignoreLASTEXITCODE"),
+    )
+
+
+def run_bash(
+    work: Work,
+    text: str,
+    *,
+    folder: Path,
+    fails_on_errors: bool,
+    environment: dict[str, str] | None = None,
+    arguments: str = "",
+) -> Outcome:
+    """Run `text` by bash; `arguments` are the shell's words behind it."""
+    shell = shutil.which("bash", path=work.run.environment()["PATH"])
+    if shell is None:
+        return failed("there is no bash on the PATH")
+    file = _script(work.run, text, ".sh")
+    argv = [shell, "--noprofile", "--norc", str(file), *_words(arguments)]
+    work.run.say(f"##[command]{' '.join(argv)}")
+    return _run(work, argv, "bash", folder=folder, fails_on_errors=fails_on_errors, environment=environment)
+
+
+def run_pwsh(
+    work: Work,
+    body: str,
+    *,
+    folder: Path,
+    preferences: dict[str, str],
+    fails_on_errors: bool,
+    heeds_exit_code: bool,
+    environment: dict[str, str] | None = None,
+) -> Outcome:
+    """Run `body` by pwsh, in which an error that was not caught is a failure."""
+    shell = shutil.which("pwsh", path=work.run.environment()["PATH"])
+    if shell is None:
+        return failed("there is no pwsh on the PATH")
+    head = [f"${name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in preferences.items()]
+    tail = [_LAST_EXIT_CODE] if heeds_exit_code else []
+    file = _script(work.run, "\n".join([*head, body, *tail]), ".ps1")
+    argv = [shell, "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", f". '{file}'"]
+    work.run.say(f"##[command]{' '.join(argv)}")
+    return _run(work, argv, "pwsh", folder=folder, fails_on_errors=fails_on_errors, environment=environment)
+
+
+def _run(
+    work: Work, argv: list[str], what: str, *, folder: Path, fails_on_errors: bool, environment: dict[str, str] | None
+) -> Outcome:
+    ended = work.execute(argv, folder=folder, environment=environment, keeps_errors_apart=fails_on_errors)
+    outcome = work.run.outcome(ended, what)
+    if fails_on_errors and ended.wrote_errors and ended.stopped is None and ended.code == 0:
+        return failed(f"{what} wrote to the standard error stream")
+    return outcome
+
+
+def _script(run: StepRun, text: str, suffix: str) -> Path:
+    file = run.job.workspace.temp / f"{uuid.uuid4()}{suffix}"
+    file.write_text(text.replace("\r\n", "\n") + "\n", encoding="utf-8")
+    file.chmod(0o700)
+    return file
+
+
+def _words(arguments: str) -> list[str]:
+    """What a user wrote behind a script, as the task cuts it into words."""
+    try:
+        return shlex.split(arguments)
+    except ValueError:
+        return arguments.split()
