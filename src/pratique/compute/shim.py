@@ -14,7 +14,9 @@ rename into space that was reserved before the child lived: a full disk does
 not lose it. A folder that holds ``running.json`` is spent and never runs again.
 Each of these files is flushed once, after its rename: Linux's file systems keep
 a file's new name with it. A power cut before that may leave a name without its
-content, which is read as what it is: nobody knows how it ended.
+content, which is read as what it is: nobody knows how it ended. ``running.json``
+is flushed while the child runs already, so a cut within its first milliseconds
+may leave nothing of it, nor of what it has written.
 
 A task may come with a confinement: the program that makes a view of the machine
 (bubblewrap) and its options. The child is that program then, and the variables
@@ -187,6 +189,7 @@ def _watch(folder: str, records: bytes, writing: int) -> None:
         _tell(writing, bytes([refusal.code]) + str(refusal).encode())
         return
     _tell(writing, bytes([STARTED]))
+    watch.flush()
     watch.until_all_ended()
     watch.leave()
 
@@ -221,6 +224,10 @@ class Watch:
         self.falls = 0
         self._fell = "null"
         self._fell_at: float | None = None
+        self._has_none = False
+        """Whether the kernel says that we have no child left, adopted ones included."""
+        self._unflushed = -1
+        """The file that names the child, until it is flushed."""
         self._listener: _socket.socket | None = None
         self._socket_identity: tuple[int, int] | None = None
 
@@ -236,7 +243,7 @@ class Watch:
             self._reserve()
             self._redirect()
             self._listen()
-            _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+            self._adopts = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
             self._release_child()
         except OSError as error:
             self._undo()
@@ -305,6 +312,7 @@ class Watch:
         waiting, go = os.pipe()
         shim = os.getpid()
         self.child = os.fork()
+        self._has_none = False
         if self.child == 0:
             os.close(go)
             try:
@@ -332,8 +340,16 @@ class Watch:
         file = os.open(part, flags, 0o600)
         _write_all(file, facts.encode())
         os.rename(part, self._path(RUNNING_FILE))
-        os.fsync(file)
-        os.close(file)
+        self._unflushed = file
+
+    def flush(self) -> None:
+        """Let the disk keep which child it is. That takes longer than to start it, so it runs meanwhile."""
+        try:
+            os.fsync(self._unflushed)
+        except OSError:  # A failing disk says so again, of the exit status.
+            return
+        finally:
+            os.close(self._unflushed)
 
     def _undo(self) -> None:
         """Leave nothing half-made of an attempt that did not start; a waiting child sees its pipe close."""
@@ -376,9 +392,12 @@ class Watch:
         """Wait for the child and for all that it leaves behind, ending what must end."""
         while True:
             self._reap()
+            if number := _wait_for_signal(0.0):  # What was asked before the child ended counts before its end.
+                self._heed(number)
+                continue
             if self.status is not None and not self._is_revived():
                 self._let_go()
-                left = descendants()
+                left = self._left()
                 if not left:
                     return
                 self._begin_to_end(left)
@@ -400,6 +419,7 @@ class Watch:
         except OSError:  # The one that waits sees its pipe close when we leave.
             self.status = status
             return False
+        self.flush()
         return True
 
     def _let_go(self) -> None:
@@ -407,11 +427,16 @@ class Watch:
         if self._listener is not None:
             self._listener.close()
 
+    def _left(self) -> list[int]:
+        """What the child has left behind; whoever adopts and has no child need not look at all processes."""
+        return [] if self._adopts and self._has_none else descendants()
+
     def _reap(self) -> None:
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
+                self._has_none = True
                 return
             if pid == 0:
                 return
@@ -622,11 +647,13 @@ def _is_about(error: Exception, path: bytes) -> bool:
     return isinstance(error, OSError) and error.filename == path
 
 
-def _prctl(option: int, value: int) -> None:
-    if _ctypes is not None:
-        library = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # None: this process itself.
-        function = _ctypes.dlsym(library, "prctl")
-        _ctypes.call_function(function, (option, value, 0, 0, 0))
+def _prctl(option: int, value: int) -> bool:
+    """Whether the kernel took it."""
+    if _ctypes is None:
+        return False
+    library = _ctypes.dlopen(None, os.RTLD_NOW)  # type: ignore[arg-type]  # None: this process itself.
+    function = _ctypes.dlsym(library, "prctl")
+    return bool(_ctypes.call_function(function, (option, value, 0, 0, 0)) == 0)
 
 
 def _kill(pid: int, number: int) -> None:

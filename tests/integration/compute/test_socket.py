@@ -127,6 +127,12 @@ def until(holds: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def freeze(pid: int) -> None:
+    """Stop a process; returns when it stands still and takes no connection any more."""
+    os.kill(pid, signal.SIGSTOP)
+    until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+
+
 def held(attempts: Any) -> Any:
     """A server whose shim holds its socket."""
     task = replace(attempts.python(PATIENT_SERVER, socket=attempts.root / "s"), keeps_socket=True)
@@ -138,7 +144,7 @@ def held(attempts: Any) -> Any:
 def test_who_waits_while_a_held_process_is_replaced_is_answered_by_the_next_one(attempts: Any) -> None:
     task = held(attempts)
     first = attempts.compute.observe(task.folder)
-    os.kill(first.pid, signal.SIGSTOP)
+    freeze(first.pid)
     with connect(task.socket) as waiting:
         waiting.sendall(b"who")
         os.kill(first.pid, signal.SIGKILL)
@@ -167,7 +173,7 @@ def test_who_waits_for_a_process_that_nobody_holds_is_told_when_it_dies(attempts
     task = held(attempts)
     attempts.compute.let_go(task.folder)
     seen = attempts.compute.observe(task.folder)
-    os.kill(seen.pid, signal.SIGSTOP)
+    freeze(seen.pid)
     with connect(task.socket) as waiting:
         os.kill(seen.pid, signal.SIGKILL)
         with pytest.raises(ConnectionResetError):
@@ -186,8 +192,9 @@ def test_what_a_held_process_left_running_is_ended_before_the_next_one(attempts:
     task = replace(attempts.python(code, socket=attempts.root / "s"), keeps_socket=True)
     attempts.compute.start(task)
     attempts.compute.hold(task.folder)
-    until((attempts.root / "child").exists)
+    said = attempts.root / "child"
+    until(lambda: said.exists() and said.read_text() == "x")
     os.kill(attempts.compute.observe(task.folder).pid, signal.SIGKILL)
     until(lambda: attempts.compute.observe(task.folder).falls == 1)
-    until(lambda: (attempts.root / "child").read_text() == "xx")
+    until(lambda: said.read_text() == "xx")
     assert attempts.compute.stop(task.folder, grace=timedelta(0)).signal is not None
