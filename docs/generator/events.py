@@ -88,7 +88,15 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Pratique.SessionClosed": ("principals/ID", "A browser session was ended."),
     "Pratique.ModelAliasSet": ("models/NAME", "An alias of a model points to a version."),
     "Pratique.ModelAliasRemoved": ("models/NAME", "An alias of a model was removed."),
+    "Pratique.ModelConverted": (
+        "models/NAME:VERSION",
+        "A model was made ONNX with proof, or was refused; `data.outcome` says it.",
+    ),
     "Pratique.ModelNameCreated": ("models/NAME", "An MLflow client made a registered model without a version."),
+    "Pratique.ModelProfiled": (
+        "models/NAME:VERSION",
+        "Somebody measured how much load a model bears; `data.outcome` says what is recommended.",
+    ),
     "Pratique.ModelRenamed": ("models/NAME", "A registered model has another name; `data.from` is the one before."),
     "Pratique.PrincipalDeleted": ("principals/ID", "A user or a service principal was deleted."),
     "Pratique.ReplicaEnded": (

@@ -88,6 +88,6 @@ def test_a_name_is_unique_in_its_workspace_and_free_in_another(database: Databas
 
 def test_whatever_is_claimed_has_both_columns_of_a_lease() -> None:
     claimed = {name for name, table in metadata.tables.items() if "lease_token" in table.c or "lease_until" in table.c}
-    assert claimed == {"jobs", "online_endpoints", "online_deployments"}
+    assert claimed == {"jobs", "online_endpoints", "online_deployments", "examinations", "delivery_runs", "pushes"}
     for name in claimed:
         assert {"id", "created_at", "lease_token", "lease_until"} <= set(metadata.tables[name].c.keys())

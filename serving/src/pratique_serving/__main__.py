@@ -57,6 +57,7 @@ def main(arguments: List[str]) -> int:
         log.write(f"error: {error}\n")
         return EXIT_USAGE
     _make_output_timely()
+    _bound_memory(settings.memory_bytes)
     return serve(listener, settings)
 
 
@@ -149,6 +150,14 @@ def _make_output_timely() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
+
+
+def _bound_memory(most: int) -> None:
+    """Let what would take more fail with MemoryError, rather than the machine run out."""
+    if most:
+        resource = importlib.import_module("resource")
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _stop_on_signals(server: Server) -> None:

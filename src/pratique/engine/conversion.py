@@ -2,40 +2,38 @@
 
     <home>/conversions/<manifest of the model>/parity.json   the report, also when it was refused
     <home>/conversions/<manifest of the model>/model.onnx    only when no decision changed
-    <home>/conversions/<manifest of the model>/convert.log
+    <home>/conversions/<manifest of the model>/console.log
 
-A deployment asks for it with the tag ``pratique.optimize: onnx``. The model is
-unpickled in the sandbox that replicas have, never here; the environment is the
-model's own and the converter's packages. What runs afterwards needs neither:
-it has `onnxruntime` and nothing else.
+A deployment asks for it with the tag ``pratique.optimize: onnx``, or somebody
+with ``ml model convert``. The model is unpickled in the sandbox that replicas
+have, never here; the environment is the model's own and the converter's
+packages. What runs afterwards needs neither: it has `onnxruntime` and nothing
+else.
 """
 
 import json
-import shutil
-import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pratique.base.errors import ComputeFailed
-from pratique.compute.sources import package_copy
-from pratique.compute.task import Exited, Lost, Task
+from pratique.base.clock import utc_now
 from pratique.content.manifest import Manifest
-from pratique.engine import packages, views
+from pratique.control import examinations
+from pratique.engine import packages, workshop
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 from pratique.specs.packages import PackageRequest
+from pratique.store import assets
+from pratique.store.assets import AssetVersion
 from pratique.store.deployments import OnlineDeployment
 
 TAG: Final = "pratique.optimize"
 CONVERTER: Final = ("onnx>=1.16", "onnxruntime>=1.18", "skl2onnx>=1.17")
+BOOSTING: Final = ("onnxmltools>=1.12",)
+"""What the converter needs beside that for models of xgboost and lightgbm."""
 RUNTIME: Final = PackageRequest(None, ("numpy>=1.26", "onnxruntime>=1.18"))
 """What serves a converted model."""
-LONGEST: Final = timedelta(minutes=30)
-_LOOK: Final = 0.1
 Say = Callable[[str], None]
 
 
@@ -45,6 +43,29 @@ class Converted:
 
     file: Path
     python: Path
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What came out, whether it was proven or refused."""
+
+    place: Path
+    report: Mapping[str, Any]
+
+    @property
+    def file(self) -> Path | None:
+        """The converted model, if it is proven."""
+        return self.place / "model.onnx" if self.report["holds"] else None
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        if not self.report["holds"]:
+            return f"not converted: {self.report['reason']}"
+        return (
+            f"proven: {self.report['rows']} rows, no decision changed, "
+            f"largest difference {self.report['largest_difference']:.2g}"
+        )
 
 
 def is_wanted(deployment: OnlineDeployment) -> bool:
@@ -57,69 +78,78 @@ def converted(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest
 
     Raises `ComputeFailed` when the environment of the conversion cannot be built.
     """
-    place = bench.home.root / "conversions" / deployment.resolved["model"]["manifest"]
-    if not (place / "parity.json").exists():
-        _convert(bench, manifest, place, say)
-    report = json.loads((place / "parity.json").read_text(encoding="utf-8"))
-    if not report["holds"]:
-        say(f"onnx: the model stays as it is: {report['reason']}; report: {place / 'parity.json'}")
+    found = convert(bench, manifest, say)
+    version = _version(bench, deployment)
+    if version is not None:
+        keep(bench, version, found)
+    if found.file is None:
+        say(f"onnx: the model stays as it is: {found.report['reason']}; report: {found.place / 'parity.json'}")
         return None
-    say(
-        f"onnx: converted; {report['rows']} rows, no decision changed, "
-        f"largest difference {report['largest_difference']:.2g}; report: {place / 'parity.json'}"
-    )
-    python = packages.python_of(bench.environments, RUNTIME, logs=bench.home.logs, say=say)
-    return Converted(place / "model.onnx", python)
+    say(f"onnx: {found.sentence}; report: {found.place / 'parity.json'}")
+    return Converted(found.file, runtime(bench, say))
 
 
-def _convert(bench: Workbench, manifest: Manifest, place: Path, say: Say) -> None:
-    python = packages.python_for_model(
-        bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say, extra=CONVERTER
-    )
-    place.parent.mkdir(mode=0o700, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=place.parent, prefix="making-"))
-    try:
-        for part in ("model", "code", "tmp", "out"):
-            (work / part).mkdir(mode=0o700)
-        bench.blobs.materialise(manifest, work / "model" / "it", writable=False)
-        say("onnx: converting, and comparing both models")
-        report = _run(bench, python, work)
-        (work / "out" / "parity.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
-        shutil.copyfile(work / "console.log", work / "out" / "convert.log")
-        shutil.rmtree(place, ignore_errors=True)
-        (work / "out").rename(place)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+def runtime(bench: Workbench, say: Say) -> Path:
+    """The Python that serves converted models."""
+    return packages.python_of(bench.environments, RUNTIME, logs=bench.home.logs, say=say)
 
 
-def _run(bench: Workbench, python: Path, work: Path) -> dict[str, Any]:
-    """Convert in a sandbox, and what the report says; one that never came is a report too."""
-    attempt = work / "attempt"
-    bench.compute.start(
-        Task(
-            folder=attempt,
-            argv=(str(python), "-m", "pratique_serving.convert", str(work / "model" / "it"), str(work / "out")),
-            environment={
-                "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
-                "PYTHONPATH": str(package_copy("pratique_serving", bench.home.sources)),
-                "HOME": str(work / "tmp"),
-                "LANG": "C.UTF-8",
-            },
-            working_folder=work,
-            log=work / "console.log",
-            timeout=LONGEST,
-            view=views.of_replica(work, python, bench.home.sources, work / "tmp"),
+def convert(bench: Workbench, manifest: Manifest, say: Say) -> Conversion:
+    """Convert the model of that manifest and compare both, unless it was done already; a refusal is an answer.
+
+    Raises `ComputeFailed` when the environment of the conversion cannot be built.
+    """
+    place = bench.home.root / "conversions" / manifest.digest
+    if not place.is_dir():
+        say("onnx: making the environment of the conversion")
+        extra = (*CONVERTER, *(BOOSTING if _has_boosting(bench, manifest) else ()))
+        python = packages.python_for_model(
+            bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say, extra=extra
         )
-    )
-    seen = bench.compute.observe(attempt)
-    while not isinstance(seen, Exited | Lost):
-        time.sleep(_LOOK)
-        seen = bench.compute.observe(attempt)
+        say("onnx: converting, and comparing both models")
+        workshop.make(bench, place, manifest, python=python, program="pratique_serving.convert")
+    return Conversion(place, _report(place))
+
+
+def keep(bench: Workbench, version: AssetVersion, found: Conversion) -> Manifest:
+    """Write on the version of the model what came out, with the report and the converted file as its content."""
+    files = bench.blobs.put_folder(found.place)
+    with bench.database.write() as tx:
+        current = assets.version_by_id(tx, version.id)
+        if current is not None:
+            examinations.record(tx, current, "conversion", found.sentence, files, now=utc_now())
+    return files
+
+
+def _version(bench: Workbench, deployment: OnlineDeployment) -> AssetVersion | None:
+    """The version that the deployment serves; None when its files were given inline."""
+    model = deployment.resolved["model"]
+    if not model.get("name") or not model.get("version"):
+        return None
+    with bench.database.read() as tx:
+        return assets.version(tx, deployment.workspace, "models", model["name"], str(model["version"]))
+
+
+def _has_boosting(bench: Workbench, manifest: Manifest) -> bool:
+    digest = next((entry.digest for entry in manifest.entries if entry.path == "requirements.txt"), None)
+    if digest is None:
+        return False
+    with bench.blobs.open(digest) as stream:
+        text = stream.read().decode(errors="replace")
+    return any(name in text for name in ("xgboost", "lightgbm"))
+
+
+def _report(place: Path) -> dict[str, Any]:
+    """What the conversion wrote; one that never came is a report too, and is written down as one."""
+    file = place / "parity.json"
     try:
-        report: dict[str, Any] = json.loads((work / "out" / "parity.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        said = "; ".join(last_lines(work / "console.log", 3))
-        return {"holds": False, "reason": f"the conversion ended without a report: {said}", "rows": 0}
-    if report["holds"] and not (work / "out" / "model.onnx").is_file():
-        raise ComputeFailed("the conversion left no model", hint="try again; the log is in the deployment's logs")
+        report: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        whole = not report["holds"] or (place / "model.onnx").is_file()
+    except (OSError, ValueError, KeyError):
+        whole, report = False, {}
+    if whole:
+        return report
+    said = "; ".join(last_lines(workshop.log_of(place), 3))
+    report = {"holds": False, "reason": f"the conversion ended without a report: {said}", "rows": 0}
+    file.write_text(json.dumps(report, indent=2), encoding="utf-8")
     return report

@@ -8,6 +8,7 @@ from pratique.base.logging import get_logger
 from pratique.base.machine import this_machine
 from pratique.engine.admission import Admission
 from pratique.engine.deployments import Deployer
+from pratique.engine.examiner import Examiner
 from pratique.engine.jobs import Worker, canceled_in_queue, in_turn
 from pratique.engine.loop import Loop, Stop, join_all
 from pratique.engine.pipelines import PipelineWorker, RunsBehind, bring_forward
@@ -18,7 +19,7 @@ from pratique.engine.services import Service
 from pratique.engine.sweeper import Sweeper
 from pratique.engine.watcher import Watcher
 from pratique.engine.workbench import Workbench
-from pratique.store import deployments, jobs
+from pratique.store import deployments, examinations, jobs
 
 _log = get_logger(__name__)
 _DEPLOYERS: Final = 2
@@ -61,6 +62,7 @@ class Engine:
                 Loop(f"pipelines-{number}", PipelineWorker(bench, self._jobs).step, self._jobs, idle=_NET)
                 for number in range(_PIPELINERS)
             ),
+            Loop("examiner", Examiner(bench, self._stop).step, self._stop, idle=_NET),
             Loop("canceler", Worker(bench, self._jobs, canceled_in_queue).step, self._jobs, idle=_NET),
         ]
 
@@ -69,6 +71,7 @@ class Engine:
         with self._bench.database.write() as tx:
             jobs.free_all(tx)
             deployments.free_all(tx)
+            examinations.free_all(tx)
         bring_forward(self._bench)
         self._bench.database.on_commit(self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED))
         self._bench.database.on_commit(self._jobs.ring, besides=(jobs.WALKED,))

@@ -4,7 +4,7 @@
 |---|---|
 | content | any row names it, or it is younger than a day: an upload may be on its way (`store.reach`) |
 | environments | a version or a replica names it, a process runs in it, or it was asked for within some days |
-| conversions | a deployment names the model |
+| conversions | a deployment or a registered version names the model |
 | attempts | the job has a row |
 | logs | they are younger than some days |
 | runtime folders | their home is there |
@@ -28,6 +28,7 @@ from pratique.compute.shim import processes
 from pratique.compute.task import Running
 from pratique.specs.translation import translate
 from pratique.store import assets, deployments, jobs, reach, workspaces
+from pratique.store.assets import AssetVersion
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database, Transaction
 from pratique.store.reach import SAFE_AGE
@@ -140,7 +141,12 @@ class Pruning:
         found = [path for path in root.glob("*") if path.stat().st_mtime < self._before.timestamp()]
         with self._database.read() as tx:
             named = {(one.resolved.get("model") or {}).get("manifest") for one in deployments.every(tx)}
+            named |= {one.manifest for one in self._models(tx) if "pratique.onnx" in one.properties}
         yield from (_folder("conversions", path) for path in found if path.name not in named)
+
+    def _models(self, tx: Transaction) -> Iterator[AssetVersion]:
+        for one in workspaces.every(tx):
+            yield from assets.all_versions(tx, one.name, "models")
 
     def _attempts(self) -> Iterator[Leftover]:
         compute = LocalCompute()

@@ -123,6 +123,12 @@ def version(tx: Connection, workspace: str, kind: str, name: str, text: str) -> 
     return value_of(AssetVersion, row) if row else None
 
 
+def version_by_id(tx: Connection, id: str) -> AssetVersion | None:  # noqa: A002 - the column's name.
+    """The version with that id."""
+    row = tx.execute(select(asset_versions).where(asset_versions.c.id == id)).first()
+    return value_of(AssetVersion, row) if row else None
+
+
 def versions(tx: Connection, workspace: str, kind: str, name: str) -> list[AssetVersion]:
     """All versions of a name, newest first."""
     wanted = select(asset_versions).where(_versions(workspace, kind, name))

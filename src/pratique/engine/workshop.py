@@ -1,0 +1,92 @@
+"""Lets a program of the model server work on a model: in a sandbox, in the model's environment, one at a time.
+
+    <root>/making-<name>/model/it   the model, read-only
+    <root>/making-<name>/out        what the program leaves
+    <root>/<name>                   the same, once it has ended
+
+A platform that was killed meanwhile finds the program when it is asked again.
+"""
+
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from pratique.compute.sources import package_copy
+from pratique.compute.task import Exited, Lost, Running, Task
+from pratique.content.manifest import Manifest
+from pratique.engine import views
+from pratique.engine.workbench import Workbench
+
+LONGEST: Final = timedelta(minutes=30)
+_LOOK: Final = 0.1
+_LOG: Final = "console.log"
+_one_at_a_time: Final = threading.Lock()
+"""They load the machine, and two that make the same would be in each other's way."""
+
+
+def make(
+    bench: Workbench,
+    place: Path,
+    manifest: Manifest,
+    *,
+    python: Path,
+    program: str,
+    arguments: Sequence[str] = (),
+    files: Sequence[tuple[str, Path]] = (),
+) -> None:
+    """Have ``python -m program MODEL OUT …`` fill the folder `place`, unless it is there; whatever it left is kept.
+
+    `files` are laid beside the model before, by name: ``../NAME`` of it.
+    """
+    with _one_at_a_time:
+        if place.is_dir():
+            return
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        work = place.parent / f"making-{place.name}"
+        if not isinstance(bench.compute.observe(work / "attempt"), Running):
+            _lay_out(bench, work, manifest, files)
+        _run(bench, work, python, program, arguments)
+        shutil.copyfile(work / _LOG, work / "out" / _LOG)
+        (work / "out").rename(place)
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def log_of(place: Path) -> Path:
+    """What the program said."""
+    return place / _LOG
+
+
+def _lay_out(bench: Workbench, work: Path, manifest: Manifest, files: Sequence[tuple[str, Path]]) -> None:
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(mode=0o700)
+    for part in ("model", "code", "tmp", "out"):
+        (work / part).mkdir(mode=0o700)
+    bench.blobs.materialise(manifest, work / "model" / "it", writable=False)
+    for name, source in files:
+        shutil.copyfile(source, work / "model" / name)
+
+
+def _run(bench: Workbench, work: Path, python: Path, program: str, arguments: Sequence[str]) -> None:
+    attempt = work / "attempt"
+    task = Task(
+        folder=attempt,
+        argv=(str(python), "-m", program, str(work / "model" / "it"), str(work / "out"), *arguments),
+        environment={
+            "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
+            "PYTHONPATH": str(package_copy("pratique_serving", bench.home.sources)),
+            "HOME": str(work / "tmp"),
+            "LANG": "C.UTF-8",
+        },
+        working_folder=work,
+        log=work / _LOG,
+        timeout=LONGEST,
+        view=views.of_replica(work, python, bench.home.sources, work / "tmp"),
+    )
+    seen = bench.compute.start(task)
+    while not isinstance(seen, Exited | Lost):
+        time.sleep(_LOOK)
+        seen = bench.compute.observe(attempt)
