@@ -83,7 +83,6 @@ def write(
     found: Outlook,
     sealer: Sealer,
     *,
-    counted: Mapping[str, int],
     now: datetime,
 ) -> Written | None:
     """Write what was decided from `rows` and give the run back; None when the lease was lost.
@@ -98,7 +97,7 @@ def write(
         held = delivery_runs.release(tx, lease)
         return Written(run, (), (), goes_on=True) if held else None
     writer = _Writer(tx, run, rows, found, sealer, now)
-    return writer.write(lease, counted)
+    return writer.write(lease)
 
 
 class _Writer:
@@ -116,7 +115,7 @@ class _Writer:
         self._secrets = _secrets(rows, sealer)
         self._events: list[Event] = []
 
-    def write(self, lease: Lease, counted: Mapping[str, int]) -> Written | None:
+    def write(self, lease: Lease) -> Written | None:
         asked = self._ask_checks()
         self._start_units()
         # What the state says of rows, once units have begun and checks have answered.
@@ -128,7 +127,7 @@ class _Writer:
         )
         values = {
             "status": run.status, "result": run.result, "started_at": run.started_at, "ended_at": run.ended_at,
-            "counted": {**run.counted, **counted}, "settled": run.revision - (1 if asked else 0),
+            "settled": run.revision - (1 if asked else 0),
         }  # fmt: skip
         if not delivery_runs.release(self._tx, lease, **values):
             return None

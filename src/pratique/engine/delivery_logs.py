@@ -1,7 +1,7 @@
 """The logs of a run: one for each step, as its worker sends it, and one of all for people who read along.
 
-<home>/deliveries/<run>/stream.log              everything, line by line, each with its job in front
-<home>/deliveries/<run>/<unit>/logs/<step>.log  a step, byte by byte
+<home>/deliveries/<run>/stream.log               everything, line by line, each with its job in front
+<home>/deliveries/<run>/<unit>/steps/<step>.log  a step, byte by byte
 
 Nothing is remembered here: what a step's log ends with after its last line end
 is what the stream lacks. A worker that sends a piece again, because it never
@@ -36,7 +36,7 @@ def stream_of(home: Home, run: int) -> Path:
 
 def step_log(home: Home, run: int, unit: str, step: int) -> Path:
     """The log of one step; -1 is the job itself."""
-    return home.delivery_run(run) / unit / "logs" / f"{step}.log"
+    return home.delivery_run(run) / unit / "steps" / f"{step}.log"
 
 
 def label(stage: str, job: str, unit: str = "") -> str:

@@ -7,6 +7,8 @@ from typing import Final
 from pratique.base.logging import get_logger
 from pratique.base.machine import this_machine
 from pratique.engine.admission import Admission
+from pratique.engine.delivery_runs import RunSettler
+from pratique.engine.delivery_units import UnitRunner, units_at_once
 from pratique.engine.deployments import Deployer
 from pratique.engine.examiner import Examiner
 from pratique.engine.jobs import Worker, canceled_in_queue, in_turn
@@ -19,11 +21,12 @@ from pratique.engine.services import Service
 from pratique.engine.sweeper import Sweeper
 from pratique.engine.watcher import Watcher
 from pratique.engine.workbench import Workbench
-from pratique.store import deployments, examinations, jobs
+from pratique.store import delivery_runs, deployments, examinations, jobs
 
 _log = get_logger(__name__)
 _DEPLOYERS: Final = 2
 _PIPELINERS: Final = 2
+_SETTLERS: Final = 2
 _NET: Final = timedelta(seconds=5)
 """How often a loop looks without being woken."""
 _ROUNDS: Final = timedelta(seconds=1)
@@ -55,6 +58,16 @@ class Engine:
                 for number in range(_DEPLOYERS)
             ),
             *(
+                Loop(f"delivery-runs-{number}", RunSettler(bench).step, self._stop, idle=_NET)
+                for number in range(_SETTLERS)
+            ),
+            Loop(
+                "delivery-units",
+                UnitRunner(bench, self._stop, at_once=units_at_once(machine.cores)).step,
+                self._stop,
+                idle=_NET,
+            ),
+            *(
                 Loop(f"worker-{number}", Worker(bench, self._jobs, turn).step, self._jobs, idle=_NET)
                 for number in range(max(1, int(machine.cores)))
             ),
@@ -71,10 +84,11 @@ class Engine:
         with self._bench.database.write() as tx:
             jobs.free_all(tx)
             deployments.free_all(tx)
+            delivery_runs.free_all(tx)
             examinations.free_all(tx)
         bring_forward(self._bench)
-        self._bench.database.on_commit(self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED))
-        self._bench.database.on_commit(self._jobs.ring, besides=(jobs.WALKED,))
+        self._bench.database.on_commit(self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED, delivery_runs.TOPIC))
+        self._bench.database.on_commit(self._jobs.ring, besides=(jobs.WALKED, delivery_runs.TOPIC))
         for loop in self._loops:
             loop.start()
 

@@ -240,6 +240,12 @@ def touch(tx: Connection, id: int, **values: Any) -> None:  # noqa: A002 - the c
     tx.execute(wanted.values(revision=delivery_runs.c.revision + 1, **values))
 
 
+def remember_count(tx: Connection, id: int, prefix: str, number: int) -> None:  # noqa: A002 - the column's name.
+    """Write what `counter` gave a run, so that it gives the same when it is asked again."""
+    known = tx.execute(select(delivery_runs.c.counted).where(delivery_runs.c.id == id)).scalar_one()
+    change(tx, id, counted={**known, prefix: number})
+
+
 def remove(tx: Connection, id: int) -> None:  # noqa: A002 - the column's name.
     """Remove a run with everything of it."""
     tx.execute(delete(delivery_runs).where(delivery_runs.c.id == id))

@@ -12,12 +12,17 @@ from pratique.web.api import (
     computes,
     data_profiles,
     datastores,
+    deliveries,
+    delivery_content,
+    delivery_runs,
+    delivery_units,
     deployments,
     endpoints,
     events,
     examinations,
     groups,
     jobs,
+    projects,
     status,
     uploads,
     workspaces,
@@ -70,6 +75,10 @@ def create_app(platform: Platform) -> FastAPI:
         jobs,
         endpoints,
         deployments,
+        projects,
+        deliveries,
+        delivery_runs,
+        delivery_units,
         examinations,
         events,
         status,
@@ -77,6 +86,8 @@ def create_app(platform: Platform) -> FastAPI:
     )
     for noun in nouns:
         app.include_router(noun.router, prefix=_API)
+    for content in (delivery_content.projects, delivery_content.runs):
+        app.include_router(content, prefix=_API)
     for kind in ("data", "environments", "models", "components"):
         app.include_router(router_for(kind), prefix=_API)
     for part in (identity, authorize, registry, artifacts, service, overview):

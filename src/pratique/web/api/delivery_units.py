@@ -48,7 +48,8 @@ def records(platform: Here, actor: Worker, run: int, unit: str, body: Annotated[
     now = utc_now()
     with platform.database.write(rows.TOPIC if _changes_nothing_else(given) else "") as tx:
         taken = delivery_units.take(tx, actor, run, unit, given, platform.sealer, now=now)
-    delivery_stories.tell_records(platform.home, taken, now)
+        # Before the commit: whoever sees the end of a run finds all of it in the log.
+        delivery_stories.tell_records(platform.home, taken, now)
     return {"sequence": taken.unit.sequence}
 
 

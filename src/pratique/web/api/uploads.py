@@ -22,7 +22,7 @@ router = APIRouter(prefix="/workspaces/{workspace}", tags=["content"])
 Here = Annotated[Platform, Depends(platform_of)]
 Writer = Annotated[Actor, Depends(allow("content/write"))]
 Reader = Annotated[Actor, Depends(allow("content/read"))]
-_SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 """A browser that asks for a blob must not show it as a page of the door."""
 
 
@@ -112,7 +112,7 @@ def blob(platform: Here, actor: Reader, workspace: str, digest: str) -> FileResp
     """The bytes of one blob that the workspace holds."""
     with platform.database.read() as tx:
         uploads.check_blob(tx, actor, workspace, digest)
-    return FileResponse(platform.blobs.path(digest), media_type="application/octet-stream", headers=_SAFE)
+    return FileResponse(platform.blobs.path(digest), media_type="application/octet-stream", headers=SAFE)
 
 
 def check_digest(text: str) -> None:
