@@ -28,6 +28,8 @@ INDEX: Final = (
     Row("ml validate", "pratique.cli.validate", "Check Azure ML files of any kind, without a platform."),
     Row("ml workspace", "pratique.cli.workspace", "Where assets, jobs and endpoints live.", is_group=True),
     Row("pipelines", "pratique.cli.pipelines", "Azure Pipelines files: check them, see what they mean.", is_group=True),
+    Row("keyvault", "pratique.cli.keyvault", "Vaults of secrets, and who may read them.", is_group=True),
+    Row("keyvault secret", "pratique.cli.keyvault_secret", "Secrets of a vault, versioned.", is_group=True),
     Row("group", "pratique.cli.group", "Resource groups, which hold workspaces.", is_group=True),
     Row("account", "pratique.cli.account", "Who is logged in, and tokens.", is_group=True),
     Row("ad user", "pratique.cli.ad_user", "People.", is_group=True),

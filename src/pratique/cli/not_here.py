@@ -11,7 +11,8 @@ GROUPS: Final = (
     "ml batch-deployment", "ml batch-endpoint", "ml connection", "ml registry", "ml schedule", "ml feature-set",
     "ml feature-store", "ml feature-store-entity", "ml serverless-endpoint", "ml marketplace-subscription",
     "ml capability-host", "ml index", "ml workspace-hub",
-    "keyvault", "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
+    "keyvault key", "keyvault certificate", "keyvault storage", "keyvault network-rule",
+    "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
 )  # fmt: skip
 """Whole groups."""
 
@@ -20,6 +21,9 @@ _NO_NETWORK: Final = "there is no network of its own here: both doors are on loo
 _NO_MACHINE: Final = "a compute is a name of this machine, which nobody logs in to through the platform"
 
 VERBS: Final[Mapping[str, str]] = {
+    "keyvault secret backup": "a backup of the home holds the vaults: pratique backup create",
+    "keyvault secret restore": "a backup of the home holds the vaults: pratique backup restore",
+    "keyvault update": "tags and days are those of its creation; see pratique keyvault set-policy",
     "ml component prepare-for-sign": _NO_REGISTRY,
     "ml compute attach": f"{_NO_MACHINE}; --type AmlCompute makes such a name: pratique ml compute create",
     "ml compute connect-ssh": _NO_MACHINE,
@@ -49,7 +53,16 @@ VERBS: Final[Mapping[str, str]] = {
 }
 """Verbs of groups that are here, and what to do instead."""
 
+_SECRETS_ONLY: Final = "a vault holds secrets only in this version"
+
 FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("keyvault set-policy", "--key-permissions", _SECRETS_ONLY),
+    ("keyvault set-policy", "--certificate-permissions", _SECRETS_ONLY),
+    ("keyvault set-policy", "--storage-permissions", _SECRETS_ONLY),
+    ("keyvault create", "--enable-purge-protection", "whoever may delete a vault may purge it"),
+    ("keyvault create", "--hsm-name", "there is no hardware module here"),
+    ("keyvault create", "--network-acls", _NO_NETWORK),
+    ("keyvault create", "--default-action", _NO_NETWORK),
     ("ml *", "--registry-name", f"{_NO_REGISTRY}: leave the flag out, and the workspace's own is meant"),
     ("ml data create", "--skip-validation", "every file is checked; it takes no time to speak of"),
     ("ml component create", "--skip-validation", "every file is checked; it takes no time to speak of"),
