@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from pratique.compute.bundle import Bundle, open_bundle, pack, seal, sha256_of
 from pratique.compute.environments import Environments, Lock
 from pratique.compute.interpreters import platform_version
 from pratique.compute.wheelhouse import Fetcher, pins_of, wheel_of
+from pratique.engine import conversion
 from pratique.specs.packages import PackageRequest, check_python_only
 from pratique.specs.reader import parse_document, read_document
 from pratique.specs.translation import translate
@@ -106,7 +108,11 @@ def _requests_of_templates() -> Iterator[PackageRequest]:
     for template in project.TEMPLATES:
         for path, content in project.rendered(template, project.EXAMPLE).items():
             if Path(path).name == "conda.yml":
-                yield translate({"conda_file": parse_document(content.decode(), file=path)})
+                request = translate({"conda_file": parse_document(content.decode(), file=path)})
+                yield request
+                # Its model is served as ONNX: what converts it, and what serves it then.
+                yield replace(request, requirements=(*conversion.CONVERTER, *request.requirements))
+    yield conversion.RUNTIME
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-_CALLERS: Final = 4
+_CALLERS: Final = 8
 _TIMEOUT: Final = 30.0
 _CAUGHT_UP: Final = 1.0
 """Seconds of a steady load that are made up for at most after a stall."""
@@ -43,7 +43,7 @@ class Tally:
 
 
 def send(uri: str, headers: Mapping[str, str], body: bytes, *, requests: int) -> Tally:
-    """POST `body` to `uri` `requests` times over four kept connections, without any retry."""
+    """POST `body` to `uri` `requests` times over eight kept connections, without any retry."""
     left = iter(range(requests))
     with _callers(uri, headers, body, lambda: next(left, None) is not None, interval=0.0) as (tally, _):
         pass
@@ -52,7 +52,7 @@ def send(uri: str, headers: Mapping[str, str], body: bytes, *, requests: int) ->
 
 @contextmanager
 def steady(uri: str, headers: Mapping[str, str], body: bytes, *, rate: float) -> Iterator[Tally]:
-    """POST `body` to `uri` `rate` times a second while the block runs, over four kept connections, without any retry.
+    """POST `body` to `uri` `rate` times a second while the block runs, over eight kept connections, without any retry.
 
     A machine that cannot keep up is sent as many as it answers.
     """
