@@ -9,7 +9,6 @@ import json
 import os
 import shlex
 import shutil
-import sys
 from pathlib import Path
 
 from pratique.base.errors import PratiqueError
@@ -17,7 +16,7 @@ from pratique.cli.place import Place
 from pratique.cli.table import Table, Text, flag
 from pratique.cli.talk import say, warn
 from pratique.client.account import read_account
-from pratique.client.profile import configuration_folder, write_private
+from pratique.client.profile import configuration_folder, write_az
 from pratique.client.workspaces import Workspaces
 
 TABLE = Table("env")
@@ -61,9 +60,7 @@ def variables_of(place: Place) -> dict[str, str]:
 def az_folder() -> Path:
     """The folder with an `az` that runs this pratique; made when it is not there."""
     folder = configuration_folder() / "bin"
-    # -P keeps a file of the working folder from standing in for a module.
-    script = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P -m pratique "$@"\n'
-    write_private(folder / "az", script, mode=0o700)
+    write_az(folder)
     return folder
 
 

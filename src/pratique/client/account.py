@@ -50,9 +50,14 @@ def subscription(account: Document) -> Document:
 
 def log_in(door: Door, *, client_id: str, client_secret: str, tenant: str) -> Profile:
     """Exchange the secret of a service principal for a token and keep both; raises `Unauthenticated`."""
-    profile = _with_new_token(Profile(door.url, client_id, client_secret, tenant, "", 0))
+    profile = sign_in(door.url, client_id=client_id, client_secret=client_secret, tenant=tenant)
     save_profile(profile)
     return profile
+
+
+def sign_in(url: str, *, client_id: str, client_secret: str, tenant: str) -> Profile:
+    """Exchange the secret of a service principal for a token and keep nothing; raises `Unauthenticated`."""
+    return _with_new_token(Profile(url, client_id, client_secret, tenant, "", 0))
 
 
 def renewed(door: Door) -> Door:

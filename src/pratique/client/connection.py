@@ -7,6 +7,8 @@ would reach another route.
 
 import json
 import logging
+import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import IO, Any, Final, TypeAlias
@@ -30,6 +32,14 @@ _READ_TIMEOUT: Final = timedelta(seconds=75)
 
 _CHUNK: Final = 1 << 16
 
+RUN_VARIABLE: Final = "PRATIQUE_DELIVERY_RUN"
+RUN_HEADER: Final = "X-Pratique-Delivery-Run"
+"""Which unit of a delivery run a request was made for: RUN/STAGE/JOB/UNIT, as the worker put it into the variable.
+
+The caller says it, so it is a note beside what the token proves, and never a proof itself.
+"""
+_RUN: Final = re.compile(r"[0-9]{1,9}/[A-Za-z0-9_/.-]{1,250}")
+
 _log = logging.getLogger("cli.pratique.client")
 """Below the command line's own logger, which --verbose makes speak. Paths only: a query or a body may be private."""
 
@@ -51,13 +61,18 @@ def below(path: str, *segments: str) -> str:
     return "/".join((path, *(quote(segment, safe="@") for segment in segments)))
 
 
+def _run_header() -> dict[str, str]:
+    run = os.environ.get(RUN_VARIABLE, "")
+    return {RUN_HEADER: run} if _RUN.fullmatch(run) else {}
+
+
 class Connection:
     """Requests to one door, over connections that are kept open."""
 
     def __init__(self, door: Door) -> None:
         self.door = door
         self._pool = urllib3.PoolManager(
-            headers={"User-Agent": f"pratique/{pratique.__version__}", "Accept": "application/json"},
+            headers={"User-Agent": f"pratique/{pratique.__version__}", "Accept": "application/json", **_run_header()},
             maxsize=4,  # Uploads send from several threads.
             timeout=urllib3.Timeout(connect=5, read=_READ_TIMEOUT.total_seconds()),
             # A kept connection may have been closed behind our back: reading again is safe, writing is not.

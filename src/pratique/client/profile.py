@@ -6,6 +6,8 @@ which isolate `az` isolate us as well), else ``~/.config/pratique``.
 
 import json
 import os
+import shlex
+import sys
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -51,9 +53,9 @@ def load_profile() -> Profile | None:
         ) from error
 
 
-def save_profile(profile: Profile) -> None:
-    """Write `profile` in place of the one before it."""
-    write_private(configuration_folder() / PROFILE_FILE, json.dumps(asdict(profile), indent=2) + "\n")
+def save_profile(profile: Profile, folder: Path | None = None) -> None:
+    """Write `profile` in place of the one before it; `folder` is another than this user's."""
+    write_private((folder or configuration_folder()) / PROFILE_FILE, json.dumps(asdict(profile), indent=2) + "\n")
 
 
 def forget_profile() -> bool:
@@ -63,6 +65,18 @@ def forget_profile() -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+def write_az(folder: Path, *, modules: str = "") -> None:
+    """Write an `az` into `folder` that runs this pratique; `modules` is the PYTHONPATH that it needs, if any.
+
+    Whatever a script's environment says about Python holds for the script's own Python alone.
+    """
+    # -P keeps a file of the working folder from standing in for a module.
+    command = f'exec {shlex.quote(sys.executable)} -P -m pratique "$@"'
+    path = f"PYTHONPATH={shlex.quote(modules)}; export PYTHONPATH" if modules else "unset PYTHONPATH"
+    lines = ["#!/bin/sh", "unset PYTHONHOME PYTHONSTARTUP PYTHONINSPECT", path, command, ""]
+    write_private(folder / "az", "\n".join(lines), mode=0o700)
 
 
 def write_private(path: Path, text: str, *, mode: int = 0o600) -> None:

@@ -21,6 +21,7 @@ from typing import Final
 from pratique.base.errors import PratiqueError
 from pratique.client.connection import Connection
 from pratique.client.door import Door, check_url
+from pratique.client.profile import write_az
 from pratique.worker.job import Job, variables_of
 from pratique.worker.masking import Masker
 from pratique.worker.processes import Cancellation, end_orphans, guard_this_process
@@ -57,8 +58,9 @@ def main() -> int:
     cancellation = Cancellation()
     masker = Masker([*message.secrets(), token])
     sys.excepthook = lambda *error: print(masker.masked("".join(traceback.format_exception(*error))), file=sys.stderr)
-    reporter = Reporter(routes, workspace.logs, masker, cancellation)
+    reporter = Reporter(routes, workspace.unsent, masker, cancellation)
     job = Job(message, workspace, routes, masker, variables_of(message, workspace, masker), reporter, cancellation, url)
+    write_az(job.programs, modules=os.environ.get("PYTHONPATH", ""))
     _listen(routes, cancellation, message.timeout)
     try:
         Unit(job).run()
@@ -68,6 +70,7 @@ def main() -> int:
     if not reporter.close(_LAST_WORDS):
         print(f"error: the platform did not take the last records. {reporter.refused}", file=sys.stderr)
         return 1
+    workspace.forget()
     return 0
 
 

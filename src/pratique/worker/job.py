@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pratique.client.connection import RUN_VARIABLE
 from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.message import JobMessage
 from pratique.delivery.run.outcomes import Result
@@ -16,9 +17,6 @@ from pratique.worker.reporter import Reporter
 from pratique.worker.routes import Routes
 from pratique.worker.variables import JobVariables
 from pratique.worker.workspace import Workspace
-
-RUN_VARIABLE: Final = "PRATIQUE_DELIVERY_RUN"
-"""Says to a command line inside a step which run and unit it serves; see `pratique.client.connection`."""
 
 _INHERITED: Final = frozenset(
     {

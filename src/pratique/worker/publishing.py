@@ -1,14 +1,21 @@
 """What a step gives to its run besides its result: artifacts, test results, code coverage."""
 
 import re
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from pathspec import GitIgnoreSpec
+
 from pratique.base.errors import AlreadyExists, InvalidInput, NotFound
 from pratique.worker import coverage, results
+from pratique.worker.matching import files_below
 from pratique.worker.step import StepRun
 
+IGNORE_FILE: Final = ".artifactignore"
+"""Names in gitignore syntax what an artifact leaves out."""
 _NAME: Final = re.compile(r"[^\\/:\"<>|*?\x00-\x1f]{1,255}")
 
 
@@ -18,13 +25,29 @@ def publish_artifact(run: StepRun, path: Path, name: str) -> None:
         raise InvalidInput(f"{name!r} cannot name an artifact")
     if not path.exists():
         raise NotFound(f"there is nothing to publish at {path}")
-    manifest = run.job.routes.upload(path)
+    manifest = run.job.routes.upload(_without_ignored(run, path))
     try:
         run.job.routes.add_artifact(name, manifest)
     except AlreadyExists:
         raise AlreadyExists(f"the run has an artifact {name} already", hint="give it another name") from None
     run.say(f"published the artifact {name}: {len(manifest.entries)} files, {manifest.size:,} bytes")
     run.say(f"digest {manifest.digest}")
+
+
+def _without_ignored(run: StepRun, path: Path) -> Path:
+    """`path`, or a copy of it without what its .artifactignore names."""
+    rules = path / IGNORE_FILE
+    if not rules.is_file():
+        return path
+    ignored = GitIgnoreSpec.from_lines(rules.read_text(encoding="utf-8-sig", errors="replace").splitlines())
+    copy = Path(tempfile.mkdtemp(dir=run.job.workspace.temp)) / path.name
+    copy.mkdir()
+    kept = [file for file in files_below(path) if not ignored.match_file(file)]
+    for file in kept:
+        (copy / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path / file, copy / file)
+    run.say(f"{IGNORE_FILE} leaves {len(kept)} files")
+    return copy
 
 
 def publish_tests(run: StepRun, style: str, files: Sequence[Path], *, title: str, is_one: bool = False) -> int:

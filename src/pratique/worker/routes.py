@@ -7,7 +7,6 @@
     GET  RUN/artifacts           [{"name", "manifest"}] of the run; of another run: …/runs/ID/artifacts
     PUT  RUN/artifacts/NAME      {"manifest"}; a name that is taken is a conflict
     RUN/manifests, RUN/blobs     the content of artifacts, shaped as those of a workspace
-    POST UNIT/secrets            {"connection", "vault", "names"} → {"secrets": {name: value}}, read as the connection
 
 UNIT is `PRATIQUE_UNIT`, a path below the door: …/runs/ID/units/KEY; RUN is what stands before /units.
 """
@@ -68,9 +67,3 @@ class Routes:
         """Write the files of `manifest` into the new folder `into`."""
         base = self._run if run is None else path_of("delivery", "runs", str(run))
         download_from(self._connection, base, manifest, into, lambda _done, _total: None)
-
-    def secrets(self, connection: str, vault: str, names: list[str]) -> dict[str, str]:
-        """Secrets of a vault by name, all of them for no names, read with the rights of a connection."""
-        body = {"connection": connection, "vault": vault, "names": names}
-        answer = self._connection.post(f"{self._unit}/secrets", body)
-        return {str(name): str(value) for name, value in answer["secrets"].items()}

@@ -6,7 +6,7 @@
            work/temp            Agent.TempDirectory
            work/tools           Agent.ToolsDirectory
            home                 HOME of every step
-           logs                 what was printed, masked, until the platform has it
+           unsent               what was printed, masked, until the platform has it
 
 The whole is new for every unit, so whatever `workspace: clean` asks for is so already.
 """
@@ -54,8 +54,8 @@ class Workspace:
         return self.folder / "home"
 
     @property
-    def logs(self) -> Path:
-        return self.folder / "logs"
+    def unsent(self) -> Path:
+        return self.folder / "unsent"
 
     @property
     def azure(self) -> Path:
@@ -67,16 +67,21 @@ class Workspace:
         try:
             for folder in (
                 self.sources, self.staging, self.root / "b", self.root / "TestResults", self.temp, self.tools,
-                self.home, self.logs,
+                self.home, self.unsent,
             ):  # fmt: skip
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise StorageFailed(f"the workspace {self.folder} cannot be made: {error.strerror}") from error
 
     def remove(self) -> None:
-        """Remove everything but the logs."""
+        """Remove everything but what was not sent yet."""
         for folder in (self.folder / "work", self.home):
             shutil.rmtree(folder, onerror=_unlock)
+
+    def forget(self) -> None:
+        """Remove what was sent."""
+        shutil.rmtree(self.unsent, ignore_errors=True)
+        shutil.rmtree(self.folder / "worker", ignore_errors=True)
 
     def inside(self, path: str, *, base: Path | None = None) -> Path:
         """`path` below `base`, by default Pipeline.Workspace; raises `InvalidInput` for one that leads out."""

@@ -116,6 +116,8 @@ class Platform:
                 return self.manifests[digest].to_document()
             case ["blobs", digest] if digest in self.blobs:
                 return self.blobs[digest]
+        if path.startswith("/api/v1/vaults/kv/secrets/"):
+            return {"value": self.vault[path.rpartition("/")[2]]}
         raise KeyError(path)
 
     def put(self, path: str, body: bytes) -> Any:
@@ -141,9 +143,6 @@ class Platform:
                 step, offset = int(query["step"][0]), int(query["offset"][0])
                 self.logs[step] = self.logs.get(step, b"")[:offset] + body
                 return {}
-            case ["units", _, "secrets"]:
-                wanted = json.loads(body)["names"] or list(self.vault)
-                return {"secrets": {name: self.vault[name] for name in wanted}}
             case ["manifests", "held"]:
                 return {"held": [one for one in json.loads(body)["digests"] if one in self.manifests]}
             case ["manifests"]:
@@ -156,7 +155,7 @@ class Platform:
                 for digest, data in Unpacker().feed(body):
                     self.blobs[digest] = data
                 return {}
-            case ["oauth2", "token"]:
+            case ["", "oauth2", "token"]:
                 return {"access_token": "acc3ss-of-the-principal", "expires_in": 3600}
         raise KeyError(path)
 
@@ -165,6 +164,7 @@ class _Handler(BaseHTTPRequestHandler):
     """Hands requests to the platform."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16
     platform: Platform
 
     def do_GET(self) -> None:
@@ -222,6 +222,7 @@ class Worker:
 
     platform: Platform
     folder: Path
+    path: str = os.environ["PATH"]
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(
@@ -234,7 +235,7 @@ class Worker:
             [sys.executable, "-P", "-m", "pratique.worker"],
             cwd=self.folder,
             env={
-                "PATH": os.environ["PATH"],
+                "PATH": self.path,
                 "PRATIQUE_URL": self.platform.url,
                 "PRATIQUE_TOKEN": TOKEN,
                 "PRATIQUE_UNIT": UNIT,

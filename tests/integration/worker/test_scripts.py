@@ -3,8 +3,10 @@
 from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.records import Issue
 
+from .conftest import Worker
 
-def test_a_script_sees_macros_and_variables_and_sets_what_the_next_one_reads(worker) -> None:
+
+def test_a_script_sees_macros_and_variables_and_sets_what_the_next_one_reads(worker: Worker) -> None:
     platform = worker.run(
         """
         variables: { my.name: world, deep: "$(my.name)!" }
@@ -23,7 +25,7 @@ def test_a_script_sees_macros_and_variables_and_sets_what_the_next_one_reads(wor
     assert platform.log("second").endswith("blue blue\n")
 
 
-def test_an_output_belongs_to_its_step_and_to_the_record(worker) -> None:
+def test_an_output_belongs_to_its_step_and_to_the_record(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:
@@ -46,7 +48,7 @@ def test_an_output_belongs_to_its_step_and_to_the_record(worker) -> None:
     assert "eq(variables['check.runme'], 'no') is False" in platform.log("skipped")
 
 
-def test_a_failure_skips_what_wants_success_and_runs_what_does_not(worker) -> None:
+def test_a_failure_skips_what_wants_success_and_runs_what_does_not(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:
@@ -71,12 +73,12 @@ def test_a_failure_skips_what_wants_success_and_runs_what_does_not(worker) -> No
     assert "Failed Failed" in platform.log("after")
 
 
-def test_the_exit_code_is_that_of_the_last_command(worker) -> None:
+def test_the_exit_code_is_that_of_the_last_command(worker: Worker) -> None:
     platform = worker.run("steps: [{ checkout: none }, { bash: 'false; true', displayName: b }]")
     assert platform.results()["b"] == "Succeeded"
 
 
-def test_continue_on_error_leaves_issues(worker) -> None:
+def test_continue_on_error_leaves_issues(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:
@@ -89,7 +91,7 @@ def test_continue_on_error_leaves_issues(worker) -> None:
     assert platform.results()["two"] == "Succeeded"
 
 
-def test_a_step_says_how_it_ended_and_what_is_wrong(worker) -> None:
+def test_a_step_says_how_it_ended_and_what_is_wrong(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:
@@ -124,7 +126,7 @@ def test_a_step_says_how_it_ended_and_what_is_wrong(worker) -> None:
     assert platform.log("two").endswith("2026.7\n")
 
 
-def test_the_trace_of_a_shell_acts_not(worker) -> None:
+def test_the_trace_of_a_shell_acts_not(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:
@@ -139,7 +141,7 @@ def test_the_trace_of_a_shell_acts_not(worker) -> None:
     assert "<value>\n" in platform.log("two")
 
 
-def test_a_command_in_a_commit_message_acts_not(worker) -> None:
+def test_a_command_in_a_commit_message_acts_not(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:
@@ -160,7 +162,7 @@ def test_a_command_in_a_commit_message_acts_not(worker) -> None:
     assert "**vso[task.setvariable variable=v]evil" in platform.whole_log
 
 
-def test_errors_on_the_stream_count_only_where_that_is_wanted(worker) -> None:
+def test_errors_on_the_stream_count_only_where_that_is_wanted(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:
@@ -173,7 +175,7 @@ def test_errors_on_the_stream_count_only_where_that_is_wanted(worker) -> None:
     assert "oops" in platform.log("strict")
 
 
-def test_a_step_that_fails_is_tried_again(worker) -> None:
+def test_a_step_that_fails_is_tried_again(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:
@@ -189,7 +191,7 @@ def test_a_step_that_fails_is_tried_again(worker) -> None:
     assert platform.step("flaky").attempt == 2
 
 
-def test_env_is_how_a_secret_reaches_a_process_and_nothing_of_the_worker_does(worker) -> None:
+def test_env_is_how_a_secret_reaches_a_process_and_nothing_of_the_worker_does(worker: Worker) -> None:
     platform = worker.run(
         """
         steps:

@@ -1,0 +1,42 @@
+"""The tasks that publish and download artifacts."""
+
+from pathlib import Path
+
+from pratique.worker.artifacts import EVERYTHING, download, publish
+from pratique.worker.step import Outcome
+from pratique.worker.tasks.copying import empty
+from pratique.worker.tasks.work import Work
+
+
+def publish_build_artifact(work: Work) -> Outcome:
+    return publish(work.run, work.inputs.text("pathToPublish"), work.inputs.text("artifactName"))
+
+
+def publish_pipeline_artifact(work: Work) -> Outcome:
+    return publish(work.run, work.inputs.text("targetPath"), work.inputs.text("artifactName"))
+
+
+def download_pipeline_artifact(work: Work) -> Outcome:
+    """One artifact goes into the folder itself; all of them, or those with patterns only, into one each."""
+    inputs = work.inputs
+    target = work.run.job.workspace.root / inputs.text("targetPath").strip()
+    name = inputs.text("artifactName").strip()
+    patterns = inputs.lines("itemPattern") or EVERYTHING
+
+    def place(one: str) -> Path:
+        return target if name else target / one
+
+    return download(work.run, [name] if name else [], patterns, place, None)
+
+
+def download_build_artifacts(work: Work) -> Outcome:
+    """Every artifact goes into a folder of its name."""
+    inputs = work.inputs
+    target = work.run.job.workspace.root / inputs.text("downloadPath").strip()
+    if inputs.is_on("cleanDestinationFolder"):
+        empty(target)
+    is_single = inputs.word("downloadType") == "single"
+    names = [inputs.text("artifactName").strip()] if is_single else []
+    # Of a single artifact the pattern chooses nothing, as the task has it.
+    patterns = EVERYTHING if is_single else inputs.lines("itemPattern") or EVERYTHING
+    return download(work.run, names, patterns, lambda one: target / one, None)
