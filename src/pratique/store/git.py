@@ -14,11 +14,13 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from threading import Lock
 from typing import IO, Final
 
 from pratique.base.errors import InvalidInput, NotFound, StorageFailed, TooLarge, Unavailable
@@ -110,6 +112,7 @@ class Repositories:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._turns: defaultdict[str, Lock] = defaultdict(Lock)
 
     def folder_of(self, id: str) -> Path:  # noqa: A002 - the column's name.
         """Where the repository with that id lies."""
@@ -148,6 +151,10 @@ class Repositories:
         if not (folder / "HEAD").is_file():
             raise StorageFailed("the files of this repository are gone", hint="restore the home from its backup")
         return Bare(folder)
+
+    def in_turn(self, id: str) -> Lock:  # noqa: A002 - the column's name.
+        """Held while somebody reads where refs are and writes it down: the next one sees no older place."""
+        return self._turns[id]
 
     def pushing(self, id: str) -> int:  # noqa: A002 - the column's name.
         """A file descriptor that keeps `undisturbed` out while it, or a copy in a child, is open; to be closed."""
@@ -271,30 +278,30 @@ class Files:
         self._commit = commit
 
     def read(self, path: str, *, limit: int) -> bytes:
-        """What the file at `path`, from the root, holds; raises `NotFound`, or `TooLarge` past `limit` bytes."""
+        """The first `limit` bytes of the file at `path`, from the root; raises `NotFound`."""
         if not path or "\n" in path or "\0" in path:
-            raise NotFound(f"there is no file {path[:200]!r} in commit {self._commit[:10]}")
+            raise self._missing(path)
         asked, said = self._process.stdin, self._process.stdout
         if asked is None or said is None:
             raise StorageFailed("git has no pipes")
         asked.write(f"{self._commit}:{path}\n".encode("utf-8", "surrogateescape"))
         asked.flush()
         words = said.readline().split()
-        if len(words) != 3 or words[1] != b"blob":
-            _skip(said, words)
-            raise NotFound(f"there is no file {path[:200]} in commit {self._commit[:10]}")
-        size = int(words[2])
-        if size > limit:
-            _skip(said, words)
-            raise TooLarge(f"{path[:200]} has {size:,} bytes, more than {limit:,}")
-        body = said.read(size)
-        said.read(1)
+        size = int(words[2]) if len(words) == 3 and words[2].isdigit() else -1
+        if size < 0:
+            raise self._missing(path)
+        body = said.read(min(size, limit))
+        _skip(said, size - len(body) + 1)
+        if words[1] != b"blob":
+            raise self._missing(path)
         return body
 
+    def _missing(self, path: str) -> NotFound:
+        return NotFound(f"there is no file {path[:200]!r} in commit {self._commit[:10]}")
 
-def _skip(said: IO[bytes], words: Sequence[bytes]) -> None:
+
+def _skip(said: IO[bytes], left: int) -> None:
     """Read on to the next answer."""
-    left = int(words[2]) + 1 if len(words) == 3 and words[2].isdigit() else 0
     while left > 0 and (piece := said.read(min(left, 1 << 20))):
         left -= len(piece)
 

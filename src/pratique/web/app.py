@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI, Request
 
 from pratique import __version__
 from pratique.base.errors import NotFound
-from pratique.web import authorize, errors, identity
+from pratique.web import authorize, errors, git, identity
 from pratique.web.api import (
     computes,
     data_profiles,
@@ -25,6 +25,7 @@ from pratique.web.api import (
     projects,
     status,
     uploads,
+    vaults,
     workspaces,
 )
 from pratique.web.api import identity as api_identity
@@ -82,6 +83,7 @@ def create_app(platform: Platform) -> FastAPI:
         examinations,
         events,
         status,
+        vaults,
         api_identity,
     )
     for noun in nouns:
@@ -90,7 +92,7 @@ def create_app(platform: Platform) -> FastAPI:
         app.include_router(content, prefix=_API)
     for kind in ("data", "environments", "models", "components"):
         app.include_router(router_for(kind), prefix=_API)
-    for part in (identity, authorize, registry, artifacts, service, overview):
+    for part in (git, identity, authorize, registry, artifacts, service, overview):
         app.include_router(part.router)
     check_routes(app)
     return app

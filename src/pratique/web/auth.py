@@ -2,12 +2,14 @@
 
     allow("jobs/read")            may do it in the {workspace} of the path, else in the whole home
     allow_somewhere("…/read")     may do it at some scope: the verb shows what the caller may see
+    allow_repository("…/read")    may do it in the {repository} of the {project} of the path, where git asks
     Depends(KNOWN)                anybody whom we know, about themselves
     Depends(PUBLIC)               anybody at all
 
 A caller proves who they are by a bearer token of ours, by the cookie of a
 browser session, or, below ``/mlflow`` only, by client id and secret (HTTP
-Basic), because old MLflow clients know nothing else. With a cookie, a request
+Basic), because old MLflow clients know nothing else. Git knows only Basic; its
+password is a token or a secret, and no cookie counts there. With a cookie, a request
 that may change something must come from a page of the door itself.
 
 `check_routes` refuses to start an application with a route that says nothing.
@@ -26,7 +28,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import Forbidden, InternalError, Problem, Unauthenticated
 from pratique.control.actor import Actor
 from pratique.control.grants import actor_for, actor_of
-from pratique.control.permissions import ACTIONS, permit, permit_somewhere, workspace_scope
+from pratique.control.permissions import ACTIONS, permit, permit_somewhere, repository_scope, workspace_scope
 from pratique.control.scopes import HOME
 from pratique.control.sessions import actor_of_session
 from pratique.web.platform import Platform, platform_of
@@ -48,6 +50,25 @@ def authenticate(request: Request) -> Actor:
         check_origin(request)
         return _from_session(platform, session)
     raise Unauthenticated("nobody is signed in", hint="pratique login, or for a browser: pratique open")
+
+
+def authenticate_git(request: Request) -> Actor:
+    """The caller, by the Authorization header alone: the password of HTTP Basic is a token or a secret."""
+    platform = platform_of(request)
+    given = request.headers.getlist("authorization")
+    if len(given) != 1:
+        raise Unauthenticated("git has not said who asks", hint="pratique repos setup-git, then try again")
+    scheme, _, value = given[0].partition(" ")
+    if scheme.lower() != "basic":
+        return _from_header(request, platform, given[0])
+    _, password = basic_pair(value.strip())
+    if password.count(".") == _DOTS_OF_A_TOKEN:
+        return _from_token(platform, password)
+    return _from_secret(platform, value.strip())
+
+
+_DOTS_OF_A_TOKEN: Final = 2
+"""A secret that was made for somebody has none; nobody should choose one that looks like a token."""
 
 
 def session_cookie(platform: Platform) -> str:
@@ -122,6 +143,22 @@ class _AllowSomewhere(Mark):
         return f"{self.action} somewhere"
 
 
+@dataclass(frozen=True)
+class _AllowRepository(Mark):
+    """Whoever may do the action in the repository of the path; git asks."""
+
+    action: str
+
+    def __call__(self, request: Request) -> Actor:
+        actor = authenticate_git(request)
+        named = request.path_params
+        permit(actor, self.action, repository_scope(named["project"], named["repository"]))
+        return actor
+
+    def __str__(self) -> str:
+        return self.action
+
+
 PUBLIC: Final = _Public()
 KNOWN: Final = _Known()
 
@@ -136,6 +173,12 @@ def allow_somewhere(action: str) -> _AllowSomewhere:
     """A dependency that answers the caller, who may do `action` at some scope."""
     _check_action(action)
     return _AllowSomewhere(action)
+
+
+def allow_repository(action: str) -> _AllowRepository:
+    """A dependency that answers the caller, who may do `action` in the repository of the path."""
+    _check_action(action)
+    return _AllowRepository(action)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pratique.control.credentials import SignIns
 from pratique.control.tokens import Issuer
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
+from pratique.store.git import Repositories
 from pratique.store.sealing import Sealer
 from pratique.web.actors import RecentActors
 from pratique.web.bell import Bell
@@ -57,6 +58,11 @@ class Platform:
             except InvalidInput as error:
                 problem = Problem(error.message, key="environment", hint=error.hint)
                 raise InvalidInput(error.message, hint=error.hint, problems=[problem]) from error
+
+    @cached_property
+    def repositories(self) -> Repositories:
+        """The bare Git repositories of the home."""
+        return Repositories(self.home.repositories)
 
     @cached_property
     def ids(self) -> Ids:

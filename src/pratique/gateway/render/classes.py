@@ -3,7 +3,7 @@
     class    in all        without a byte    body            for
     api      60 s          5 min             20 MB           verbs, pages, MLflow
     stream   no limit      no limit          20 MB           paths of the API that end in /stream
-    upload   no limit      5 min             upload limit    blobs, artifacts
+    upload   no limit      5 min             upload limit    blobs, artifacts, git
 
 The fourth class, score, has its limits from the deployment (`scoring`, `clusters`).
 """

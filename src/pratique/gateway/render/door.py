@@ -29,6 +29,7 @@ def _platform_routes() -> list[Json]:
         direct("mlflow-unknown", {"path_separated_prefix": "/mlflow"}, 404, "there is no such workspace"),
         to_api("stream", {"safe_regex": {"regex": r"/api/.*/stream"}}, STREAM),
         to_api("upload", blobs, UPLOAD),
+        to_api("git", {"safe_regex": {"regex": r"/pratique/[^/]+/_git/.*"}}, UPLOAD),
         to_api("api", {"prefix": "/"}, CALL),
     ]
 

@@ -1,0 +1,144 @@
+"""Git repositories of a project: made, changed, removed; the address is Azure Repos', with one organization.
+
+<door>/pratique/PROJECT/_git/REPOSITORY
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from pratique.base.errors import AlreadyExists, Conflict, NotFound
+from pratique.base.ids import new_id
+from pratique.base.names import check_name
+from pratique.control.actor import Actor
+from pratique.control.permissions import is_permitted, permit, project_scope, repository_scope
+from pratique.store import deliveries, events, principals, projects, repositories
+from pratique.store.database import Database, Transaction
+from pratique.store.events import Event
+from pratique.store.git import Repositories, check_branch
+from pratique.store.repositories import Repository
+
+ORGANIZATION: Final = "pratique"
+"""A home is one organization, which stands first in the address of every repository."""
+DEFAULT_BRANCH: Final = "refs/heads/main"
+
+
+def address_of(door: str, project: str, name: str) -> str:
+    """Where a repository is cloned from."""
+    return f"{door}/{ORGANIZATION}/{project}/_git/{name}"
+
+
+def create(
+    database: Database, files: Repositories, actor: Actor, project: str, name: str, *, now: datetime
+) -> Repository:
+    """Make an empty repository; raises `AlreadyExists`, and `NotFound` for a project that is not there."""
+    with database.read() as tx:
+        check_free(tx, actor, project, name)
+    made = Repository(new_id(), project, name, DEFAULT_BRANCH, False, False, now, now, actor.to_document())
+    files.make(made.id, made.default_branch)
+    try:
+        with database.write() as tx:
+            check_free(tx, actor, project, name)
+            repositories.add(tx, made)
+            tell(tx, actor, "Pratique.RepositoryCreated", made, now=now)
+    except BaseException:
+        files.remove(made.id)
+        raise
+    return made
+
+
+def check_free(tx: Transaction, actor: Actor, project: str, name: str) -> None:
+    """Raise unless `actor` may make a repository of that name, in a project that is there."""
+    permit(actor, "repositories/write", repository_scope(project, name))
+    check_name("repository", name)
+    if projects.get(tx, check_name("delivery project", project)) is None:
+        raise NotFound(
+            f"there is no project {project!r}", hint=f"make it: pratique devops project create --name {project}"
+        )
+    known = {one.name.casefold() for one in repositories.every(tx, project)}
+    if name.casefold() in known:
+        raise AlreadyExists(f"the project {project!r} has a repository {name!r}", hint="pratique repos list")
+
+
+def get(tx: Transaction, actor: Actor, project: str, name: str) -> Repository:
+    """The repository called `name`, or with that id; raises `NotFound`."""
+    permit(actor, "repositories/read", repository_scope(project, name))
+    return found(tx, project, name)
+
+
+def found(tx: Transaction, project: str, name: str) -> Repository:
+    """The same without asking who wants it."""
+    if (known := repositories.get(tx, project, name)) is None:
+        raise NotFound(
+            f"there is no repository {name[:64]!r} in the project {project[:64]!r}",
+            hint=f"pratique repos list --project {project[:64]}",
+        )
+    return known
+
+
+def by_id(tx: Transaction, actor: Actor, id: str) -> Repository:  # noqa: A002 - the column's name.
+    """The repository with that id; raises `NotFound`, also for one that the caller may not see."""
+    known = repositories.by_id(tx, id)
+    if known is None or not is_permitted(actor, "repositories/read", repository_scope(known.project, known.name)):
+        raise NotFound(f"there is no repository with the id {id[:36]!r}", hint="pratique repos list")
+    return known
+
+
+def every(tx: Transaction, actor: Actor, project: str) -> list[Repository]:
+    """The repositories of a project that the caller may see, by name."""
+    if is_permitted(actor, "repositories/read", project_scope(project)) and projects.get(tx, project) is None:
+        raise NotFound(f"there is no project {project[:64]!r}", hint="pratique devops project list")
+    return [
+        one
+        for one in repositories.every(tx, project)
+        if is_permitted(actor, "repositories/read", repository_scope(project, one.name))
+    ]
+
+
+def update(
+    tx: Transaction,
+    actor: Actor,
+    known: Repository,
+    *,
+    default_branch: str | None = None,
+    denies_force: bool | None = None,
+    denies_deletes: bool | None = None,
+    now: datetime,
+) -> Repository:
+    """Change what is given; the caller makes HEAD follow a new default branch, which must be there."""
+    permit(actor, "repositories/write", repository_scope(known.project, known.name))
+    branch = check_branch(default_branch) if default_branch is not None else known.default_branch
+    if branch != known.default_branch and branch not in repositories.refs(tx, known.id):
+        raise NotFound(f"there is no branch {branch}", hint="push it first")
+    changed = replace(
+        known,
+        default_branch=branch,
+        denies_force=known.denies_force if denies_force is None else denies_force,
+        denies_deletes=known.denies_deletes if denies_deletes is None else denies_deletes,
+        updated_at=now,
+    )
+    repositories.change(tx, changed)
+    tell(tx, actor, "Pratique.RepositoryUpdated", changed, now=now)
+    return changed
+
+
+def delete(tx: Transaction, actor: Actor, known: Repository, *, now: datetime) -> None:
+    """Remove a repository; the caller removes its files afterwards. `Conflict` while pipelines are made of it."""
+    permit(actor, "repositories/delete", repository_scope(known.project, known.name))
+    users = [one.name for one in deliveries.of_repository(tx, known.project, known.name)]
+    if users:
+        raise Conflict(
+            f"pipelines are made of this repository: {', '.join(users)}",
+            hint=f"delete them first: pratique pipelines delete --project {known.project} --id ID --yes",
+        )
+    repositories.remove(tx, known.id)
+    # A role must not wait for a repository that somebody makes later under the same name.
+    principals.unassign_scope(tx, repository_scope(known.project, known.name))
+    tell(tx, actor, "Pratique.RepositoryDeleted", known, now=now)
+
+
+def tell(tx: Transaction, actor: Actor, kind: str, one: Repository, *, now: datetime) -> None:
+    """Write what happened to a repository."""
+    data = {"id": one.id, "name": one.name, "project": one.project, "default_branch": one.default_branch}
+    subject, source = f"repositories/{one.name}", project_scope(one.project)
+    events.append(tx, Event(kind, subject, source, actor.to_document(), data), now=now)

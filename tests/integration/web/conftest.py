@@ -1,0 +1,178 @@
+"""The web application on a port of loopback, and the real git program as its client."""
+
+import os
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import pytest
+import uvicorn
+
+from pratique.base.clock import utc_now
+from pratique.base.home import Home
+from pratique.base.settings import Settings
+from pratique.control import principals, projects, repositories, roles
+from pratique.control.actor import PLATFORM
+from pratique.control.credentials import Credential
+from pratique.control.grants import token_of
+from pratique.control.tokens import Issuer
+from pratique.store import repositories as repository_rows
+from pratique.store.blobs import BlobStore
+from pratique.store.database import Database
+from pratique.store.repositories import Push, Repository
+from pratique.store.schema import metadata
+from pratique.store.sealing import Sealer
+from pratique.web.app import create_app
+from pratique.web.bell import Bell
+from pratique.web.platform import Platform
+
+PROJECT: Final = "credit"
+
+
+class Git:
+    """Runs git in one folder as one user."""
+
+    def __init__(self, folder: Path, header: str = "") -> None:
+        self.folder = folder
+        self._header = header
+
+    def __call__(self, *words: str, check: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
+        settings = ["-c", f"http.extraHeader={self._header}"] if self._header else []
+        done = subprocess.run(
+            ["git", *settings, *words],
+            cwd=self.folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(self.folder),
+                "GIT_CONFIG_NOSYSTEM": "1",
+                "GIT_TERMINAL_PROMPT": "0",
+                "GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.org",
+                "GIT_COMMITTER_NAME": "Ann", "GIT_COMMITTER_EMAIL": "ann@example.org",
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )  # fmt: skip
+        if check and done.returncode:
+            raise AssertionError(f"git {' '.join(words)}: {done.stdout}{done.stderr}")
+        return done
+
+    def commit(self, message: str = "a change", **files: str) -> str:
+        """Write `files` (dots in a name stand as they are), commit, and answer the commit."""
+        for name, text in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        self("add", "--all")
+        self("commit", "--quiet", "--allow-empty", "-m", message)
+        return self("rev-parse", "HEAD").stdout.strip()
+
+
+class Site:
+    """The platform that serves, and who may do what on it."""
+
+    def __init__(self, platform: Platform, port: int, folder: Path) -> None:
+        self.platform = platform
+        self.door = f"http://127.0.0.1:{port}"
+        self._folder = folder
+
+    def repository(self, name: str) -> str:
+        """The address of a new, empty repository."""
+        made = repositories.create(
+            self.platform.database, self.platform.repositories, PLATFORM, PROJECT, name, now=utc_now()
+        )
+        return repositories.address_of(self.door, PROJECT, made.name)
+
+    def token(self, name: str, role: str | None = "Contributor", scope: str = "/") -> str:
+        """A token of a user who is made on first use and has that role."""
+        with self.platform.database.write() as tx:
+            known = {one.name: one for one in principals.every(tx, PLATFORM, kind="user")}
+            user = known.get(name) or principals.create_user(
+                tx, PLATFORM, name, display_name="", credential=Credential("", "$argon2id$unused", utc_now()), now=utc_now()
+            )
+            if role:
+                roles.assign(tx, PLATFORM, role=role, assignee=name, scope=scope, now=utc_now())
+        return token_of(self.platform.issuer, user, lasting=timedelta(hours=1), now=utc_now())
+
+    def git(self, folder: str, token: str = "") -> Git:
+        """Git in a new folder, as whoever `token` is for."""
+        path = self._folder / folder
+        path.mkdir(parents=True, exist_ok=True)
+        return Git(path, f"Authorization: Bearer {token}" if token else "")
+
+    def clone(self, address: str, folder: str, token: str) -> Git:
+        """A clone of a repository."""
+        path = self._folder / folder
+        self.git(f"{folder}.of", token)("clone", "--quiet", address, str(path))
+        git = Git(path, f"Authorization: Bearer {token}")
+        git("checkout", "--quiet", "-B", "main")
+        return git
+
+    def row(self, name: str) -> Repository:
+        """The row of a repository."""
+        with self.platform.database.read() as tx:
+            return repositories.found(tx, PROJECT, name)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One server for all tests; each makes repositories of its own."""
+    root = tmp_path_factory.mktemp("site")
+    home = Home(root / "home")
+    home.prepare()
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = int(listener.getsockname()[1])
+    database = Database.at(home.database)
+    with database.change_schema() as tx:
+        metadata.create_all(tx)
+    with database.write() as tx:
+        principals.ensure_owner(tx, "owner", now=utc_now())
+        projects.create(tx, PLATFORM, PROJECT, now=utc_now())
+    platform = Platform(
+        home=home,
+        settings=Settings(door_port=port),
+        database=database,
+        blobs=BlobStore(home.blobs),
+        sealer=Sealer(home.keys / "seal"),
+        issuer=Issuer(home.keys, f"http://127.0.0.1:{port}"),
+        door=f"http://127.0.0.1:{port}",
+        endpoints_door="http://127.0.0.1:1",
+        tracking_socket=root / "mlflow.sock",
+        bell=Bell(),
+        parts=lambda: {},
+    )
+    server = uvicorn.Server(uvicorn.Config(create_app(platform), log_config=None, access_log=False, lifespan="on"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    _wait(lambda: server.started)
+    yield Site(platform, port, root)
+    server.should_exit = True
+    thread.join(10)
+    database.close()
+
+
+@pytest.fixture
+def site(server: Site, tmp_path: Path) -> Site:
+    """The server, with folders of this test."""
+    return Site(server.platform, int(server.door.rpartition(":")[2]), tmp_path)
+
+
+def pushes_of(site: Site, name: str) -> list[Push]:
+    """The pushes to a repository, newest first."""
+    known = site.row(name)
+    with site.platform.database.read() as tx:
+        return repository_rows.pushes_of(tx, known.id)
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not until():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
