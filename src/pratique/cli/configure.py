@@ -1,4 +1,4 @@
-"""`configure`: the defaults of -g, -w and -l."""
+"""`configure`: the defaults of -g, -w, -l and --project."""
 
 from typing import Any, Final
 
@@ -8,7 +8,7 @@ from pratique.cli.usage import UsageError, nearest, pairs
 
 TABLE = Table("configure")
 
-KNOWN: Final = ("group", "workspace", "location")
+KNOWN: Final = ("group", "workspace", "location", "project")
 
 
 @TABLE.verb(
@@ -16,7 +16,7 @@ KNOWN: Final = ("group", "workspace", "location")
     arguments=(
         flag(
             "defaults", "--defaults", "-d", nargs="+", metavar="NAME=VALUE",
-            help="group=, workspace= or location=; nothing after = removes it.",
+            help="group=, workspace=, location= or project=; nothing after = removes it.",
         ),
         switch("list_defaults", "--list-defaults", "-l", help="List the defaults in force and where each comes from."),
     ),
@@ -26,7 +26,7 @@ KNOWN: Final = ("group", "workspace", "location")
     },
 )  # fmt: skip
 def configure(*, defaults: list[str] | None, list_defaults: bool) -> list[dict[str, Any]] | None:
-    """Set or list the defaults of -g, -w and -l.
+    """Set or list the defaults of -g, -w, -l and --project.
 
     A flag wins, then AZURE_DEFAULTS_GROUP, _WORKSPACE and _LOCATION, then a config.json in this folder or above,
     then these.

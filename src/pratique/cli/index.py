@@ -27,7 +27,11 @@ INDEX: Final = (
     ),
     Row("ml validate", "pratique.cli.validate", "Check Azure ML files of any kind, without a platform."),
     Row("ml workspace", "pratique.cli.workspace", "Where assets, jobs and endpoints live.", is_group=True),
-    Row("pipelines", "pratique.cli.pipelines", "Azure Pipelines files: check them, see what they mean.", is_group=True),
+    Row("devops project", "pratique.cli.devops_project", "What pipelines belong to.", is_group=True),
+    Row("pipelines", "pratique.cli.pipelines", "Azure Pipelines files: what they mean, under a name.", is_group=True),
+    Row("pipelines run", "pratique.cli.pipelines_run", "Run a pipeline, of a working tree or by its name."),
+    Row("pipelines runs", "pratique.cli.pipelines_runs", "What runs and what ran.", is_group=True),
+    Row("pipelines runs tag", "pratique.cli.pipelines_runs_tag", "Words on a run.", is_group=True),
     Row("keyvault", "pratique.cli.keyvault", "Vaults of secrets, and who may read them.", is_group=True),
     Row("keyvault secret", "pratique.cli.keyvault_secret", "Secrets of a vault, versioned.", is_group=True),
     Row("group", "pratique.cli.group", "Resource groups, which hold workspaces.", is_group=True),
@@ -49,4 +53,5 @@ GROUPS: Final = {
     "ml": "Data, environments, jobs, models and endpoints of a workspace.",
     "ad": "Users and service principals.",
     "role": "Roles.",
+    "devops": "Projects and what their pipelines use.",
 }

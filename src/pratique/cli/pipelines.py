@@ -1,8 +1,9 @@
-"""`pipelines`: what Azure Pipelines files mean, told without running them."""
+"""`pipelines`: what Azure Pipelines files mean, told without running them, and pipelines under a name."""
 
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet, PratiqueError, Problem
+from pratique.cli import pipelines_registered
 from pratique.cli.pipeline_files import compiled_file
 from pratique.cli.table import Report, Table, flag, switch
 from pratique.cli.talk import warn
@@ -14,6 +15,7 @@ from pratique.delivery.run.variables import RunInputs
 Document = dict[str, Any]
 
 TABLE = Table("pipelines")
+pipelines_registered.enter(TABLE)
 
 PARAMETERS: Final = flag(
     "parameters", "--parameters", nargs="+", action="extend", default=[], metavar="NAME=VALUE",

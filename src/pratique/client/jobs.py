@@ -1,19 +1,15 @@
 """Jobs: submit, follow, cancel."""
 
-import time
 from collections.abc import Iterator
 from typing import Final
 
-from pratique.base.errors import Unavailable
-from pratique.client.connection import Connection, Document, StreamCutError, path_of
+from pratique.client.connection import Connection, Document, path_of
+from pratique.client.following import followed
 
 TERMINAL: Final = frozenset({"Completed", "Failed", "Canceled"})
 
 MOST: Final = 1000
 """The API lists at most so many jobs at once."""
-
-_PAUSES: Final = (0.1, 0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each reconnection in a row that brought nothing; together a restart of the platform fits."""
 
 
 def is_terminal(job: Document) -> bool:
@@ -70,23 +66,10 @@ class Jobs:
         on at the byte where it stopped. Raises `Unavailable` when the platform
         stays away.
         """
-        offset = 0
-        failures = 0
-        while True:
-            before = offset
-            try:
-                for chunk in self._connection.stream(path_of(*self._root, name, "stream"), {"offset": str(offset)}):
-                    offset += len(chunk)
-                    yield chunk
-                if is_terminal(self.show(name)):
-                    return
-            except (StreamCutError, Unavailable) as error:
-                failures = 1 if offset > before else failures + 1
-                if failures > len(_PAUSES):
-                    raise Unavailable(
-                        f"the log of {name} cannot be followed: {error}",
-                        hint=f"the job goes on; follow it with `pratique ml job stream -n {name}`",
-                    ) from error
-            else:
-                failures = 1
-            time.sleep(_PAUSES[failures - 1])
+        return followed(
+            self._connection,
+            path_of(*self._root, name, "stream"),
+            lambda: is_terminal(self.show(name)),
+            what=name,
+            hint=f"the job goes on; follow it with `pratique ml job stream -n {name}`",
+        )

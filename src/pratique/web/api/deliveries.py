@@ -74,7 +74,7 @@ class TreeBody(_Body):
     message: Text = ""
     author: Text = ""
     sources: Annotated[list[SnapshotBody], Field(min_length=1, max_length=20)]
-    register: DeliveryBody | None = None
+    registration: DeliveryBody | None = None
     """What to register when there is no delivery of that name."""
 
 
@@ -178,8 +178,8 @@ def _requested(
         said = "the working tree of the run's own repository is not among the sources"
         raise InvalidInput(said, problems=[Problem(said, key="tree.sources")])
     with platform.database.write() as tx:
-        if tree.register is not None:
-            delivery = deliveries.ensure(tx, actor, project, tree.register.model_dump(), now=utc_now())
+        if tree.registration is not None:
+            delivery = deliveries.ensure(tx, actor, project, tree.registration.model_dump(), now=utc_now())
         else:
             delivery = deliveries.get(tx, actor, project, body.delivery)
     with platform.database.read() as tx:
