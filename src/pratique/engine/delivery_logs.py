@@ -2,10 +2,11 @@
 
 <home>/deliveries/<run>/stream.log               everything, line by line, each with its job in front
 <home>/deliveries/<run>/<unit>/steps/<step>.log  a step, byte by byte
+                                     <step>.told how many bytes of it the stream has
 
-Nothing is remembered here: what a step's log ends with after its last line end
-is what the stream lacks. A worker that sends a piece again, because it never
-heard that it was taken, adds nothing.
+A worker sends what a step printed before the record that says that it began, so
+the stream gets a step's lines once it has its title. A piece that is sent
+again, because its sender never heard that it was taken, adds nothing.
 """
 
 import os
@@ -27,6 +28,8 @@ _TURN: Final = Lock()
 """Pieces of one step come one after the other; of a whole server they are few."""
 _LONGEST_LINE: Final = 1 << 16
 """Bytes; a longer line is cut in the stream, not in the step's own log."""
+_PIECE: Final = 1 << 20
+"""Bytes that are read at once."""
 
 
 def stream_of(home: Home, run: int) -> Path:
@@ -55,24 +58,69 @@ def add(home: Home, unit: UnitRow, step: int, offset: int, data: bytes) -> int:
         size = path.stat().st_size if path.exists() else 0
         if offset > size:
             raise Conflict(f"the log has {size} bytes, so nothing can be added at {offset}")
-        new = data[size - offset :]
-        if not new:
-            return size
-        whole, _, _ = (_rest(path, size) + new).rpartition(b"\n")
-        # First the stream: a server that is killed between the two tells a line twice rather than never.
-        if whole:
-            _append(stream_of(home, unit.run), _labelled(unit, whole.split(b"\n")))
-        _append(path, new)
+        if new := data[size - offset :]:
+            _append(path, new)
+            _tell_lines(home, unit, path, is_over=False)
         return size + len(new)
 
 
-def close(home: Home, unit: UnitRow, step: int) -> None:
-    """Tell the last line of a step, if it has no end."""
+def begin(home: Home, unit: UnitRow, step: int, title: str, now: datetime) -> None:
+    """Tell that a step began, once, and what it has printed so far."""
     path = step_log(home, unit.run, unit.id, step)
     with _TURN, suppress(OSError):
-        if path.exists() and (rest := _rest(path, path.stat().st_size)):
-            _append(stream_of(home, unit.run), _labelled(unit, [rest]))
-            _append(path, b"\n")
+        if _told(path) is None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            tell(home, unit.run, [title], now)
+            _note_told(path, 0)
+            _tell_lines(home, unit, path, is_over=False)
+
+
+def close(home: Home, unit: UnitRow, step: int) -> None:
+    """Tell the rest of a step that has ended, its last line also when that has no end."""
+    path = step_log(home, unit.run, unit.id, step)
+    with _TURN, suppress(OSError):
+        _tell_lines(home, unit, path, is_over=True)
+
+
+def close_all(home: Home, unit: UnitRow) -> None:
+    """Tell the rest of everything that a unit has printed: it says nothing any more."""
+    with _TURN, suppress(OSError):
+        for path in sorted((home.delivery_run(unit.run) / unit.id / "steps").glob("*.log")):
+            if _told(path) is None:
+                _note_told(path, 0)
+            _tell_lines(home, unit, path, is_over=True)
+
+
+def _tell_lines(home: Home, unit: UnitRow, path: Path, *, is_over: bool) -> None:
+    """Bring the whole lines that the stream lacks there; at the end of the step, the rest as well."""
+    told = _told(path)
+    if told is None or not path.exists():
+        return
+    with path.open("rb") as log:
+        log.seek(told)
+        while piece := log.read(_PIECE):
+            whole = piece if is_over and len(piece) < _PIECE else piece[: piece.rfind(b"\n") + 1] or b""
+            if not whole:
+                if len(piece) < _PIECE:
+                    return
+                whole = piece  # A line longer than any that is read.
+            _append(stream_of(home, unit.run), _labelled(unit, whole.removesuffix(b"\n").split(b"\n")))
+            told += len(whole)
+            # A server that is killed between the two tells a piece twice rather than never.
+            _note_told(path, told)
+            log.seek(told)
+
+
+def _told(log: Path) -> int | None:
+    """How many bytes of a step's log the stream has; None before it has its title."""
+    try:
+        return int(log.with_suffix(".told").read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _note_told(log: Path, count: int) -> None:
+    log.with_suffix(".told").write_text(str(count), encoding="ascii")
 
 
 def tell(home: Home, run: int, lines: Iterable[str], now: datetime) -> None:
@@ -86,16 +134,6 @@ def tell(home: Home, run: int, lines: Iterable[str], now: datetime) -> None:
 def _labelled(unit: UnitRow, lines: Iterable[bytes]) -> bytes:
     name = label(unit.stage, unit.job, unit.name).encode()
     return b"".join(name + b" | " + line.rstrip(b"\r")[:_LONGEST_LINE] + b"\n" for line in lines)
-
-
-def _rest(path: Path, size: int) -> bytes:
-    """What stands behind the last line end."""
-    if not size:
-        return b""
-    with path.open("rb") as stream:
-        stream.seek(max(0, size - _LONGEST_LINE))
-        tail = stream.read()
-    return tail.rpartition(b"\n")[2]
 
 
 def _append(path: Path, data: bytes) -> None:

@@ -54,23 +54,24 @@ def _ended(row: StageRow | JobRow) -> str:
 
 def tell_records(home: Home, taken: Taken, now: datetime) -> None:
     """Say which steps began and ended."""
-    lines = [line for record in taken.records for line in _said(home, taken.unit, record)]
-    delivery_logs.tell(home, taken.run.id, lines, now)
+    for record in taken.records:
+        delivery_logs.tell(home, taken.run.id, list(_said(home, taken.unit, record, now)), now)
 
 
-def _said(home: Home, unit: UnitRow, record: Record) -> Iterator[str]:
+def _said(home: Home, unit: UnitRow, record: Record, now: datetime) -> Iterator[str]:
     name = label(unit.stage, unit.job, unit.name)
     if record.step == JOB:
         if record.state is StepState.COMPLETED and record.result is not Result.SUCCEEDED and record.reason:
             yield f"{name}: {record.reason}"
         return
+    title = f"{name} › {record.name}"
+    if record.result is not Result.SKIPPED:
+        delivery_logs.begin(home, unit, record.step, title, now)
     if record.state is StepState.COMPLETED:
         delivery_logs.close(home, unit, record.step)
         for issue in record.issues:
-            yield f"{name} › {record.name}: {issue.type}: {issue.message}"
-        yield f"{name} › {record.name}: {_result(record)}"
-    elif record.state is StepState.RUNNING and not (record.percent or record.operation or record.issues):
-        yield f"{name} › {record.name}"
+            yield f"{title}: {issue.type}: {issue.message}"
+        yield f"{title}: {_result(record)}"
 
 
 def _result(record: Record) -> str:
@@ -83,5 +84,6 @@ def _result(record: Record) -> str:
 
 
 def tell_lost(home: Home, unit: UnitRow, reason: str, now: datetime) -> None:
-    """Say that a worker ended without a word."""
+    """Say that a worker ended without a word, after all that it had said."""
+    delivery_logs.close_all(home, unit)
     delivery_logs.tell(home, unit.run, [f"{label(unit.stage, unit.job, unit.name)}: {reason}"], now)
