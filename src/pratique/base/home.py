@@ -105,6 +105,11 @@ class Home:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:subscription:{self.root}"))
 
     @property
+    def tenant(self) -> str:
+        """The UUID that stands where Azure has a tenant id; the same for the same home."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:tenant:{self.root}"))
+
+    @property
     def runtime(self) -> Path:
         """The short folder of this home's sockets and of its live facts (ports, owner token)."""
         # The last resort is made 0700 by `prepare` and checked to be ours.

@@ -23,10 +23,13 @@ class Actor:
     name: str
     kind: Kind
     grants: tuple[Grant, ...] = ()
+    run: int | None = None
+    """The run of a delivery whose unit asks, by the token of a service connection; nobody else can say so."""
 
     def to_document(self) -> Mapping[str, Any]:
         """The actor as events and `creation_context` show it."""
-        return {"id": self.id, "name": self.name, "type": self.kind}
+        document: dict[str, Any] = {"id": self.id, "name": self.name, "type": self.kind}
+        return document if self.run is None else {**document, "run": self.run}
 
 
 PLATFORM = Actor("platform", "pratique", "platform", (Grant("Owner", "/"),))

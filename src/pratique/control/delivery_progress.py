@@ -9,19 +9,22 @@ answer at once, more can be decided at once: `Written.goes_on` says so.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from pratique.base.ids import new_id
-from pratique.control import checks
+from pratique.control import checks, service_connections
 from pratique.control.actor import PLATFORM
 from pratique.control.delivery_runs import event_of
 from pratique.control.delivery_sources import repository_sources
 from pratique.control.delivery_state import Rows, outputs_of, seal_context
-from pratique.delivery.message import JobMessage, RunFacts, UnitFacts
-from pratique.delivery.pipeline import Job, Pipeline, Stage
+from pratique.control.delivery_usage import connection_names
+from pratique.control.tokens import Issuer
+from pratique.delivery.message import Connection, JobMessage, RunFacts, UnitFacts
+from pratique.delivery.pipeline import Job, Pipeline, Stage, Step
 from pratique.delivery.run.masking import masked
 from pratique.delivery.run.needs import needs_of, resolved
 from pratique.delivery.run.outcomes import Result, RunState
@@ -83,12 +86,15 @@ def write(
     found: Outlook,
     sealer: Sealer,
     *,
+    issuer: Issuer,
+    tenant: str,
     now: datetime,
 ) -> Written | None:
     """Write what was decided from `rows` and give the run back; None when the lease was lost.
 
     Something that happened meanwhile, a cancel for one, makes all of it void:
     then nothing is written, and `goes_on` says that it is to be decided again.
+    `issuer` and `tenant` are for the tokens of service connections.
     """
     run = delivery_runs.get(tx, rows.run.id)
     if run is None:
@@ -96,19 +102,28 @@ def write(
     if run.revision != rows.run.revision:
         held = delivery_runs.release(tx, lease)
         return Written(run, (), (), goes_on=True) if held else None
-    writer = _Writer(tx, run, rows, found, sealer, now)
+    connect = partial(service_connections.connections_for, tx, run, issuer=issuer, tenant=tenant, now=now)
+    writer = _Writer(tx, run, rows, found, sealer, connect, now)
     return writer.write(lease)
 
 
 class _Writer:
     def __init__(
-        self, tx: Transaction, run: Run, rows: Rows, found: Outlook, sealer: Sealer, now: datetime
-    ) -> None:  # fmt: skip
+        self,
+        tx: Transaction,
+        run: Run,
+        rows: Rows,
+        found: Outlook,
+        sealer: Sealer,
+        connect: Callable[..., tuple[Connection, ...]],
+        now: datetime,
+    ) -> None:
         self._tx = tx
         self._run = run
         self._rows = rows
         self._found = found
         self._sealer = sealer
+        self._connect = connect
         self._now = now
         self._state = found.state
         self._reasons = {(one.stage, one.job): one.reason for one in (*found.todo, *found.recorded)}
@@ -166,13 +181,12 @@ class _Writer:
         units = []
         for decision in starts:
             self._state = applied(self._state, decision)
-            message = self._message(decision, name)
-            units.append(self._unit(decision, message))
+            unit = new_id()
+            units.append(self._unit(decision, self._message(decision, name, unit), unit))
         delivery_runs.add_units(self._tx, units)
 
-    def _unit(self, decision: Decision, message: JobMessage) -> UnitRow:
+    def _unit(self, decision: Decision, message: JobMessage, unit: str) -> UnitRow:
         assert decision.unit is not None  # noqa: S101 - a start has a unit.
-        unit = new_id()
         text = json.dumps(message.to_document())
         return UnitRow(
             id=unit, run=self._run.id, stage=decision.stage, job=decision.job, name=decision.unit.name, attempt=1,
@@ -183,7 +197,7 @@ class _Writer:
             cancel_requested_at=None, created_at=self._now,
         )  # fmt: skip
 
-    def _message(self, decision: Decision, delivery: str) -> JobMessage:
+    def _message(self, decision: Decision, delivery: str, identity: str) -> JobMessage:
         assert decision.unit is not None  # noqa: S101 - a start has a unit.
         run, unit = self._run, decision.unit
         stage, job = self._places(decision)
@@ -197,11 +211,18 @@ class _Writer:
             steps=unit.steps,
             variables=tuple(decision.variables.found.values()),
             repositories=repository_sources(run.sources),
+            connections=self._connections(decision, unit.steps, identity),
             timeout=decision.timeout,
             cancel_timeout=decision.cancel_timeout,
             workspace_clean=job.workspace_clean,
             masked=tuple(sorted(self._secrets)),
         )
+
+    def _connections(self, decision: Decision, steps: Sequence[Step], unit: str) -> tuple[Connection, ...]:
+        """What the unit is given of the service connections that its steps name."""
+        names = connection_names(steps, decision.variables)
+        limit = timedelta(minutes=decision.timeout + decision.cancel_timeout) if decision.timeout else None
+        return self._connect(unit, names, lasting=limit) if names else ()
 
     def _places(self, decision: Decision) -> tuple[Stage, Job]:
         stage = self._found.pipeline.stage(decision.stage)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
-from pratique.control import deliveries
+from pratique.control import deliveries, delivery_usage
 from pratique.control.actor import Actor
 from pratique.control.delivery_state import pipeline_of, remembering
 from pratique.control.permissions import is_permitted, permit, project_scope
@@ -82,8 +82,9 @@ def queue(
 ) -> Run:
     """Write a run of what was compiled with the variables `known`; it begins as soon as this is committed.
 
-    Raises `Conflict` for a delivery that is disabled and `InvalidInput` for a
-    stage to skip that is not there.
+    Raises `Conflict` for a delivery that is disabled, `InvalidInput` for a
+    stage to skip that is not there, and `Forbidden` for variable groups and
+    service connections that are not there or that the delivery may not use.
     """
     delivery = request.delivery
     permit(actor, "deliveries/run", project_scope(delivery.project))
@@ -108,7 +109,9 @@ def queue(
         warnings=[str(warning) for warning in compiled.warnings], error=None, revision=1, settled=0,
         created_at=now, started_at=None, ended_at=None, created_by=actor.to_document(),
     )  # fmt: skip
-    delivery_runs.add(tx, run, *_rows(run, pipeline_of(run.text, run.path)))
+    pipeline = pipeline_of(run.text, run.path)
+    delivery_usage.check(tx, run, delivery_usage.known_usage(pipeline))
+    delivery_runs.add(tx, run, *_rows(run, pipeline))
     tell(tx, actor, "Pratique.DeliveryRunQueued", run, now=now, data={"delivery": delivery.name, "reason": run.reason})
     return run
 

@@ -8,14 +8,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from pratique.base.errors import AlreadyExists, Conflict, NotFound, Unauthenticated
+from pratique.base.errors import AlreadyExists, Conflict, NotFound
 from pratique.base.names import check_name
-from pratique.control.actor import PLATFORM, Actor, Grant
+from pratique.control.actor import PLATFORM, Actor
 from pratique.control.delivery_runs import tell, with_tags
 from pratique.control.delivery_state import outputs_of, seal_context
 from pratique.control.permissions import is_permitted, project_scope
+from pratique.control.unit_actors import SUBJECT, run_scope
 from pratique.delivery.message import JobMessage
 from pratique.delivery.records import JOB, Record, StepState
 from pratique.delivery.run.names import MAX_LENGTH
@@ -24,27 +25,6 @@ from pratique.store import delivery_runs, holdings, projects
 from pratique.store.database import Transaction
 from pratique.store.delivery_runs import Artifact, Run, StepRow, UnitRow
 from pratique.store.sealing import Sealer
-
-SUBJECT: Final = "unit:"
-"""What stands before the id of a unit in the subject of its token."""
-
-
-def run_scope(run: Run) -> str:
-    """The scope of one run."""
-    return f"{project_scope(run.project)}/runs/{run.id}"
-
-
-def actor_of_unit(tx: Transaction, subject: str) -> Actor:
-    """The worker that a token was made for; raises `Unauthenticated` when there is no such unit.
-
-    Once its unit has ended it may do nothing any more, but for sending again what it has not heard was taken.
-    """
-    unit = delivery_runs.unit(tx, subject.removeprefix(SUBJECT)) if subject.startswith(SUBJECT) else None
-    run = delivery_runs.get(tx, unit.run) if unit else None
-    if unit is None or run is None:
-        raise Unauthenticated("the unit of this token does not exist any more")
-    grants = () if unit.state == "completed" else (Grant("Delivery", run_scope(run)),)
-    return Actor(subject, f"{run.id}/{unit.key}", "unit", grants)
 
 
 @dataclass(frozen=True)

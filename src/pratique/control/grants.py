@@ -6,15 +6,16 @@ was deleted is nobody, however long their token lasts.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pratique.base.errors import Unauthenticated
 from pratique.control.actor import Actor, Grant, Kind
-from pratique.control.delivery_units import SUBJECT, actor_of_unit
 from pratique.control.permissions import workspace_scope
 from pratique.control.scopes import group_of
 from pratique.control.tokens import Issuer
+from pratique.control.unit_actors import SUBJECT, actor_of_unit, running_unit
 from pratique.store import jobs, principals, workspaces
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
@@ -43,6 +44,30 @@ def token_of_unit(issuer: Issuer, unit: str, *, lasting: timedelta, now: datetim
     return issuer.issue(SUBJECT + unit, kind="unit", name=unit, lasting=lasting, now=now)
 
 
+def token_of_connection(
+    issuer: Issuer, principal: Principal, *, run: int, unit: str, lasting: timedelta, now: datetime
+) -> str:
+    """A token of a service principal for a unit of a run; it ends with the unit, whatever `lasting` says."""
+    claims = {"run": run, "unit": unit}
+    name = principal.name
+    return issuer.issue(principal.id, kind=principal.kind, name=name, lasting=lasting, now=now, claims=claims)
+
+
+def exchanged(tx: Transaction, issuer: Issuer, token: str, *, client_id: str, lasting: timedelta, now: datetime) -> str:
+    """Another token of the unit that `token` is for, which a login gives as the secret of `client_id`.
+
+    Raises `Unauthenticated` unless it is one of `token_of_connection` for that principal, and in force.
+    """
+    claims = issuer.verify(token, now=now)
+    actor = actor_of(tx, claims)
+    if actor.run is None or client_id not in (actor.id, actor.name):
+        raise Unauthenticated("the client id or its secret is wrong")
+    left = datetime.fromtimestamp(int(claims["exp"]), UTC) - now
+    said = {"run": actor.run, "unit": str(claims["unit"])}
+    until = min(lasting, max(left, timedelta(seconds=1)))
+    return issuer.issue(actor.id, kind=actor.kind, name=actor.name, lasting=until, now=now, claims=said)
+
+
 def token_of_service(issuer: Issuer, service: str, *, lasting: timedelta, now: datetime) -> str:
     """A token for a part of the platform, one of `SERVICES`."""
     if service not in SERVICES:
@@ -62,6 +87,8 @@ def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
     found = principals.get(tx, subject)
     if found is None or found.kind != kind:
         raise Unauthenticated("the principal of this token does not exist any more", hint="pratique login")
+    if "unit" in claims:
+        return replace(actor_for(tx, found), run=running_unit(tx, str(claims["unit"])).run)
     return actor_for(tx, found)
 
 

@@ -6,7 +6,7 @@ refusal comes whether or not there is such a secret.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -93,30 +93,41 @@ def get(
     Raises `NotFound`, and `Forbidden` for one that is disabled; dates are told and not enforced, as in Azure.
     """
     where = _vault(tx, actor, vault, "get")
-    return _open(tx, actor.to_document(), where, name, version, sealer=sealer, now=now)
+    secret, found = _readable(tx, where, name, version)
+    value = sealer.open(found.value, context=found.context)
+    _tell_read(tx, actor.to_document(), secret, found.version, actor.run, now)
+    return Opened(Found(where, secret, found), value)
+
+
+@dataclass(frozen=True)
+class GroupReader:
+    """A variable group that reads for a run."""
+
+    document: Mapping[str, Any]
+    """As events show it."""
+    holder: str
+    """By which vaults know it."""
+    run: int
+    is_first: Callable[[str, str], bool]
+    """Told the name and the version, whether the run reads it for the first time."""
 
 
 def read_for_group(
-    tx: Transaction,
-    reader: Mapping[str, Any],
-    vault: str,
-    holder: str,
-    name: str,
-    *,
-    sealer: Sealer,
-    run: int | None,
-    now: datetime,
+    tx: Transaction, reader: GroupReader, vault: str, name: str, *, sealer: Sealer, now: datetime
 ) -> str:
-    """The current value of a secret for the variable group `holder`, by its own policy; an event names `reader`."""
+    """The current value of a secret for a variable group, by its own policy; the first time in a run is an event."""
     where = vaults.get(tx, vault)
-    held = vaults.policy(tx, where.name, holder) if where and not where.deleted_at else None
-    if where is None or where.deleted_at or held is None or "get" not in held.permissions:
+    held = vaults.policy(tx, where.name, reader.holder) if where and not where.deleted_at else None
+    if where is None or held is None or "get" not in held.permissions:
         raise Forbidden(
-            f"the variable group {reader.get('name')!r} may not read the vault {vault!r} (any more)",
-            hint=f"link it again: pratique pipelines variable-group update --group-id {holder.partition(':')[2]} "
-            f"--vault {vault}",
+            f"the variable group {reader.document.get('name')!r} may not read the vault {vault!r} (any more)",
+            hint=f"link it again: pratique pipelines variable-group update "
+            f"--group-id {reader.holder.partition(':')[2]} --vault {vault}",
         )
-    return _open(tx, reader, where, name, "", sealer=sealer, now=now, run=run).value
+    secret, version = _readable(tx, where, name, "")
+    if reader.is_first(secret.name, version.version):
+        _tell_read(tx, reader.document, secret, version.version, reader.run, now)
+    return sealer.open(version.value, context=version.context)
 
 
 def every(tx: Transaction, actor: Actor, vault: str, *, deleted: bool = False) -> list[Found]:
@@ -179,17 +190,8 @@ def purge(tx: Transaction, actor: Actor, vault: str, name: str, *, now: datetime
     _tell(tx, actor, "Pratique.SecretPurged", secret, "", now=now)
 
 
-def _open(
-    tx: Transaction,
-    reader: Mapping[str, Any],
-    where: Vault,
-    name: str,
-    version: str,
-    *,
-    sealer: Sealer,
-    now: datetime,
-    run: int | None = None,
-) -> Opened:
+def _readable(tx: Transaction, where: Vault, name: str, version: str) -> tuple[Secret, SecretVersion]:
+    """A secret and a version of it, the current one for none; raises `Forbidden` for one that is disabled."""
     secret = _secret(tx, where, name)
     found = _version_of(tx, where, secret, version)
     if not found.is_enabled:
@@ -198,9 +200,7 @@ def _open(
             hint=f"pratique keyvault secret set-attributes --vault-name {where.name} --name {secret.name} "
             "--enabled true",
         )
-    value = sealer.open(found.value, context=found.context)
-    _tell_read(tx, reader, secret, found.version, run, now)
-    return Opened(Found(where, secret, found), value)
+    return secret, found
 
 
 def _vault(tx: Transaction, actor: Actor, name: str, permission: str) -> Vault:

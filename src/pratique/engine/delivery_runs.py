@@ -7,15 +7,15 @@ A run that waits, for a unit or for a person, is not looked at: only what
 raises its revision brings it here.
 """
 
-from collections.abc import Mapping
-
 from pratique.base.clock import utc_now
 from pratique.base.logging import get_logger
-from pratique.control import delivery_progress
+from pratique.control import delivery_progress, variable_groups
 from pratique.control.actor import PLATFORM
 from pratique.control.delivery_runs import tell
 from pratique.control.delivery_state import inputs_of, pipeline_of, remembering, rows_of, state_of
+from pratique.control.delivery_usage import group_names
 from pratique.delivery.expressions.macros import Variable
+from pratique.delivery.pipeline import Pipeline
 from pratique.delivery.run.status import Counter
 from pratique.engine import delivery_logs, delivery_stories
 from pratique.engine.failures import error_document
@@ -62,16 +62,27 @@ class RunSettler:
             if known is None:
                 return
             rows = rows_of(tx, known)
-            groups: Mapping[str, tuple[Variable, ...]] = {}
-        inputs = inputs_of(rows.run, groups, count=remembering(rows.run.counted, self._counter(rows.run)))
         pipeline = pipeline_of(rows.run.text, rows.run.path)
+        groups = self._groups(rows.run, pipeline)
+        inputs = inputs_of(rows.run, groups, count=remembering(rows.run.counted, self._counter(rows.run)))
         found = delivery_progress.outlook(pipeline, state_of(rows, self._bench.sealer), inputs)
         now = utc_now()
-        with self._bench.database.write() as tx:
-            written = delivery_progress.write(tx, lease, rows, found, self._bench.sealer, now=now)
+        bench = self._bench
+        with bench.database.write() as tx:
+            written = delivery_progress.write(
+                tx, lease, rows, found, bench.sealer, issuer=bench.issuer, tenant=bench.home.tenant, now=now
+            )
             if written is not None:
                 # Before the commit: whoever sees the end of a run finds all of it in the log.
                 delivery_stories.tell_written(self._bench.home, written, now)
+
+    def _groups(self, run: Run, pipeline: Pipeline) -> dict[str, tuple[Variable, ...]]:
+        """The variable groups of the run as they are now; that a secret of a vault was read is written down."""
+        names = group_names(pipeline)
+        if names == ():
+            return {}
+        with self._bench.database.write(delivery_runs.TOPIC) as tx:
+            return variable_groups.read_for_run(tx, run, names, sealer=self._bench.sealer, now=utc_now())
 
     def _counter(self, run: Run) -> Counter:
         def count(prefix: str, seed: int) -> int:

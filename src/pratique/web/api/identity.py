@@ -5,7 +5,6 @@ People and programs are shown in the words of ``az ad`` and ``az role``
 those. A secret is in the answer that made it and never again.
 """
 
-import uuid
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -92,7 +91,7 @@ def account(platform: Parts, actor: Somebody) -> dict[str, Any]:
         "home": home,
         "door": platform.door,
         "endpoints": platform.endpoints_door,
-        "tenant_id": _tenant(platform),
+        "tenant_id": platform.home.tenant,
         "subscription_id": platform.home.subscription,
         "roles": [{"role": grant.role, "scope": grant.scope} for grant in actor.grants],
     }
@@ -216,11 +215,6 @@ def unassign_role(id: str, platform: Parts, actor: RolesDeleter) -> None:  # noq
         roles.unassign(tx, actor, id, now=utc_now())
 
 
-def _tenant(platform: Platform) -> str:
-    """The id of the one tenant: derived from the home, so that it is the same tomorrow."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"pratique:tenant:{platform.home.root}"))
-
-
 def _name_made(now: datetime) -> str:
     return f"pratique-{now:%Y-%m-%d-%H-%M-%S}-{new_id()[-6:]}"
 
@@ -251,7 +245,7 @@ def _with_secret(platform: Platform, principal: Principal, credential: Credentia
         "appId": principal.id,
         "displayName": principal.display_name,
         "password": credential.secret,
-        "tenant": _tenant(platform),
+        "tenant": platform.home.tenant,
     }
 
 

@@ -1,0 +1,39 @@
+"""Whom the tokens stand for that units are given: a unit's worker, and a principal in a unit; both end with it."""
+
+from typing import Final
+
+from pratique.base.errors import Unauthenticated
+from pratique.control.actor import Actor, Grant
+from pratique.control.permissions import project_scope
+from pratique.store import delivery_runs
+from pratique.store.database import Transaction
+from pratique.store.delivery_runs import Run, UnitRow
+
+SUBJECT: Final = "unit:"
+"""What stands before the id of a unit in the subject of its token."""
+
+
+def run_scope(run: Run) -> str:
+    """The scope of one run."""
+    return f"{project_scope(run.project)}/runs/{run.id}"
+
+
+def actor_of_unit(tx: Transaction, subject: str) -> Actor:
+    """The worker that a token was made for; raises `Unauthenticated` when there is no such unit.
+
+    Once its unit has ended it may do nothing any more, but for sending again what it has not heard was taken.
+    """
+    unit = delivery_runs.unit(tx, subject.removeprefix(SUBJECT)) if subject.startswith(SUBJECT) else None
+    run = delivery_runs.get(tx, unit.run) if unit else None
+    if unit is None or run is None:
+        raise Unauthenticated("the unit of this token does not exist any more")
+    grants = () if unit.state == "completed" else (Grant("Delivery", run_scope(run)),)
+    return Actor(subject, f"{run.id}/{unit.key}", "unit", grants)
+
+
+def running_unit(tx: Transaction, unit: str) -> UnitRow:
+    """The unit that a token of a service connection was given to; raises `Unauthenticated` when it has ended."""
+    found = delivery_runs.unit(tx, unit)
+    if found is None or found.state == "completed":
+        raise Unauthenticated("the unit of this token has ended")
+    return found
