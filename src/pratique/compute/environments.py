@@ -164,6 +164,10 @@ class Environments:
         """Whether the environment of `lock` was completed, and its Python is still there."""
         return self._marked(lock)[:1] == [lock.digest] and self._python(lock).exists()
 
+    def at_once(self, lock: Lock) -> Path | None:
+        """The Python of the environment of `lock` when it is there as it was built; None when that takes work."""
+        return self._python(lock) if self._is_usable(lock) and _renew(self._place(lock)) else None
+
     def ensure(self, lock: Lock, *, log: Path | None = None, say: Say | None = None) -> Path:
         """The Python of the environment of `lock`, which is built if it is not ready.
 
@@ -172,7 +176,7 @@ class Environments:
         uv's progress goes to `say` and is appended to `log`. Raises
         `ComputeFailed` with uv's last lines, and then nothing half-made stays.
         """
-        if not (self._is_usable(lock) and _renew(self._place(lock))):
+        if self.at_once(lock) is None:
             with _progress(log, say) as tell, self._alone(lock.digest, tell) as held:
                 if not self._is_usable(lock):
                     if self.is_ready(lock):

@@ -9,7 +9,7 @@ binding, which `control.pipelines` resolves when it is there:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -31,6 +31,8 @@ from pratique.store.database import Transaction
 
 MAX_STEPS: Final = 2000
 """Steps of a pipeline with all its nested ones; what names a component ten times in ten levels is a mistake."""
+FILES_ARE_READ: Final = "files_are_read"
+"""What is true of a step, among what it is resolved to, whose run's files another step reads."""
 _ONE: Final = Capacity(1.0, GIB)
 """What a job takes that asks for nothing."""
 _OUTPUT_MODES: Final = ("rw_mount", "mount", "upload")
@@ -111,6 +113,11 @@ class _Planning(Lookups):
             if "from" not in output:
                 hint = f"bind it in the outputs of a step: ${{{{parent.outputs.{port}}}}}"
                 self.wrong(f"{prefix}outputs.{port}", "no step of the pipeline makes this output", hint)
+        read = {source for step in steps for source in _whose_files(step.resolved["inputs"])}
+        steps = tuple(
+            replace(step, resolved={**step.resolved, FILES_ARE_READ: True}) if step.name in read else step
+            for step in steps
+        )
         resolved = {
             "inputs": dict(given),
             "outputs": scope.outputs,
@@ -466,6 +473,12 @@ def _unmarked(value: Given) -> Given:
 def _needs(values: Mapping[str, Given]) -> list[str]:
     """The steps whose outputs are given."""
     return sorted({str(value["from"][0]) for value in values.values() if value and "from" in value})
+
+
+def _whose_files(values: Mapping[str, Given]) -> list[str]:
+    """The steps whose own files, not a declared output, these inputs read."""
+    sources = [value["from"] for value in values.values() if value and "from" in value]
+    return [str(step) for step, output in sources if output in IMPLICIT_OUTPUTS]
 
 
 def _words(name: str, body: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:

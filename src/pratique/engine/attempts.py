@@ -93,7 +93,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     bench, job = attempt.bench, attempt.job
     attempt.say(f"job {job.name}: preparing")
     environment = job.resolved["environment"]["spec"]
-    python = while_wanted(
+    python = packages.python_at_once(bench.environments, environment, say=attempt.say) or while_wanted(
         lambda say: packages.python_for(bench.environments, environment, logs=bench.home.logs, say=say),
         say=attempt.say,
         check=check,

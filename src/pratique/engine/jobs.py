@@ -26,7 +26,7 @@ from pratique.base.errors import ComputeFailed, PratiqueError, StorageFailed, Un
 from pratique.base.logging import get_logger
 from pratique.compute.task import Absent, Exited, Lost, Observation
 from pratique.control import outputs, pipelines
-from pratique.engine import attempts, results, runs
+from pratique.engine import attempts, logs, results, runs
 from pratique.engine.abandon import Left
 from pratique.engine.admission import Admission
 from pratique.engine.attempts import Attempt
@@ -301,7 +301,8 @@ class _Walk:
     def _end(self, status: str, found: Results, error: Mapping[str, Any] | None = None) -> Claim | None:
         """Tell MLflow, then write the last state with everything that belongs to it in one transaction."""
         attempt, now = self.attempt, utc_now()
-        results.add_log(attempt, found)
+        if not logs.may_wait(attempt.job, status):
+            results.add_log(attempt, found)
         if not attempt.job.root and (attempt.job.experiment_id or self._was_begun):
             self._finish_run(status, now)
         job = replace(attempt.job, status=status, error=error, ended_at=now)

@@ -22,6 +22,16 @@ def python_for(environments: Environments, spec: Mapping[str, Any], *, logs: Pat
     return _python(environments, translate(spec), logs, say)
 
 
+def python_at_once(environments: Environments, spec: Mapping[str, Any], *, say: Say) -> Path | None:
+    """Do as `python_for`, where nothing has to be settled or built; else None, and nothing is said."""
+    request = translate(spec)
+    lock = environments.known(request)
+    python = environments.at_once(lock) if lock else None
+    if python:
+        _tell_notes(environments, request, say)
+    return python
+
+
 def check(environments: Environments, spec: Mapping[str, Any]) -> None:
     """Raise `InvalidInput` when the environment `spec` needs conda, which is not used or not there; builds nothing."""
     environments.check(translate(spec))
@@ -67,7 +77,11 @@ def _from_requirements_text(text: str) -> PackageRequest:
 def _python(
     environments: Environments, request: PackageRequest, logs: Path, say: Say, extra: Sequence[str] = ()
 ) -> Path:
+    _tell_notes(environments, request, say)
+    return built(environments, environments.lock(request, extra=extra, say=say), logs=logs, say=say)
+
+
+def _tell_notes(environments: Environments, request: PackageRequest, say: Say) -> None:
     notes = ("conda makes it, as its file says",) if environments.is_for_conda(request) else request.notes
     for note in notes:
         say(f"environment: {note}")
-    return built(environments, environments.lock(request, extra=extra, say=say), logs=logs, say=say)

@@ -6,7 +6,7 @@
 
 The runs of all steps are made at once, before any step begins, and end at once,
 before the pipeline does. Meanwhile MLflow is shown which steps have ended, some
-at a time; whatever is missed of that is made good at the end.
+at a time, and their logs are kept; whatever is missed of that is made good at the end.
 """
 
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import PratiqueError, StorageFailed, Unavailable
 from pratique.base.logging import get_logger
 from pratique.control import outputs, pipelines
-from pratique.engine import runs
+from pratique.engine import logs, runs
 from pratique.engine.abandon import Left
 from pratique.engine.failures import error_document
 from pratique.engine.heartbeat import LEASE, heartbeat
@@ -149,6 +149,7 @@ class PipelineWorker:
             tree = jobs.tree(tx, pipeline.id)
         steps = {row.step: row for row in tree if row.parent == pipeline.id}
         status, error = pipelines.outcome(pipeline, steps.values())
+        logs.keep(self._bench, logs.missing(self._bench, tree))
         now = utc_now()
         self._end_runs(pipeline, tree, status, now)
         with self._bench.database.write(jobs.TOPIC) as tx:
@@ -188,7 +189,7 @@ class PipelineWorker:
 
 
 class RunsBehind:
-    """Shows MLflow, behind the work, which steps of the pipelines that run have ended."""
+    """Shows MLflow, behind the work, which steps of the pipelines that run have ended, and keeps their logs."""
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
@@ -210,6 +211,7 @@ class RunsBehind:
             tree = jobs.tree(tx, pipeline.id) if ended else []
         if not ended:
             return
+        logs.keep(self._bench, logs.missing(self._bench, [job for job in tree if job.id in ended]))
         try:
             runs.show_ended(self._bench, pipeline, tree, [job for job in tree if job.id in ended])
         except PratiqueError as error:

@@ -7,7 +7,6 @@ written in the transaction that ends it.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,17 +14,15 @@ from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.logging import get_logger
 from pratique.content.manifest import Entry, Manifest
 from pratique.control import artifacts
+from pratique.engine import logs
 from pratique.engine.attempts import Attempt
 from pratique.store import holdings
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
 
 _log = get_logger(__name__)
-_CHUNK: Final = 1 << 20
 _RUN_FOLDERS: Final = ("outputs", "logs")
 """Folders of the working folder that become files of the run, as Azure does."""
-_LOG: Final = "user_logs/std_log.txt"
-"""Where Azure has the log of a job."""
 
 
 @dataclass
@@ -74,15 +71,8 @@ def collect_failed(attempt: Attempt) -> Results:
 
 def add_log(attempt: Attempt, results: Results) -> None:
     """Store the log as it is now; a job does not fail for want of it."""
-    try:
-        with attempt.log.open("rb") as stream:
-            digest, size = attempt.bench.blobs.put(iter(partial(stream.read, _CHUNK), b""))
-    except FileNotFoundError:
-        return
-    except (PratiqueError, OSError) as error:
-        _log.warning("run.log_not_kept", job=attempt.job.name, reason=str(error))
-        return
-    results.run_files[_LOG] = Entry(_LOG, digest, size)
+    if entry := logs.stored(attempt.bench.blobs, attempt.log):
+        results.run_files[entry.path] = entry
 
 
 def _stored_run_folders(attempt: Attempt) -> dict[str, Entry]:

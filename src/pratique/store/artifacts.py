@@ -4,14 +4,14 @@ MLflow lays a run's files at ``<experiment id>/<run id>/artifacts/…`` and thos
 of a model of MLflow 3 at ``<experiment id>/models/<model id>/artifacts/…``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, func, select
 
 from pratique.store.paths import at_or_below, is_below
-from pratique.store.rows import insert_over, value_of, values_of
+from pratique.store.rows import batches, insert_over, value_of, values_of
 from pratique.store.schema import artifacts
 
 
@@ -42,6 +42,17 @@ def any_of(tx: Connection, workspace: str, paths: Iterable[str]) -> str | None:
     """The first of `paths` that is a file; None when none is."""
     wanted = select(artifacts.c.path).where(artifacts.c.workspace == workspace, artifacts.c.path.in_(list(paths)))
     return tx.execute(wanted.order_by(artifacts.c.path).limit(1)).scalar()
+
+
+def written_at(tx: Connection, workspace: str, paths: Sequence[str]) -> dict[str, datetime]:
+    """When the file at each of `paths` was last written; those that are not there are left out."""
+    found: dict[str, datetime] = {}
+    for batch in batches(paths):
+        wanted = select(artifacts.c.path, artifacts.c.created_at).where(
+            artifacts.c.workspace == workspace, artifacts.c.path.in_(batch)
+        )
+        found.update((row.path, row.created_at) for row in tx.execute(wanted))
+    return found
 
 
 def below(tx: Connection, workspace: str, prefix: str) -> list[Artifact]:

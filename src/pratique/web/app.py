@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI, Request
 
 from pratique import __version__
 from pratique.base.errors import NotFound
+from pratique.store.jobs import WALKED
 from pratique.web import authorize, errors, git, identity
 from pratique.web.api import (
     computes,
@@ -51,6 +52,7 @@ def create_app(platform: Platform) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         platform.bell.attach()
+        platform.beside_jobs.attach()
         yield
 
     app = FastAPI(
@@ -66,6 +68,7 @@ def create_app(platform: Platform) -> FastAPI:
     app.add_middleware(PlainJson)
     errors.install(app)
     platform.database.on_commit(platform.bell.ring)
+    platform.database.on_commit(platform.beside_jobs.ring, besides=(WALKED,))
     nouns = (
         groups,
         workspaces,

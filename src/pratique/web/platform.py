@@ -44,6 +44,8 @@ class Platform:
     """The state of each part of the platform: gateway, tracking, engine → ready, starting or down."""
     check_environment: Callable[[Mapping[str, Any]], None] = lambda _spec: None
     """Raises `InvalidInput` for the values of an environment that this machine cannot make."""
+    beside_jobs: Bell = field(default_factory=Bell)
+    """Rings as `bell` does, yet not for the end of a command job, which is the end of no pipeline."""
     sign_ins: SignIns = field(default_factory=SignIns)
     actors: RecentActors = field(default_factory=RecentActors)
 

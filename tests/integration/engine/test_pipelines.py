@@ -7,8 +7,9 @@ import pytest
 
 from pratique.base.errors import InvalidInput
 from pratique.engine.jobs import canceled_in_queue
+from pratique.engine.logs import PLACE as LOG
 from pratique.engine.pipelines import PipelineWorker, RunsBehind, bring_forward
-from pratique.store import assets, jobs
+from pratique.store import artifacts, assets, jobs
 
 from .conftest import Beside, House, Killed, until
 
@@ -372,3 +373,45 @@ def test_a_list_of_jobs_shows_pipelines_and_not_their_steps(house: House) -> Non
     name = chain(house)
     with house.database.read() as tx:
         assert [job.name for job in jobs.newest(tx, "dev", limit=10)] == [name]
+
+
+def files_of(house: House, job: Any) -> dict[str, str]:
+    """What the run of `job` has of our own log, by path."""
+    with house.database.read() as tx:
+        found = artifacts.of_run(tx, "dev", job.run_id)
+    return {file.path.partition("/artifacts/")[2]: house.blob(file.blob) for file in found}
+
+
+def test_the_logs_of_steps_are_kept_behind_them_and_all_before_their_pipeline_ends(house: House) -> None:
+    name = house.submit_pipeline({f"s{number}": f"echo said by {number}" for number in range(7)})
+    opener, behind, worker = PipelineWorker(house.bench, house.stop), RunsBehind(house.bench), house.worker()
+    assert opener.step()
+    assert worker.step()
+    assert files_of(house, house.steps(name)["s0"]) == {}
+    behind.step()
+    assert "said by 0" in files_of(house, house.steps(name)["s0"])[LOG]
+    while worker.step():
+        pass
+    assert house.job(name).status == "Finalizing"
+    assert opener.step()
+    assert house.job(name).status == "Completed"
+    for number in range(7):
+        assert f"said by {number}\n" in files_of(house, house.steps(name)[f"s{number}"])[LOG]
+
+
+def test_the_log_of_a_step_that_failed_or_whose_files_are_read_is_kept_as_it_ends(house: House) -> None:
+    name = house.submit_pipeline(
+        {
+            "log": "echo for the next",
+            "read": {
+                "command": f"grep -r 'for the next' ${{{{inputs.x}}}}/{LOG}; exit 3",
+                "inputs": {"x": "${{parent.jobs.log.outputs.artifacts}}"},
+            },
+        }
+    )
+    assert PipelineWorker(house.bench, house.stop).step()
+    worker = house.worker()
+    while worker.step():
+        pass
+    assert house.job(name).status == "Finalizing"
+    assert "for the next" in files_of(house, house.steps(name)["read"])[LOG]

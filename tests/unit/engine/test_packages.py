@@ -8,7 +8,7 @@ from pratique.base.errors import ComputeFailed, InvalidInput
 from pratique.compute.environments import Environments, Lock
 from pratique.engine.abandon import Say
 from pratique.engine.building import built
-from pratique.engine.packages import python_for, python_for_model
+from pratique.engine.packages import python_at_once, python_for, python_for_model
 from pratique.specs.packages import PackageRequest
 from pratique.store.blobs import BlobStore
 
@@ -45,6 +45,23 @@ def test_a_conda_file_becomes_a_request_and_every_note_is_said(tmp_path: Path) -
     conda = {"channels": ["conda-forge"], "dependencies": ["python=3.10", "numpy=2.0"]}
     assert python_for(builder, {"conda_file": conda}, logs=tmp_path, say=heard.append) == Path("/env/bin/python")
     assert (builder.asked[0].python, builder.asked[0].requirements) == ("3.10", ("numpy==2.0.*", "setuptools<81"))
+    assert any("conda-forge" in line for line in heard)
+
+
+def test_an_environment_that_is_there_takes_no_work_and_says_its_notes(tmp_path: Path) -> None:
+    class Kept(Builder):
+        def known(self, request: PackageRequest, *, extra: object = ()) -> Lock:
+            return self.lock(request)
+
+        def at_once(self, lock: Lock) -> Path | None:
+            return Path("/env/bin/python") if self._ready else None
+
+    heard: list[str] = []
+    spec = {"conda_file": {"channels": ["conda-forge"], "dependencies": ["python=3.10", "numpy=2.0"]}}
+    assert python_at_once(Builder(), spec, say=heard.append) is None
+    assert python_at_once(Kept(), spec, say=heard.append) is None
+    assert heard == []
+    assert python_at_once(Kept(ready=True), spec, say=heard.append) == Path("/env/bin/python")
     assert any("conda-forge" in line for line in heard)
 
 

@@ -1,6 +1,7 @@
 """Jobs, and the live log of one."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -178,9 +179,11 @@ async def get(
     wait: Wait = 0,
 ) -> dict[str, Any]:
     """One job; with `wait`, as soon as it has ended or that many seconds have passed."""
-    found = await platform.bell.until(
-        lambda: _get(platform, actor, workspace, name), lambda job: job.is_terminal, seconds=wait
-    )
+    look = partial(_get, platform, actor, workspace, name)
+    found = await run_in_threadpool(look)
+    if wait and not found.is_terminal:
+        bell = platform.beside_jobs if found.is_pipeline and not found.parent else platform.bell
+        found = await bell.until(look, lambda job: job.is_terminal, seconds=wait)
     return await run_in_threadpool(_shown, platform, found)
 
 
