@@ -27,6 +27,8 @@ _SHORTEST_PART: Final = 8
 """Characters of what is certain of a secret inside a longer base64 text."""
 _WRAPPED: Final = (64, 76)
 _UNSAFE: Final = re.compile(r"([^A-Za-z0-9_@%+=:,./-])")
+_UNSAFE_ASCII: Final = re.compile(r"""([ !"#$&'()*;<>?\[\\\]^`{|}~])""")
+_ANSI_C: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "'": "\\'", "\\": "\\\\"}
 
 
 class Masker:
@@ -133,6 +135,9 @@ def _encoded(text: str) -> Iterator[str]:
     yield shlex.quote(text)[1:-1] if shlex.quote(text) != text else text
     yield text.replace("'", "'\\''")
     yield _UNSAFE.sub(r"\\\1", text)
+    yield _UNSAFE_ASCII.sub(r"\\\1", text)
+    yield "".join(map(_ansi_c, text))
+    yield "".join(_ansi_c(char) if char < "\x80" else "".join(f"\\{one:o}" for one in char.encode()) for char in text)
     yield text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`")
     yield from (escape(text), escape(text, quote=False), escape(text).replace("&#x27;", "&apos;"))
     yield from (data.hex(), data.hex().upper())
@@ -143,6 +148,11 @@ def _encoded(text: str) -> Iterator[str]:
     yield from (whole, whole.rstrip("="), whole.replace("+", "-").replace("/", "_"))
     for width in _WRAPPED:
         yield from (line for line in _wrapped(whole, width) if len(line) >= _SHORTEST_PART)
+
+
+def _ansi_c(char: str) -> str:
+    """A character as the shell writes it within $'…'."""
+    return _ANSI_C.get(char, char)
 
 
 def _lower_digits(text: str) -> str:

@@ -175,6 +175,9 @@ class _Watch:
             self._selector.unregister(self._pidfd)
             self._linger = time.monotonic() + _STREAMS_LINGER
             self._signals.clear()
+            if self._stopped is not None:
+                # What it started ends with it, whatever it does with signals.
+                signal_group(self._child.pid, signal.SIGKILL)
         elif descriptor in self._streams:
             self._read(descriptor)
         else:
@@ -232,9 +235,6 @@ class _Watch:
             threading.Thread(target=_drain, args=(stream,), daemon=True).start()
         self._selector.close()
         os.close(self._pidfd)
-        if self._stopped is not None:
-            # What ignored the signals, or came to life meanwhile.
-            signal_group(self._child.pid, signal.SIGKILL)
 
 
 def _drain(stream: IO[bytes]) -> None:
