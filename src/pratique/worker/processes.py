@@ -253,6 +253,7 @@ def end_orphans(*, rounds: int = 20) -> int:
     """End every process that descends from this one; returns how many there were."""
     ended: set[int] = set()
     for _ in range(rounds):
+        _reap()
         living = _descendants(os.getpid())
         if not living:
             break
@@ -260,7 +261,6 @@ def end_orphans(*, rounds: int = 20) -> int:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
         ended |= living
-        _reap()
         time.sleep(0.01)
     return len(ended)
 
