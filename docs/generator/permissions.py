@@ -20,6 +20,7 @@ pratique role assignment create --assignee ci --role Contributor --scope /worksp
 _OTHERS: Final = {
     "Tracking": "the MLflow server, in every workspace",
     "Job": "a running job, in its own workspace and until it ends",
+    "Delivery": "the worker of a job of a run, in its own run and until it ends",
 }
 """Who has the roles that nobody can be given."""
 

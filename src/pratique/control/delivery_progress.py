@@ -309,14 +309,11 @@ class _Writer:
         if run.status != self._run.status and self._run.status == "notStarted":
             yield event_of(PLATFORM, "Pratique.DeliveryRunStarted", run)
         for stage in stages:
-            if stage.state != before[stage.name]:
-                kind = _KINDS.get(stage.state)
-                if kind:
-                    yield event_of(PLATFORM, f"Pratique.DeliveryStage{kind}", run, _facts(stage))
+            if stage.state != before[stage.name] and (kind := _OF_STAGE.get(stage.state)):
+                yield event_of(PLATFORM, kind, run, {"stage": stage.name, **_outcome(stage)})
         for job in jobs:
-            if job.state != earlier[job.stage, job.name] and (kind := _KINDS.get(job.state)):
-                facts = {"stage": job.stage, "job": job.name, **_outcome(job)}
-                yield event_of(PLATFORM, f"Pratique.DeliveryJob{kind}", run, facts)
+            if job.state != earlier[job.stage, job.name] and (kind := _OF_JOB.get(job.state)):
+                yield event_of(PLATFORM, kind, run, {"stage": job.stage, "job": job.name, **_outcome(job)})
 
     def _ended(self, run: Run) -> Iterator[Event]:
         if run.is_completed:
@@ -325,11 +322,12 @@ class _Writer:
             yield event_of(PLATFORM, "Pratique.DeliveryRunCompleted", run, facts)
 
 
-_KINDS: Final = {"running": "Started", "waiting": "Waiting", "completed": "Completed"}
-
-
-def _facts(stage: StageRow) -> dict[str, Any]:
-    return {"stage": stage.name, **_outcome(stage)}
+_OF_STAGE: Final = {
+    "running": "Pratique.DeliveryStageStarted",
+    "waiting": "Pratique.DeliveryStageWaiting",
+    "completed": "Pratique.DeliveryStageCompleted",
+}
+_OF_JOB: Final = {"running": "Pratique.DeliveryJobStarted", "completed": "Pratique.DeliveryJobCompleted"}
 
 
 def _outcome(row: StageRow | JobRow) -> dict[str, Any]:
