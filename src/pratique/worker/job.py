@@ -54,6 +54,8 @@ class Job:
         own = {name: value for name, value in os.environ.items() if _is_inherited(name)}
         return {
             "LANG": "C.UTF-8",
+            # What was fetched once need not be fetched by every job, whose home is its own.
+            **({"XDG_CACHE_HOME": f"{os.environ['HOME']}/.cache"} if os.environ.get("HOME") else {}),
             **own,
             **self.variables.environment(),
             "PATH": os.pathsep.join([*self.paths, str(self.programs), os.environ.get("PATH") or _PATH]),

@@ -24,6 +24,8 @@ _LONGEST_PAUSE: Final = 5.0
 _BREATH: Final = 0.05
 """Seconds between two pieces of a log: what is printed meanwhile travels together."""
 _PIECE: Final = 1 << 18
+_TOGETHER: Final = 50
+"""Records of one request."""
 LARGEST_LOG: Final = 1 << 30
 """Bytes of one step's log; what comes after is not kept, and that is said."""
 
@@ -88,6 +90,8 @@ class Reporter:
         self._records: list[Record] = []
         self._logs: list[StepLog] = []
         self._sequence = 0
+        self._under_way = 0
+        """How many of the records that wait are being sent."""
         self._is_closing = False
         self.refused = ""
         """Why the platform takes nothing from this unit any more; empty while it does."""
@@ -105,8 +109,15 @@ class Reporter:
         """Report `record`; its sequence is given here."""
         with self._changed:
             self._sequence += 1
+            if self._is_repeated(record):
+                self._records.pop()
             self._records.append(replace(record, sequence=self._sequence))
             self._changed.notify()
+
+    def _is_repeated(self, record: Record) -> bool:
+        """Whether the last record that waits says less of the same: of many only the last one is sent."""
+        last = self._records[-1] if len(self._records) > self._under_way else None
+        return last is not None and (last.step, last.state) == (record.step, record.state)
 
     def close(self, within: timedelta) -> bool:
         """Send what is left; False when the platform did not take it in time."""
@@ -141,7 +152,8 @@ class Reporter:
     def _send(self) -> None:
         """Everything that there is now; the records last, because they were made after what they follow."""
         with self._changed:
-            records, logs = list(self._records), list(self._logs)
+            records, logs = self._records[:_TOGETHER], list(self._logs)
+            self._under_way = len(records)
         for log in logs:
             while piece := log.unsent():
                 self._routes.send_log(log.number, log.sent, piece)
@@ -150,5 +162,6 @@ class Reporter:
             self._routes.send_records(records)
             with self._changed:
                 del self._records[: len(records)]
+                self._under_way = 0
         elif not self._is_closing:
             time.sleep(_BREATH)

@@ -20,6 +20,7 @@ from pratique.worker.variables import is_mappable, mapped
 
 MAX_ISSUES: Final = 100
 """Of one step; what comes after stays in its log."""
+MAX_SUMMARIES: Final = 10
 _REPORT_EVERY: Final = 0.5
 """Seconds between two reports of how far a step is."""
 _ORDER: Final = (Result.SUCCEEDED, Result.SUCCEEDED_WITH_ISSUES, Result.SKIPPED, Result.FAILED, Result.CANCELED)
@@ -97,14 +98,15 @@ class StepRun:
         self.asked = Result.SUCCEEDED
         self._report(attempt=number)
 
-    def end(self, outcome: Outcome, now: datetime) -> None:
-        """Report how it ended, and close its log."""
+    def end(self, outcome: Outcome, now: datetime, *, continues_on_error: bool = False) -> None:
+        """Report how it ended, and close its log; a failure that does not count is an issue."""
         if outcome.result is Result.FAILED and outcome.reason:
             self.error(outcome.reason)
         self._log.close()
+        is_let_pass = outcome.result is Result.FAILED and continues_on_error
         self._report(
             state=StepState.COMPLETED,
-            result=outcome.result,
+            result=Result.SUCCEEDED_WITH_ISSUES if is_let_pass else outcome.result,
             reason=self.job.masker.masked(outcome.reason),
             finished_at=now,
             percent=100 if outcome.result is not Result.SKIPPED else 0,
@@ -169,6 +171,9 @@ class StepRun:
         self._report(build_number=self.job.masker.masked(number))
 
     def summarise(self, markdown: str) -> None:
+        if len(self._record.summaries) == MAX_SUMMARIES:
+            self.warn(f"a step has at most {MAX_SUMMARIES} summaries; this one is not kept")
+            return
         self._report(summaries=(*self._record.summaries, self.job.masker.masked(markdown)))
 
     def attach(self, attachment: Attachment) -> None:

@@ -93,7 +93,7 @@ class Unit:
         job = self._job
         continues = job.variables.now.switch(run.step.continue_on_error, default=False)
         job.status = job_status(job.status, outcome.result, continues_on_error=continues)
-        run.end(outcome, utc_now())
+        run.end(outcome, utc_now(), continues_on_error=continues)
 
     def _report(self, state: StepState, result: Result | None = None) -> None:
         job = self._job

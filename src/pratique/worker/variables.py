@@ -8,7 +8,7 @@ isSecret                 masked from this line on, and no process gets it by its
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from pratique.delivery.expressions.macros import Variable, expanded
+from pratique.delivery.expressions.macros import Variable, expanded, is_from_outside
 from pratique.delivery.expressions.values import folded
 from pratique.delivery.records import Output
 from pratique.delivery.run.variables import RunVariables
@@ -19,8 +19,6 @@ LARGEST: Final = 120_000
 """Bytes of one variable in an environment; Linux takes 131,072 with its name."""
 _NOT_MAPPED: Final = frozenset({"PATH", "HOME"})
 """What a process needs as it is: a pipeline variable called path would hide every program."""
-_OUTSIDE: Final = ("build.source", "build.requestedfor", "system.pullrequest.")
-"""The beginnings of the names whose values strangers choose."""
 
 
 class ReadOnlyError(ValueError):
@@ -99,6 +97,6 @@ def mapped(env: Mapping[str, str], variables: RunVariables) -> dict[str, str]:
 
 def _tamed(variable: Variable) -> Variable:
     """`variable` so that its value can be printed: what strangers wrote holds no command."""
-    if not variable.name.lower().startswith(_OUTSIDE):
+    if not is_from_outside(variable.name):
         return variable
     return Variable(variable.name, deactivated(variable.value), variable.is_secret, variable.is_readonly)

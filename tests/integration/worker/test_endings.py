@@ -79,7 +79,7 @@ def test_the_platform_may_be_away_while_a_unit_runs(worker: Worker) -> None:
     assert worker.platform.result == "Succeeded"
     assert worker.platform.log("two").endswith("end\n")
     sequences = [record.sequence for record in worker.platform.records]
-    assert sequences == list(range(1, len(sequences) + 1))
+    assert sequences == sorted(set(sequences))
 
 
 def test_nothing_is_left_on_the_disk(worker: Worker) -> None:

@@ -19,6 +19,8 @@ from pratique.delivery.expressions.values import folded
 MAX_DEPTH: Final = 50
 MAX_EXPANDED: Final = 1_000_000
 """Characters that one variable may grow to."""
+_OUTSIDE: Final = ("build.source", "build.requestedfor", "system.pullrequest.")
+"""The beginnings of the names of variables whose values strangers choose: messages of commits, names of branches."""
 _MAX_WALKS: Final = 10_000
 """Visits after which a variable in a tangle of cycles is not walked again."""
 
@@ -66,10 +68,16 @@ def macros_in(text: str) -> list[str]:
     return asked
 
 
+def is_from_outside(name: str) -> bool:
+    """Whether strangers choose the value of the platform's variable `name`, so that nothing in it may act."""
+    return name.lower().startswith(_OUTSIDE)
+
+
 def expanded(variables: Iterable[Variable]) -> tuple[dict[str, Variable], list[str]]:
     """Each variable with the variables inside it put in, by folded name, and warnings.
 
-    A variable that contains itself, directly or not, keeps that macro as text.
+    A variable that contains itself, directly or not, keeps that macro as text,
+    and so does one that strangers wrote: a commit message cannot read a secret.
     """
     store = {folded(variable.name): variable for variable in variables}
     return _Store(store).all()
@@ -93,6 +101,8 @@ class _Store:
         if key in self._done:
             return self._done[key]
         raw = self._raw[key]
+        if is_from_outside(raw.name):
+            return raw
         path, secret = (*above, key), raw.is_secret
         is_cut = False
 

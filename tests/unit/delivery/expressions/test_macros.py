@@ -104,3 +104,17 @@ def test_a_tangle_of_variables_ends() -> None:
     found, warnings = expanded(tangle)
     assert len(found) == 30
     assert warnings
+
+
+def test_what_strangers_wrote_reads_no_variable() -> None:
+    found, warnings = expanded(
+        [
+            Variable("key", "s3cret", is_secret=True),
+            Variable("Build.SourceVersionMessage", "look: $(key)"),
+            Variable("System.PullRequest.SourceBranch", "$(Build.SourceVersionMessage)"),
+            Variable("said", "<$(build.sourceVersionMessage)>"),
+        ]
+    )
+    assert found[folded("said")] == Variable("said", "<look: $(key)>")
+    assert found[folded("System.PullRequest.SourceBranch")].value == "$(Build.SourceVersionMessage)"
+    assert not warnings
