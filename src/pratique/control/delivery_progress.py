@@ -308,18 +308,23 @@ class _Writer:
         earlier = {(job.stage, job.name): job.state for job in self._rows.jobs}
         if run.status != self._run.status and self._run.status == "notStarted":
             yield event_of(PLATFORM, "Pratique.DeliveryRunStarted", run)
-        for stage in stages:
-            if stage.state != before[stage.name] and (kind := _OF_STAGE.get(stage.state)):
-                yield event_of(PLATFORM, kind, run, {"stage": stage.name, **_outcome(stage)})
-        for job in jobs:
-            if job.state != earlier[job.stage, job.name] and (kind := _OF_JOB.get(job.state)):
-                yield event_of(PLATFORM, kind, run, {"stage": job.stage, "job": job.name, **_outcome(job)})
+        changed: list[StageRow | JobRow] = [one for one in stages if one.state != before[one.name]]
+        changed += [one for one in jobs if one.state != earlier[one.stage, one.name]]
+        for one in in_order(changed):
+            place = {"stage": one.stage, "job": one.name} if isinstance(one, JobRow) else {"stage": one.name}
+            if kind := (_OF_JOB if isinstance(one, JobRow) else _OF_STAGE).get(one.state):
+                yield event_of(PLATFORM, kind, run, {**place, **_outcome(one)})
 
     def _ended(self, run: Run) -> Iterator[Event]:
         if run.is_completed:
             by = run.canceled_by or {}
             facts = {"result": run.result} | ({"canceled_by": by.get("name")} if by else {})
             yield event_of(PLATFORM, "Pratique.DeliveryRunCompleted", run, facts)
+
+
+def in_order(changed: Sequence[StageRow | JobRow]) -> list[StageRow | JobRow]:
+    """What changed in one moment as it is told: jobs that ended, their stages, then stages and jobs that began."""
+    return sorted(changed, key=lambda one: ((one.result is None), (one.result is None) != isinstance(one, StageRow)))
 
 
 _OF_STAGE: Final = {

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from pratique.base.home import Home
-from pratique.control.delivery_progress import Written
+from pratique.control.delivery_progress import Written, in_order
 from pratique.control.delivery_units import Taken
 from pratique.delivery.records import JOB, Record, StepState
 from pratique.delivery.run.outcomes import Result
@@ -23,25 +23,18 @@ _WORDS = {
 
 def tell_written(home: Home, written: Written, now: datetime) -> None:
     """Say what was decided."""
-    lines = [*_stages(written.stages), *_jobs(written.jobs)]
+    lines = [line for row in in_order([*written.stages, *written.jobs]) for line in _of_row(row)]
     if written.run.is_completed:
         lines.append(f"run {written.run.id} ({written.run.number}): {written.run.result}")
     delivery_logs.tell(home, written.run.id, lines, now)
 
 
-def _stages(stages: tuple[StageRow, ...]) -> Iterator[str]:
-    for stage in stages:
-        name = delivery_logs.label(stage.name, "") or "stage"
-        if stage.state == "waiting":
-            yield f"{name}: waits; {stage.reason}"
-        elif stage.result:
-            yield f"{name}: {_ended(stage)}"
-
-
-def _jobs(jobs: tuple[JobRow, ...]) -> Iterator[str]:
-    for job in jobs:
-        if job.result:
-            yield f"{label(job.stage, job.name)}: {_ended(job)}"
+def _of_row(row: StageRow | JobRow) -> Iterator[str]:
+    name = label(row.stage, row.name) if isinstance(row, JobRow) else label(row.name, "")
+    if row.state == "waiting":
+        yield f"{name or 'the stage'}: waits; {row.reason}"
+    elif row.result and name:
+        yield f"{name}: {_ended(row)}"
 
 
 def _ended(row: StageRow | JobRow) -> str:
