@@ -22,6 +22,7 @@ NOT_A_CONTRIBUTORS = {
     "checks/write", "stage_environments/delete",  # Without them there is nothing to decide.
     "service_connections/write", "service_connections/delete",  # One acts as somebody else.
     "vaults/policies", "vaults/rotate",
+    "units/report",  # What a worker says of its own unit.
 }  # fmt: skip
 TRACKING = {"workspaces/read", "artifacts/read", "artifacts/write", "content/read", "models/read"}
 JOB = {
@@ -36,6 +37,7 @@ EXPECTED = {
     "Approver": READS | {"approvals/decide", "sessions/write"},
     "Tracking": TRACKING,
     "Job": JOB,
+    "Delivery": {"units/report"},
 }
 
 
