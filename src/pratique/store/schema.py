@@ -809,13 +809,15 @@ asked_checks = Table(
     Column("answers", JSON, nullable=False),
     Column("asked_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
+    Column("look_at", UtcDateTime),  # When it has to be judged again, whatever happens before.
     Column("ended_at", UtcDateTime),
     CheckConstraint(
-        "state IN ('waiting', 'passed', 'failed', 'expired', 'withdrawn', 'voided')",
+        "state IN ('pending', 'waiting', 'passed', 'failed', 'expired', 'withdrawn', 'voided')",
         name="state",
     ),
     UniqueConstraint("run", "stage", "check_id"),
     Index(None, "state", "project"),
+    Index(None, "look_at"),
 )
 
 run_uses = Table(

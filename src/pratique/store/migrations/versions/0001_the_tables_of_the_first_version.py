@@ -772,8 +772,9 @@ def upgrade() -> None:
     sa.Column('answers', sa.JSON(), nullable=False),
     sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True),
-    sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
-    sa.CheckConstraint("state IN ('waiting', 'passed', 'failed', 'expired', 'withdrawn', 'voided')", name=op.f('ck_asked_checks_state')),
+    sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("state IN ('pending', 'waiting', 'passed', 'failed', 'expired', 'withdrawn', 'voided')", name=op.f('ck_asked_checks_state')),
     sa.ForeignKeyConstraint(['project'], ['projects.name'], name=op.f('fk_asked_checks_project'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['run'], ['delivery_runs.id'], name=op.f('fk_asked_checks_run'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_asked_checks')),
@@ -781,6 +782,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('asked_checks', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_asked_checks_state_project'), ['state', 'project'], unique=False)
+        batch_op.create_index(batch_op.f("ix_asked_checks_look_at"), ["look_at"], unique=False)
 
     op.create_table('run_uses',
     sa.Column('run', sa.Integer(), nullable=False),
