@@ -11,10 +11,12 @@ Exit codes: 0 converted and proven, 3 not converted; the reason is in
 parity.json and on stdout. What cannot be converted stays as it is.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import sys
-from typing import Any, List, NamedTuple, Optional, Tuple
+from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import onnx
@@ -28,6 +30,9 @@ EXIT_NOT_CONVERTED = 3
 
 # Types of a signature's columns that become numbers.
 NUMBERS = frozenset({"double", "float", "long", "integer"})
+
+
+FLAVOURS = ("sklearn", "xgboost", "lightgbm")
 
 
 class Source(NamedTuple):
@@ -63,7 +68,6 @@ def read(folder: str) -> Source:
     """Load the model with its own flavour. Raises Unsupported for what is not converted."""
     # Whoever only serves has no MLflow.
     import mlflow.models  # noqa: PLC0415
-    import mlflow.sklearn  # noqa: PLC0415
 
     described = mlflow.models.Model.load(folder)
     schema = described.get_input_schema()
@@ -72,12 +76,15 @@ def read(folder: str) -> Source:
     columns = tuple(_column(spec) for spec in schema.inputs)
     if not described.signature.outputs:
         raise Unsupported("the model was logged without a signature of its outputs")
-    if "sklearn" not in described.flavors:
+    flavour = next((name for name in FLAVOURS if name in described.flavors), None)
+    if flavour is None:
         raise Unsupported(f"models of the flavour {', '.join(sorted(described.flavors))} are not converted")
     predict = described.flavors.get("python_function", {}).get("predict_fn", "predict")
     if predict != "predict":
         raise Unsupported(f"the model answers with {predict}(), only predict() is converted")
-    model = mlflow.sklearn.load_model(folder)
+    model = importlib.import_module(f"mlflow.{flavour}").load_model(folder)
+    if type(model).__name__ == "Booster":
+        raise Unsupported(f"a Booster does not say how it decides: log the scikit-learn class of {flavour}")
     example = described.load_input_example(folder) if described.saved_input_example_info else None
     return Source(model, columns, example)
 
@@ -135,11 +142,37 @@ def _graph(source: Source, element: int) -> onnx.ModelProto:
     else:
         inputs = [("numbers", number([None, len(source.columns)]))]
     options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
-    made = to_onnx(model, initial_types=inputs, options=options)
+    with _without_names(model):
+        made = to_onnx(model, initial_types=inputs, options=options, target_opset=_versions(model))
     _send_missing(made, model)
     if threshold is not None:
         _decide_by(made, threshold)
     return made
+
+
+def _versions(model: Any) -> Any:
+    """What the converters of xgboost and lightgbm know at most; the newest for all others."""
+    return {"": 15, "ai.onnx.ml": 3} if type(_last(model)).__module__.startswith(("xgboost", "lightgbm")) else None
+
+
+@contextlib.contextmanager
+def _without_names(model: Any) -> Iterator[None]:
+    """The converter of xgboost wants its features to be called f0, f1, …"""
+    is_xgboost = type(_last(model)).__module__.startswith("xgboost")
+    booster: Any = _last(model).get_booster() if is_xgboost else None
+    names = getattr(booster, "feature_names", None)
+    if names is not None:
+        booster.feature_names = None
+    try:
+        yield
+    finally:
+        if names is not None:
+            booster.feature_names = names
+
+
+def _last(model: Any) -> Any:
+    """The estimator at the end of a pipeline."""
+    return model.steps[-1][1] if hasattr(model, "steps") else model
 
 
 class Threshold(NamedTuple):
@@ -209,7 +242,7 @@ def _send_missing(made: onnx.ModelProto, model: Any) -> None:
 
 def _trees(model: Any) -> List[Any]:
     """The trees of a tree or forest at the end of a pipeline."""
-    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    last = _last(model)
     return [tree.tree_ for tree in np.ravel(getattr(last, "estimators_", [last])) if hasattr(tree, "tree_")]
 
 

@@ -4,11 +4,9 @@ It needs mlflow (mlflow-skinny is enough) and pandas in the environment. `/score
 answers with the predictions themselves, as Azure does; `/invocations` with
 ``{"predictions": …}``, as MLflow does.
 
-MLflow's pyfunc enforces the signature anew for every request, which costs more
-than many a model. A scikit-learn model whose signature names plain columns is
-called directly: `columns` builds the very frame that the signature allows. And
-where the stored input example shows that its rows do not influence one another,
-requests that come while it works are given to it together.
+A model of a flavour that is known, whose signature names plain columns, is called
+directly: see `flavours`. And where the stored input example shows that its rows do
+not influence one another, requests that come while it works are given to it together.
 
 What the model's signature does not allow is the caller's mistake, 400 with
 MLflow's explanation. What the model raises is 500, with the traceback in the log.
@@ -26,6 +24,7 @@ from mlflow.exceptions import MlflowException
 from pratique_serving import log, tables
 from pratique_serving.columns import PLAIN, build, is_row_wise, sliceable
 from pratique_serving.errors import ModelFailed, Refused
+from pratique_serving.flavours import agree, native
 from pratique_serving.frames import Column, Parsed, Signature, parse_body
 from pratique_serving.models import Model
 from pratique_serving.results import INTERNAL, Unanswerable, json_response
@@ -47,8 +46,7 @@ def load(settings: Settings) -> Model:
     if not os.path.isfile(os.path.join(folder, "MLmodel")):
         raise ModelFailed(f"{folder} holds no MLflow model: there is no file MLmodel in it")
     loaded = MlflowModel(mlflow.pyfunc.load_model(folder), settings)
-    if settings.batches:
-        loaded.examine(_example(folder, loaded.metadata))
+    loaded.examine(_example(folder, loaded.metadata), settings.batches)
     return loaded
 
 
@@ -65,12 +63,16 @@ class MlflowModel(Model):
         self._specifications = _specifications(self._signature, settings)
         self.columns = self._signature.inputs if self._signature is not None else ()
         self._columns = _plain_columns(self._signature)
-        self._native = _native(model) if self._columns else None
+        self._native = native(model, self._columns)
         self._frames = Frames(self._columns)
 
-    def examine(self, example: Optional[Table]) -> None:
-        """Let requests be computed together if `example` shows that this changes nothing."""
-        if self._native is None or example is None:
+    def examine(self, example: Optional[Table], batches: bool) -> None:
+        """Call the model directly, and for several requests together, where `example` shows that it changes nothing."""
+        if self._native is not None and not self._native.is_proven:
+            if example is None or not self._says_the_same(example):
+                self._native = None
+            log.say(f"the model is called {'through MLflow' if self._native is None else 'directly'}")
+        if self._native is None or example is None or not batches:
             return
         began = time.perf_counter()
         if is_row_wise(self._predict_table, example):
@@ -84,10 +86,8 @@ class MlflowModel(Model):
         if request.method != "POST":
             raise Refused(405, "Method not allowed")
         if self._native is not None and b'"params"' not in request.body:
-            table = self._read(request)
-            frame = build(self._columns, table)
-            native = self._native
-            return self._timed(request, request_id, lambda: native(frame))
+            prepared, predict = self._native.prepare(self._read(request)), self._native.predict
+            return self._timed(request, request_id, lambda: predict(prepared))
         parsed = parse_body(request.body, self._signature)
         return self._timed(request, request_id, lambda: self._call(parsed))
 
@@ -109,7 +109,18 @@ class MlflowModel(Model):
 
     def _predict_table(self, table: Table) -> Sequence[Any]:
         assert self._native is not None  # noqa: S101 - asked only where there is one.
-        return sliceable(self._native(build(self._columns, table)))
+        return sliceable(self._native.predict(self._native.prepare(table)))
+
+    def _says_the_same(self, example: Table) -> bool:
+        """Whether the direct call gives what MLflow's gives."""
+        assert self._native is not None  # noqa: S101 - asked only where there is one.
+        try:
+            ours = self._native.predict(self._native.prepare(example))
+            return agree(ours, self._model.predict(build(self._columns, example)))
+        # Whatever is raised: then it is called as MLflow does.
+        except Exception as error:  # noqa: BLE001
+            log.say(f"the model cannot be called directly: {type(error).__name__}: {error}")
+            return False
 
     def _timed(self, request: Request, request_id: str, predict: Callable[[], Any]) -> Response:
         began = time.perf_counter()
@@ -135,16 +146,6 @@ class MlflowModel(Model):
         except BaseException as error:  # noqa: BLE001
             log.say_traceback(f"predict() failed, request {request_id}", error)
         raise Refused(500, FAILED, run_failed=True)
-
-
-def _native(model: Any) -> Optional[Callable[[Any], Any]]:
-    """The scikit-learn model's own method, of the name with which it was logged; None for other models."""
-    flavors = model.metadata.flavors
-    if flavors.get("python_function", {}).get("loader_module") != "mlflow.sklearn":
-        return None
-    inner = getattr(getattr(model, "_model_impl", None), "sklearn_model", None)
-    method = getattr(inner, flavors["python_function"].get("predict_fn", "predict"), None)
-    return method if callable(method) else None
 
 
 def _plain_columns(signature: Optional[Signature]) -> Tuple[tables.Column, ...]:

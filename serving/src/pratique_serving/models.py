@@ -24,6 +24,11 @@ class Model(ABC):
     columns: Sequence[Any] = ()
     """The inputs of its signature, with `name` and `type`."""
 
+    protocol_inputs: Sequence[Dict[str, Any]] = ()
+    """In the words of the Open Inference Protocol, where `columns` do not say it; and the outputs."""
+
+    protocol_outputs: Sequence[Dict[str, Any]] = ()
+
     @abstractmethod
     def answer(self, request: Request, request_id: str) -> Response:
         """Answer a GET, HEAD, OPTIONS or POST. Raises Refused; what the model raises becomes a 500 in here."""

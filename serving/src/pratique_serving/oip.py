@@ -72,8 +72,10 @@ def read(body: bytes, headers: Dict[str, str]) -> Tuple[bytes, str]:
     return json.dumps({"inputs": tensors}).encode(), str(given)
 
 
-def answer(model: str, request_id: str, predictions: Any) -> Dict[str, Any]:
-    """`predictions`, plain values, as outputs of the protocol."""
+def answer(model: str, request_id: str, predictions: Any, declared: Sequence[Dict[str, Any]] = ()) -> Dict[str, Any]:
+    """`predictions`, plain values, as outputs of the protocol; what is `declared` has its name and type."""
+    if len(declared) == 1:
+        predictions = {declared[0]["name"]: predictions}
     if isinstance(predictions, list) and predictions and all(isinstance(row, dict) for row in predictions):
         named: Dict[str, Any] = {str(name): [row.get(name) for row in predictions] for name in predictions[0]}
     elif isinstance(predictions, dict):
@@ -81,15 +83,22 @@ def answer(model: str, request_id: str, predictions: Any) -> Dict[str, Any]:
     else:
         named = {"predictions": predictions}
     outputs = [_output(name, values if isinstance(values, list) else [values]) for name, values in named.items()]
+    kinds = {one["name"]: one["datatype"] for one in declared}
+    outputs = [{**output, "datatype": kinds.get(output["name"], output["datatype"])} for output in outputs]
     return {"model_name": model, "id": request_id, "outputs": outputs}
 
 
-def describe(model: str, columns: Sequence[Any]) -> Dict[str, Any]:
-    """The model's metadata; `columns` have `name` and `type` of an MLflow signature."""
-    inputs = [
+def describe(
+    model: str,
+    columns: Sequence[Any],
+    declared_inputs: Sequence[Dict[str, Any]] = (),
+    declared_outputs: Sequence[Dict[str, Any]] = (),
+) -> Dict[str, Any]:
+    """The model's metadata; `columns` have `name` and `type` of an MLflow signature, what is declared comes first."""
+    inputs = [*declared_inputs] or [
         {"name": column.name, "datatype": _OF_COLUMNS.get(column.type, "BYTES"), "shape": [-1, 1]} for column in columns
     ]
-    outputs = [{"name": "predictions", "datatype": "BYTES", "shape": [-1]}]
+    outputs = [*declared_outputs] or [{"name": "predictions", "datatype": "BYTES", "shape": [-1]}]
     return {"name": model, "versions": [], "platform": "pratique", "inputs": inputs, "outputs": outputs}
 
 

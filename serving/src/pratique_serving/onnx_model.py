@@ -1,6 +1,7 @@
 """A converted model (see `convert`): answers like the model it was made of, without its libraries.
 
-The environment needs `onnxruntime` and numpy, nothing else. Requests that come
+The environment needs `onnxruntime` and numpy, nothing else. A file that was not
+made by the conversion is served as the tensors that it names: `onnx_tensors`. Requests that come
 while the session works are given to it together, if the conversion has shown
 that rows do not influence one another.
 """
@@ -12,7 +13,8 @@ from typing import Any, Dict, List, Sequence
 from pratique_serving import log
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.models import Model
-from pratique_serving.onnx_rows import Plan, Rows
+from pratique_serving.onnx_rows import Plan, Rows, is_converted, open_session
+from pratique_serving.onnx_tensors import OnnxTensors
 from pratique_serving.results import json_response
 from pratique_serving.settings import Settings
 from pratique_serving.swagger import describe_columns
@@ -24,11 +26,14 @@ FAILED = "The model failed to predict. Check the logs for more info."
 
 
 def load(settings: Settings) -> Model:
-    """Raises ModelFailed when there is no such file."""
+    """Raises ModelFailed when there is no such file, or it has inputs that no request can carry."""
     path = settings.onnx_model
     if not os.path.isfile(path):
-        raise ModelFailed(f"there is no converted model {path} (PRATIQUE_ONNX_MODEL)")
-    return OnnxModel(Rows(path), settings)
+        raise ModelFailed(f"there is no ONNX model {path} (PRATIQUE_ONNX_MODEL)")
+    session = open_session(path)
+    if is_converted(session):
+        return OnnxModel(Rows(path, session), settings)
+    return OnnxTensors(session, settings)
 
 
 class OnnxModel(Model):

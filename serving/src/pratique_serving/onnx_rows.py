@@ -52,17 +52,27 @@ class Plan(NamedTuple):
     places: Dict[str, int]
 
 
-class Rows:
-    """One session of a converted model; single-threaded, because the number of threads can change an answer."""
+def open_session(path: str) -> Any:
+    """Single-threaded, because the number of threads can change an answer."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
-    def __init__(self, path: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.enable_mem_pattern = False
-        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+def is_converted(session: Any) -> bool:
+    """Whether the conversion made the model, so that it says what its columns are."""
+    return "pratique.columns" in session.get_modelmeta().custom_metadata_map
+
+
+class Rows:
+    """One session of a converted model."""
+
+    def __init__(self, path: str, session: Any = None) -> None:
+        self.session = open_session(path) if session is None else session
         described = self.session.get_modelmeta().custom_metadata_map
-        if "pratique.columns" not in described:
+        if not is_converted(self.session):
             raise ModelFailed(f"{path} was not made by the conversion: it does not say what its columns are")
         self._fields = tuple(_field(one) for one in json.loads(described["pratique.columns"]))
         self._answer = [described["pratique.answer"]]

@@ -2,7 +2,7 @@
 
     GET  /               200 "Healthy" once the model is ready
     GET  /health/live    200 while the process runs
-    GET  /health/ready   200 once the model is ready, before that 503
+    GET  /health/ready   200 once the model is ready, before that 503; /health and /ping are MLflow's names of it
     any  /score          GET, POST, OPTIONS: the model
     any  /invocations    the same, MLflow's name and MLflow's envelope for its models
     GET  /swagger.json   ?version=2 (default), 3, 3.1
@@ -36,7 +36,7 @@ SCORE = "/score"
 INVOCATIONS = "/invocations"
 SWAGGER = "/swagger.json"
 METRICS = "/metrics"
-PROBES = ("/", "/health/live", "/health/ready")
+PROBES = ("/", "/health/live", "/health/ready", "/health", "/ping")
 
 READS = ("GET", "HEAD", "OPTIONS")
 SCORES = ("GET", "HEAD", "OPTIONS", "POST")
@@ -249,7 +249,7 @@ def _answer_protocol(model: Model, call: Call) -> Response:
     request = call.request
     name = oip.target_of(request.path).model
     if request.method == "GET":
-        return json_response(200, oip.describe(name, model.columns))
+        return json_response(200, oip.describe(name, model.columns, model.protocol_inputs, model.protocol_outputs))
     try:
         body, given = oip.read(request.body, request.headers)
         headers = {**request.headers, "content-type": "application/json"}
@@ -259,6 +259,7 @@ def _answer_protocol(model: Model, call: Call) -> Response:
         return json_response(error.status, {"error": error.message}, error.run_failed)
     if response.status != 200:
         return response
-    wrapped = json_response(200, oip.answer(name, given or call.identifiers.request, json.loads(response.body)))
+    said = oip.answer(name, given or call.identifiers.request, json.loads(response.body), model.protocol_outputs)
+    wrapped = json_response(200, said)
     wrapped.rows = response.rows
     return wrapped

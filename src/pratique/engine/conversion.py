@@ -70,7 +70,10 @@ class Conversion:
 
 def is_wanted(deployment: OnlineDeployment) -> bool:
     """Whether the deployment asks for it; a script does with its model what it likes, so it is left alone."""
-    return (deployment.spec.get("tags") or {}).get(TAG) == "onnx" and not deployment.resolved.get("code")
+    is_ours = (
+        not deployment.resolved.get("code") and (deployment.resolved.get("model") or {}).get("type") == "mlflow_model"
+    )
+    return is_ours and (deployment.spec.get("tags") or {}).get(TAG) == "onnx"
 
 
 def converted(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest, say: Say) -> Converted | None:

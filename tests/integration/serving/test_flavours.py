@@ -1,0 +1,284 @@
+"""Models of xgboost, lightgbm and onnx, and plain ONNX files, without a script; real clients of each protocol."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from uv import find_uv_bin
+
+from .conftest import PACKAGE, Scorer, Scorers, find_interpreter
+
+HERE = Path(__file__).parent
+
+pytestmark = pytest.mark.slow
+
+
+class House(NamedTuple):
+    """The environment, and the models made in it."""
+
+    python: Path
+    models: Path
+
+    def expected(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.models / "expected.json").read_text())
+        return found
+
+
+def run(*words: object, expected: int = 0) -> str:
+    done = subprocess.run(
+        [str(word) for word in words],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PACKAGE), "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    root = tmp_path_factory.mktemp("house")
+    uv, python, models = find_uv_bin(), root / "environment" / "bin" / "python", root / "models"
+    subprocess.run([uv, "venv", "--quiet", "--python", find_interpreter("3.11"), str(root / "environment")], check=True)
+    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
+    subprocess.run([*install, "-r", str(HERE / "flavours.lock")], check=True)
+    models.mkdir()
+    run(python, HERE / "flavour_models.py", models)
+    return House(python, models)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorers]:
+    started = Scorers(tmp_path_factory.mktemp("scorers"))
+    yield started
+    started.end_all()
+
+
+@pytest.fixture(scope="module")
+def linear(house: House, shared: Scorers) -> Scorer:
+    """A plain file with one input of four numbers, and two outputs."""
+    scorer = shared.folder(house.python, PRATIQUE_ONNX_MODEL=str(house.models / "linear.onnx"), PRATIQUE_MODEL="linear")
+    scorer.wait_until_ready()
+    return scorer
+
+
+@pytest.fixture(scope="module")
+def named(house: House, shared: Scorers) -> Scorer:
+    """A plain file with an input for each column."""
+    scorer = shared.folder(house.python, PRATIQUE_ONNX_MODEL=str(house.models / "named.onnx"))
+    scorer.wait_until_ready()
+    return scorer
+
+
+PYFUNC = """
+import json, sys
+import mlflow.pyfunc, pandas
+rows = json.load(open(sys.argv[2]))["rows"]
+found = mlflow.pyfunc.load_model(sys.argv[1]).predict(pandas.DataFrame(rows, columns=["a", "b", "c", "d"]))
+print(json.dumps(found.to_dict("records") if hasattr(found, "to_dict") else found.tolist()))
+"""
+
+
+@pytest.mark.parametrize("flavour", ["xgboost", "xgboost-booster", "lightgbm-booster", "onnx", "lightgbm"])
+def test_a_model_answers_as_mlflow_does(house: House, shared: Scorers, flavour: str) -> None:
+    folder = house.models / flavour
+    scorer = shared.folder(house.python, PRATIQUE_MLFLOW_MODEL=str(folder))
+    scorer.wait_until_ready()
+    expected = json.loads(run(house.python, "-c", PYFUNC, folder, house.models / "expected.json"))
+    frame = {"columns": ["d", "b", "c", "a"], "data": [row[::-1] for row in house.expected()["rows"]]}
+    frame["columns"] = ["d", "c", "b", "a"]
+    answer = scorer.score({"input_data": frame})
+    assert (answer.status, answer.value) == (200, expected)
+    assert scorer.score({"dataframe_split": frame}, "/invocations").value == {"predictions": expected}
+    assert scorer.score({"input_data": {"columns": ["a"], "data": [[1.0]]}}).status == 400
+    assert "the model is called directly" in scorer.said()
+
+
+@pytest.mark.parametrize("flavour", ["xgboost", "lightgbm"])
+def test_boosted_models_of_these_flavours_are_converted_with_proof(house: House, flavour: str) -> None:
+    folder = house.models / flavour
+    said = run(house.python, "-m", "pratique_serving.convert", folder, folder / "converted")
+    assert said.startswith("converted: ")
+    assert json.loads((folder / "converted" / "parity.json").read_text())["rows"] > 4000
+
+
+@pytest.mark.parametrize("flavour", ["xgboost-booster", "lightgbm-booster"])
+def test_a_booster_without_its_class_is_not_converted(house: House, flavour: str) -> None:
+    folder = house.models / flavour
+    assert "Booster" in run(house.python, "-m", "pratique_serving.convert", folder, folder / "converted", expected=3)
+
+
+def test_a_plain_file_answers_rows_and_named_tensors(house: House, linear: Scorer) -> None:
+    rows, labels = house.expected()["rows"], house.expected()["linear"]
+    for body in (
+        {"input_data": rows},
+        {"instances": rows},
+        {"inputs": {"X": rows}},
+        {"input_data": {"columns": ["a", "b", "c", "d"], "data": rows}},
+    ):
+        answer = linear.score(body)
+        assert (answer.status, answer.value["label"]) == (200, labels), answer
+        assert len(answer.value["probabilities"]) == len(rows)
+    assert linear.score({"inputs": rows}, "/invocations").value["predictions"]["label"] == labels
+
+
+def test_columns_are_inputs_of_their_names(named: Scorer) -> None:
+    frame: dict[str, list[Any]] = {"columns": ["name", "count", "amount"], "data": [["x", 2, 1.5], ["ä", 3, 2]]}
+    expected = {"total": [[3.0], [6.0]], "said": [["x"], ["ä"]]}
+    assert named.score({"input_data": frame}).value == expected
+    records = [dict(zip(frame["columns"], row, strict=True)) for row in frame["data"]]
+    assert named.score({"dataframe_records": records}).value == expected
+    assert named.score({"inputs": {"name": ["x"], "count": [2], "amount": [1.5]}}).value["total"] == [[3.0]]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ({"input_data": [[1.0, 2.0]]}, "must have the shape [-1, 4], not [1, 2]"),
+        ({"input_data": [[1.0, 2.0, 3.0, "x"]]}, "must be of type FP32"),
+        ({"input_data": [[1.0], [1.0, 2.0]]}, "cannot be read"),
+        ({"inputs": {"Y": [[1.0, 2.0, 3.0, 4.0]]}}, "missing inputs ['X']"),
+        ({"input_data": "x"}, "must have the shape"),
+        ({}, "exactly one of"),
+        ({"input_data": [], "inputs": []}, "exactly one of"),
+    ],
+)
+def test_what_the_model_does_not_declare_is_refused(linear: Scorer, body: object, why: str) -> None:
+    answer = linear.score(body)
+    assert answer.status == 400
+    assert why in answer.value["message"]
+
+
+def test_no_rows_and_missing_numbers_are_no_mistake(linear: Scorer) -> None:
+    empty = linear.score({"input_data": {"columns": ["a", "b", "c", "d"], "data": []}})
+    assert empty.status in (200, 400)
+    assert linear.score({"input_data": [[None, 1.0, 2.0, 3.0]]}).status == 200
+    assert linear.ask("GET", "/health/ready").status == 200
+
+
+TRITON = """
+import json, sys
+import numpy as np
+import tritonclient.http as http
+address, rows = sys.argv[1], json.load(open(sys.argv[2]))["rows"]
+client = http.InferenceServerClient(address)
+assert client.is_server_live() and client.is_server_ready() and client.is_model_ready("linear")
+described = client.get_model_metadata("linear")
+assert described["inputs"] == [{"name": "X", "datatype": "FP32", "shape": [-1, 4]}], described
+assert [output["name"] for output in described["outputs"]] == ["label", "probabilities"]
+values = np.array(rows, np.float32)
+for binary in (True, False):
+    given = http.InferInput("X", list(values.shape), "FP32")
+    given.set_data_from_numpy(values, binary_data=binary)
+    wanted = [http.InferRequestedOutput(name, binary_data=binary) for name in ("label", "probabilities")]
+    for outputs in (None, wanted):
+        answer = client.infer("linear", [given], outputs=outputs, request_id="seven")
+        assert answer.get_response()["id"] == "seven"
+        assert answer.as_numpy("probabilities").shape == (len(rows), 2), answer.as_numpy("probabilities").shape
+        assert answer.as_numpy("probabilities").dtype == np.float32
+        print(json.dumps(answer.as_numpy("label").tolist()))
+try:
+    wrong = http.InferInput("X", [1, 2], "FP32")
+    wrong.set_data_from_numpy(values[:1, :2])
+    client.infer("linear", [wrong])
+except http.InferenceServerException as error:
+    assert "shape" in str(error) and error.status() == "400", (error, error.status())
+else:
+    raise AssertionError("a wrong shape was answered")
+"""
+
+
+def test_tritons_client_speaks_to_it(house: House, tmp_path: Path) -> None:
+    with OnPort(
+        house.python, tmp_path, PRATIQUE_ONNX_MODEL=str(house.models / "linear.onnx"), PRATIQUE_MODEL="linear:7"
+    ) as port:
+        said = run(house.python, "-c", TRITON, f"127.0.0.1:{port}", house.models / "expected.json")
+    assert [json.loads(line) for line in said.splitlines()] == [house.expected()["linear"]] * 4
+
+
+CURL = ("curl", "--silent", "--show-error", "--max-time", "60", "--fail-with-body")
+
+
+def test_curl_speaks_to_it_over_a_port_and_over_its_socket(house: House, linear: Scorer, tmp_path: Path) -> None:
+    body = json.dumps({"input_data": house.expected()["rows"]})
+    over = subprocess.run(
+        [*CURL, "--unix-socket", str(linear.path), "http://localhost/score", "--json", body],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert json.loads(over.stdout)["label"] == house.expected()["linear"]
+    with OnPort(house.python, tmp_path, PRATIQUE_ONNX_MODEL=str(house.models / "linear.onnx")) as port:
+        chunked = [*CURL, f"http://127.0.0.1:{port}/score", "-H", "Transfer-Encoding: chunked", "--data-binary", "@-"]
+        asked = subprocess.run(chunked, input=body, capture_output=True, text=True, check=True)
+        assert json.loads(asked.stdout)["label"] == house.expected()["linear"]
+        refused = subprocess.run(
+            [*CURL, f"http://127.0.0.1:{port}/score", "--json", "{"], capture_output=True, text=True
+        )
+        assert (refused.returncode, "message" in json.loads(refused.stdout)) == (22, True)
+
+
+MLFLOW = """
+import json, sys
+import requests
+from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+import pandas
+port, rows = int(sys.argv[1]), json.load(open(sys.argv[2]))["rows"]
+client = ScoringServerClient("127.0.0.1", port)
+client.wait_server_ready(timeout=60, scoring_server_proc=None)
+frame = pandas.DataFrame(rows, columns=["a", "b", "c", "d"])
+print(json.dumps([int(label) for label in client.invoke(frame).get_predictions().iloc[:, 0]]))
+split, records = frame.to_dict("split"), frame.to_dict("records")
+for body in ({"dataframe_split": split}, {"dataframe_records": records}, {"inputs": rows}):
+    answer = requests.post(f"http://127.0.0.1:{port}/invocations", json=body, timeout=60)
+    answer.raise_for_status()
+    print(json.dumps(answer.json()["predictions"]))
+as_csv = {"data": frame.to_csv(index=False), "headers": {"Content-Type": "text/csv"}}
+answer = requests.post(f"http://127.0.0.1:{port}/invocations", timeout=60, **as_csv)
+answer.raise_for_status()
+print(json.dumps(answer.json()["predictions"]))
+"""
+
+
+def test_mlflows_own_client_speaks_to_it(house: House, tmp_path: Path) -> None:
+    with OnPort(house.python, tmp_path, PRATIQUE_MLFLOW_MODEL=str(house.models / "xgboost")) as port:
+        said = run(house.python, "-c", MLFLOW, port, house.models / "expected.json")
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert len(lines) == 5
+    assert all(line == lines[0] for line in lines)
+
+
+class OnPort:
+    """A scorer on a loopback port, for clients that know no unix sockets."""
+
+    def __init__(self, python: Path, folder: Path, **environment: str) -> None:
+        self._python, self._log, self._environment = python, folder / "log", environment
+
+    def __enter__(self) -> int:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(self._python), "-c", PORT],
+                env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PACKAGE), **self._environment},
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+PORT = """
+import os, socket, sys
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(128)
+print(listener.getsockname()[1], flush=True)
+os.dup2(listener.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "pratique_serving"])
+"""
