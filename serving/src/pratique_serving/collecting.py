@@ -3,7 +3,7 @@
     <spool>/predictions-<process>-<time>-<number>.spool.part   is being written
     <spool>/predictions-<process>-<time>-<number>.spool        is complete; the platform takes it away
 
-For each request that was sampled a record: a line of JSON that says of how many
+For each request that was sampled, if a wanted collection needs it, a record: a line of JSON that says of how many
 bytes its parts are (`sizes`), then these parts, each with a line end: the body
 that came and the body that went, as they were. What a script collects itself
 has one part, JSON. `read` gives the records back.
@@ -37,13 +37,21 @@ FILE_SECONDS = 60.0
 
 REDACTED = "redacted"
 
+ROWS = frozenset({"model_inputs", "model_outputs"})
+BODIES = frozenset({"request", "response"})
+
 _quoted = json.encoder.encode_basestring_ascii  # With the quotation marks.
 
 
 def open_spool(settings: Settings) -> Collection:
     """Where the settings say. Raises OSError when the folder cannot be made."""
     about = f'"deployment":{json.dumps(settings.deployment)},"model":{json.dumps(settings.model)},'
-    return Spool(settings.collect, settings.collect_sampling, settings.collect_redact, about)
+    spool = Spool(settings.collect, settings.collect_sampling, settings.collect_redact, about)
+    spool.only, spool.file_seconds = settings.collect_only, settings.collect_seconds
+    # A script says itself what its model was given; what it was sent is kept when that is asked for.
+    of_calls = BODIES if settings.entry_script else BODIES | ROWS
+    spool.keeps_calls = not settings.collect_only or bool(settings.collect_only & of_calls)
+    return spool
 
 
 class Spool(Collection):
@@ -59,27 +67,38 @@ class Spool(Collection):
         self._wake = threading.Event()
         self._is_closing = False
         self._number = 0
+        self.only: FrozenSet[str] = frozenset()
+        """Names of collections; all when empty."""
+        self.keeps_calls = True
+        """Whether requests and answers are kept, or only what a script collects."""
+        self.file_seconds = FILE_SECONDS
         self.collected = 0
         self.dropped = 0
+        self._told_dropped = 0
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self._writer = threading.Thread(target=self._write_all, daemon=True)
         self._writer.start()
 
     def note(self, request: Request, response: Response, request_id: str, seconds: float) -> None:
         """One prediction; by the thread whose turn it is."""
+        if not self.keeps_calls:
+            return
         if self._sampling < 1 and random.random() >= self._sampling:  # noqa: S311 - a sample, not a secret.
             return
+        form = '"csv":true,' if request.headers.get("content-type", "").startswith("text/csv") else ""
         sent, said = self._shown(request.body), self._shown(response.body)
         trace = request.headers.get("traceparent", "")
         head = (
             f'{{"kind":"prediction","id":{_quoted(request_id)},"trace":{_quoted(trace)},"time":{time.time():.6f},'
-            f'"status":{response.status},"latency_ms":{seconds * 1000:.3f},{self._about}'
+            f'"status":{response.status},"latency_ms":{seconds * 1000:.3f},{form}{self._about}'
             f'"sizes":[{len(sent)},{len(said)}]}}\n'
         )
         self._put(b"%b%b\n%b\n" % (head.encode(), sent, said))
 
     def note_own(self, name: str, correlation: str, data: Any) -> None:
         """What a script collects itself, already as JSON values."""
+        if self.only and name not in self.only:
+            return
         part = json.dumps(self._without(data), default=str).encode()
         head = {"kind": name, "id": correlation, "time": time.time(), "sizes": [len(part)]}
         self._put(b"%b\n%b\n" % (json.dumps(head).encode(), part))
@@ -133,6 +152,7 @@ class Spool(Collection):
                     file = file or self._open()
                     file.write(data)
                 if file is not None and (is_last or file.is_full):
+                    file.write(self._dropped_since())
                     file.complete()
                     file = None
             except OSError as error:
@@ -152,7 +172,13 @@ class Spool(Collection):
 
     def _open(self) -> "_File":
         self._number += 1
-        return _File(os.path.join(self._folder, f"predictions-{os.getpid()}-{int(time.time())}-{self._number}.spool"))
+        name = f"predictions-{os.getpid()}-{int(time.time())}-{self._number}.spool"
+        return _File(os.path.join(self._folder, name), self.file_seconds)
+
+    def _dropped_since(self) -> bytes:
+        """A record of how many were dropped since the last one."""
+        count, self._told_dropped = self.dropped - self._told_dropped, self.dropped
+        return b'{"kind":"dropped","count":%d,"sizes":[]}\n' % count if count else b""
 
 
 def read(path: str) -> Iterator[Tuple[Dict[str, Any], List[bytes]]]:
@@ -169,10 +195,10 @@ def read(path: str) -> Iterator[Tuple[Dict[str, Any], List[bytes]]]:
 class _File:
     """One file of the spool while it is written."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, seconds: float) -> None:
         self._path = path
         self._file = open(f"{path}.part", "ab", buffering=0)  # noqa: SIM115 - closed by `complete`.
-        self._until = time.monotonic() + FILE_SECONDS
+        self._until = time.monotonic() + seconds
         self._size = 0
 
     @property

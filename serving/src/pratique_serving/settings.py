@@ -20,6 +20,8 @@
 | `PRATIQUE_DEPLOYMENT` | a label of the metrics, and in what is collected | empty |
 | `PRATIQUE_MODEL` | the same; what stands before `:` is the name in `/v2/models/` | `model` |
 | `PRATIQUE_COLLECT` | folder into which predictions are collected; nothing is collected without it | |
+| `PRATIQUE_COLLECT_ONLY` | names of collections, with commas between them; all when empty | |
+| `PRATIQUE_COLLECT_SECONDS` | after so long a file of the collection is complete | 60 |
 | `PRATIQUE_COLLECT_SAMPLING` | the share of requests that is collected | 1.0 |
 | `PRATIQUE_COLLECT_REDACT` | names of columns, with commas between them, whose values are not collected | |
 | `SERVICE_NAME`, `SERVICE_VERSION`, `SERVICE_PATH_PREFIX` | shown in `/swagger.json` | `ML service`, `1.0`, empty |
@@ -57,6 +59,8 @@ class Settings(NamedTuple):
     model: str
     model_name: str
     collect: str
+    collect_only: FrozenSet[str]
+    collect_seconds: float
     collect_sampling: float
     collect_redact: FrozenSet[str]
 
@@ -87,13 +91,17 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         model_name=environment.get("PRATIQUE_MODEL", "").partition(":")[0] or "model",
         collect=environment.get("PRATIQUE_COLLECT", ""),
         collect_sampling=_share(environment, "PRATIQUE_COLLECT_SAMPLING"),
-        collect_redact=frozenset(
-            name.strip() for name in environment.get("PRATIQUE_COLLECT_REDACT", "").split(",") if name.strip()
-        ),
+        collect_only=_names(environment, "PRATIQUE_COLLECT_ONLY"),
+        collect_seconds=float(_whole(environment, "PRATIQUE_COLLECT_SECONDS", 60, least=1)),
+        collect_redact=_names(environment, "PRATIQUE_COLLECT_REDACT"),
     )
     if not (settings.entry_script or settings.mlflow_model or settings.onnx_model):
         raise Usage("nothing to serve: set AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL (or PRATIQUE_ONNX_MODEL)")
     return settings
+
+
+def _names(environment: Mapping[str, str], name: str) -> FrozenSet[str]:
+    return frozenset(part.strip() for part in environment.get(name, "").split(",") if part.strip())
 
 
 def _share(environment: Mapping[str, str], name: str) -> float:

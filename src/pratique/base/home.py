@@ -10,6 +10,8 @@
       deliveries/<run>/<unit>/  the same for one unit of a delivery run, and the run's log
       replicas/<id>/            the same for one replica of a deployment
       repositories/<id>.git/    bare Git repositories
+      conversions/<digest>/     models as ONNX, by what they consist of
+      collected/<id>/           what the replicas of a deployment have collected and nobody has stored yet
       sources/<digest>/         our own packages as they run inside other environments
       services/<name>/          the same for server, envoy and mlflow
       gateway/                  Envoy's bootstrap and xds files

@@ -176,6 +176,7 @@ def _what_runs(spec: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str
         "own": {key: value for key, value in (spec.get("tags") or {}).items() if key.startswith("pratique.")},
         "variables": spec.get("environment_variables") or {},
         "request_timeout_ms": settings.get("request_timeout_ms"),
+        "data_collector": spec.get("data_collector"),
         "optimize": (spec.get("tags") or {}).get("pratique.optimize"),
     }
 
@@ -198,7 +199,7 @@ def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: 
     code, environment = spec.get("code_configuration"), spec.get("environment")
     lookups = Lookups()
     model = lookups.tried("model", lambda _: _model(tx, workspace, spec.get("model"), now=now))
-    if model is not None and model.get("type") != "mlflow_model":
+    if model is not None and model.get("type") != "mlflow_model" and not (model.get("onnx") and not code):
         _check_brings(lookups, code_configuration=code, environment=environment)
     found = {
         "model": model,
@@ -212,10 +213,10 @@ def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: 
 
 
 def _check_brings(lookups: Lookups, **parts: Any) -> None:
-    """Say of each part that is not there that only a model of type mlflow_model can do without it."""
+    """Say of each part that is not there that only models which say how they are called can do without it."""
     for key, given in parts.items():
         if not given:
-            lookups.wrong(key, "is needed unless the model is of type mlflow_model", _EXAMPLES[key])
+            lookups.wrong(key, "is needed unless the model is of type mlflow_model, or one ONNX file", _EXAMPLES[key])
 
 
 def _model(tx: Transaction, workspace: str, wanted: Any, *, now: datetime) -> dict[str, Any]:
@@ -231,12 +232,14 @@ def _model(tx: Transaction, workspace: str, wanted: Any, *, now: datetime) -> di
 
 
 def _resolved_model(name: str, version: str, type_: str | None, held: content.Held) -> dict[str, Any]:
+    graphs = [entry.path for entry in held.manifest.entries if entry.path.endswith(".onnx")]
     return {
         "name": name,
         "version": version,
         "type": type_ or "custom_model",
         "manifest": held.manifest.digest,
         "path_name": held.name,
+        **({"onnx": graphs[0]} if len(graphs) == 1 and type_ != "mlflow_model" else {}),
     }
 
 

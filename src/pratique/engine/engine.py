@@ -7,6 +7,7 @@ from typing import Final
 from pratique.base.logging import get_logger
 from pratique.base.machine import this_machine
 from pratique.engine.admission import Admission
+from pratique.engine.collection import Collector
 from pratique.engine.delivery_runs import RunSettler
 from pratique.engine.delivery_units import UnitRunner, units_at_once
 from pratique.engine.deployments import Deployer
@@ -19,6 +20,7 @@ from pratique.engine.rounds import Rounds
 from pratique.engine.routes import Routes
 from pratique.engine.services import Service
 from pratique.engine.sweeper import Sweeper
+from pratique.engine.timekeeper import Timekeeper
 from pratique.engine.watcher import Watcher
 from pratique.engine.workbench import Workbench
 from pratique.store import delivery_runs, deployments, examinations, jobs
@@ -52,6 +54,8 @@ class Engine:
             Loop("rounds", rounds.step, quiet, idle=_ROUNDS),
             Loop("rotation", Rotation(bench.home).step, quiet, idle=_NET),
             Loop("runs-behind", RunsBehind(bench).step, quiet, idle=_ROUNDS),
+            Loop("collector", Collector(bench).step, quiet, idle=_NET),
+            Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
             Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(
                 Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)

@@ -27,7 +27,7 @@ from pratique.base.home import Home
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
 from pratique.content.manifest import Manifest
-from pratique.engine import conversion, packages, views
+from pratique.engine import collection, conversion, packages, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.failures import how_ended
 from pratique.engine.probes import Probe
@@ -123,7 +123,13 @@ def start(bench: Workbench, replica: Replica) -> Observation:
             socket=socket_of(bench.home, replica),
             keeps_socket=True,
             grace=timedelta(seconds=launch.grace),
-            view=views.of_replica(files, Path(launch.python), bench.home.sources, scratch),
+            view=views.of_replica(
+                files,
+                Path(launch.python),
+                bench.home.sources,
+                scratch,
+                spool=launch.environment.get("PRATIQUE_COLLECT"),
+            ),
         )
     )
 
@@ -355,6 +361,8 @@ def _python(bench: Workbench, deployment: OnlineDeployment, say: Say) -> Path:
     environment = deployment.resolved.get("environment")
     if environment:
         return packages.python_for(bench.environments, environment["spec"], logs=bench.home.logs, say=say)
+    if "onnx" in (deployment.resolved.get("model") or {}):
+        return conversion.runtime(bench, say)
     manifest = _manifest_of_model(bench, deployment)
     return packages.python_for_model(bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say)
 
@@ -392,15 +400,28 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
         "AML_APP_ROOT": str(files / "code"),
         "AZUREML_SERVICE_NAME": deployment.endpoint,
         "PRATIQUE_DEPLOYMENT": f"{deployment.workspace}/{deployment.endpoint}/{deployment.name}",
+        **_model_named(deployment),
+        **collection.prepare(bench.home, deployment),
     }
     return {**defaults, **given, **fixed, **_what_is_served(deployment, files)}
+
+
+def _model_named(deployment: OnlineDeployment) -> dict[str, str]:
+    """For metrics, and for what is collected; a model that was given inline has no name."""
+    model = deployment.resolved.get("model") or {}
+    return {"PRATIQUE_MODEL": f"{model['name']}:{model['version']}"} if model.get("name") else {}
 
 
 def _what_is_served(deployment: OnlineDeployment, files: Path) -> dict[str, str]:
     model, code = deployment.resolved.get("model"), deployment.resolved.get("code")
     if code:
         return {"AZUREML_ENTRY_SCRIPT": code["scoring_script"]}
-    return {"PRATIQUE_MLFLOW_MODEL": str(files / "model" / model["path_name"])} if model else {}
+    if not model:
+        return {}
+    place = files / "model" / model["path_name"]
+    if "onnx" not in model:
+        return {"PRATIQUE_MLFLOW_MODEL": str(place)}
+    return {"PRATIQUE_ONNX_MODEL": str(place / model["onnx"] if model["onnx"] != model["path_name"] else place)}
 
 
 def _how(seen: Observation) -> str:

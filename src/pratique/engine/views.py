@@ -24,8 +24,13 @@ def of_job(folder: Path, python: Path, *, written_inputs: Iterable[str]) -> View
     )
 
 
-def of_replica(files: Path, python: Path, sources: Path, scratch: Path) -> View:
-    """The view of a replica: its working folder `files`, in which model and code stay as they were written."""
+def of_replica(files: Path, python: Path, sources: Path, scratch: Path, *, spool: str | None = None) -> View:
+    """The view of a replica: its working folder `files`, in which model and code stay as they were written.
+
+    `spool` is the folder into which it collects.
+    """
     return View(
-        readable=(*places_of(python), sources, files / "model", files / "code"), writable=(files,), scratch=scratch
+        readable=(*places_of(python), sources, files / "model", files / "code"),
+        writable=(files, *([Path(spool)] if spool else [])),
+        scratch=scratch,
     )

@@ -107,8 +107,10 @@ class Collection(Part):
 
     enabled: Flag | None = Field(default=None, description="Whether it is collected.")
     sampling_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="Share of requests.")
-    data: CollectionData | Text | None = Field(default=None, description="The data asset.")
-    client_id: Text | None = Field(default=None, description="The identity that writes it.")
+    data: CollectionData | Text | None = planned(
+        "The data asset; what is collected lies in workspaceblobstore below modelDataCollector/ENDPOINT/DEPLOYMENT."
+    )
+    client_id: Text | None = planned("The identity that writes it.")
 
 
 class DataCollector(Part):
@@ -119,10 +121,10 @@ class DataCollector(Part):
         default=None, description="How much time one file covers."
     )
     sampling_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="Share of requests.")
-    request_logging: Free | None = Field(default=None, description="Headers that are kept as well.")
+    request_logging: Free | None = planned("Headers that are kept as well.")
     enabled: Flag | None = Field(default=None, description="Whether anything is kept; as older files write it.")
-    destination: Free | None = Field(default=None, description="Where to; as older files write it.")
-    sampling_strategy: Free | None = Field(default=None, description="Share of requests; as older files write it.")
+    destination: Free | None = planned("Where to; as older files write it.")
+    sampling_strategy: Free | None = planned("Share of requests; as older files write it.")
 
 
 class ResourceAmounts(Part):
@@ -182,7 +184,9 @@ class OnlineDeployment(Spec):
     liveness_probe: Probe | None = Field(default=None, description="When an instance is ended and started again.")
     readiness_probe: Probe | None = Field(default=None, description="When an instance gets requests.")
     startup_probe: Probe | None = planned("When an instance has started.")
-    data_collector: DataCollector | None = planned("Which inputs and outputs of the model are kept.")
+    data_collector: DataCollector | None = Field(
+        default=None, description="Which inputs and outputs of the model are kept, as Parquet."
+    )
     model_mount_path: Text | None = planned("Where a container of your own sees the model.")
     egress_public_network_access: Annotated[Literal["enabled", "disabled"], Choice] | None = planned(
         "Whether it may reach the internet."
@@ -226,6 +230,19 @@ class OnlineDeployment(Spec):
         yield from _problems_with_optimizing((value.get("tags") or {}).get("pratique.optimize"), has_code)
         if isinstance(environment, Mapping):
             yield from below(("environment",), problems_with_environment(environment))
+
+
+def collections_of(collector: Mapping[str, Any] | None) -> dict[str, float]:
+    """What a `data_collector` keeps: the share of requests by the name of the collection; nothing where it is off."""
+    given = collector or {}
+    share = given.get("sampling_rate")
+    everywhere = 1.0 if share is None else float(share)
+    named = given.get("collections")
+    if named is None:
+        return dict.fromkeys(("model_inputs", "model_outputs"), everywhere) if given.get("enabled") else {}
+    found = {name: one or {} for name, one in named.items() if one is None or one.get("enabled") is not False}
+    shares = {name: one.get("sampling_rate") for name, one in found.items()}
+    return {name: everywhere if own is None else float(own) for name, own in shares.items()}
 
 
 def _problems_with_optimizing(wished: object, has_code: bool) -> Iterator[Found]:

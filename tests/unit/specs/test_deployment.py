@@ -74,7 +74,7 @@ def test_a_managed_deployment_is_understood_and_what_is_not_run_is_said() -> Non
         "request_settings.max_queue_wait_ms",
         "instance_type",
         "app_insights_enabled",
-        "data_collector",
+        "data_collector.collections.model_inputs.data",
         "egress_public_network_access",
     ]
 

@@ -12,6 +12,7 @@ from fastapi.responses import PlainTextResponse
 from pratique.base.clock import iso, utc_now
 from pratique.control import deployments
 from pratique.control.actor import Actor
+from pratique.engine.collection import tally
 from pratique.store import replicas
 from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
@@ -57,6 +58,7 @@ def document(deployment: OnlineDeployment, processes: Sequence[Replica], platfor
                 "pratique.generation": str(deployment.generation),
                 "pratique.restarts": str(sum(row.restarts for row in served)),
                 "pratique.ready": f"{sum(row.state == 'Ready' for row in served)}/{deployment.instances}",
+                **_collected(platform, deployment),
                 **({"pratique.retires_at": iso(deployment.retire_at)} if deployment.retire_at else {}),
             },
             "replicas": [_replica(row) for row in served],
@@ -65,6 +67,11 @@ def document(deployment: OnlineDeployment, processes: Sequence[Replica], platfor
             "creation_context": creation_context(deployment.created_at, deployment.created_by),
         }
     )
+
+
+def _collected(platform: Platform, deployment: OnlineDeployment) -> dict[str, str]:
+    """How many predictions were collected, and how many for which the spool was too slow."""
+    return {f"pratique.collected.{name}": str(count) for name, count in tally(platform.home, deployment.id).items()}
 
 
 def _replica(replica: Replica) -> dict[str, Any]:

@@ -1,0 +1,121 @@
+"""What replicas have collected, as Parquet."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pratique.signals.collected import convert, main
+
+WHEN = 1_764_000_000.25  # 2025-11-24T16:00:00Z.
+BOTH = {"model_inputs": 1.0, "model_outputs": 1.0}
+
+
+def record(*bodies: bytes, **head: Any) -> bytes:
+    """As the model server writes it."""
+    facts = {
+        "kind": "prediction",
+        "id": "r1",
+        "trace": "",
+        "time": WHEN,
+        "status": 200,
+        "latency_ms": 1.5,
+        "model": "m:1",
+    }
+    line = {**facts, **head, "sizes": [len(body) for body in bodies]}
+    return json.dumps(line).encode() + b"\n" + b"".join(body + b"\n" for body in bodies)
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    found = duckdb.read_parquet(str(path))
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
+def converted(tmp_path: Path, *records: bytes, **about: Any) -> tuple[dict[str, int], Path]:
+    spool = tmp_path / "predictions-1-2-3.spool"
+    spool.write_bytes(b"".join(records))
+    return convert(spool, {"collections": BOTH, **about}, tmp_path / "out"), tmp_path / "out"
+
+
+FRAME = {"input_data": {"columns": ["age", "name", "rich"], "data": [[41, "Ä", True], [None, "b", False]]}}
+
+
+def test_inputs_and_outputs_become_tables_that_belong_together(tmp_path: Path) -> None:
+    counts, out = converted(tmp_path, record(json.dumps(FRAME).encode(), b'["good","bad"]', latency_ms=2.0))
+    assert counts == {"records": 1, "rows": 4, "dropped": 0}
+    inputs = rows(out / "model_inputs/2025/11/24/16/predictions-1-2-3.parquet")
+    outputs = rows(out / "model_outputs/2025/11/24/16/predictions-1-2-3.parquet")
+    assert [(row["correlationid"], row["age"], row["name"], row["rich"]) for row in inputs] == [
+        ("r1_0", 41, "Ä", True),
+        ("r1_1", None, "b", False),
+    ]
+    assert [(row["correlationid"], row["prediction"]) for row in outputs] == [("r1_0", "good"), ("r1_1", "bad")]
+    assert (inputs[0]["model"], inputs[0]["status"], inputs[0]["latency_ms"]) == ("m:1", 200, 2.0)
+    assert inputs[0]["time"].isoformat() == "2025-11-24T16:00:00.250000"
+
+
+@pytest.mark.parametrize(
+    ("rate", "place"), [("day", "2025/11/24"), ("minute", "2025/11/24/16/00"), (None, "2025/11/24/16")]
+)
+def test_folders_cover_the_time_that_was_wished(tmp_path: Path, rate: str | None, place: str) -> None:
+    _, out = converted(tmp_path, record(json.dumps(FRAME).encode(), b"[1,2]"), rolling_rate=rate)
+    assert [
+        path.parent.relative_to(out / "model_inputs").as_posix() for path in out.glob("model_inputs/**/*.parquet")
+    ] == [place]
+
+
+def test_what_cannot_be_read_as_rows_is_kept_as_it_came(tmp_path: Path) -> None:
+    _, out = converted(tmp_path, record(b'{"data": [1]}', b"not JSON \xff"))
+    assert rows(next(out.glob("model_inputs/**/*.parquet")))[0]["body"] == '{"data": [1]}'
+    assert rows(next(out.glob("model_outputs/**/*.parquet")))[0]["body"] == "not JSON �"
+
+
+def test_mixed_and_nested_values_are_text_and_whole_numbers_with_fractions_are_fractions(tmp_path: Path) -> None:
+    frame = {"columns": ["mixed", "nested", "number", "time"], "data": [[1, [1], 1, "x"], ["a", {"b": 2}, 0.5, "y"]]}
+    _, out = converted(tmp_path, record(json.dumps({"dataframe_split": frame}).encode(), b"[1]"))
+    [first, second] = rows(next(out.glob("model_inputs/**/*.parquet")))
+    assert (first["mixed"], first["nested"], first["number"], first["time_"]) == ("1", "[1]", 1.0, "x")
+    assert (second["mixed"], second["nested"], second["number"]) == ("a", '{"b": 2}', 0.5)
+
+
+def test_numbers_that_no_column_of_integers_holds_are_fractions(tmp_path: Path) -> None:
+    body = json.dumps({"inputs": {"a": [2**70], "b": [-(2**63)]}}).encode()
+    _, out = converted(tmp_path, record(body, b"[NaN]"))
+    [line] = rows(next(out.glob("model_inputs/**/*.parquet")))
+    assert (line["a"], line["b"]) == (2.0**70, -(2**63))
+
+
+def test_only_wanted_collections_are_written_and_a_share_is_the_same_requests_in_each(tmp_path: Path) -> None:
+    records = [record(json.dumps(FRAME).encode(), b'["x","y"]', id=f"request-{number}") for number in range(200)]
+    _, out = converted(tmp_path, *records, collections={"model_inputs": 1.0, "model_outputs": 0.25, "response": 0.25})
+    sampled = {row["requestid"] for row in rows(next(out.glob("model_outputs/**/*.parquet")))}
+    assert 20 < len(sampled) < 90
+    assert {row["requestid"] for row in rows(next(out.glob("response/**/*.parquet")))} == sampled
+    assert len(rows(next(out.glob("model_inputs/**/*.parquet")))) == 400
+    assert not (out / "request").exists()
+
+
+def test_what_a_script_collects_and_what_was_dropped(tmp_path: Path) -> None:
+    own = record(b'[{"a": 1.5}, {"a": 2.5}]', kind="model_inputs", id="c")
+    other = record(b'[{"a": 1.5}]', kind="not_wanted", id="c")
+    counts, out = converted(tmp_path, own, other, record(kind="dropped", count=7))
+    assert counts == {"records": 2, "rows": 2, "dropped": 7}
+    assert [row["a"] for row in rows(next(out.glob("model_inputs/**/*.parquet")))] == [1.5, 2.5]
+
+
+def test_csv_has_the_names_of_its_first_line(tmp_path: Path) -> None:
+    _, out = converted(tmp_path, record(b"age,name\n41,x\n", b'{"predictions": [{"p": 1}]}', csv=True))
+    assert rows(next(out.glob("model_inputs/**/*.parquet")))[0]["name"] == "x"
+    assert rows(next(out.glob("model_outputs/**/*.parquet")))[0]["p"] == 1
+
+
+def test_as_a_program_it_says_what_it_did(tmp_path: Path) -> None:
+    about, spool, out = tmp_path / "about.json", tmp_path / "it's one.spool", tmp_path / "out"
+    about.write_text(json.dumps({"collections": BOTH, "rolling_rate": "year"}))
+    spool.write_bytes(record(json.dumps(FRAME).encode(), b"[1,2]"))
+    out.mkdir()
+    assert main([str(about), str(out), str(spool)]) == 0
+    assert json.loads((out / "outcome.json").read_text()) == {"records": 1, "rows": 4, "dropped": 0}
+    assert (out / "files/model_inputs/2025/it's one.parquet").exists()
