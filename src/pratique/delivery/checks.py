@@ -10,6 +10,7 @@ from pratique.delivery.expressions.macros import macros_in
 from pratique.delivery.expressions.parser import Literal, parse, parts
 from pratique.delivery.expressions.values import folded
 from pratique.delivery.graph import all_before
+from pratique.delivery.inputs import problems_with_inputs
 from pratique.delivery.nodes import Place
 from pratique.delivery.pipeline import Job, Pipeline, Setting, Stage, Step, VariableItem
 from pratique.delivery.run.needs import too_late
@@ -20,6 +21,8 @@ from pratique.specs.words import did_you_mean
 
 _JOB_NAMES: Final = dict.fromkeys(("variables", "dependencies", "stageDependencies", "pipeline", "resources"))
 _STEP_NAMES: Final = {"variables": None}
+_NOT_CHECKED_OUT: Final = ("lfs", "fetchFilter", "sparseCheckoutDirectories", "sparseCheckoutPatterns")
+"""What a checkout can be asked for and is not given here."""
 
 
 def check(pipeline: Pipeline, troubles: Troubles) -> None:
@@ -62,10 +65,26 @@ class _Checker:
 
     def _step(self, step: Step) -> None:
         self._source(step)
+        if step.task:
+            self._inputs(step)
+        if step.kind == "checkout":
+            self._checkout(step)
         if step.condition:
             for error in self._problems(step.condition, _STEP_NAMES, BASIC | STEP_STATUS):
                 where = f" in the condition of the step {step.name or step.task or step.kind}"
                 self._troubles.refuse(f"{error.message}{where}", step.place, hint=error.hint)
+
+    def _inputs(self, step: Step) -> None:
+        for problem in problems_with_inputs(step.task, step.inputs):
+            if problem.is_warning:
+                self._troubles.warn(problem.message, step.place, hint=problem.hint)
+            else:
+                self._troubles.refuse(problem.message, step.place, hint=problem.hint, is_not_yet=problem.is_not_yet)
+
+    def _checkout(self, step: Step) -> None:
+        for name in _NOT_CHECKED_OUT:
+            if step.inputs.get(name, "").strip().lower() not in ("", "false"):
+                self._troubles.refuse(f"{name} of a checkout is not run here", step.place, is_not_yet=True)
 
     def _source(self, step: Step) -> None:
         """The repository of a checkout and the pipeline of a download are under resources."""

@@ -322,8 +322,9 @@ def _problems(task: str, one: Input, given: _Given, known: tuple[Input, ...]) ->
         is_needed = (_given(switch, given) or switch.default).strip().lower() == wanted.lower()
     else:
         is_needed = one.is_required
-    if is_needed and not value:
-        yield InputProblem(f"{task} needs the input {one.name}")
+    if is_needed and not any(name.lower() in map(str.lower, given) for name in one.names):
+        hint = f"because {switch.name} is {wanted}, given or by default" if switch else ""
+        yield InputProblem(f"{task} needs the input {one.name}", hint)
     elif not value or "$(" in value:
         return
     elif one.choices and value.lower() not in (choice.lower() for choice in one.choices):

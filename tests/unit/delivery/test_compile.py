@@ -112,7 +112,7 @@ stages:
       timeoutInMinutes: 3
       retryCountOnTaskFailure: 2
       env: {K: $(a)}
-      inputs: {azureSubscription: aml-dev, scriptType: bash, inlineScript: az version}
+      inputs: {azureSubscription: aml-dev, scriptType: bash, scriptPath: run.sh}
     - pwsh: Get-Date
     - bash: echo
       failOnStderr: true
@@ -323,20 +323,21 @@ def test_an_unknown_task_is_told_with_all_that_are_known(compile_files: Compile)
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ("AzureCli@2", "AzureCLI@2"),
-        ("azurecli@1", "AzureCLI@1"),
-        ("ms.ext.tasks.Bash@3", "Bash@3"),
-        ("BASH@03", "Bash@3"),
+        ("CopyFILES@2", "CopyFiles@2"),
+        ("copyfiles@2", "CopyFiles@2"),
+        ("ms.ext.tasks.CopyFiles@2", "CopyFiles@2"),
+        ("COPYFILES@02", "CopyFiles@2"),
     ],
 )
 def test_a_task_is_known_in_any_case_and_by_its_long_name(compile_files: Compile, written: str, meant: str) -> None:
-    found = compile_files(f"steps: [{{task: {written}}}]").pipeline
+    found = compile_files(f"steps: [{{task: {written}, inputs: {{TargetFolder: a}}}}]").pipeline
     assert found.stages[0].jobs[0].steps[0].task == meant
 
 
 def test_names_that_a_group_may_hold_are_not_refused(compile_files: Compile) -> None:
     text = (
-        "variables: [{group: g}]\nsteps: [{task: AzureCLI@2, inputs: {azureSubscription: $(AZURE_RM_SVC_CONNECTION)}}]"
+        "variables: [{group: g}]\nsteps:\n- task: AzureCLI@1\n"
+        "  inputs: {azureSubscription: $(AZURE_RM_SVC_CONNECTION), scriptPath: run.sh}\n"
     )
     assert compile_files(text).warnings == ()
 

@@ -33,16 +33,20 @@ stages:
       name: setversion
       inputs:
         azureSubscription: aml-dev
+        scriptLocation: inlineScript
         inlineScript: |
           echo "##vso[task.setvariable variable=modelversion;isOutput=true]$(az ml model list -w $(wsName) -o tsv)"
     - task: AzureCLI@1
       name: checkversions
-      inputs: {azureSubscription: aml-dev, inlineScript: 'echo $(setversion.modelversion) `date`'}
+      inputs:
+        azureSubscription: aml-dev
+        scriptLocation: inlineScript
+        inlineScript: echo $(setversion.modelversion) `date`
     - task: AzureCLI@1
       displayName: deploy $(setversion.modelversion)
       condition: eq(variables['checkversions.runme'], 'true')
       env: {KEY: $(endptKey)}
-      inputs: {azureSubscription: aml-dev, inlineScript: 'echo $DEV_ENDPT_NAME'}
+      inputs: {azureSubscription: aml-dev, scriptLocation: inlineScript, inlineScript: 'echo $DEV_ENDPT_NAME'}
     - bash: echo
       name: setfinalversion
     - task: CopyFiles@2
@@ -67,6 +71,7 @@ stages:
           - task: AzureCLI@1
             inputs:
               azureSubscription: aml-qa
+              scriptLocation: inlineScript
               workingDirectory: $(Build.SourcesDirectory)
               inlineScript: az ml model download -n $(modelname) --version $(version) -w $(devWsName)
 """
