@@ -34,9 +34,7 @@ def binding(tx: Transaction, run: Run, stage: str, before: Collection[str]) -> d
         "text": _digest(run.text),
         "stage": stage,
         "after": sorted(before),
-        "artifacts": {
-            one.name: one.manifest for one in delivery_runs.artifacts_of(tx, run.id) if one.unit in made_by
-        },
+        "artifacts": {one.name: one.manifest for one in delivery_runs.artifacts_of(tx, run.id) if one.unit in made_by},
         "outputs": {f"{unit.key}:{name}": str(value) for unit in units for name, value in unit.outputs.items()},
         "used": [
             {"workspace": one.workspace, "kind": one.kind, "name": one.name, "digest": one.digest, "made": one.is_made}

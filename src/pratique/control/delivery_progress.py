@@ -148,6 +148,8 @@ class _Writer:
             return None
         for stage in stages:
             delivery_runs.change_stage(self._tx, run.id, stage.name, **_values(stage, "run", "name"))
+            if stage.state == "completed":
+                checks.stage_ended(self._tx, run.id, stage.name)
         for job in jobs:
             delivery_runs.change_job(self._tx, run.id, job.stage, job.name, **_values(job, "run", "stage", "name"))
         told = [*self._told(run, stages, jobs), *self._ended(run)]

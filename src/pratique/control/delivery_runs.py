@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
-from pratique.control import deliveries, delivery_usage
+from pratique.control import checks, deliveries, delivery_usage
 from pratique.control.actor import Actor
 from pratique.control.delivery_state import pipeline_of, remembering
 from pratique.control.permissions import is_permitted, permit, project_scope
@@ -212,6 +212,7 @@ def cancel(tx: Transaction, actor: Actor, id: int, *, now: datetime) -> Run:  # 
         by = actor.to_document()
         delivery_runs.touch(tx, id, cancel_requested=True, canceled_by=by, status="cancelling")
         delivery_runs.cancel_units(tx, id, now=now)
+        checks.withdraw(tx, run, reason=f"{actor.name} cancelled the run", now=now)
         tell(tx, actor, "Pratique.DeliveryRunCancelRequested", run, now=now)
     return get(tx, actor, id)
 

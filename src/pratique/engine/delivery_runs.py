@@ -9,7 +9,7 @@ raises its revision brings it here.
 
 from pratique.base.clock import utc_now
 from pratique.base.logging import get_logger
-from pratique.control import delivery_progress, variable_groups
+from pratique.control import checks, delivery_progress, variable_groups
 from pratique.control.actor import PLATFORM
 from pratique.control.delivery_runs import tell
 from pratique.control.delivery_state import inputs_of, pipeline_of, remembering, rows_of, state_of
@@ -103,5 +103,6 @@ class RunSettler:
             if known is None or not delivery_runs.release(tx, lease, **values, settled=known.revision):
                 return
             delivery_runs.cancel_units(tx, run.id, now=now)
+            checks.run_ended(tx, known, now=now)
             tell(tx, PLATFORM, "Pratique.DeliveryRunCompleted", known, now=now, data={"result": "failed"})
             delivery_logs.tell(self._bench.home, run.id, [f"run {run.id}: failed: {document['message']}"], now)

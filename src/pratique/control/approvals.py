@@ -1,0 +1,128 @@
+"""Approvals: shown with what they are given for, and answered, each by a person who may.
+
+Of two answers at once one is first; what comes after the end of a question,
+by an answer, its time or a cancelled run, changes nothing and says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from pratique.base.clock import iso
+from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound
+from pratique.control import checks, projects
+from pratique.control.actor import Actor
+from pratique.control.bindings import binding
+from pratique.control.permissions import is_permitted, stage_environment_scope
+from pratique.delivery.run import admission
+from pratique.delivery.run.admission import Facts, State
+from pratique.store import asked_checks, delivery_runs, principals
+from pratique.store.asked_checks import AskedCheck
+from pratique.store.database import Transaction
+from pratique.store.delivery_runs import Run
+
+LONGEST_COMMENT: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One question to people, with the run that asks it."""
+
+    asked: AskedCheck
+    run: Run
+    approvers: Sequence[str]
+    """Names; empty: whoever has the role."""
+    wanted: int
+
+
+def every(tx: Transaction, actor: Actor, project: str, *, state: str = "") -> list[Approval]:
+    """The approvals of a project that the caller may see, newest first; only those in `state` when one is given."""
+    projects.get(tx, actor, project)
+    found = asked_checks.in_project(tx, project, kind=admission.APPROVAL, states=[state] if state else ())
+    return [_whole(tx, row) for row in found if _may_see(actor, row)]
+
+
+def get(tx: Transaction, actor: Actor, id: str) -> Approval:  # noqa: A002 - the column's name.
+    """One approval; raises `NotFound`, also for one that the caller may not see."""
+    row = asked_checks.get(tx, id) if id.isprintable() else None
+    if row is None or row.kind != admission.APPROVAL or not _may_see(actor, row):
+        raise NotFound(f"there is no approval {id[:64]!r}", hint="pratique pipelines approval list")
+    return _whole(tx, row)
+
+
+def decide(
+    tx: Transaction,
+    actor: Actor,
+    id: str,  # noqa: A002 - the column's name.
+    *,
+    approves: bool,
+    comment: str = "",
+    binding_digest: str = "",
+    now: datetime,
+) -> Approval:
+    """Answer for the caller; raises `Conflict` when it is over, `Forbidden` when they may not.
+
+    `binding_digest` is of what the caller was shown: if that has changed, it is a `Conflict` too.
+    """
+    found = get(tx, actor, id)
+    row, run = found.asked, found.run
+    _check_open(row, run, now)
+    has_role = is_permitted(actor, "approvals/decide", stage_environment_scope(row.project, row.environment))
+    if why := admission.refusal(checks.check_of(row), actor.id, has_role=has_role):
+        raise Forbidden(
+            f"{actor.name} may not answer this approval: {why}",
+            hint="the role Approver at the environment decides: pratique role assignment create --role Approver "
+            f"--assignee NAME --scope {stage_environment_scope(row.project, row.environment)}",
+        )
+    if actor.run is not None:
+        raise Forbidden("a task of a run does not answer approvals")
+    if len(comment) > LONGEST_COMMENT or "\0" in comment:
+        raise InvalidInput(f"a comment has at most {LONGEST_COMMENT:,} characters")
+    current = binding(tx, run, row.stage, row.bound.get("after", ()))
+    if binding_digest and binding_digest != current["digest"]:
+        raise Conflict(
+            "what this approval is for has changed since it was shown",
+            hint=f"look at it again: pratique pipelines approval show --id {row.id}",
+        )
+    if not row.answers:
+        row = replace(row, bound=current)  # The first answer is for what is there now, and so is every later one.
+    answer = {
+        "who": actor.id, "name": actor.name, "approves": approves, "comment": comment, "at": iso(now),
+        "binding": row.bound.get("digest", ""),
+    }  # fmt: skip
+    answered = replace(row, answers=[*row.answers, answer])
+    judged = admission.judged(checks.check_of(answered), Facts(run.id, row.stage, run.branch), now)
+    if judged.state is not State.WAITING:
+        answered = replace(answered, state=judged.state.value, ended_at=now, look_at=None)
+    asked_checks.change(tx, replace(answered, reason=judged.reason))
+    kind = "Pratique.ApprovalGiven" if approves else "Pratique.ApprovalRefused"
+    data = {"comment": comment, "binding": answer["binding"], "state": answered.state}
+    checks.tell(tx, actor.to_document(), kind, answered, now=now, data=data)
+    delivery_runs.touch(tx, run.id)
+    return get(tx, actor, id)
+
+
+def _check_open(row: AskedCheck, run: Run, now: datetime) -> None:
+    if run.cancel_requested or run.is_completed:
+        by = f" by {run.canceled_by.get('name')}" if run.canceled_by else ""
+        word = f"was cancelled{by}" if run.cancel_requested else "has ended"
+        raise Conflict(f"run {run.id} {word}: this approval is asked no more")
+    if row.state != "waiting":
+        raise Conflict(f"this approval is {row.state}: {row.reason or 'it was answered'}")
+    if row.expires_at is not None and now >= row.expires_at:
+        raise Conflict("the time of this approval is over")
+
+
+def _may_see(actor: Actor, row: AskedCheck) -> bool:
+    if actor.id in (row.settings.get("approvers") or ()):
+        return True
+    return is_permitted(actor, "approvals/read", stage_environment_scope(row.project, row.environment))
+
+
+def _whole(tx: Transaction, row: AskedCheck) -> Approval:
+    run = delivery_runs.get(tx, row.run)
+    assert run is not None  # noqa: S101 - the row goes with its run.
+    found = (principals.get(tx, str(one)) for one in row.settings.get("approvers") or ())
+    names = [one.name for one in found if one]
+    return Approval(row, run, names, admission.quorum(row.settings))
