@@ -1,5 +1,6 @@
 """Deliveries of a project, and the runs that are queued of them."""
 
+import shutil
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Depends
@@ -12,6 +13,7 @@ from pratique.control.actor import Actor
 from pratique.control.delivery_runs import Request
 from pratique.delivery.compile import Compiled, compiled
 from pratique.delivery.nodes import SELF
+from pratique.delivery.refusals import refusals
 from pratique.delivery.templates.files import ReadFile
 from pratique.store.deliveries import FOLDER, Delivery
 from pratique.web.api.delivery_runs import document as run_document
@@ -162,6 +164,8 @@ def run(platform: Here, actor: Runner, project: str, body: Annotated[RunBody, Bo
     request, read = _requested(platform, actor, project, body)
     known = delivery_runs.known_variables(request, actor, door=platform.door)
     found: Compiled = compiled(read, request.path, parameters=body.parameters, variables={**known, **body.variables})
+    # Units run on this machine, with the PATH of this process.
+    refusals(found.pipeline, has_pwsh=shutil.which("pwsh") is not None).raise_if_any(request.path)
     with platform.database.write() as tx:
         made = delivery_runs.queue(tx, actor, request, found, known=known, now=utc_now())
         return run_document(tx, made, platform)
