@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pratique.cli.pipelines_run import COLUMNS, follow
 from pratique.cli.place import Place
-from pratique.cli.projects import DETECT, IN_PROJECT, ORGANIZATION, PROJECT, project_of, told
+from pratique.cli.projects import IN_PROJECT, project_of, told_of_run
 from pratique.cli.table import Table, Text, flag, switch
 from pratique.cli.talk import warn
 from pratique.client.deliveries import MOST, Deliveries, DeliveryRuns
@@ -16,7 +16,6 @@ TABLE = Table("pipelines runs")
 _STATUSES: Final = ("all", "cancelling", "completed", "inProgress", "notStarted", "postponed")
 _RESULTS: Final = ("canceled", "failed", "none", "partiallySucceeded", "succeeded")
 RUN: Final = flag("run_id", "--id", "--run-id", type=int, required=True, help="Number of the run.")
-_OF_ORGANIZATION: Final = (PROJECT, ORGANIZATION, DETECT)
 
 
 @TABLE.verb(
@@ -79,7 +78,7 @@ def _ordered(runs: list[Document], order: str | None) -> list[Document]:
 
 @TABLE.verb(
     "show",
-    arguments=(RUN, switch("open", "--open", help="Open it in a browser; there is no page yet."), *_OF_ORGANIZATION),
+    arguments=(RUN, switch("open", "--open", help="Open it in a browser; there is no page yet."), *IN_PROJECT),
     examples={"One run with all its steps": "pratique pipelines runs show --id 12"},
     columns=COLUMNS,
 )
@@ -87,7 +86,7 @@ def show(
     platform: Place, *, run_id: int, open: bool, project: str | None, organization: str | None, detect: str | None  # noqa: A002
 ) -> Document:  # fmt: skip
     """Show a run with its stages, jobs and steps."""
-    _told(project, organization, detect)
+    told_of_run(project, organization, detect)
     if open:
         warn("--open: there is no page of a run yet")
     return DeliveryRuns(platform.connection).show(run_id)
@@ -136,9 +135,3 @@ def cancel(platform: Place, *, run_id: int) -> Document:
 def start_stage(platform: Place, *, run_id: int, stage: str) -> Document:
     """Start a stage that waits for a person to do so."""
     return DeliveryRuns(platform.connection).start_stage(run_id, stage)
-
-
-def _told(project: str | None, organization: str | None, detect: str | None) -> None:
-    """A run has one number in the whole platform; its project is not asked for."""
-    del project
-    told(organization, detect)

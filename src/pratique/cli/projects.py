@@ -38,3 +38,10 @@ def told(organization: str | None, detect: str | None) -> None:
         say(f"--organization {organization}: there is one organization here, this platform")
     if detect:
         say("--detect: nothing is detected here")
+
+
+def told_of_run(project: str | None, organization: str | None, detect: str | None) -> None:
+    """Say which flags chose nothing where a run is named."""
+    if project:
+        say(f"--project {project}: a run has one number in the whole platform")
+    told(organization, detect)
