@@ -1,11 +1,11 @@
-"""Keeps the logs of the platform's own parts bounded: server, Envoy, MLflow.
+"""Keeps the logs bounded of whatever runs on and on: server, Envoy, MLflow, and the replicas of deployments.
 
     console.log ──copied──► console.log.1 ──renamed──► console.log.2 ──► gone
 
 Who writes a log has it open for appending and knows nothing of this: the file
 is copied and then cut to nothing, so it stays the same file. What is written
 between the last look at its end and the cut, a few microseconds, is lost; that
-is the price of asking nothing of Envoy and MLflow. A crash in between leaves
+is the price of asking nothing of Envoy, MLflow and models. A crash in between leaves
 lines twice and loses none.
 """
 
@@ -27,7 +27,7 @@ _CHUNK: Final = 1 << 20
 
 
 class Rotation:
-    """Looks at the log of every service's newest start."""
+    """Looks at the log of every service's newest start, and of every replica."""
 
     def __init__(self, home: Home, *, limit: int = LIMIT) -> None:
         self._home = home
@@ -39,6 +39,8 @@ class Rotation:
             folder = newest_start(self._home, service.name)
             if folder is not None:
                 self._look(folder / LOG_NAME)
+        for log in self._home.replicas.glob(f"*/*-*-*/{LOG_NAME}"):
+            self._look(log)
         return False
 
     def _look(self, log: Path) -> None:

@@ -47,6 +47,17 @@ def test_a_small_log_is_left_alone_and_a_large_one_is_not(tmp_path: Path, log: P
     assert stat.S_IMODE(log.with_name("console.log.1").stat().st_mode) == 0o600
 
 
+def test_a_model_that_prints_does_not_fill_the_disk(tmp_path: Path) -> None:
+    log = tmp_path / "replicas" / "id" / "1-0-0" / "console.log"
+    log.parent.mkdir(parents=True)
+    with log.open("ab", buffering=0) as writer:
+        for number in range(100):
+            writer.write(b"%08d\n" % number)
+            Rotation(Home(tmp_path), limit=50).step()
+    assert sum(path.stat().st_size for path in log.parent.iterdir()) <= 3 * (50 + 9)
+    assert b"00000099" in b"".join(path.read_bytes() for path in log.parent.iterdir())
+
+
 def test_what_a_crash_left_half_copied_is_made_anew(log: Path) -> None:
     log.write_bytes(b"said\n")
     log.with_name("console.log.part").write_bytes(b"sa")

@@ -156,9 +156,9 @@ def logs(
 
 
 def _newest_logs(folder: Path) -> list[Path]:
-    """The logs of the last starts, oldest first; a folder that goes away meanwhile is left out."""
+    """The logs of the last starts and their older pieces, oldest first; what goes away meanwhile is left out."""
     found = []
-    for log in folder.glob("*-*-*/console.log"):
+    for log in (*folder.glob("*-*-*/console.log"), *folder.glob("*-*-*/console.log.[0-9]")):
         with suppress(FileNotFoundError):
             found.append((log.stat().st_mtime, log))
     return [log for _, log in sorted(found)[-_STARTS:]]

@@ -250,3 +250,6 @@ def test_the_logs_of_the_last_starts_come_in_order_and_from_their_end(
     assert "start 1" not in api("GET", f"{BLUE}/logs").text
     for lines in ("0", "-1", "x", "1000000"):
         assert api.keys("GET", f"{BLUE}/logs", params={"lines": lines}) == ["lines"]
+    (start / "console.log").rename(start / "console.log.1")
+    (start / "console.log").write_text("after the cut\n")
+    assert api("GET", f"{BLUE}/logs", params={"lines": 2}).text == "ready 6\ufffd\nafter the cut\n"
