@@ -32,6 +32,7 @@ INDEX: Final = (
     Row("pipelines run", "pratique.cli.pipelines_run", "Run a pipeline, of a working tree or by its name."),
     Row("pipelines runs", "pratique.cli.pipelines_runs", "What runs and what ran.", is_group=True),
     Row("pipelines runs tag", "pratique.cli.pipelines_runs_tag", "Words on a run.", is_group=True),
+    Row("repos", "pratique.cli.repos", "Git repositories, and how git gets in.", is_group=True),
     Row("keyvault", "pratique.cli.keyvault", "Vaults of secrets, and who may read them.", is_group=True),
     Row("keyvault secret", "pratique.cli.keyvault_secret", "Secrets of a vault, versioned.", is_group=True),
     Row("group", "pratique.cli.group", "Resource groups, which hold workspaces.", is_group=True),

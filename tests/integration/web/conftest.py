@@ -95,7 +95,12 @@ class Site:
         with self.platform.database.write() as tx:
             known = {one.name: one for one in principals.every(tx, PLATFORM, kind="user")}
             user = known.get(name) or principals.create_user(
-                tx, PLATFORM, name, display_name="", credential=Credential("", "$argon2id$unused", utc_now()), now=utc_now()
+                tx,
+                PLATFORM,
+                name,
+                display_name="",
+                credential=Credential("", "$argon2id$unused", utc_now()),
+                now=utc_now(),
             )
             if role:
                 roles.assign(tx, PLATFORM, role=role, assignee=name, scope=scope, now=utc_now())
@@ -148,7 +153,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         bell=Bell(),
         parts=lambda: {},
     )
-    server = uvicorn.Server(uvicorn.Config(create_app(platform), log_config=None, access_log=False, lifespan="on"))
+    config = uvicorn.Config(create_app(platform), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     _wait(lambda: server.started)

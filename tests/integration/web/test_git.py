@@ -4,7 +4,6 @@ import gzip
 import http.client
 import os
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -27,6 +26,20 @@ def head_of(git: Git) -> str:
 def moved(site: Site, name: str) -> list[tuple[str, str, str]]:
     """What the last push moved."""
     return [(one.name, one.old, one.new) for one in pushes_of(site, name)[0].moved]
+
+
+def ask(
+    site: Site, method: str, path: str, *, body: bytes | None = None, **headers: str
+) -> tuple[int, http.client.HTTPMessage]:
+    """The status and the headers that the server answers."""
+    connection = http.client.HTTPConnection(site.door.removeprefix("http://"), timeout=30)
+    try:
+        connection.request(method, path.removeprefix(site.door), body=body, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status, answer.headers
+    finally:
+        connection.close()
 
 
 def test_what_was_pushed_is_cloned(site: Site) -> None:
@@ -159,7 +172,7 @@ def test_ten_thousand_files_go_both_ways(site: Site) -> None:
 def test_a_large_file_goes_both_ways_in_pieces(site: Site) -> None:
     address, token = site.repository("large"), site.token("ann")
     git = site.clone(address, "large", token)
-    body = Path("/dev/urandom").open("rb").read(20_000_000)
+    body = os.urandom(20_000_000)
     (git.folder / "large.bin").write_bytes(body)
     git.commit()
     git("push", "origin", "main")
@@ -280,12 +293,10 @@ def test_a_secret_or_a_token_is_the_password(site: Site) -> None:
 
 def test_a_page_that_a_browser_shows_cannot_push_with_its_cookie(site: Site) -> None:
     address = site.repository("cookie")
-    connection = http.client.HTTPConnection(site.door.removeprefix("http://"), timeout=10)
-    headers = {"Cookie": f"pratique-session-{site.platform.settings.door_port}=anything"}
-    connection.request("GET", f"{address.removeprefix(site.door)}/info/refs?service=git-receive-pack", headers=headers)
-    answer = connection.getresponse()
-    assert answer.status == 401
-    assert answer.headers["WWW-Authenticate"] == 'Basic realm="pratique"'
+    cookie = f"pratique-session-{site.platform.settings.door_port}=anything"
+    status, headers = ask(site, "GET", f"{address}/info/refs?service=git-receive-pack", Cookie=cookie)
+    assert status == 401
+    assert headers["WWW-Authenticate"] == 'Basic realm="pratique"'
 
 
 @pytest.mark.parametrize(
@@ -300,27 +311,21 @@ def test_a_page_that_a_browser_shows_cannot_push_with_its_cookie(site: Site) -> 
     ],
 )
 def test_what_is_not_there_is_not_found(site: Site, path: str) -> None:
-    connection = http.client.HTTPConnection(site.door.removeprefix("http://"), timeout=10)
-    connection.request("GET", path, headers={"Authorization": f"Bearer {site.token('ann')}"})
-    assert connection.getresponse().status == 404
+    assert ask(site, "GET", path, Authorization=f"Bearer {site.token('ann')}")[0] == 404
 
 
 @pytest.mark.parametrize("service", ["", "git-upload-archive", "git-shell", "--help"])
 def test_no_other_program_of_git_is_run(site: Site, service: str) -> None:
     address = site.repository(f"service{len(service)}")
-    connection = http.client.HTTPConnection(site.door.removeprefix("http://"), timeout=10)
-    path = f"{address.removeprefix(site.door)}/info/refs?service={service}"
-    connection.request("GET", path, headers={"Authorization": f"Bearer {site.token('ann')}"})
-    assert connection.getresponse().status == 400
+    path = f"{address}/info/refs?service={service}"
+    assert ask(site, "GET", path, Authorization=f"Bearer {site.token('ann')}")[0] == 400
 
 
 def test_a_packed_question_that_grows_without_end_is_cut_off(site: Site) -> None:
     address = site.repository("bomb")
-    connection = http.client.HTTPConnection(site.door.removeprefix("http://"), timeout=30)
-    body = gzip.compress(bytes(100_000_000))
     headers = {"Authorization": f"Bearer {site.token('ann')}", "Content-Encoding": "gzip"}
-    connection.request("POST", f"{address.removeprefix(site.door)}/git-upload-pack", body=body, headers=headers)
-    assert connection.getresponse().status == 413
+    body = gzip.compress(bytes(100_000_000))
+    assert ask(site, "POST", f"{address}/git-upload-pack", body=body, **headers)[0] == 413
 
 
 def test_a_push_that_is_cut_off_moves_nothing(site: Site) -> None:
