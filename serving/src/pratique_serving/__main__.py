@@ -57,6 +57,8 @@ def main(arguments: List[str]) -> int:
         log.write(f"error: {error}\n")
         return EXIT_USAGE
     _make_output_timely()
+    if settings.log_format == "json":
+        log.speak_json()
     _bound_memory(settings.memory_bytes)
     return serve(listener, settings)
 

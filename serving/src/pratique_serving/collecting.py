@@ -1,7 +1,7 @@
 """Inputs, outputs and latencies of predictions, for whoever watches the model.
 
-    <spool>/predictions-<process>-<time>-<number>.spool.part   is being written
-    <spool>/predictions-<process>-<time>-<number>.spool        is complete; the platform takes it away
+    <spool>/predictions-<own>-<time>-<number>.spool.part   is being written
+    <spool>/predictions-<own>-<time>-<number>.spool        is complete; the platform takes it away
 
 For each request that was sampled, if a wanted collection needs it, a record: a line of JSON that says of how many
 bytes its parts are (`sizes`), then these parts, each with a line end: the body
@@ -67,6 +67,7 @@ class Spool(Collection):
         self._wake = threading.Event()
         self._is_closing = False
         self._number = 0
+        self._own = os.urandom(6).hex()
         self.only: FrozenSet[str] = frozenset()
         """Names of collections; all when empty."""
         self.keeps_calls = True
@@ -172,7 +173,8 @@ class Spool(Collection):
 
     def _open(self) -> "_File":
         self._number += 1
-        name = f"predictions-{os.getpid()}-{int(time.time())}-{self._number}.spool"
+        # Replicas in sandboxes have the same process number, and two may begin in the same second.
+        name = f"predictions-{self._own}-{int(time.time())}-{self._number}.spool"
         return _File(os.path.join(self._folder, name), self.file_seconds)
 
     def _dropped_since(self) -> bytes:

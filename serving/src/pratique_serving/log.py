@@ -2,29 +2,55 @@
 
 `logging` is not used: importing it costs more than the rest of the start, and
 the user's script may configure it as it likes.
+
+With `PRATIQUE_LOG_FORMAT=json` every line of ours is an object: `time`, `message`,
+and where they are known `request` (x-request-id), `traceparent` (W3C) and
+`traceback`. What a script prints stays as it is.
 """
 
 import contextlib
+import json
 import os
 import sys
+import threading
 import time
-import traceback
+from traceback import format_exception
 from types import TracebackType
 from typing import Optional, TextIO
 
 OURS = (os.path.dirname(os.path.abspath(__file__)) + os.sep, "<frozen importlib")
 
 
-def say(message: str) -> None:
-    """One line with the time (UTC) in front."""
+_form = {"json": False}
+_present = threading.local()
+
+
+def speak_json() -> None:
+    """Write objects from now on."""
+    _form["json"] = True
+
+
+def begin(traceparent: str) -> None:
+    """What this thread says from now on is about a request of that trace."""
+    _present.trace = traceparent
+
+
+def say(message: str, traceback: str = "") -> None:
+    """One line with the time (UTC) in front; a traceback follows it."""
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-    write(f"{now} pratique-serving: {message}\n")
+    if not _form["json"]:
+        write(f"{now} pratique-serving: {message}\n" + (f"{traceback}\n" if traceback else ""))
+        return
+    text, _, request = message.partition(", request ")
+    said = {"time": now, "message": text, "request": request, "traceback": traceback}
+    said["traceparent"] = getattr(_present, "trace", "") if request else ""
+    write(json.dumps({name: value for name, value in said.items() if value}) + "\n")
 
 
 def say_traceback(message: str, error: BaseException) -> None:
     """`message`, then the traceback of `error`, beginning with the first frame that is the user's."""
-    said = "".join(traceback.format_exception(type(error), error, _users_part(error.__traceback__)))
-    say(f"{message}\n{said.rstrip()}")
+    said = "".join(format_exception(type(error), error, _users_part(error.__traceback__)))
+    say(message, said.rstrip())
 
 
 def _users_part(frames: Optional[TracebackType]) -> Optional[TracebackType]:

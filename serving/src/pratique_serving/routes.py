@@ -231,6 +231,7 @@ class Routes:
 def _answer(model: Model, call: Call) -> Response:
     """One call of the model. A script may raise anything, sys.exit() included: the caller gets an answer."""
     request = call.request
+    log.begin(request.headers.get("traceparent", ""))
     try:
         if request.path.startswith("/v2/"):
             return _answer_protocol(model, call)
@@ -240,7 +241,7 @@ def _answer(model: Model, call: Call) -> Response:
     except Refused as error:
         return refusal(error)
     except BaseException as error:  # noqa: BLE001
-        log.say_traceback("a request failed inside the server", error)
+        log.say_traceback(f"a request failed inside the server, request {call.identifiers.request}", error)
         return refusal(Refused(500, INTERNAL))
 
 

@@ -17,6 +17,7 @@
 | `PRATIQUE_MAX_BODY_BYTES` | larger requests get 413 | 104857600 |
 | `PRATIQUE_READ_TIMEOUT_SECONDS` | how long a client may pause within a request | 30 |
 | `PRATIQUE_READY_TIMEOUT_SECONDS` | how long a request waits for `init()` | 60 |
+| `PRATIQUE_LOG_FORMAT` | `json`: every line of ours is an object; else `text` | text |
 | `PRATIQUE_DEPLOYMENT` | a label of the metrics, and in what is collected | empty |
 | `PRATIQUE_MODEL` | the same; what stands before `:` is the name in `/v2/models/` | `model` |
 | `PRATIQUE_COLLECT` | folder into which predictions are collected; nothing is collected without it | |
@@ -29,7 +30,7 @@
 """
 
 import os
-from typing import FrozenSet, Mapping, NamedTuple
+from typing import FrozenSet, Mapping, NamedTuple, Tuple
 
 from pratique_serving.errors import Usage
 
@@ -55,6 +56,7 @@ class Settings(NamedTuple):
     service_version: str
     service_path_prefix: str
     shows_version: bool
+    log_format: str
     deployment: str
     model: str
     model_name: str
@@ -86,6 +88,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         service_version=environment.get("SERVICE_VERSION", "1.0"),
         service_path_prefix=environment.get("SERVICE_PATH_PREFIX", "").strip("/"),
         shows_version=environment.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true",
+        log_format=_one_of(environment, "PRATIQUE_LOG_FORMAT", ("text", "json")),
         deployment=environment.get("PRATIQUE_DEPLOYMENT", ""),
         model=environment.get("PRATIQUE_MODEL", ""),
         model_name=environment.get("PRATIQUE_MODEL", "").partition(":")[0] or "model",
@@ -102,6 +105,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 def _names(environment: Mapping[str, str], name: str) -> FrozenSet[str]:
     return frozenset(part.strip() for part in environment.get(name, "").split(",") if part.strip())
+
+
+def _one_of(environment: Mapping[str, str], name: str, choices: Tuple[str, ...]) -> str:
+    text = environment.get(name, "").strip().lower() or choices[0]
+    if text not in choices:
+        raise Usage(f"{name}: expected {' or '.join(choices)}, got {text!r}")
+    return text
 
 
 def _share(environment: Mapping[str, str], name: str) -> float:

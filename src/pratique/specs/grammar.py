@@ -49,11 +49,16 @@ from pratique.specs.words import did_you_mean
 
 OWN_SETTINGS: Final[Mapping[str, str]] = {
     "pratique.optimize": "onnx on a deployment: an MLflow model is served as ONNX, if that changes no decision.",
+    "pratique.collect.redact": "Columns of a deployment, with commas between them, whose values are never collected.",
     "pratique.digest": "Digest of the manifest behind a version; written by the platform.",
     "pratique.exclude_newer": "On an environment, in properties: packages released on this day or later are not taken.",
     "pratique.curated": "The curated environment or image that a set of packages stands for; written by the platform.",
     "pratique.translated": "Whether an environment is made otherwise than it is written; written by the platform.",
     "pratique.translation": "In what it is made otherwise, one note a line; written by the platform.",
+    "pratique.onnx": "What came out when a model was made ONNX; written by the platform.",
+    "pratique.onnx.report": "The files of that, by digest; written by the platform.",
+    "pratique.profile": "What is recommended for a model whose load was measured; written by the platform.",
+    "pratique.profile.report": "The files of that, by digest; written by the platform.",
     "pratique.refused": "Why an environment cannot be used here; written by the platform.",
 }
 """Every ``pratique.*`` key of tags and properties, with its meaning; another one is an error."""
