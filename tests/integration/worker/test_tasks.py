@@ -173,6 +173,7 @@ def test_python_is_chosen_and_packages_of_it_are_the_jobs_own(worker: Worker) ->
           - bash: |
               command -v python
               python -c 'import sys; print(sys.prefix == "$(pythonLocation)", sys.version_info >= (3, 8))'
+              pip --version
             displayName: look
           - task: UsePythonVersion@0
             displayName: none
@@ -182,6 +183,7 @@ def test_python_is_chosen_and_packages_of_it_are_the_jobs_own(worker: Worker) ->
     )
     assert "work/tools/Python/3." in platform.log("look")
     assert "True True\n" in platform.log("look")
+    assert "/site-packages/pip (python 3." in platform.log("look")
     assert "no Python 2.7 on this machine (there is: 3." in platform.step("none").reason
 
 

@@ -4,12 +4,26 @@ It gets a folder of its own in the job's tools, so that `pip install` changes
 nothing of the machine.
 """
 
+import shlex
 import subprocess
+import zipfile
 from pathlib import Path
+from typing import Final
 
+from pratique.base.errors import ComputeFailed
 from pratique.worker.pythons import Python, choose_python
 from pratique.worker.step import DONE, Outcome
 from pratique.worker.tasks.work import Work
+
+_MAKE: Final = """
+import glob, os, sys, sysconfig, venv
+venv.create(sys.argv[1], symlinks=True, clear=True)
+print(os.path.join(sys.argv[1], "lib", "python%d.%d" % sys.version_info[:2], "site-packages"))
+places = [os.path.join(sysconfig.get_path("stdlib"), "ensurepip", "_bundled"), "/usr/share/python-wheels"]
+for name in ("pip", "setuptools"):
+    found = [file for place in places for file in sorted(glob.glob(os.path.join(place, name + "-*.whl")))]
+    print(*found[:1], sep="\\n", end="\\n" if found else "")
+"""
 
 
 def use_python(work: Work) -> Outcome:
@@ -28,15 +42,23 @@ def use_python(work: Work) -> Outcome:
 
 
 def _make(work: Work, python: Python, folder: Path) -> None:
-    """Make the environment; without pip where this Python cannot install it."""
-    base = [str(python.path), "-I", "-m", "venv"]
+    """Make the environment, with the pip that this Python carries."""
     environment = {name: value for name, value in work.run.environment().items() if not name.startswith("PYTHON")}
-    for options in ([], ["--without-pip"]):
-        done = subprocess.run(
-            [*base, *options, "--clear", str(folder)], env=environment, capture_output=True, text=True, check=False
+    argv = [str(python.path), "-I", "-c", _MAKE, str(folder)]
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ComputeFailed(f"{python.path} made no environment: {(done.stderr or done.stdout).strip()[-500:]}")
+    packages, *wheels = done.stdout.splitlines()
+    for wheel in wheels:
+        # A wheel is a folder in a zip file; `ensurepip` does the same, and takes seconds to compile all of it.
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(packages)
+    if not any("pip-" in wheel for wheel in wheels):
+        work.run.warn(f"Python {python.version} of this machine carries no pip")
+        return
+    for name in ("pip", "pip3", f"pip{python.version.rpartition('.')[0]}"):
+        program = folder / "bin" / name
+        program.write_text(
+            f'#!/bin/sh\nexec {shlex.quote(str(folder / "bin" / "python"))} -m pip "$@"\n', encoding="utf-8"
         )
-        if done.returncode == 0:
-            if options:
-                work.run.warn(f"Python {python.version} of this machine has no ensurepip, so there is no pip")
-            return
-    raise OSError(1, (done.stderr or done.stdout).strip()[-500:], str(python.path))
+        program.chmod(0o755)
