@@ -238,7 +238,7 @@ class _Watch:
 
 
 def _drain(stream: IO[bytes]) -> None:
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError), stream:
         while stream.read(_CHUNK):
             pass
 
