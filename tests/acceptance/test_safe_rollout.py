@@ -92,6 +92,18 @@ az ml online-endpoint show -n $ENDPOINT_NAME --query traffic
 az ml online-endpoint update --name $ENDPOINT_NAME --traffic "blue=0 green=100"
 az ml online-endpoint invoke --name $ENDPOINT_NAME --request-file sample.json
 
+# the others are told which one it is, and the key that was in a chat is renewed
+az ml online-endpoint update --name $ENDPOINT_NAME --set tags.prod=green
+az ml online-endpoint show -n $ENDPOINT_NAME --query tags.prod -o tsv
+az ml online-endpoint regenerate-keys -n $ENDPOINT_NAME --key-type primary --yes
+status() {
+    curl --silent --output /dev/null --write-out '%{http_code}' --request POST "$SCORING_URI" \\
+      --header "Authorization: Bearer $1" --header "Content-Type: application/json" --data @sample.json
+}
+[[ $(status $ENDPOINT_KEY) == 401 ]]
+[[ $(status $(az ml online-endpoint get-credentials -n $ENDPOINT_NAME -o tsv --query primaryKey)) == 200 ]]
+az ml online-endpoint invoke --name $ENDPOINT_NAME --request-file sample.json --local
+
 # blue has done its work
 az ml online-deployment delete --name blue --endpoint $ENDPOINT_NAME --yes --no-wait
 az ml online-endpoint delete --name $ENDPOINT_NAME --yes --no-wait
@@ -120,13 +132,15 @@ def test_the_script_of_a_safe_rollout_runs_to_its_end(ran: Said) -> None:
 
 def test_each_step_answers_what_it_answers_on_azure(ran: Said) -> None:
     answers = [json.loads(json.loads(line)) for line in ran.out.splitlines() if line.startswith('"{')]
-    assert [answer["colour"] for answer in answers] == ["blue", "green", "green"]
+    assert [answer["colour"] for answer in answers] == ["blue", "green", "green", "green"]
     assert '{"colour": "green", "rows": 2}' in ran.out, "the pinned call, by curl"
     assert '"blue": 90' in ran.out
+    assert "\ngreen\n" in ran.out, "its tag"
 
 
 def test_nothing_of_the_script_is_ignored_in_silence(ran: Said) -> None:
     assert "instance_type" in ran.err
+    assert "--local" in ran.err
     for used in ("instance_count", "liveness_probe", "readiness_probe", "request_settings"):
         assert f"{used}: planned" not in ran.err
         assert f"{used}, " not in ran.err
