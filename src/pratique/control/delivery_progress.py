@@ -22,8 +22,9 @@ from pratique.control.delivery_runs import event_of
 from pratique.control.delivery_sources import repository_sources
 from pratique.control.delivery_state import Rows, outputs_of, seal_context
 from pratique.control.delivery_usage import connection_names
-from pratique.control.tokens import Issuer
-from pratique.delivery.message import Connection, JobMessage, RunFacts, UnitFacts
+from pratique.control.grants import token_of_checkout
+from pratique.control.tokens import LONGEST, Issuer
+from pratique.delivery.message import GIT, Connection, JobMessage, RepositorySource, RunFacts, UnitFacts
 from pratique.delivery.pipeline import Job, Pipeline, Stage, Step
 from pratique.delivery.run.masking import masked
 from pratique.delivery.run.needs import needs_of, resolved
@@ -103,7 +104,8 @@ def write(
         held = delivery_runs.release(tx, lease)
         return Written(run, (), (), goes_on=True) if held else None
     connect = partial(service_connections.connections_for, tx, run, issuer=issuer, tenant=tenant, now=now)
-    writer = _Writer(tx, run, rows, found, sealer, connect, now)
+    open_repositories = partial(token_of_checkout, issuer, lasting=LONGEST, now=now)
+    writer = _Writer(tx, run, rows, found, sealer, connect, open_repositories, now)
     return writer.write(lease)
 
 
@@ -116,6 +118,7 @@ class _Writer:
         found: Outlook,
         sealer: Sealer,
         connect: Callable[..., tuple[Connection, ...]],
+        open_repositories: Callable[[str], str],
         now: datetime,
     ) -> None:
         self._tx = tx
@@ -124,6 +127,7 @@ class _Writer:
         self._found = found
         self._sealer = sealer
         self._connect = connect
+        self._open = open_repositories
         self._now = now
         self._state = found.state
         self._reasons = {(one.stage, one.job): one.reason for one in (*found.todo, *found.recorded)}
@@ -212,12 +216,19 @@ class _Writer:
             unit=UnitFacts(stage.name, job.name, unit.name, 1, job.display_name or job.name, unit.hook),
             steps=unit.steps,
             variables=tuple(decision.variables.found.values()),
-            repositories=repository_sources(run.sources),
+            repositories=self._repositories(identity),
             connections=self._connections(decision, unit.steps, identity),
             timeout=decision.timeout,
             cancel_timeout=decision.cancel_timeout,
             workspace_clean=job.workspace_clean,
             masked=tuple(sorted(self._secrets)),
+        )
+
+    def _repositories(self, unit: str) -> tuple[RepositorySource, ...]:
+        """The repositories of the run; hosted ones with what opens them for this unit."""
+        return tuple(
+            replace(one, token=self._open(unit)) if one.type == GIT else one
+            for one in repository_sources(self._run.sources)
         )
 
     def _connections(self, decision: Decision, steps: Sequence[Step], unit: str) -> tuple[Connection, ...]:

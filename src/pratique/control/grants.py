@@ -15,7 +15,7 @@ from pratique.control.actor import Actor, Grant, Kind
 from pratique.control.permissions import workspace_scope
 from pratique.control.scopes import group_of
 from pratique.control.tokens import Issuer
-from pratique.control.unit_actors import SUBJECT, actor_of_unit, running_unit
+from pratique.control.unit_actors import CHECKOUT, SUBJECT, actor_of_checkout, actor_of_unit, running_unit
 from pratique.store import jobs, principals, workspaces
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
@@ -42,6 +42,11 @@ def token_of_job(issuer: Issuer, job: Job, *, lasting: timedelta, now: datetime)
 def token_of_unit(issuer: Issuer, unit: str, *, lasting: timedelta, now: datetime) -> str:
     """A token for the worker of a unit; it ends with the unit, whatever `lasting` says."""
     return issuer.issue(SUBJECT + unit, kind="unit", name=unit, lasting=lasting, now=now)
+
+
+def token_of_checkout(issuer: Issuer, unit: str, *, lasting: timedelta, now: datetime) -> str:
+    """A token with which git reads the repositories of a unit's run; it ends with the unit."""
+    return issuer.issue(CHECKOUT + unit, kind="checkout", name=unit, lasting=lasting, now=now)
 
 
 def token_of_connection(
@@ -80,6 +85,8 @@ def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
     subject, kind = str(claims.get("sub", "")), str(claims.get("kind", ""))
     if kind == "job":
         return _job(tx, subject)
+    if kind == "checkout":
+        return actor_of_checkout(tx, subject)
     if kind == "unit":
         return actor_of_unit(tx, subject)
     if kind == "platform":
@@ -112,7 +119,8 @@ def _job(tx: Transaction, subject: str) -> Actor:
     job = jobs.by_id(tx, subject.removeprefix(_JOB)) if subject.startswith(_JOB) else None
     if job is None or job.is_terminal:
         raise Unauthenticated("the job of this token has ended")
-    return Actor(subject, job.name, "job", (Grant("Job", workspace_scope(job.workspace)),))
+    # What a job of a run makes, the run makes.
+    return Actor(subject, job.name, "job", (Grant("Job", workspace_scope(job.workspace)),), job.created_by.get("run"))
 
 
 def _service(subject: str) -> Actor:

@@ -71,6 +71,8 @@ ROLES: Final = {
     ),
     # What the worker of a unit may do in its own run; nobody can be assigned it.
     "Delivery": ("units/report",),
+    # What git may do for a unit, in the repositories of its run; nobody can be assigned it.
+    "Checkout": ("repositories/read",),
 }  # fmt: skip
 """Role → patterns of actions."""
 

@@ -4,11 +4,14 @@ from typing import Final
 
 from pratique.base.errors import Unauthenticated
 from pratique.control.actor import Actor, Grant
-from pratique.control.permissions import project_scope
+from pratique.control.permissions import project_scope, repository_scope
+from pratique.delivery.message import GIT
 from pratique.store import delivery_runs
 from pratique.store.database import Transaction
 from pratique.store.delivery_runs import Run, UnitRow
 
+CHECKOUT: Final = "checkout:"
+"""The same for the token with which git fetches for it."""
 SUBJECT: Final = "unit:"
 """What stands before the id of a unit in the subject of its token."""
 
@@ -29,6 +32,19 @@ def actor_of_unit(tx: Transaction, subject: str) -> Actor:
         raise Unauthenticated("the unit of this token does not exist any more")
     grants = () if unit.state == "completed" else (Grant("Delivery", run_scope(run)),)
     return Actor(subject, f"{run.id}/{unit.key}", "unit", grants)
+
+
+def actor_of_checkout(tx: Transaction, subject: str) -> Actor:
+    """Git on behalf of a unit, which may read the repositories of its run; raises `Unauthenticated` when it ended."""
+    unit = running_unit(tx, subject.removeprefix(CHECKOUT))
+    run = delivery_runs.get(tx, unit.run)
+    sources = run.sources if run else ()
+    grants = tuple(
+        Grant("Checkout", repository_scope(run.project, str(one["name"])))
+        for one in sources
+        if run and one.get("type") == GIT
+    )
+    return Actor(subject, f"{unit.run}/{unit.key}", "unit", grants)
 
 
 def running_unit(tx: Transaction, unit: str) -> UnitRow:

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Body, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
 from pratique.base.clock import iso, utc_now
-from pratique.base.errors import InvalidInput, NotYet, Problem
-from pratique.control import deliveries, delivery_runs, delivery_sources
+from pratique.base.errors import InvalidInput, Problem
+from pratique.control import deliveries, delivery_runs, delivery_sources, hosted
 from pratique.control.actor import Actor
 from pratique.control.delivery_runs import Request
+from pratique.control.hosted import Wish
+from pratique.control.permissions import permit, project_scope
 from pratique.delivery.compile import Compiled, compiled
 from pratique.delivery.nodes import SELF
 from pratique.delivery.refusals import refusals
@@ -161,7 +163,9 @@ def delete(platform: Here, actor: Deleter, project: str, delivery: str) -> dict[
 @router.post("/runs", status_code=201)
 def run(platform: Here, actor: Runner, project: str, body: Annotated[RunBody, Body()]) -> dict[str, Any]:
     """Queue a run: what it means is found out first, with every problem of its files."""
-    request, read = _requested(platform, actor, project, body)
+    if body.tree is None:
+        return _run_hosted(platform, actor, project, body)
+    request, read = _of_tree(platform, actor, project, body, body.tree)
     known = delivery_runs.known_variables(request, actor, door=platform.door)
     found: Compiled = compiled(read, request.path, parameters=body.parameters, variables={**known, **body.variables})
     # Units run on this machine, with the PATH of this process.
@@ -171,13 +175,8 @@ def run(platform: Here, actor: Runner, project: str, body: Annotated[RunBody, Bo
         return run_document(tx, made, platform)
 
 
-def _requested(
-    platform: Platform, actor: Actor, project: str, body: RunBody
-) -> tuple[Request, ReadFile]:
+def _of_tree(platform: Platform, actor: Actor, project: str, body: RunBody, tree: TreeBody) -> tuple[Request, ReadFile]:
     """What is to run, and how its files are read."""
-    if body.tree is None:
-        return _of_repository(platform, actor, project, body)
-    tree = body.tree
     if not any(one.alias == SELF for one in tree.sources):
         said = "the working tree of the run's own repository is not among the sources"
         raise InvalidInput(said, problems=[Problem(said, key="tree.sources")])
@@ -202,9 +201,8 @@ def _requested(
     return request, delivery_sources.reader(opened)
 
 
-def _of_repository(
-    platform: Platform, actor: Actor, project: str, body: RunBody
-) -> tuple[Request, ReadFile]:
+def _run_hosted(platform: Platform, actor: Actor, project: str, body: RunBody) -> dict[str, Any]:
+    """Queue a run of what a hosted repository holds."""
     with platform.database.read() as tx:
         delivery = deliveries.get(tx, actor, project, body.delivery)
     if delivery.repository_type == FOLDER:
@@ -213,4 +211,13 @@ def _of_repository(
             hint=f"pratique pipelines run --name {delivery.name!r} sends them, on the machine that has "
             f"{delivery.repository}",
         )
-    raise NotYet("runs from a hosted repository are not started yet", hint="pratique pipelines run --yaml FILE")
+    permit(actor, "deliveries/run", project_scope(delivery.project))
+    branch = deliveries.ref_of(body.branch) if body.branch else delivery.branch
+    wish = Wish(
+        delivery, branch, body.commit, parameters=body.parameters, variables=body.variables,
+        left_out=tuple(body.stages_to_skip),
+    )  # fmt: skip
+    found = hosted.prepare(platform.database, platform.repositories, actor, wish, door=platform.door)
+    with platform.database.write() as tx:
+        made = delivery_runs.queue(tx, actor, found.request, found.compiled, known=found.known, now=utc_now())
+        return run_document(tx, made, platform)
