@@ -19,35 +19,37 @@ TABLE = Table("login")
     "",
     arguments=(
         switch("service_principal", help="Log in as a program."),
-        flag("username", "--username", "-u", help="The program's appId."),
-        flag("password", "--password", "-p", help="Its secret; asked for when it is left out."),
+        flag("username", "--username", "-u", help="A person's name; the appId of a program."),
+        flag("password", "--password", "-p", help="The password or secret; asked for when it is left out."),
         flag("tenant", "--tenant", "-t", help="The tenant that `ad sp create-for-rbac` printed."),
     ),
     examples={
         "As a service principal": "pratique login --service-principal -u APP_ID -p SECRET --tenant TENANT",
+        "As a person": "pratique login -u ada@example.com",
         "As the owner of the home": "pratique login",
     },
 )
 def login(
     *, service_principal: bool, username: str | None, password: str | None, tenant: str | None
 ) -> list[dict[str, Any]]:
-    """Log in as a service principal.
+    """Log in as a person or a service principal.
 
     Without flags it only says who you are: on your own machine, whoever can read PRATIQUE_HOME is the owner.
     """
-    if not service_principal:
-        return _as_owner(username, password, tenant)
-    if not username or not tenant:
+    if service_principal and not (username and tenant):
         raise UsageError("--service-principal wants --username/-u and --tenant")
+    if not username:
+        return _as_owner(password, tenant)
     door = find_door()
-    profile = log_in(door, client_id=username, client_secret=password or _asked(), tenant=tenant)
+    secret = password or _asked("Secret: " if service_principal else "Password: ")
+    profile = log_in(door, client_id=username, client_secret=secret, tenant=tenant or "")
     say(f"logged in as {username} at {door.url}; until `pratique logout`")
     return [subscription(read_account(Connection(Door(door.url, profile.token, profile))))]
 
 
-def _as_owner(username: str | None, password: str | None, tenant: str | None) -> list[dict[str, Any]]:
-    if username or password or tenant:
-        raise UsageError("--username, --password and --tenant go with --service-principal")
+def _as_owner(password: str | None, tenant: str | None) -> list[dict[str, Any]]:
+    if password or tenant:
+        raise UsageError("--password and --tenant go with --username/-u")
     door = find_door()
     account = subscription(read_account(Connection(door)))
     if door.profile:
@@ -62,7 +64,7 @@ def _as_owner(username: str | None, password: str | None, tenant: str | None) ->
     return [account]
 
 
-def _asked() -> str:
+def _asked(question: str) -> str:
     if not sys.stdin.isatty():
-        raise UsageError("--service-principal wants --password/-p", hint="nobody is here to be asked for it")
-    return getpass.getpass("Secret: ")
+        raise UsageError("--username wants --password/-p", hint="nobody is here to be asked for it")
+    return getpass.getpass(question)

@@ -74,6 +74,14 @@ def test_a_wrong_secret_is_refused_and_nothing_is_kept(platform: Any, pratique: 
     assert not (tmp_path / "config").exists()
 
 
+def test_a_person_logs_in_by_name_and_password(platform: Any, pratique: Any) -> None:
+    ran = pratique("login", "-u", "ada@example.com", "-p", "s3cret")
+    assert ran.code == 0
+    assert "logged in as ada@example.com" in ran.err
+    pratique("group", "list")
+    assert platform.authorizations[-1] == "Bearer token-of-ada@example.com"
+
+
 def test_login_wants_its_flags_together(platform: Any, pratique: Any) -> None:
     assert pratique("login", "--service-principal").code == 2
     assert pratique("login", "-u", "app-1").code == 2
