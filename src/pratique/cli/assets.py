@@ -4,8 +4,9 @@ A module of one of these nouns makes its table here, with its `Noun`, and
 enters `create`, whose flags are its own.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from pratique.cli.place import Place
 from pratique.cli.table import Plain, Table
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
-from pratique.client.assets import Archived, Assets, Kind
+from pratique.client.assets import Archived, Assets, Kind, Wanted
 from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
@@ -121,7 +122,8 @@ def _enter_reading(table: Table, noun: Noun) -> None:
         """List the newest version of each name, or all versions of one, newest first."""
         check_view(include_archived, archived_only)
         archived: Archived = "include" if include_archived else "only" if archived_only else "no"
-        return Plain(_listed(_assets(place, noun), name, tags, archived, max_results))
+        assets, wanted = _assets(place, noun), Wanted(name, tags, archived, max_results)
+        return Plain(partial(assets.list, wanted), partial(assets.list_text, wanted))
 
 
 def _enter_changing(table: Table, noun: Noun) -> None:
@@ -217,15 +219,6 @@ def in_view(document: Document, *, include_archived: bool, archived_only: bool) 
 
 def _assets(place: Place, noun: Noun) -> Assets:
     return Assets(place.connection, place.workspace, noun.kind)
-
-
-def _listed(
-    assets: Assets, name: str | None, tags: Sequence[str], archived: Archived, max_results: int | None
-) -> list[Document]:
-    if not name:
-        return assets.all(tags=tags, archived=archived, max_results=max_results)
-    shown = {"no": (False,), "only": (True,), "include": (False, True)}[archived]
-    return [one for one in assets.versions(name, tags=tags) if bool(one.get("is_archived")) in shown][:max_results]
 
 
 def _set_archived(assets: Assets, name: str, version: str | None, label: str | None, *, is_archived: bool) -> None:

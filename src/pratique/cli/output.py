@@ -8,7 +8,6 @@ from knack.events import EVENT_INVOKER_FILTER_RESULT, EVENT_INVOKER_POST_PARSE_A
 from knack.output import OutputProducer
 from knack.query import CLIQuery
 
-from pratique.cli.json_text import indented
 from pratique.cli.table import Plain, Report, Text
 from pratique.cli.usage import UsageError
 
@@ -51,9 +50,12 @@ class Output(OutputProducer):  # type: ignore[misc] # knack publishes no types.
             out_file.write(obj.result if obj.result.endswith("\n") or not obj.result else f"{obj.result}\n")
             return
         if isinstance(obj.result, Plain) and self.cli_ctx.invocation.data["output"] == "json":
-            formatter = _as_json
-        if isinstance(obj.result, Report | Plain):
+            out_file.write(f"{obj.result.text()}\n")
+            return
+        if isinstance(obj.result, Report):
             obj.result = obj.result.values
+        elif isinstance(obj.result, Plain):
+            obj.result = obj.result.values()
         super().out(obj, formatter=formatter, out_file=out_file)
 
 
@@ -80,12 +82,10 @@ def _format_of(text: str) -> str:
     return text if isinstance(text, Unasked) else text.lower()
 
 
-def _as_json(obj: Any) -> str:
-    return f"{indented(obj.result)}\n"
-
-
 def _plain(result: Any) -> Any:
-    if isinstance(result, Report | Plain):
+    if isinstance(result, Plain):
+        return result.values()
+    if isinstance(result, Report):
         return result.values
     return str(result) if isinstance(result, Text) else result
 

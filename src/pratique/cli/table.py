@@ -82,9 +82,12 @@ class Report(Text):
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A long result that is JSON already, so that nobody looks at every value of it again."""
+    """A long result, fetched in the form in which it is wanted."""
 
-    values: Any
+    values: Callable[[], Any]
+    """Made of what `json.loads` makes."""
+    text: Callable[[], str]
+    """As -o json prints it, so that nobody looks at every value again."""
 
 
 @dataclass(frozen=True)

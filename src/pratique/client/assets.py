@@ -5,12 +5,31 @@ A version never changes its content; what can change is what is said about it
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from pratique.client.connection import Connection, Document, path_of
 
 Kind: TypeAlias = Literal["data", "environments", "models", "components"]
 Archived: TypeAlias = Literal["no", "include", "only"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a list shows: the newest version of each name, or the versions of one name, newest first."""
+
+    name: str | None = None
+    tags: Sequence[str] = ()
+    """``name`` or ``name=value``, all of which must match."""
+    archived: Archived = "no"
+    """Of names: one is archived when all of its versions are."""
+    max_results: int | None = None
+
+    @property
+    def query(self) -> dict[str, str | Sequence[str]]:
+        """How the API is asked."""
+        limit = {} if self.max_results is None else {"max_results": str(self.max_results)}
+        return {"tag": self.tags, "archived": self.archived, **limit}
 
 
 class Assets:
@@ -25,23 +44,21 @@ class Assets:
         found: Document = self._connection.post(path_of(*self._root), {"spec": spec})
         return found
 
-    def all(
-        self, *, tags: Sequence[str] = (), archived: Archived = "no", max_results: int | None = None
-    ) -> list[Document]:
-        """The newest version of each name; `tags` are ``name`` or ``name=value``, all of which must match.
-
-        A name is an archived one when all of its versions are. At most `max_results` come.
-        """
-        query: dict[str, str | Sequence[str]] = {"tag": tags}
-        query |= {} if archived == "no" else {"archived": archived}
-        query |= {} if max_results is None else {"max_results": str(max_results)}
-        found: list[Document] = self._connection.get(path_of(*self._root), query)
+    def list(self, wanted: Wanted) -> list[Document]:
+        """What `wanted` chooses."""
+        found: list[Document] = self._connection.get(self._place(wanted), wanted.query)
         return found
 
-    def versions(self, name: str, *, tags: Sequence[str] = ()) -> list[Document]:
+    def list_text(self, wanted: Wanted) -> str:
+        """The same, as indented JSON with the keys in order, which the platform writes."""
+        return self._connection.text(self._place(wanted), {**wanted.query, "indented": "true"})
+
+    def versions(self, name: str) -> Sequence[Document]:
         """The versions of `name`, newest first, archived ones (`is_archived`) among them."""
-        found: list[Document] = self._connection.get(path_of(*self._root, name, "versions"), {"tag": tags})
-        return found
+        return self.list(Wanted(name, archived="include"))
+
+    def _place(self, wanted: Wanted) -> str:
+        return path_of(*self._root, wanted.name, "versions") if wanted.name else path_of(*self._root)
 
     def show(self, name: str, version: str) -> Document:
         """One version; `version` may be ``@label``."""

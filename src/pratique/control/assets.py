@@ -24,7 +24,7 @@ from pratique.specs.references import Asset as Reference
 from pratique.specs.references import Upload, parse_reference
 from pratique.specs.translation import RELEASED_BEFORE
 from pratique.store import assets, deployments, events, holdings
-from pratique.store.assets import LATEST, Archived, Asset, AssetVersion
+from pratique.store.assets import LATEST, Archived, Asset, AssetVersion, Shown
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 
@@ -137,18 +137,20 @@ def get(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, ve
 
 def newest_of_each(
     tx: Transaction, actor: Actor, workspace: str, kind: Kind, *, archived: Archived = "no", limit: int | None = None
-) -> list[AssetVersion]:
+) -> list[Shown]:
     """The newest version of every name, by name, at most `limit` of them; a name is archived when its versions are."""
     workspaces.get(tx, actor, workspace)
     permit(actor, f"{kind}/read", workspace_scope(workspace))
     return assets.latest_of_each(tx, workspace, kind, archived=archived, limit=limit)
 
 
-def versions(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str) -> list[AssetVersion]:
-    """All versions of a name, newest first; raises `NotFound` for a name that does not exist."""
+def versions(
+    tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, *, archived: Archived = "include"
+) -> list[Shown]:
+    """The versions of a name, newest first; raises `NotFound` for a name that does not exist."""
     workspaces.get(tx, actor, workspace)
     permit(actor, f"{kind}/read", workspace_scope(workspace))
-    found = assets.versions(tx, workspace, kind, name)
+    found = assets.shown_versions(tx, workspace, kind, name, archived=archived)
     if not found and assets.get(tx, workspace, kind, name) is None:
         raise NotFound(
             f"there is no {SINGULAR[kind]} {name!r} in workspace {workspace!r}", hint=_list_hint(workspace, kind)

@@ -8,7 +8,7 @@ that is not archived.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
@@ -61,6 +61,33 @@ class AssetVersion:
     created_at: datetime
     updated_at: datetime
     created_by: Mapping[str, Any]
+
+
+class Shown(NamedTuple):
+    """What lists show of a version: less than all of it and quicker to make, because lists have ten thousand."""
+
+    workspace: str
+    kind: str
+    name: str
+    version: str
+    type: str
+    spec: Mapping[str, Any]
+    path: str
+    manifest: str | None
+    description: str
+    tags: Mapping[str, str]
+    properties: Mapping[str, str]
+    is_archived: bool
+    stage: str
+    run_id: str
+    job_name: str
+    created_at: datetime
+    created_by: Mapping[str, Any]
+
+
+def _shown(versions: Any) -> Any:
+    """The columns that `Shown` has, of a table of versions."""
+    return [versions.c[name] for name in Shown._fields]
 
 
 def _named(workspace: str, kind: str, name: str) -> Any:
@@ -135,6 +162,14 @@ def versions(tx: Connection, workspace: str, kind: str, name: str) -> list[Asset
     return values_of(AssetVersion, tx.execute(wanted.order_by(*_newest_first())))
 
 
+def shown_versions(tx: Connection, workspace: str, kind: str, name: str, *, archived: Archived) -> list[Shown]:
+    """What lists show of the versions of a name, newest first."""
+    wanted = select(*_shown(asset_versions)).where(_versions(workspace, kind, name))
+    if archived != "include":
+        wanted = wanted.where(asset_versions.c.is_archived.is_(archived == "only"))
+    return [*map(Shown._make, tx.execute(wanted.order_by(*_newest_first())))]
+
+
 def all_versions(tx: Connection, workspace: str, kind: str) -> list[AssetVersion]:
     """All versions of all names of a kind, by name, newest first."""
     wanted = select(asset_versions).where(asset_versions.c.workspace == workspace, asset_versions.c.kind == kind)
@@ -150,7 +185,7 @@ def latest(tx: Connection, workspace: str, kind: str, name: str) -> AssetVersion
 
 def latest_of_each(
     tx: Connection, workspace: str, kind: str, *, archived: Archived = "no", limit: int | None = None
-) -> list[AssetVersion]:
+) -> list[Shown]:
     """The newest version of every name, by name; of one that has any which is not archived, the newest of those.
 
     A name is archived when it says so itself or all of its versions are. `limit` is how many names at most.
@@ -166,7 +201,7 @@ def latest_of_each(
     )
     # By index, a name at a time, so that a limit ends it: ranking all versions would copy each of them first.
     wanted = (
-        select(chosen)
+        select(*_shown(chosen))
         .select_from(assets.join(chosen, chosen.c.id == newest))
         .where(assets.c.workspace == workspace, assets.c.kind == kind)
         .order_by(assets.c.name)
@@ -175,7 +210,7 @@ def latest_of_each(
         wanted = wanted.where(or_(assets.c.is_archived, chosen.c.is_archived).is_(archived == "only"))
     if limit is not None:
         wanted = wanted.limit(limit)
-    return values_of(AssetVersion, tx.execute(wanted))
+    return [*map(Shown._make, tx.execute(wanted))]
 
 
 def change_version(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.

@@ -135,7 +135,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(refused.status, json.dumps(refused.body).encode(), {"Content-Type": "application/json"})
             return
         if answer is not NotImplemented:
-            self._send(200, json.dumps(answer).encode(), {"Content-Type": "application/json"})
+            how: dict[str, Any] = {"indent": 2, "sort_keys": True} if "indented" in self.query else {}
+            self._send(200, json.dumps(answer, **how).encode(), {"Content-Type": "application/json"})
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)
@@ -272,7 +273,9 @@ class Handler(BaseHTTPRequestHandler):
                 found = [one for one in reversed(known) if one["name"] == name]
                 if not found:
                     raise RefusedError(404, "NotFound", f"there is no {name!r}")
-                return [one for one in found if self._has_tags(one)]
+                wanted = {"no": (False,), "only": (True,)}.get(self.query.get("archived", "include"), (False, True))
+                found = [one for one in found if self._has_tags(one) and bool(one.get("is_archived")) in wanted]
+                return found[: int(self.query.get("max_results", len(found)))]
         [name, _, version] = rest
         found = [one for one in known if one["name"] == name and version in (one["version"], "@latest")]
         if not found:

@@ -10,10 +10,10 @@ from pratique.base.errors import InvalidInput, Problem
 from pratique.control import assets, components, data_profiles, environments
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
-from pratique.store.assets import Archived, AssetVersion
+from pratique.store.assets import Archived, AssetVersion, Shown
 from pratique.store.database import Transaction
 from pratique.web.api.changes import AssetChanges, Changes, ComponentChanges, ModelChanges, read_changes
-from pratique.web.api.fields import creation_context, listing, present
+from pratique.web.api.fields import creation_context, indented_listing, listing, present
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
@@ -21,14 +21,15 @@ from pratique.web.platform import Platform, platform_of
 Here = Annotated[Platform, Depends(platform_of)]
 Wanted = Annotated[Sequence[str], Query(description="NAME or NAME=VALUE; given more than once, all must match.")]
 
-AtMost = Annotated[int | None, Query(ge=0, description="How many names at most.")]
+AtMost = Annotated[int | None, Query(ge=0, description="How many at most.")]
+Indented = Annotated[bool, Query(description="Written as `-o json` prints it.")]
 
 
 _CHANGES: Final[Mapping[str, type[Changes]]] = {"models": ModelChanges, "components": ComponentChanges}
 """What may be said anew of kinds that have words of their own."""
 
 
-def document(version: AssetVersion, platform: Platform) -> dict[str, Any]:
+def document(version: AssetVersion | Shown, platform: Platform) -> dict[str, Any]:
     """A version as Azure prints it."""
     own: dict[str, Any] = {
         **version.spec,
@@ -51,7 +52,7 @@ def document(version: AssetVersion, platform: Platform) -> dict[str, Any]:
     return present(own)
 
 
-def _path(version: AssetVersion) -> str | None:
+def _path(version: AssetVersion | Shown) -> str | None:
     if version.manifest is None:
         return None
     name = version.path.rpartition("/")[2]
@@ -84,19 +85,29 @@ def router_for(kind: Kind) -> APIRouter:
         tag: Wanted = (),
         archived: Archived = "no",
         max_results: AtMost = None,
+        indented: Indented = False,
     ) -> Response:
         """The newest version of each name; of archived names only when they are asked for."""
         limit = None if tag else max_results
         with platform.database.read() as tx:
             found = assets.newest_of_each(tx, actor, workspace, kind, archived=archived, limit=limit)
-        return listing([document(version, platform) for version in _tagged(found, tag)[:max_results]])
+        return _list([document(version, platform) for version in _tagged(found, tag)[:max_results]], indented)
 
     @router.get("/{name}/versions", name=f"list versions of {kind}")
-    def versions(platform: Here, actor: may_read, workspace: str, name: str, tag: Wanted = ()) -> Response:
-        """All versions of a name, newest first, archived ones as well."""
+    def versions(
+        platform: Here,
+        actor: may_read,
+        workspace: str,
+        name: str,
+        tag: Wanted = (),
+        archived: Archived = "include",
+        max_results: AtMost = None,
+        indented: Indented = False,
+    ) -> Response:
+        """The versions of a name, newest first, archived ones as well."""
         with platform.database.read() as tx:
-            found = assets.versions(tx, actor, workspace, kind, name)
-        return listing([document(version, platform) for version in _tagged(found, tag)])
+            found = assets.versions(tx, actor, workspace, kind, name, archived=archived)
+        return _list([document(version, platform) for version in _tagged(found, tag)[:max_results]], indented)
 
     @router.get("/{name}/versions/{version}", name=f"show {kind}")
     def get(platform: Here, actor: may_read, workspace: str, name: str, version: str) -> dict[str, Any]:
@@ -130,6 +141,10 @@ def router_for(kind: Kind) -> APIRouter:
     return router
 
 
+def _list(documents: Sequence[Mapping[str, Any]], is_indented: bool) -> Response:
+    return indented_listing(documents) if is_indented else listing(documents)
+
+
 def _profile(tx: Transaction, version: AssetVersion) -> dict[str, Any]:
     """That a profile exists, and how large the table is."""
     found = data_profiles.of_version(tx, version)
@@ -139,7 +154,7 @@ def _profile(tx: Transaction, version: AssetVersion) -> dict[str, Any]:
     return {"profile": size | creation_context(found.created_at, found.created_by)}
 
 
-def _tagged(versions: Iterable[AssetVersion], wanted: Sequence[str]) -> list[AssetVersion]:
+def _tagged(versions: Iterable[Shown], wanted: Sequence[str]) -> list[Shown]:
     """Those of `versions` that have every one of the `wanted` tags; raises `InvalidInput` for what is no tag."""
     pairs = [tag.partition("=") for tag in wanted]
     for (key, _, _), tag in zip(pairs, wanted, strict=True):

@@ -1,5 +1,6 @@
 """Data, environments and models over the API, with the field names that Azure prints."""
 
+import json
 from typing import Any
 
 import pytest
@@ -199,3 +200,15 @@ def test_a_profile_is_kept_for_every_version_of_the_same_files(api: Any) -> None
     shown = api.ok("GET", "/workspaces/dev/data/again/versions/1")
     assert (shown["profile"]["rows"], shown["profile"]["columns"]) == (1, 1)
     api.refused(400, "PUT", "/workspaces/dev/data/rows/versions/1/profile", json=PROFILE | {"rows": -1})
+
+
+def test_a_list_is_narrowed_by_the_platform_and_written_as_it_is_printed(api: Any) -> None:
+    for version in ("1", "2", "3"):
+        api.asset("models", "credit", version=version, path=api.upload({"m": version.encode()}, "m"))
+    api.ok("PATCH", f"{MODELS}/credit/versions/3", json={"is_archived": True})
+    place = f"{MODELS}/credit/versions"
+    assert names(api.ok("GET", place, params={"archived": "no", "max_results": "1"})) == ["credit:2"]
+    assert names(api.ok("GET", place, params={"archived": "only"})) == ["credit:3"]
+    for path in (place, MODELS):
+        plain, printed = api("GET", path), api("GET", path, params={"indented": "true"})
+        assert printed.text == json.dumps(plain.json(), indent=2, sort_keys=True, ensure_ascii=False)
