@@ -16,7 +16,7 @@ from pratique.base.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from pratique.base.ids import new_id
 from pratique.base.names import problem_with_name
 from pratique.content.manifest import Manifest
-from pratique.control import content, datastores, workspaces
+from pratique.control import content, datastores, promotion, workspaces
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
@@ -91,7 +91,11 @@ def create(
     text = asked or str(known.next_version if known else 1)
     full = {**given, "name": name, "version": text} | ({"path": str(pinned)} if pinned else {})
     if existing := assets.version(tx, workspace, kind, name, text):
-        return _same_or_conflict(existing, full)
+        same = _same_or_conflict(existing, full)
+        note_use(tx, actor, same, is_made=False, now=now)
+        return same
+    if kind == "models":
+        promotion.check_model(tx, actor, workspace, pinned.digest if pinned else None, what=f"model {name}:{text}")
     if known is None:
         assets.add(tx, Asset(workspace, kind, name, 1, "", {}, False, now, now))
     version = AssetVersion(
@@ -119,7 +123,15 @@ def create(
     )
     assets.add_version(tx, version)
     tell(tx, actor, _REGISTERED[kind], version, now=now)
+    note_use(tx, actor, version, is_made=True, now=now)
     return version
+
+
+def note_use(tx: Transaction, actor: Actor, version: AssetVersion, *, is_made: bool, now: datetime) -> None:
+    """Write down that the run which `actor` serves made or read a version; nothing for anybody else."""
+    digest = version.manifest or str(version.properties.get(DIGEST, ""))
+    name = f"{version.name}:{version.version}"
+    promotion.note(tx, actor, version.workspace, version.kind, name, digest, is_made=is_made, now=now)
 
 
 def get(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, version: str) -> AssetVersion:

@@ -226,7 +226,7 @@ def _contest(tx: Transaction, row: AskedCheck) -> Contest:
 def candidate(tx: Transaction, run: Run, settings: Mapping[str, Any]) -> Evidence | None:
     """The newest version of the gate's model that this run made; None when it made none."""
     made = _made(tx, run, settings)
-    return _evidence(made[0]) if made else None
+    return evidence_of(made[0]) if made else None
 
 
 def champion(tx: Transaction, run: Run, settings: Mapping[str, Any]) -> Evidence | None:
@@ -235,11 +235,11 @@ def champion(tx: Transaction, run: Run, settings: Mapping[str, Any]) -> Evidence
     if label := str(settings.get("champion_label") or ""):
         text = assets.labels(tx, workspace, "models", model).get(label)
         found = assets.version(tx, workspace, "models", model, text) if text else None
-        return _evidence(found) if found else None
+        return evidence_of(found) if found else None
     own = {one.manifest for one in _made(tx, run, settings)}
     others = (one for one in assets.versions(tx, workspace, "models", model) if one.manifest not in own)
     newest = max(others, key=lambda one: (one.created_at, one.ordinal or 0), default=None)
-    return _evidence(newest) if newest else None
+    return evidence_of(newest) if newest else None
 
 
 def _made(tx: Transaction, run: Run, settings: Mapping[str, Any]) -> list[AssetVersion]:
@@ -255,7 +255,7 @@ def _made(tx: Transaction, run: Run, settings: Mapping[str, Any]) -> list[AssetV
     return sorted(found, key=lambda one: (one.created_at, one.ordinal or 0), reverse=True)
 
 
-def _evidence(version: AssetVersion) -> Evidence:
+def evidence_of(version: AssetVersion) -> Evidence:
     """The numbers among the tags and properties of a version, properties over tags."""
     said = {**version.tags, **version.properties}
     metrics = {

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id
 from pratique.base.names import check_name
-from pratique.control import content, endpoints, environments
+from pratique.control import content, endpoints, environments, promotion
 from pratique.control.actor import Actor
 from pratique.control.assets import referenced
 from pratique.control.lookups import Lookups
@@ -50,6 +50,7 @@ def write(
     endpoints.check_not_going(endpoint)
     resolved = _resolved(tx, workspace, spec, now=now)
     known = deployments.get(tx, endpoint.id, name)
+    _check_promotion(tx, actor, known, workspace, f"deployment {endpoint_name}/{name}", resolved, now=now)
     if known is None:
         deployment = OnlineDeployment(
             id=new_id(),
@@ -159,6 +160,27 @@ def _let_go(tx: Transaction, actor: Actor, known: OnlineDeployment, *, now: date
         return
     deployments.change(tx, known.id, generation=known.generation + 1, provisioning_state="Deleting", updated_at=now)
     tell(tx, actor, "Pratique.DeploymentDeleteRequested", known, now=now)
+
+
+def _check_promotion(
+    tx: Transaction,
+    actor: Actor,
+    known: OnlineDeployment | None,
+    workspace: str,
+    what: str,
+    resolved: Mapping[str, Any],
+    *,
+    now: datetime,
+) -> None:
+    """Where only what was approved may come in, this is; what is there already may be scaled and restarted."""
+    digest = (resolved.get("model") or {}).get("manifest")
+    if known is None or (known.resolved.get("model") or {}).get("manifest") != digest:
+        promotion.check_deployed(tx, actor, workspace, digest, what=what)
+    model = resolved.get("model") or {}
+    named = f"{model.get('name') or what}:{model.get('version') or ''}"
+    promotion.note(tx, actor, workspace, promotion.MODELS, named, digest, is_made=False, now=now)
+    whole = promotion.digest_of(resolved)
+    promotion.note(tx, actor, workspace, promotion.DEPLOYMENTS, what.split()[-1], whole, is_made=True, now=now)
 
 
 def _runs_on(known: OnlineDeployment, spec: Mapping[str, Any], resolved: Mapping[str, Any]) -> bool:

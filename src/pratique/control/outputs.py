@@ -98,4 +98,4 @@ def _registered(
 def _author(job: Job) -> Actor:
     """Whoever made the job registers what it was asked to register, in that workspace and nowhere else."""
     by, grant = job.created_by, Grant("Contributor", workspace_scope(job.workspace))
-    return Actor(str(by.get("id", "")), str(by.get("name", "")), by.get("type", "user"), (grant,))
+    return Actor(str(by.get("id", "")), str(by.get("name", "")), by.get("type", "user"), (grant,), by.get("run"))

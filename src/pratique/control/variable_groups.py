@@ -227,6 +227,14 @@ def remove_variable(tx: Transaction, actor: Actor, project: str, which: str, nam
     _touched(tx, actor, whole.group, now=now)
 
 
+def variable(whole: Whole, name: str) -> GroupVariable:
+    """One variable of a group; raises `NotFound`."""
+    found = _variable(whole, name)
+    if found is None:
+        raise _no_variable(whole.group, name)
+    return found
+
+
 def resource_of(group: VariableGroup) -> Resource:
     """The group as something that deliveries may be let use."""
     return Resource(delivery_permissions.GROUP, str(group.id), group.name, group.project, group.is_for_all)

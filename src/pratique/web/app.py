@@ -25,8 +25,11 @@ from pratique.web.api import (
     jobs,
     projects,
     repositories,
+    service_connections,
+    stage_environments,
     status,
     uploads,
+    variable_groups,
     vaults,
     workspaces,
 )
@@ -89,6 +92,9 @@ def create_app(platform: Platform) -> FastAPI:
         events,
         status,
         vaults,
+        variable_groups,
+        service_connections,
+        stage_environments,
         api_identity,
     )
     for noun in nouns:

@@ -8,9 +8,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from pratique.base.clock import utc_now
 from pratique.base.errors import InternalError, InvalidInput, NotFound, PratiqueError, Problem, Unauthenticated
 from pratique.base.logging import get_logger
+from pratique.control.promotion import PromotionRefused, void
 from pratique.web.browser import is_a_person, sign_in_page
+from pratique.web.platform import platform_of
 
 _log = get_logger(__name__)
 
@@ -28,11 +31,19 @@ def _problem(row: Mapping[str, Any]) -> Problem:
     return Problem(words.get(row["type"], str(row["msg"])), key=".".join(str(part) for part in row["loc"][1:]))
 
 
+def _void(request: Request, error: PromotionRefused, run: int) -> None:
+    """What the refused transaction could not keep: the approvals of its run count no more."""
+    with platform_of(request).database.write() as tx:
+        void(tx, run, reason=error.message, now=utc_now())
+
+
 def install(app: FastAPI) -> None:
     """Let `app` answer every error in one shape."""
 
     @app.exception_handler(PratiqueError)
     def _ours(request: Request, error: PratiqueError) -> Response:
+        if isinstance(error, PromotionRefused) and error.run is not None:
+            _void(request, error, error.run)
         if isinstance(error, Unauthenticated) and is_a_person(request):
             return sign_in_page()
         return answer(error)

@@ -1,0 +1,557 @@
+"""Runs at the gates: approvals, checks, locks, variable groups and service connections, settled by the real settler."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pratique.base.errors import Conflict, Forbidden, NotFound, PratiqueError, Unauthenticated
+from pratique.base.home import Home
+from pratique.control import (
+    approvals,
+    checks,
+    deliveries,
+    delivery_permissions,
+    delivery_runs,
+    delivery_units,
+    groups,
+    principals,
+    projects,
+    roles,
+    secrets,
+    service_connections,
+    stage_environments,
+    variable_groups,
+    vaults,
+    workspaces,
+)
+from pratique.control.actor import PLATFORM, Actor
+from pratique.control.credentials import Credential
+from pratique.control.delivery_runs import Request
+from pratique.control.grants import actor_for, actor_of, exchanged
+from pratique.control.secrets import NewSecret
+from pratique.control.tokens import Issuer
+from pratique.control.unit_actors import SUBJECT, actor_of_unit
+from pratique.control.variable_groups import Value
+from pratique.delivery.compile import compiled
+from pratique.delivery.message import JobMessage
+from pratique.delivery.records import JOB, Record, StepState
+from pratique.delivery.run.outcomes import Result
+from pratique.engine.delivery_runs import RunSettler
+from pratique.store import asked_checks, assets, events, run_uses
+from pratique.store import delivery_runs as rows
+from pratique.store.assets import Asset, AssetVersion
+from pratique.store.database import Database
+from pratique.store.deliveries import Delivery
+from pratique.store.delivery_runs import Run, UnitRow
+from pratique.store.run_uses import Use
+from pratique.store.schema import metadata
+from pratique.store.sealing import Sealer
+
+CANARY = "canary-group-secret"
+TWO = """
+stages:
+- stage: Dev
+  jobs: [{job: train, steps: [{bash: train}]}]
+- stage: QA
+  jobs:
+  - deployment: promote
+    environment: qa
+    strategy: {runOnce: {deploy: {steps: [{bash: promote}]}}}
+"""
+ONE = "stages:" + TWO.partition("- stage: QA")[2].join(["\n- stage: QA", ""])
+
+
+@dataclass
+class Scene:
+    """A project with one delivery, people, and the real settler."""
+
+    database: Database
+    sealer: Sealer
+    issuer: Issuer
+    settler: RunSettler
+    delivery: Delivery
+    people: dict[str, Actor]
+    now: datetime
+
+    def do(self, verb: Any, *words: Any, **named: Any) -> Any:
+        with self.database.write() as tx:
+            return verb(tx, *words, **named, now=self.now)
+
+    def look(self, verb: Any, *words: Any, **named: Any) -> Any:
+        with self.database.read() as tx:
+            return verb(tx, *words, **named)
+
+    def queue(self, text: str = ONE, who: str = "ann", branch: str = "refs/heads/main") -> Run:
+        request = Request(self.delivery, "a.yml", branch, "c0ffee", [])
+        found = compiled(lambda _repository, _path: text, "a.yml")
+        known = delivery_runs.known_variables(request, self.people[who], door="http://here")
+        made: Run = self.do(delivery_runs.queue, self.people[who], request, found, known=known)
+        self.settle()
+        return made
+
+    def settle(self) -> None:
+        while self.settler.step():
+            pass
+
+    def stages(self, run: Run) -> dict[str, str]:
+        return {one.name: one.result or one.state for one in self.look(rows.stages_of, run.id)}
+
+    def check(self, kind: str, **settings: Any) -> int:
+        return int(self.do(stage_environments.add_check, self.people["own"], "p", "qa", kind, settings).id)
+
+    def asked(self, run: Run) -> asked_checks.AskedCheck:
+        (row,) = [one for one in self.look(asked_checks.of_run, run.id) if one.kind == "approval"]
+        assert isinstance(row, asked_checks.AskedCheck)
+        return row
+
+    def answer(self, run: Run, who: str, *, approves: bool = True, **named: Any) -> None:
+        self.do(approvals.decide, self.people[who], self.asked(run).id, approves=approves, **named)
+        self.settle()
+
+    def units(self, run: Run) -> list[UnitRow]:
+        return list(self.look(rows.units_of, run.id))
+
+    def message(self, unit: UnitRow) -> JobMessage:
+        with self.database.read() as tx:
+            actor = actor_of_unit(tx, SUBJECT + unit.id)
+            return delivery_units.message(tx, actor, unit.run, unit.id, self.sealer)
+
+    def end(self, run: Run, result: Result = Result.SUCCEEDED) -> None:
+        """Let whatever runs of a run end."""
+        for unit in self.units(run):
+            if unit.state != "completed":
+                with self.database.write() as tx:
+                    actor = actor_of_unit(tx, SUBJECT + unit.id)
+                    end = Record(1, JOB, "job", StepState.COMPLETED, result=result)
+                    delivery_units.take(tx, actor, run.id, unit.id, [end], self.sealer, now=self.now)
+        self.settle()
+
+    def told(self, kind: str) -> list[dict[str, Any]]:
+        found = self.look(events.after, 0, limit=1000)
+        return [dict(one.data) | {"actor": one.actor["name"]} for one in found if one.type == f"Pratique.{kind}"]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    database, now = Database.at(home.database), datetime.now(UTC)
+    with database.change_schema() as tx:
+        metadata.create_all(tx)
+    sealer, issuer = Sealer(home.keys / "seal"), Issuer(home.keys, "http://here")
+    people: dict[str, Actor] = {}
+    with database.write() as tx:
+        people["own"] = actor_for(tx, principals.ensure_owner(tx, "own", now=now))
+        projects.create(tx, PLATFORM, "p", now=now)
+        groups.create(tx, PLATFORM, "rg", location="", tags={}, now=now)
+        workspaces.create(tx, PLATFORM, {"name": "dev"}, group="rg", now=now)
+        stage_environments.create(tx, PLATFORM, "p", "qa", now=now)
+        for name, role, scope in (
+            ("ann", "Contributor", "/delivery/p"), ("bob", "Approver", "/delivery/p/environments/qa"),
+            ("eve", "Approver", "/delivery/p"), ("rob", "Reader", "/"),
+        ):  # fmt: skip
+            credential = Credential("", "$unused", now)
+            made = principals.create_user(tx, PLATFORM, name, display_name="", credential=credential, now=now)
+            roles.assign(tx, PLATFORM, role=role, assignee=name, scope=scope, now=now)
+            people[name] = actor_for(tx, made)
+        wished = {"name": "d", "repository": "/src", "repository_type": "folder", "path": "a.yml"}
+        delivery = deliveries.create(tx, PLATFORM, "p", wished, now=now)
+    bench: Any = SimpleNamespace(database=database, sealer=sealer, issuer=issuer, home=home)
+    yield Scene(database, sealer, issuer, RunSettler(bench), delivery, people, now)
+    database.close()
+
+
+# --- approvals ------------------------------------------------------------------------------------------------------
+
+
+def test_a_stage_waits_for_a_person_and_then_begins(scene: Scene) -> None:
+    scene.check("approval", instructions="look at the report")
+    run = scene.queue()
+    assert scene.stages(run) == {"QA": "waiting"}
+    assert scene.units(run) == []
+    scene.answer(run, "bob", comment="fine")
+    assert scene.stages(run) == {"QA": "running"}
+    assert scene.told("ApprovalGiven")[0]["comment"] == "fine"
+    scene.end(run)
+    assert scene.look(rows.get, run.id).result == "succeeded"
+
+
+def test_a_rejection_fails_the_stage(scene: Scene) -> None:
+    scene.check("approval")
+    run = scene.queue()
+    scene.answer(run, "bob", approves=False, comment="not today")
+    assert scene.stages(run) == {"QA": "Failed"}
+    assert scene.asked(run).reason == "rejected by bob: not today"
+
+
+def test_the_requester_cannot_approve_unless_that_is_switched_on(scene: Scene) -> None:
+    scene.check("approval")
+    run = scene.queue(who="own")
+    with pytest.raises(Forbidden, match="self-approval is off"):
+        scene.answer(run, "own")
+    assert scene.stages(run) == {"QA": "waiting"}
+    scene.answer(run, "bob")
+    for check in scene.look(stage_environments.checks, scene.people["own"], "p", "qa"):
+        scene.do(stage_environments.remove_check, scene.people["own"], "p", "qa", check.id)
+    scene.check("approval", allow_self=True)
+    run = scene.queue(who="own")
+    scene.answer(run, "own")
+    assert scene.stages(run) == {"QA": "running"}
+
+
+@pytest.mark.parametrize("who", ["ann", "rob"])
+def test_nobody_without_the_role_at_the_environment_approves(scene: Scene, who: str) -> None:
+    scene.check("approval")
+    run = scene.queue(who="own")
+    with pytest.raises(Forbidden, match="no role"):
+        scene.answer(run, who)
+
+
+def test_named_approvers_need_no_role_and_others_with_one_are_not_asked(scene: Scene) -> None:
+    scene.check("approval", approvers=["rob"])
+    run = scene.queue()
+    with pytest.raises(Forbidden, match="not one of its approvers"):
+        scene.answer(run, "bob")
+    scene.answer(run, "rob")
+    assert scene.stages(run) == {"QA": "running"}
+
+
+def test_two_must_approve_in_their_order(scene: Scene) -> None:
+    scene.check("approval", approvers=["eve", "bob"], in_order=True)
+    run = scene.queue()
+    with pytest.raises(Forbidden, match="before you"):
+        scene.answer(run, "bob")
+    scene.answer(run, "eve")
+    assert scene.stages(run) == {"QA": "waiting"}
+    with pytest.raises(Forbidden, match="answered already"):
+        scene.answer(run, "eve")
+    scene.answer(run, "bob")
+    assert scene.stages(run) == {"QA": "running"}
+
+
+def test_of_two_decisions_at_once_one_is_first(scene: Scene) -> None:
+    scene.check("approval")
+    run = scene.queue()
+    asked = scene.asked(run).id
+    scene.do(approvals.decide, scene.people["bob"], asked, approves=False)
+    with pytest.raises(Conflict, match="is failed: rejected by bob"):
+        scene.do(approvals.decide, scene.people["eve"], asked, approves=True)
+    scene.settle()
+    assert scene.stages(run) == {"QA": "Failed"}
+
+
+def test_an_approval_after_a_cancel_changes_nothing(scene: Scene) -> None:
+    scene.check("approval")
+    run = scene.queue()
+    scene.do(delivery_runs.cancel, scene.people["ann"], run.id)
+    before = scene.asked(run)
+    assert before.state == "withdrawn"
+    with pytest.raises(Conflict, match="was cancelled by ann"):
+        scene.answer(run, "bob")
+    scene.settle()
+    with pytest.raises(Conflict):
+        scene.answer(run, "bob")
+    assert scene.asked(run) == before
+    assert scene.look(rows.get, run.id).result == "canceled"
+    assert scene.units(run) == []
+
+
+def test_nobody_in_time_skips_the_stage(scene: Scene) -> None:
+    scene.do(
+        stage_environments.add_check, scene.people["own"], "p", "qa", "approval", {}, timeout_minutes=1
+    )  # fmt: skip
+    run = scene.queue()
+    with scene.database.write() as tx:
+        row = scene.asked(run)
+        late = datetime.now(UTC) - timedelta(seconds=1)
+        asked_checks.change(tx, asked_checks.AskedCheck(**{**vars(row), "expires_at": late, "look_at": late}))
+        assert checks.wake_due(tx, now=datetime.now(UTC)) == 1
+    scene.settle()
+    assert scene.stages(run) == {"QA": "Skipped"}
+    assert scene.asked(run).state == "expired"
+
+
+def test_a_thousand_runs_that_wait_are_looked_at_by_nobody(scene: Scene) -> None:
+    scene.check("approval")
+    scene.queue()
+    with scene.database.read() as tx:
+        assert rows.unsettled(tx, now=scene.now) is None
+        assert asked_checks.due(tx, now=scene.now) == []
+
+
+def test_checks_are_those_of_the_moment_when_the_stage_asked(scene: Scene) -> None:
+    first = scene.check("approval")
+    run = scene.queue()
+    scene.do(stage_environments.remove_check, scene.people["own"], "p", "qa", first)
+    with scene.database.write() as tx:
+        rows.touch(tx, run.id)
+    scene.settle()
+    assert scene.stages(run) == {"QA": "waiting"}
+    assert scene.stages(scene.queue()) == {"QA": "running"}
+
+
+def test_an_environment_that_nobody_made_is_made_and_told(scene: Scene) -> None:
+    run = scene.queue(ONE.replace("environment: qa", "environment: brand-new"))
+    assert scene.stages(run) == {"QA": "running"}
+    assert {"name": "brand-new", "project": "p", "actor": "pratique"} in scene.told("StageEnvironmentCreated")
+
+
+# --- what an approval is given for ----------------------------------------------------------------------------------
+
+
+def test_an_approval_names_what_it_is_for(scene: Scene) -> None:
+    scene.check("approval")
+    run = scene.queue(TWO)
+    with scene.database.write() as tx:
+        run_uses.note(tx, Use(run.id, "dev", "models", "d" * 64, "credit:3", is_made=True, at=scene.now))
+    scene.end(run)
+    bound = scene.asked(run).bound
+    assert bound["commit"] == "c0ffee"
+    assert bound["after"] == ["Dev"]
+    assert bound["used"] == [
+        {"workspace": "dev", "kind": "models", "name": "credit:3", "digest": "d" * 64, "made": True}
+    ]
+
+
+def test_what_changes_after_an_approval_voids_it(scene: Scene) -> None:
+    scene.check("approval", minimum=2)
+    run = scene.queue()
+    scene.answer(run, "bob")
+    with scene.database.write() as tx:
+        run_uses.note(tx, Use(run.id, "dev", "models", "e" * 64, "other:1", is_made=True, at=scene.now))
+    scene.answer(run, "eve")
+    assert scene.stages(run) == {"QA": "waiting"}
+    assert scene.asked(run).answers == []
+    assert "used" in scene.told("ApprovalVoided")[0]["reason"]
+    scene.answer(run, "bob")
+    scene.answer(run, "eve")
+    assert scene.stages(run) == {"QA": "running"}
+
+
+def test_an_answer_to_what_is_no_longer_shown_is_refused(scene: Scene) -> None:
+    scene.check("approval")
+    run = scene.queue()
+    shown = scene.asked(run).bound["digest"]
+    with scene.database.write() as tx:
+        run_uses.note(tx, Use(run.id, "dev", "models", "e" * 64, "other:1", is_made=True, at=scene.now))
+    with pytest.raises(Conflict, match="has changed"):
+        scene.answer(run, "bob", binding_digest=shown)
+    scene.answer(run, "bob")
+    assert scene.stages(run) == {"QA": "running"}
+
+
+# --- checks that nobody answers -------------------------------------------------------------------------------------
+
+
+def test_a_branch_that_is_not_allowed_is_rejected_before_anybody_is_asked(scene: Scene) -> None:
+    scene.check("branch_control", branches=["refs/heads/main"])
+    scene.check("approval")
+    run = scene.queue(branch="refs/heads/feature")
+    assert scene.stages(run) == {"QA": "Failed"}
+    assert scene.told("ApprovalRequested") == []
+    assert scene.stages(scene.queue()) == {"QA": "waiting"}
+
+
+def test_one_run_after_the_other_deploys_to_a_locked_environment(scene: Scene) -> None:
+    scene.check("exclusive_lock")
+    first = scene.queue()
+    second = scene.queue()
+    assert (scene.stages(first), scene.stages(second)) == ({"QA": "running"}, {"QA": "waiting"})
+    scene.end(first)
+    assert scene.stages(second) == {"QA": "running"}
+
+
+def test_of_runs_that_wait_for_a_lock_the_latest_goes_on(scene: Scene) -> None:
+    scene.check("exclusive_lock")
+    first, second, third = scene.queue(), scene.queue(), scene.queue()
+    scene.end(first)
+    assert (scene.stages(second), scene.stages(third)) == ({"QA": "Skipped"}, {"QA": "running"})
+
+
+def test_sequential_runs_keep_their_order(scene: Scene) -> None:
+    scene.check("exclusive_lock")
+    text = ONE.replace("- stage: QA", "- stage: QA\n  lockBehavior: sequential")
+    first, second, third = (scene.queue(text) for _ in range(3))
+    assert [scene.stages(one)["QA"] for one in (first, second, third)] == ["running", "waiting", "waiting"]
+    scene.end(first, Result.FAILED)
+    assert [scene.stages(one)["QA"] for one in (second, third)] == ["running", "waiting"]
+    scene.do(delivery_runs.cancel, scene.people["ann"], second.id)
+    scene.end(second, Result.CANCELED)
+    assert scene.stages(third) == {"QA": "running"}
+
+
+def model(scene: Scene, version: str, auc: str | None, run: Run | None = None) -> None:
+    with scene.database.write() as tx:
+        if assets.get(tx, "dev", "models", "credit") is None:
+            assets.add(tx, Asset("dev", "models", "credit", 1, "", {}, False, scene.now, scene.now))
+        manifest = version * 64
+        facts: dict[str, Any] = {
+            "id": f"id-{version}", "workspace": "dev", "kind": "models", "name": "credit", "version": version,
+            "ordinal": int(version), "type": "custom_model", "spec": {}, "path": "", "manifest": manifest,
+            "description": "", "tags": {"auc": auc} if auc else {}, "properties": {}, "is_archived": False,
+            "stage": "None", "run_id": "", "job_name": "", "source": "",
+            "created_at": scene.now + timedelta(minutes=int(version)), "updated_at": scene.now, "created_by": {},
+        }  # fmt: skip
+        assets.add_version(tx, AssetVersion(**facts))
+        if run:
+            run_uses.note(tx, Use(run.id, "dev", "models", manifest, f"credit:{version}", is_made=True, at=scene.now))
+
+
+@pytest.mark.parametrize(
+    ("champion", "candidate", "stage"),
+    [("0.8", "0.82", "running"), ("0.8", "0.79", "Failed"), ("0.8", None, "Failed"), (None, "0.9", "Failed")],
+)
+def test_the_model_gate_lets_no_worse_model_in(
+    scene: Scene, champion: str | None, candidate: str | None, stage: str
+) -> None:
+    scene.check("model_gate", workspace="dev", model="credit", metrics=[{"name": "auc", "margin": 0}])
+    model(scene, "1", champion)
+    run = scene.queue(TWO)
+    model(scene, "2", candidate, run)
+    scene.end(run)
+    assert scene.stages(run)["QA"] == stage
+
+
+# --- variable groups and service connections ------------------------------------------------------------------------
+
+WITH_GROUP = """
+variables: [{group: dev-vars}]
+steps:
+- bash: echo $(plain) $(hidden)
+"""
+WITH_CONNECTION = """
+variables: {connection: aml-dev}
+steps:
+- task: AzureCLI@2
+  inputs: {azureSubscription: $(connection), scriptType: bash, scriptLocation: inlineScript, inlineScript: az account show}
+"""  # noqa: E501 - a file of a user.
+
+
+def variables(scene: Scene, run: Run) -> dict[str, Any]:
+    (unit,) = scene.units(run)
+    return {one.name: one for one in scene.message(unit).variables}
+
+
+def test_a_group_gives_its_values_to_the_deliveries_that_may_read_it(scene: Scene) -> None:
+    values = {"plain": Value("yes"), "hidden": Value(CANARY, is_secret=True)}
+    own = scene.people["own"]
+    scene.do(variable_groups.create, own, "p", "dev-vars", values=values, sealer=scene.sealer)
+    with pytest.raises(Forbidden) as refused:
+        scene.queue(WITH_GROUP)
+    assert "may not use the variable group 'dev-vars'" in str(refused.value)
+    group = scene.look(variable_groups.get, own, "p", "dev-vars").group
+    scene.do(delivery_permissions.allow, own, variable_groups.resource_of(group), "d")
+    run = scene.queue(WITH_GROUP)
+    found = variables(scene, run)
+    assert (found["plain"].value, found["plain"].is_secret) == ("yes", False)
+    assert (found["hidden"].value, found["hidden"].is_secret) == (CANARY, True)
+
+
+def test_a_group_that_is_not_there_is_refused_before_anything_runs(scene: Scene) -> None:
+    with pytest.raises(Forbidden, match="no variable group 'dev-vars'"):
+        scene.queue(WITH_GROUP)
+
+
+def test_a_permission_that_is_taken_away_meanwhile_ends_the_stage(scene: Scene) -> None:
+    own = scene.people["own"]
+    scene.check("approval")
+    principals_made = scene.do(
+        principals.create_service_principal, PLATFORM, "ci", credential=Credential("", "$x", scene.now)
+    )
+    scene.do(
+        service_connections.create, own, "p", "aml-dev", principal=principals_made.name, workspace="dev",
+        is_for_all=True,
+    )  # fmt: skip
+    text = TWO.replace(
+        "[{bash: promote}]",
+        "[{task: AzureCLI@1, inputs: {azureSubscription: aml-dev, scriptLocation: inlineScript, inlineScript: x}}]",
+    )
+    run = scene.queue(text)
+    scene.do(service_connections.update, own, "p", "aml-dev", {"is_for_all": False})
+    scene.end(run)
+    assert scene.stages(run)["QA"] == "Failed"
+    assert "may not use the service connection 'aml-dev'" in scene.told("CheckFailed")[0]["reason"]
+
+
+def test_a_vaults_secret_is_read_by_the_groups_own_right_and_told_once_per_run(scene: Scene) -> None:
+    own = scene.people["own"]
+    scene.do(vaults.create, own, "kv-dev", group="rg")
+    for name in ("hidden", "plain", "unchosen"):
+        scene.do(secrets.put, own, "kv-dev", name, NewSecret(f"{CANARY}-{name}"), sealer=scene.sealer)
+    scene.do(
+        variable_groups.create, own, "p", "dev-vars", vault="kv-dev", chosen=["hidden", "plain"], is_for_all=True,
+        sealer=scene.sealer,
+    )  # fmt: skip
+    run = scene.queue(WITH_GROUP)
+    found = variables(scene, run)
+    assert (found["hidden"].value, found["hidden"].is_secret) == (f"{CANARY}-hidden", True)
+    assert "unchosen" not in found
+    read = scene.told("SecretRead")
+    assert sorted((one["name"], one["actor"], one["run"]) for one in read) == [
+        ("hidden", "p/dev-vars", run.id),
+        ("plain", "p/dev-vars", run.id),
+    ]
+    assert CANARY not in json.dumps([str(one) for one in scene.look(events.after, 0, limit=1000)])
+    group = scene.look(variable_groups.get, own, "p", "dev-vars").group
+    scene.do(vaults.delete_policy, own, "kv-dev", f"variable-group:{group.id}")
+    refused = scene.queue(WITH_GROUP)
+    failed = scene.look(rows.get, refused.id)
+    assert (failed.result, "may not read the vault" in failed.error["message"]) == ("failed", True)
+
+
+def test_whoever_may_not_read_a_vault_cannot_hand_it_on_to_a_group(scene: Scene) -> None:
+    scene.do(vaults.create, scene.people["own"], "kv-dev", group="rg")
+    with scene.database.write() as tx:
+        roles.assign(tx, PLATFORM, role="Contributor", assignee="ann", scope="/", now=scene.now)
+        ann = actor_for(tx, roles.find_principal(tx, "ann"))
+    with pytest.raises(Forbidden, match="may not get secrets"):
+        scene.do(variable_groups.create, ann, "p", "g", vault="kv-dev", sealer=scene.sealer)
+
+
+def test_a_unit_gets_a_token_of_the_connections_principal_that_ends_with_it(scene: Scene) -> None:
+    own = scene.people["own"]
+    made = scene.do(principals.create_service_principal, PLATFORM, "ci", credential=Credential("", "$x", scene.now))
+    scene.do(roles.assign, PLATFORM, role="Reader", assignee="ci", scope="/workspaces/dev")
+    scene.do(service_connections.create, own, "p", "aml-dev", principal="ci", workspace="dev", is_for_all=True)
+    run = scene.queue(WITH_CONNECTION)
+    (unit,) = scene.units(run)
+    (given,) = scene.message(unit).connections
+    assert (given.name, given.workspace, given.resource_group, given.client_id) == ("aml-dev", "dev", "rg", made.id)
+    now = datetime.now(UTC)
+    with scene.database.read() as tx:
+        actor = actor_of(tx, scene.issuer.verify(given.secret, now=now))
+        again = exchanged(
+            tx, scene.issuer, given.secret, client_id=made.id, lasting=timedelta(hours=1), now=now
+        )  # fmt: skip
+        assert actor == actor_of(tx, scene.issuer.verify(again, now=now))
+        with pytest.raises(Unauthenticated):
+            exchanged(tx, scene.issuer, given.secret, client_id="own", lasting=timedelta(hours=1), now=now)
+    assert (actor.name, actor.run, [grant.role for grant in actor.grants]) == ("ci", run.id, ["Reader"])
+    assert given.secret not in repr(unit)
+    scene.end(run)
+    for token in (given.secret, again):
+        with pytest.raises(Unauthenticated, match="has ended"), scene.database.read() as tx:
+            actor_of(tx, scene.issuer.verify(token, now=now))
+
+
+def test_a_connection_is_made_only_by_who_could_be_its_principal_anyway(scene: Scene) -> None:
+    scene.do(principals.create_service_principal, PLATFORM, "ci", credential=Credential("", "$x", scene.now))
+    words = ("p", "aml-dev")
+    for who in ("ann", "rob", "eve"):
+        with pytest.raises(PratiqueError, match=r"may not do service_connections/write"):
+            scene.do(service_connections.create, scene.people[who], *words, principal="ci", workspace="dev")
+    with pytest.raises(NotFound, match="no workspace"):
+        scene.do(service_connections.create, scene.people["own"], *words, principal="ci", workspace="absent")
+    with pytest.raises(PratiqueError, match="is a user"):
+        scene.do(service_connections.create, scene.people["own"], *words, principal="ann", workspace="dev")
+
+
+def test_a_connection_that_is_not_there_is_refused_before_anything_runs(scene: Scene) -> None:
+    with pytest.raises(Forbidden, match="no service connection 'aml-dev'"):
+        scene.queue(WITH_CONNECTION.replace("$(connection)", "aml-dev"))
