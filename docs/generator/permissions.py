@@ -21,6 +21,7 @@ _OTHERS: Final = {
     "Tracking": "the MLflow server, in every workspace",
     "Job": "a running job, in its own workspace and until it ends",
     "Delivery": "the worker of a job of a run, in its own run and until it ends",
+    "Checkout": "git for a job of a run: the repositories of that run, until the job ends",
 }
 """Who has the roles that nobody can be given."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pratique.delivery.compile import Compiled, compiled
 from pratique.specs.kinds import KINDS, load
 from pratique.specs.packages import from_conda
 from pratique.specs.reader import parse_document, read_document
@@ -12,6 +13,7 @@ from pratique.specs.verdicts import judge
 
 from .conftest import ROOT, blocks, markdown_files, shown
 
+_PIPELINE = "azure-pipelines.yml"
 _MARK = re.compile(r"# Azure ML YAML: ([a-z-]+)\n")
 _SCHEMAS = {
     "data": "data",
@@ -25,15 +27,29 @@ _SCHEMAS = {
     "commandComponent": "command-component",
     "pipelineComponent": "pipeline-component",
 }
-EXAMPLES = sorted((ROOT / "examples").rglob("*.yml"))
+PIPELINES = sorted((ROOT / "examples").rglob(_PIPELINE))
+EXAMPLES = [file for file in sorted((ROOT / "examples").rglob("*.yml")) if file not in PIPELINES]
 WITH_YAML = [page for page in markdown_files() if [*blocks(page.read_text(encoding="utf-8"), "yaml", "yml")]]
+
+
+def compiled_text(text: str) -> Compiled:
+    """What an Azure Pipelines file without templates means."""
+    return compiled(lambda _repository, _path: text, _PIPELINE)
+
+
+@pytest.mark.parametrize("file", PIPELINES, ids=shown)
+def test_every_pipeline_of_an_example_compiles_without_a_warning(file: Path) -> None:
+    assert compiled_text(file.read_text(encoding="utf-8")).warnings == ()
 
 
 @pytest.mark.parametrize("page", WITH_YAML, ids=shown)
 def test_every_block_of_yaml_says_its_kind_and_loads(page: Path) -> None:
     for block in blocks(page.read_text(encoding="utf-8"), "yaml", "yml"):
+        if block.startswith(f"# {_PIPELINE}\n"):
+            assert compiled_text(block).warnings == ()
+            continue
         marked = _MARK.match(block)
-        assert marked, f"begin it with `# Azure ML YAML: KIND`, one of {', '.join(KINDS)}:\n{block}"
+        assert marked, f"begin it with `# Azure ML YAML: KIND`, one of {', '.join(KINDS)}, or with its name:\n{block}"
         spec = load(marked[1], parse_document(block, file=shown(page)))
         assert spec.planned() == [], "what is shown as an example should run"
 
