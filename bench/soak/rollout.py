@@ -319,7 +319,7 @@ def _never_ready(platform: Platform) -> tuple[str, bool]:
         probe = "readiness_probe: {path: /nowhere, initial_delay: 0, period: 1, failure_threshold: 2}"
         platform.deploy("never", "green", ANSWERS, more=probe, all_traffic=True)
     except RuntimeError as error:
-        said = re.sub(r"\s+", " ", str(error).split("error: ", 1)[-1])[:160]
+        said = re.sub(r"\s+", " ", str(error).split("error: ", 1)[-1].split("[pratique]")[0]).strip(" |")
     else:
         return "it became ready", False
     shown = platform.api("GET", "/online-endpoints/never")

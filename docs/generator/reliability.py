@@ -14,8 +14,10 @@ def page() -> str:
     """The page."""
     return document(
         "Reliability",
-        "Counted by long runs under load (`python -m bench.soak.rollout` and its siblings); every number was "
-        "counted on the day that is named. Every request is sent once, and a broken connection is a failure.",
+        "What `make soak` counted, which takes hours, on the day that is named. Every request is sent once, nobody "
+        "repeats one, and a broken connection is a failure. What is promised: a rollout costs no request; a process "
+        "that is killed costs at most the requests that it had; after any kill the state is right again without a hand "
+        "that mends it, apart from `pratique up` where the server itself was killed.",
         *(part for file in sorted(RESULTS.glob("*.json")) for part in _section(json.loads(file.read_text("utf-8")))),
     )
 
@@ -24,7 +26,7 @@ def _section(run: Mapping[str, Any]) -> Iterator[str]:
     yield f"## {run['title']}"
     yield f"{run['at'][:10]}, on {run['cores']} cores that other programs were using. {run.get('note', '')}".rstrip()
     yield table(
-        ("what was done", "requests", "failed", "", "as promised"),
+        ("what was done", "requests", "failed", "what came out", "as promised"),
         [
             (row["what"], f"{row['requests']:,}" if row["requests"] else "", _failed(row), row["said"], _verdict(row))
             for row in run["rows"]
