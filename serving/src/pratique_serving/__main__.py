@@ -24,7 +24,7 @@ import signal
 import socket
 import threading
 import time
-from typing import Iterator, List, Optional
+from typing import Any, Iterator, List, Optional
 
 from pratique_serving import __version__, listening, log
 from pratique_serving.errors import ModelFailed, Usage
@@ -71,6 +71,11 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     routes = Routes(settings, collection)
     limits = Limits(settings.max_body_bytes, settings.read_timeout)
     server = Server(listener, routes, limits, lambda: _on_stop(routes))
+    try:
+        door = _grpc_door(settings, server)
+    except Usage as error:
+        log.write(f"error: {error}\n")
+        return EXIT_USAGE
     _stop_on_signals(server)
     server.start()
     with _few_collections():
@@ -80,11 +85,15 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     else:
         log.say(f"ready after {time.monotonic() - began:.3f} s, {settings.worker_count} worker(s)")
         routes.become_ready(model)
+        if door is not None:
+            door.start()
     if settings.worker_count == 1:
         server.serve()
     else:
         server.serve_by(Workers(settings.worker_count))
     threading.Thread(target=_leave_soon, daemon=True).start()
+    if door is not None:
+        door.stop()
     routes.close()
     log.say("stopped")
     return 0
@@ -96,6 +105,17 @@ def _collection(settings: Settings) -> Optional[Collection]:
         return None
     opened: Collection = importlib.import_module("pratique_serving.collecting").open_spool(settings)
     return opened
+
+
+def _grpc_door(settings: Settings, server: Server) -> Any:
+    """Imported only where it is wished. Raises Usage when gRPC is not in the environment."""
+    if not settings.grpc:
+        return None
+    try:
+        module = importlib.import_module("pratique_serving.grpc_door")
+    except ImportError as error:
+        raise Usage(f"PRATIQUE_GRPC needs grpcio in the environment (pratique-serving[grpc]): {error}") from None
+    return module.GrpcDoor(settings.grpc, server.adopt, settings.max_body_bytes)
 
 
 def _on_stop(routes: Routes) -> None:

@@ -30,7 +30,7 @@ from pratique_serving.models import Model
 from pratique_serving.results import INTERNAL, Unanswerable, json_response
 from pratique_serving.settings import Settings
 from pratique_serving.swagger import Specifications, describe, describe_columns
-from pratique_serving.tables import Frames, Table
+from pratique_serving.tables import Frames, Table, with_rows
 from pratique_serving.together import MOST_TOGETHER, answer_together
 from pratique_serving.wire import Request, Response
 
@@ -100,7 +100,7 @@ class MlflowModel(Model):
         return answer_together(requests, request_ids, self._read_plain, self._predict_table, respond, self.answer)
 
     def _read(self, request: Request) -> Table:
-        return self._frames.read(request.body, request.headers.get("content-type", ""))
+        return with_rows(self._frames.read(request.body, request.headers.get("content-type", "")))
 
     def _read_plain(self, request: Request) -> Table:
         if request.method != "POST" or b'"params"' in request.body:

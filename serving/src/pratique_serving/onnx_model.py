@@ -18,7 +18,7 @@ from pratique_serving.onnx_tensors import OnnxTensors
 from pratique_serving.results import json_response
 from pratique_serving.settings import Settings
 from pratique_serving.swagger import describe_columns
-from pratique_serving.tables import Frames, Table
+from pratique_serving.tables import Frames, Table, with_rows
 from pratique_serving.together import MOST_TOGETHER, answer_together
 from pratique_serving.wire import Request, Response
 
@@ -73,7 +73,7 @@ class OnnxModel(Model):
     def _read(self, request: Request) -> Table:
         if request.method != "POST":
             raise Refused(405, "Method not allowed")
-        return self._frames.read(request.body, request.headers.get("content-type", ""))
+        return with_rows(self._frames.read(request.body, request.headers.get("content-type", "")))
 
     def _predict(self, plan: Plan, rows: List[List[Any]], request_id: str) -> List[Any]:
         try:

@@ -179,6 +179,8 @@ def _array(tensor: Tensor, values: Any) -> Any:
     if made.ndim == 2 and len(tensor.shape) == 1 and made.shape[1] == 1:
         made = made.reshape(-1)
     _check_shape(tensor, made.shape)
+    if made.size == 0:
+        raise ValueError("there are no rows to predict")
     return _of_type(tensor, made)
 
 
@@ -195,8 +197,6 @@ def _of_type(tensor: Tensor, made: Any) -> Any:
     if tensor.dtype is np.object_:
         if all(isinstance(value, str) for value in made.flat):
             return made
-    elif made.size == 0:
-        return made.astype(tensor.dtype)
     elif tensor.dtype is np.bool_:
         if kind == "b":
             return made

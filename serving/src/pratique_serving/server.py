@@ -78,6 +78,7 @@ class Server:
         self._slow: Dict[int, Connection] = {}
         self._calls: Deque[Tuple[Connection, Call]] = deque()
         self._more: List[Connection] = []
+        self._adopted: Deque[socket.socket] = deque()
         self._is_listening = True
         self._is_stopping = False
         self._is_done = False
@@ -296,7 +297,10 @@ class Server:
         return SLOW_EVERY if self._slow or self._calls else ALL_EVERY
 
     def _wake_up(self) -> None:
-        if STOPS.intersection(self._wake_end.recv(1024)) and not self._is_stopping:
+        woken_by = self._wake_end.recv(1024)
+        while self._adopted:
+            self._take_in(self._adopted.popleft())
+        if STOPS.intersection(woken_by) and not self._is_stopping:
             self._begin_to_drain()
 
     def _begin_to_drain(self) -> None:
@@ -329,6 +333,15 @@ class Server:
             log.say(f"cannot accept a connection: {error}")
             time.sleep(PAUSE_AFTER_FAILED_ACCEPT)
             return False
+        self._take_in(accepted)
+        return True
+
+    def adopt(self, connected: socket.socket) -> None:
+        """Serve a connection that did not come in through the listening socket; from any thread."""
+        self._adopted.append(connected)
+        self._poke(0)
+
+    def _take_in(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
         if accepted.family != socket.AF_UNIX:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -337,7 +350,6 @@ class Server:
         connection.interest = _IN
         self._connections[connection.descriptor] = connection
         self._poller.register(connection.descriptor, _IN)
-        return True
 
     def _serve(self, connection: Connection, event: int) -> None:
         try:

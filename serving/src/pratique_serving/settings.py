@@ -8,6 +8,7 @@
 | `PRATIQUE_MLFLOW_MODEL` | folder of an MLflow model that is served without a script | |
 | `PRATIQUE_ONNX_MODEL` | file of a converted model, which then answers in the place of the MLflow model | |
 | `AZUREML_MODEL_DIR` | not read here; the script reads it | |
+| `PRATIQUE_GRPC` | `unix:/PATH` or `127.0.0.1:PORT`: the Open Inference Protocol over gRPC as well; needs `grpcio` | |
 | `WORKER_COUNT` | how many calls of the model run at the same time | 1 |
 | `PRATIQUE_MEMORY_BYTES` | bound of the memory of the process (its data, as the kernel counts); 0 is none | 0 |
 | `SCORING_TIMEOUT_MS` | a call that takes longer is interrupted (one worker only); 0 is never | 0 |
@@ -43,6 +44,7 @@ class Settings(NamedTuple):
     source_directory: str
     mlflow_model: str
     onnx_model: str
+    grpc: str
     worker_count: int
     memory_bytes: int
     scoring_timeout_ms: int
@@ -75,6 +77,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         source_directory=environment.get("AZUREML_SOURCE_DIRECTORY", ""),
         mlflow_model=environment.get("PRATIQUE_MLFLOW_MODEL", ""),
         onnx_model=environment.get("PRATIQUE_ONNX_MODEL", ""),
+        grpc=environment.get("PRATIQUE_GRPC", ""),
         worker_count=_whole(environment, "WORKER_COUNT", 1, least=1),
         memory_bytes=_whole(environment, "PRATIQUE_MEMORY_BYTES", 0, least=0),
         scoring_timeout_ms=_whole(environment, "SCORING_TIMEOUT_MS", 0, least=0),
@@ -100,6 +103,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     )
     if not (settings.entry_script or settings.mlflow_model or settings.onnx_model):
         raise Usage("nothing to serve: set AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL (or PRATIQUE_ONNX_MODEL)")
+    if settings.grpc and settings.entry_script:
+        raise Usage("PRATIQUE_GRPC: the Open Inference Protocol is for models without a script")
     return settings
 
 

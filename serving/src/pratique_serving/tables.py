@@ -161,6 +161,13 @@ class Frames:
         return Table(tuple(columns), value["data"])
 
 
+def with_rows(table: Table) -> Table:
+    """The table itself. Raises Refused (400) when it has no rows: few models can answer that, and none has to."""
+    if not table.rows:
+        raise Refused(400, "There are no rows to predict.")
+    return table
+
+
 def check_width(table: Table) -> None:
     """Raises ValueError unless every row has a value for each column."""
     width = len(table.columns)
