@@ -47,6 +47,11 @@ class Names:
         """How the names of its components begin."""
         return self.name.lower().replace("-", "_")
 
+    @property
+    def workspaces(self) -> str:
+        """How the names of the workspaces begin that its pipeline delivers to: short enough for `-dev` behind it."""
+        return self.name.lower()[:29]
+
 
 EXAMPLE: Final = Names("credit-risk", "credit-risk", "credit-risk", "cpu-cluster")
 

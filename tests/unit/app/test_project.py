@@ -8,6 +8,7 @@ import pytest
 
 from pratique.app.project import EXAMPLE, TEMPLATES, Names, check, rendered, write
 from pratique.base.errors import Conflict, InvalidInput, StorageFailed
+from pratique.base.names import problem_with_name
 
 FILES = {"README.md": b"read me\n", "src/train.py": b"print()\n", ".gitignore": b".env\n"}
 
@@ -119,6 +120,7 @@ def test_every_name_stands_in_the_files_and_no_gap_is_left(template: str) -> Non
     for field in fields(names):
         assert getattr(names, field.name) in text
     assert f"name: {names.component}_train" in text
+    assert f"dev_workspace: {names.workspaces}-dev" in text
     assert "credit-risk@latest" not in text
     assert ".gitignore" in files
 
@@ -133,6 +135,12 @@ def test_a_wrong_name_is_told_once_and_not_for_each_thing_that_takes_it() -> Non
     with pytest.raises(InvalidInput) as caught:
         check(Names("My Project", "My Project", "My Project", "cpu-cluster"))
     assert [problem.key for problem in caught.value.problems] == ["--name"]
+
+
+def test_the_longest_name_still_names_workspaces() -> None:
+    names = Names("A" * 32, "model", "endpoint", "compute")
+    check(names)
+    assert problem_with_name("workspace", f"{names.workspaces}-dev") == ""
 
 
 def test_the_example_has_names_that_are_names() -> None:
