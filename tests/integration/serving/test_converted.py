@@ -102,8 +102,9 @@ def bodies(house: House) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "name",
-    "split,turned round,records,rows,no rows,an unknown word,an empty word,a column too many,a column too few,a number as text,"
-    "a truth for a number,a number for text,a list for text,a very large number,a missing number,nothing".split(","),
+    "split,turned round,records,rows,no rows,an unknown word,an empty word,a column too many,a column too few,"
+    "a number as text,a truth for a number,a number for text,a list for text,a very large number,"
+    "a missing number,nothing".split(","),
 )
 @pytest.mark.parametrize("target", ["/score", "/invocations"])
 def test_both_answer_alike(both: dict[str, Scorer], house: House, name: str, target: str) -> None:
