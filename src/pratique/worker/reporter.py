@@ -24,6 +24,8 @@ _LONGEST_PAUSE: Final = 5.0
 _BREATH: Final = 0.05
 """Seconds between two pieces of a log: what is printed meanwhile travels together."""
 _PIECE: Final = 1 << 18
+_BATCH: Final = 1 << 16
+"""Characters of a log that may wait to be masked together."""
 _TOGETHER: Final = 50
 """Records of one request."""
 LARGEST_LOG: Final = 1 << 30
@@ -40,29 +42,51 @@ class StepLog:
         self._size = 0
         self._is_full = False
         self._lines = MaskedLines(masker)
+        self._turn = threading.Lock()
+        self._waiting: list[str] = []
+        """Lines that are not masked yet; they are nowhere but here."""
+        self._waiting_size = 0
         self._changed = changed
         self._stream = file.open("ab")
 
     def write(self, line: str) -> None:
         """Add a line."""
-        self._put(self._lines.feed(f"{line}\n"))
+        with self._turn:
+            self._waiting.append(line)
+            self._waiting_size += len(line) + 1
+            if self._waiting_size >= _BATCH:
+                self._mask()
+        with self._changed:
+            self._changed.notify()
 
     def close(self) -> None:
         """Add what was held back, at the end of the step."""
-        self._put(self._lines.rest())
-        self._stream.close()
+        with self._turn:
+            self._mask()
+            self._put(self._lines.rest())
+            self._stream.close()
 
     @property
     def has_news(self) -> bool:
-        return self.sent < self._size
+        return self.sent < self._size or bool(self._waiting)
 
     def unsent(self) -> bytes:
         """The next piece that the platform does not have."""
-        if not self.has_news:
-            return b""
+        with self._turn:
+            self._mask()
+            if self.sent >= self._size:
+                return b""
         with self._file.open("rb") as stream:
             stream.seek(self.sent)
             return stream.read(min(_PIECE, self._size - self.sent))
+
+    def _mask(self) -> None:
+        """Mask the lines that wait, and write them; many at once, because looking for each secret has its price."""
+        if self._waiting:
+            text = "\n".join([*self._waiting, ""])
+            self._waiting.clear()
+            self._waiting_size = 0
+            self._put(self._lines.feed(text))
 
     def _put(self, text: str) -> None:
         data = text.encode("utf-8", "replace")
@@ -73,9 +97,7 @@ class StepLog:
             data = f"##[warning]the log ends here: more than {LARGEST_LOG:,} bytes are not kept\n".encode()
         self._stream.write(data)
         self._stream.flush()
-        with self._changed:
-            self._size += len(data)
-            self._changed.notify()
+        self._size += len(data)
 
 
 class Reporter:

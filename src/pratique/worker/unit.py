@@ -48,6 +48,7 @@ class Unit:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._started = utc_now()
+        self._told: set[str] = set()
 
     def run(self) -> Result:
         """Run everything; returns the result of the job."""
@@ -84,10 +85,17 @@ class Unit:
         elif not verdict.holds:
             run.skip("enabled: false" if verdict.condition == "enabled: false" else f"skipped: {verdict}")
         else:
-            for warning in job.variables.now.warnings:
-                run.warn(warning)
             run.begin(utc_now())
+            self._warn(run)
             self._ended(run, _worked(run, planned))
+
+    def _warn(self, run: StepRun) -> None:
+        """Say what is odd about the variables, each thing once in a job."""
+        variables = self._job.variables
+        for warning in (*variables.now.warnings, *variables.unmapped()):
+            if warning not in self._told:
+                self._told.add(warning)
+                run.warn(warning)
 
     def _ended(self, run: StepRun, outcome: Outcome) -> None:
         job = self._job

@@ -78,6 +78,16 @@ class JobVariables:
         found = self.now.environment()
         return {name: value for name, value in found.items() if name not in _NOT_MAPPED and is_mappable(name, value)}
 
+    def unmapped(self) -> list[str]:
+        """Why variables that are no secrets do not reach processes by themselves."""
+        said = []
+        for name, value in self.now.environment().items():
+            if name in _NOT_MAPPED:
+                said.append(f"the variable {name} does not take the place of the machine's {name}; map it with env:")
+            elif not is_mappable(name, value):
+                said.append(f"the variable {name:.60} cannot be given to a process: it is too long, or no name for one")
+        return said
+
     def _put(self, variable: Variable) -> None:
         self._raw[folded(variable.name)] = variable
         self._complete = None

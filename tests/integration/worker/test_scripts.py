@@ -209,3 +209,45 @@ def test_env_is_how_a_secret_reaches_a_process_and_nothing_of_the_worker_does(wo
     assert "<> <***> 12\nnone\n" in platform.log("one")
     assert "7/__default/Job/" in platform.log("one")
     assert all("s3cret" not in text.decode("latin-1") for text in platform.bodies)
+
+
+def test_a_script_by_its_path_lies_below_the_sources_wherever_the_step_works(worker: Worker) -> None:
+    platform = worker.run(
+        """
+        steps:
+          - checkout: none
+          - bash: mkdir -p scripts && echo 'pwd; echo "$0|$1|$2"' > scripts/x.sh
+          - task: Bash@3
+            displayName: one
+            inputs: { filePath: scripts/x.sh, arguments: "'a b' c", workingDirectory: else/where }
+          - task: Bash@3
+            displayName: two
+            inputs: { filePath: no.sh }
+            condition: always()
+        """
+    )
+    said = platform.log("one").splitlines()
+    assert said[-2].endswith("/s/else/where")
+    assert said[-1].endswith("/s/scripts/x.sh|a b|c")
+    assert "there is no script" in platform.step("two").reason
+
+
+def test_a_variable_called_path_hides_no_program_and_that_is_said(worker: Worker) -> None:
+    platform = worker.run(
+        "steps: [{ checkout: none, displayName: c }, { bash: ls / > /dev/null, displayName: one }]",
+        variables={"path": "/nowhere"},
+    )
+    assert platform.result == "Succeeded"
+    assert (
+        sum("does not take the place" in issue.message for one in platform.last.values() for issue in one.issues) == 1
+    )
+
+
+def test_a_long_log_arrives_whole(worker: Worker) -> None:
+    platform = worker.run(
+        "steps: [{ checkout: none }, { bash: seq 1 200000, displayName: one }]",
+        variables={"key": Variable("key", "199999", is_secret=True)},
+    )
+    lines = platform.log("one").splitlines()
+    assert lines[-3:] == ["199998", "***", "200000"]
+    assert len(lines) == 200_001

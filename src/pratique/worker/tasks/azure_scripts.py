@@ -25,7 +25,7 @@ def azure_powershell(work: Work) -> Outcome:
     if inputs.word("scriptType") == "inlinescript":
         body = inputs.text("inline")
     else:
-        file = folder / inputs.text("scriptPath")
+        file = work.run.folder("") / inputs.text("scriptPath")
         if not file.is_file():
             return failed(f"there is no script {file}")
         body = f". {_quoted(file)} {inputs.text('scriptArguments')}".rstrip()
@@ -46,7 +46,7 @@ def _bash(work: Work) -> Outcome:
     if inputs.word("scriptLocation") == "inlinescript":
         text = inputs.text("inlineScript")
     else:
-        file = folder / inputs.text("scriptPath")
+        file = work.run.folder("") / inputs.text("scriptPath")
         if not file.is_file():
             return failed(f"there is no script {file}")
         text = f'exec bash {shlex.quote(str(file))} "$@"'
@@ -66,7 +66,7 @@ def _pwsh(work: Work) -> Outcome:
     if inputs.word("scriptLocation") == "inlinescript":
         body = inputs.text("inlineScript")
     else:
-        file = folder / inputs.text("scriptPath")
+        file = work.run.folder("") / inputs.text("scriptPath")
         if not file.is_file():
             return failed(f"there is no script {file}")
         body = f". {_quoted(file)} {inputs.text('arguments')}".rstrip()

@@ -29,7 +29,7 @@ def bash(work: Work) -> Outcome:
     if inputs.word("targetType") == "inline":
         text = inputs.text("script")
     else:
-        file = folder / inputs.text("filePath")
+        file = work.run.folder("") / inputs.text("filePath")
         if not file.is_file():
             return failed(f"there is no script {file}")
         text = f"exec bash {shlex.quote(str(file))} {inputs.text('arguments')}".rstrip()
@@ -49,7 +49,7 @@ def powershell(work: Work) -> Outcome:
     if inputs.word("targetType") == "inline":
         body = inputs.text("script")
     else:
-        file = folder / inputs.text("filePath")
+        file = work.run.folder("") / inputs.text("filePath")
         if not file.is_file():
             return failed(f"there is no script {file}")
         body = f". '{str(file).replace(chr(39), chr(39) * 2)}' {inputs.text('arguments')}".rstrip()
