@@ -216,15 +216,16 @@ class Storm:
         """The document at a path of the workspace."""
         return self.platform.ask("GET", f"/api/v1/workspaces/{WORKSPACE}/{path}", token=self.platform.token).document
 
-    def jobs(self) -> list[dict[str, Any]]:
-        """Every job that is no step."""
-        found: list[dict[str, Any]] = self.ask("jobs?limit=1000")
+    def jobs(self, *, newest: int = 1000) -> list[dict[str, Any]]:
+        """The `newest` jobs that are no steps."""
+        found: list[dict[str, Any]] = self.ask(f"jobs?limit={newest}")
         return found
 
     def unfinished(self) -> list[str]:
         """The names of the jobs that go on; none while nobody answers."""
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            return [job["name"] for job in self.jobs() if job["status"] not in TERMINAL]
+            # So few run at once that none of them is further back; a list of all would slow the storm down.
+            return [job["name"] for job in self.jobs(newest=10 * AT_ONCE) if job["status"] not in TERMINAL]
         return []
 
     def steps(self) -> list[dict[str, Any]]:
