@@ -58,6 +58,8 @@ class Prepared:
     request: Request
     compiled: Compiled
     known: Mapping[str, str]
+    actor: Actor
+    """Who asked for it."""
 
 
 def on_behalf(document: Mapping[str, Any]) -> Actor:
@@ -90,7 +92,7 @@ def prepare(database: Database, files: Repositories, actor: Actor, wish: Wish, *
         # Units run on this machine, with the PATH of this process.
         refusals(found.pipeline, has_pwsh=shutil.which("pwsh") is not None).raise_if_any(delivery.path)
         documents = [_document(alias, one, ref, at, door) for alias, one, ref, at in reading.used(found.pipeline)]
-    return Prepared(replace(request, sources=[*request.sources, *documents]), found, known)
+    return Prepared(replace(request, sources=[*request.sources, *documents]), found, known, actor)
 
 
 def starting_at(files: Repositories, own: Repository, commit: str, path: str) -> Starting | None:

@@ -267,9 +267,20 @@ class PipelineResource:
 
 
 @dataclass(frozen=True)
+class Webhook:
+    """Events of the platform itself that the pipeline follows."""
+
+    alias: str
+    place: Place
+    filters: tuple[tuple[str, str], ...] = ()
+    """Path in the event, such as data.modelName, and the text that stands there."""
+
+
+@dataclass(frozen=True)
 class Resources:
     repositories: tuple[Repository, ...] = ()
     pipelines: tuple[PipelineResource, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     containers: tuple[str, ...] = ()
     """Aliases; a job that uses one is refused."""
 

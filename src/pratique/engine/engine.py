@@ -21,9 +21,10 @@ from pratique.engine.routes import Routes
 from pratique.engine.services import Service
 from pratique.engine.sweeper import Sweeper
 from pratique.engine.timekeeper import Timekeeper
+from pratique.engine.triggers import Triggers
 from pratique.engine.watcher import Watcher
 from pratique.engine.workbench import Workbench
-from pratique.store import delivery_runs, deployments, examinations, jobs
+from pratique.store import delivery_runs, deployments, examinations, jobs, repositories
 
 _log = get_logger(__name__)
 _DEPLOYERS: Final = 2
@@ -55,6 +56,7 @@ class Engine:
             Loop("rotation", Rotation(bench.home).step, quiet, idle=_NET),
             Loop("runs-behind", RunsBehind(bench).step, quiet, idle=_ROUNDS),
             Loop("collector", Collector(bench).step, quiet, idle=_NET),
+            Loop("triggers", Triggers(bench).step, self._stop, idle=_NET),
             Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
             Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(
@@ -90,9 +92,12 @@ class Engine:
             deployments.free_all(tx)
             delivery_runs.free_all(tx)
             examinations.free_all(tx)
+            repositories.free_all(tx)
         bring_forward(self._bench)
-        self._bench.database.on_commit(self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED, delivery_runs.TOPIC))
-        self._bench.database.on_commit(self._jobs.ring, besides=(jobs.WALKED, delivery_runs.TOPIC))
+        self._bench.database.on_commit(
+            self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED, delivery_runs.TOPIC, repositories.TOPIC)
+        )
+        self._bench.database.on_commit(self._jobs.ring, besides=(jobs.WALKED, delivery_runs.TOPIC, repositories.TOPIC))
         for loop in self._loops:
             loop.start()
 

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +35,8 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCH: Final = re.compile(r"refs/heads/[^\0-\x20~^:?*\[\\\x7f]+")
 _PATIENCE: Final = timedelta(seconds=60)
 """How long a question may take; none of ours should last a second."""
+_SETTLED: Final = timedelta(hours=1)
+"""After which a folder without a row is nobody's; the row follows the folder within a moment."""
 _MOST_OUTPUT: Final = 64_000_000
 """Bytes of an answer."""
 
@@ -138,11 +141,11 @@ class Repositories:
         (self._folder / f"{id}.lock").unlink(missing_ok=True)
 
     def tidy(self, living: Iterable[str]) -> None:
-        """Remove what an earlier server began to make or to remove, and repositories without a row."""
-        kept = set(living)
+        """Remove what an earlier server began to make or to remove, and repositories that have no row by now."""
+        kept, before = set(living), time.time() - _SETTLED.total_seconds()
         for path in self._folder.glob("*"):
-            is_left = path.name.startswith((".making-", ".going-"))
-            if is_left or (path.suffix == ".git" and path.stem not in kept):
+            is_left = path.name.startswith((".making-", ".going-")) or path.stem not in kept
+            if is_left and path.is_dir() and path.stat().st_mtime < before:
                 shutil.rmtree(path, ignore_errors=True)
 
     def get(self, id: str) -> "Bare":  # noqa: A002 - the column's name.
@@ -218,6 +221,11 @@ class Bare:
         found = self._ask("log", "-z", f"--max-count={limit}", "--format=%H%x1f%an%x1f%ae%x1f%B", *span, "--")
         rows = (row.decode("utf-8", "replace").split("\x1f", 3) for row in found.split(b"\0") if row)
         return [Commit(*row) for row in rows if len(row) == 4]
+
+    def parents_of(self, commit: str) -> tuple[str, ...]:
+        """The parents of a commit, the one that it was merged into first."""
+        found = self._ask("rev-list", "--parents", "--max-count=1", _checked(commit), "--")
+        return tuple(found.decode().split()[1:])
 
     def base_of(self, one: str, other: str) -> str:
         """The newest commit that leads to both; `NOTHING` when none does."""

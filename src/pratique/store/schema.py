@@ -832,3 +832,36 @@ run_uses = Table(
     Column("is_made", Boolean, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
+
+delivery_waits = Table(
+    # A batched trigger: pushes to a branch while a run of it goes on start one run together, of the last commit.
+    "delivery_waits",
+    metadata,
+    Column("delivery", ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("branch", Text, primary_key=True),
+    Column("version", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+)
+
+delivery_schedules = Table(
+    # What `schedules` of the file at the head of a branch says, with when it is due.
+    "delivery_schedules",
+    metadata,
+    Column("delivery", ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
+    Column("branch", Text, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("cron", Text, nullable=False),
+    Column("is_always", Boolean, nullable=False),
+    Column("is_batched", Boolean, nullable=False),
+    Column("due_at", UtcDateTime),  # None: never.
+    Index(None, "due_at"),
+)
+
+trigger_positions = Table(
+    # How far the journal was read for runs that follow from events.
+    "trigger_positions",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+)

@@ -1,11 +1,14 @@
 """The web application on a port of loopback, and the real git program as its client."""
 
+import io
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -16,7 +19,8 @@ import uvicorn
 from pratique.base.clock import utc_now
 from pratique.base.home import Home
 from pratique.base.settings import Settings
-from pratique.control import principals, projects, repositories, roles
+from pratique.cli.main import run
+from pratique.control import groups, principals, projects, repositories, roles
 from pratique.control.actor import PLATFORM
 from pratique.control.credentials import Credential
 from pratique.control.grants import token_of
@@ -151,7 +155,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         endpoints_door="http://127.0.0.1:1",
         tracking_socket=root / "mlflow.sock",
         bell=Bell(),
-        parts=lambda: {},
+        parts=dict,
     )
     config = uvicorn.Config(create_app(platform), log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -182,3 +186,41 @@ def _wait(until: Callable[[], bool]) -> None:
     while not until():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one command did."""
+
+    args: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def pratique(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command in this process as somebody who is made on first use, an Owner by default."""
+    with site.platform.database.write() as tx:
+        groups.create(tx, PLATFORM, "rg", location="local", tags={}, now=utc_now())
+    for name, value in (
+        ("PRATIQUE_CONFIG_DIR", str(tmp_path / "config")), ("PRATIQUE_HOME", str(tmp_path / "nowhere")),
+        ("PRATIQUE_URL", site.door), ("AZURE_DEFAULTS_GROUP", "rg"),
+    ):  # fmt: skip
+        monkeypatch.setenv(name, value)
+
+    def command(*words: str, who: str = "ada", role: str | None = "Owner", stdin: str = "") -> Ran:
+        monkeypatch.setenv("PRATIQUE_TOKEN", site.token(who, role))
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
+        capfd.readouterr()
+        # Some read --debug from there, as they do when it is typed.
+        monkeypatch.setattr(sys, "argv", ["pratique", *words])
+        code = run(list(words))
+        out, err = capfd.readouterr()
+        print(f"$ pratique {' '.join(words)} → {code}\n{out}{err}")  # Shown by pytest when the test fails.
+        return Ran(words, code, out, err)
+
+    return command

@@ -231,7 +231,7 @@ def test_a_name_that_is_no_text_is_refused_by_name(site: Site) -> None:
 def test_a_broken_object_is_refused(site: Site) -> None:
     address, token = site.repository("fsck"), site.token("ann")
     git = site.clone(address, "fsck", token)
-    git.commit(**{"a": "b"})
+    git.commit(a="b")
     blob = git("rev-parse", "HEAD:a").stdout.strip()
     tree = git.folder / "tree"
     tree.write_bytes(b"100644 .git\0" + bytes.fromhex(blob))
@@ -380,10 +380,10 @@ def test_pushes_at_the_same_time_are_all_written_down(site: Site) -> None:
     commits = {f"refs/heads/b{number}": git.commit(str(number)) for number, git in enumerate(gits)}
     running = [
         subprocess.Popen(
-            ["git", "-c", f"http.extraHeader=Authorization: Bearer {token}", "push", "origin", f"main:refs/heads/b{number}"],
+            ["git", "-c", f"http.extraHeader=Authorization: Bearer {token}", "push", "origin", f"main:{name}"],
             cwd=git.folder, stderr=subprocess.DEVNULL,
         )
-        for number, git in enumerate(gits)
+        for name, git in zip(commits, gits, strict=True)
     ]  # fmt: skip
     assert [one.wait(60) for one in running] == [0] * 6
     with site.platform.database.read() as tx:

@@ -38,6 +38,7 @@ EXPECTED = {
     "Tracking": TRACKING,
     "Job": JOB,
     "Delivery": {"units/report"},
+    "Checkout": {"repositories/read"},
 }
 
 

@@ -10,9 +10,12 @@ from pratique.delivery.pipeline import (
     Repository,
     Resources,
     Schedule,
+    Webhook,
 )
 from pratique.delivery.schedules import cron_problem
 
+OWN_EVENTS = "pratique"
+"""The connection by which a webhook names the platform's own events."""
 _REPOSITORY_TYPES = ("git", "github", "githubenterprise", "bitbucket")
 
 
@@ -91,14 +94,31 @@ def resources(fields: Fields) -> Resources:
     inner = fields.mapping("resources", "resources", known)
     if inner is None:
         return Resources()
-    for planned in ("builds", "packages", "webhooks"):
+    for planned in ("builds", "packages"):
         if inner.has(planned):
             fields.troubles.refuse(f"resources.{planned} is not run here", inner.place(planned), is_not_yet=True)
     return Resources(
         tuple(_repository(item, inner) for item in inner.mappings("repositories")),
         tuple(_pipeline(item, inner) for item in inner.mappings("pipelines")),
+        tuple(_webhook(item, inner) for item in inner.mappings("webhooks")),
         tuple(_alias(item) for item in inner.mappings("containers")),
     )
+
+
+def _webhook(item: Mapping, around: Fields) -> Webhook:
+    """Events that come by a connection called pratique, which is the platform itself; no other one sends any here."""
+    fields = Fields(item, "a webhook", ("webhook", "connection", "type", "filters"), around.troubles)
+    if fields.text("connection").lower() != OWN_EVENTS:
+        said = f"resources.webhooks are not run here, but for those of the connection {OWN_EVENTS}"
+        fields.troubles.refuse(said, fields.place("connection"), is_not_yet=True)
+    filters = []
+    for one in fields.mappings("filters"):
+        inner = Fields(one, "a filter", ("path", "value"), around.troubles)
+        filters.append((inner.text("path"), inner.text("value")))
+    if not any(path.removeprefix("$.") == "type" for path, _ in filters):
+        hint = "such as Microsoft.MachineLearningServices.ModelRegistered"
+        fields.troubles.refuse("a webhook of pratique needs a filter with the path type", item.place, hint=hint)
+    return Webhook(fields.name("webhook", ""), item.place, tuple(filters))
 
 
 def _alias(item: Mapping) -> str:

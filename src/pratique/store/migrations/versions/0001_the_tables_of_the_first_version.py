@@ -812,3 +812,39 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('vault', 'key', 'version', name=op.f('pk_secret_versions')),
     sa.UniqueConstraint('vault', 'key', 'ordinal', name=op.f('uq_secret_versions_vault_key_ordinal'))
     )
+
+    op.create_table(
+        "delivery_waits",
+        sa.Column("delivery", sa.Integer(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery"], ["deliveries.id"], name=op.f("fk_delivery_waits_delivery"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("delivery", "branch", name=op.f("pk_delivery_waits")),
+    )
+    op.create_table(
+        "delivery_schedules",
+        sa.Column("delivery", sa.Integer(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=False),
+        sa.Column("is_always", sa.Boolean(), nullable=False),
+        sa.Column("is_batched", sa.Boolean(), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery"], ["deliveries.id"], name=op.f("fk_delivery_schedules_delivery"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("delivery", "branch", "position", name=op.f("pk_delivery_schedules")),
+    )
+    with op.batch_alter_table("delivery_schedules", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_schedules_due_at"), ["due_at"], unique=False)
+
+    op.create_table(
+        "trigger_positions",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_trigger_positions")),
+    )
