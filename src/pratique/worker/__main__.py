@@ -50,11 +50,11 @@ def main() -> int:
         url = check_url(url)
         routes = Routes(Connection(Door(url, token, None)), unit)
         message = routes.message()
+        workspace = Workspace(folder)
+        workspace.make()
     except PratiqueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    workspace = Workspace(folder)
-    workspace.make()
     cancellation = Cancellation()
     masker = Masker([*message.secrets(), token])
     sys.excepthook = lambda *error: print(masker.masked("".join(traceback.format_exception(*error))), file=sys.stderr)

@@ -162,11 +162,16 @@ class Reporter:
                 pause = 0.2
             except PratiqueError as error:
                 if error.status < 500:
-                    self.refused = error.message
-                    self._cancellation.ask(f"the platform takes nothing from this job any more: {error.message}")
-                    return
+                    self._give_up(f"the platform takes nothing from this job any more: {error.message}")
                 time.sleep(pause)
                 pause = min(_LONGEST_PAUSE, pause * 2)
+            except OSError as error:
+                self._give_up(f"the log cannot be kept: {error}")
+
+    def _give_up(self, reason: str) -> None:
+        """End the job: nobody would hear how it goes on."""
+        self.refused = reason
+        self._cancellation.ask(reason)
 
     def _has_news(self) -> bool:
         return bool(self._records) or any(log.has_news for log in self._logs)

@@ -83,6 +83,8 @@ class Unit:
         if verdict.error:
             self._ended(run, failed(f"the condition {verdict}"))
         elif not verdict.holds:
+            for line in verdict.trace:
+                run.say(line)
             run.skip("enabled: false" if verdict.condition == "enabled: false" else f"skipped: {verdict}")
         else:
             run.begin(utc_now())

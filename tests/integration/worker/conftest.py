@@ -47,6 +47,8 @@ class Platform:
         self.canceled = threading.Event()
         self.away = threading.Event()
         """While it is set, the platform answers that it is not up."""
+        self.has_forgotten = threading.Event()
+        """When it is set, the unit has ended as far as the platform knows."""
         self.tokens: list[str] = []
         handler = type("Handler", (_Handler,), {"platform": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -188,12 +190,16 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if self.platform.away.is_set():
                 raise TimeoutError
+            if self.platform.has_forgotten.is_set():
+                raise PermissionError
             answer = work(unquote(parts.path), parse_qs(parts.query), body)
             said = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         except KeyError as error:
             status, said = 404, _error("NotFound", str(error))
         except FileExistsError as error:
             status, said = 409, _error("AlreadyExists", str(error))
+        except PermissionError:
+            status, said = 409, _error("Conflict", "this unit has ended")
         except TimeoutError:
             status, said = 503, _error("Unavailable", "away")
         try:

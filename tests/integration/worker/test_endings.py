@@ -12,7 +12,7 @@ steps:
   - bash: |
       trap 'echo asked to end; exit 5' INT
       echo begun
-      sleep 300 & wait
+      while sleep 1; do echo on; done
     displayName: slow
   - { bash: echo no, displayName: next }
   - { bash: "echo is $(Agent.JobStatus)", displayName: cleanup, condition: always() }
@@ -80,6 +80,23 @@ def test_the_platform_may_be_away_while_a_unit_runs(worker: Worker) -> None:
     assert worker.platform.log("two").endswith("end\n")
     sequences = [record.sequence for record in worker.platform.records]
     assert sequences == sorted(set(sequences))
+
+
+def test_a_worker_that_the_platform_knows_no_more_ends_its_step_and_says_why(worker: Worker) -> None:
+    process = worker.start(SLOW)
+    worker.wait_for("slow", "begun")
+    worker.platform.has_forgotten.set()
+    said, _ = process.communicate(timeout=LIMIT)
+    assert process.returncode == 1
+    assert "this unit has ended" in said.decode()
+
+
+def test_a_message_that_was_taken_is_not_taken_twice(worker: Worker) -> None:
+    worker.platform.has_forgotten.set()
+    process = worker.start(SLOW)
+    said, _ = process.communicate(timeout=LIMIT)
+    assert process.returncode == 1
+    assert said.decode().startswith("error: this unit has ended")
 
 
 def test_nothing_is_left_on_the_disk(worker: Worker) -> None:

@@ -45,6 +45,7 @@ def test_an_output_belongs_to_its_step_and_to_the_record(worker: Worker) -> None
     assert outputs == {"check.runme": ("yes", False), "check.key": ("hidden-value", True)}
     assert "[] [yes] [yes] []" in platform.log("reader")
     assert platform.results()["skipped"] == "Skipped"
+    assert "variables['check.runme'] → 'yes'" in platform.log("skipped")
     assert "eq(variables['check.runme'], 'no') is False" in platform.log("skipped")
 
 
