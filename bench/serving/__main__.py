@@ -51,6 +51,12 @@ CASES = (
         bar="≥ 25 × Azure's, ≥ 0.8 × the bare bound",
     ),
     Case(
+        "door",
+        "ONNX, logistic regression, 1 row, 16 connections, through the front door with a key",
+        lambda at: [servers.azure(at / "lr"), servers.ours_onnx(at / "lr"), servers.ours_behind_door(at / "lr")],
+        bar="≥ 18 × Azure's without any front",
+    ),
+    Case(
         "onnx-rf",
         "ONNX, random forest of 100 trees, 1 row, 16 connections",
         lambda at: [servers.azure(at / "rf"), servers.bare(at / "rf"), servers.ours_onnx(at / "rf")],

@@ -32,7 +32,8 @@ def burst(server: Server, body: Path, *, concurrency: int, seconds: float, core:
         other = body.with_name(f"{server.kind.key}-{body.name}")
         other.write_text(body.read_text(encoding="utf-8").replace("input_data", server.kind.key, 1), encoding="utf-8")
         body = other
-    return at(server.url, server, body, concurrency=concurrency, seconds=seconds, core=core)
+    key = server.kind.auth
+    return at(server.url, server, body, concurrency=concurrency, seconds=seconds, core=core, key=key)
 
 
 def at(url: str, server: Server, body: Path, *, concurrency: int, seconds: float, core: int, key: str = "") -> Burst:

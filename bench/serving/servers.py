@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.serving import door
+
 HERE = Path(__file__).parent
 APPS = HERE / "apps"
 PACKAGE = HERE.parents[1] / "serving" / "src"
@@ -22,16 +24,19 @@ _LIMIT = 60.0
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to serve one model; `argv` has PORT where the port goes."""
+    """One way to serve one model."""
 
     name: str
     peer: str
     """The lock file below peers/, and the environment made of it."""
     argv: tuple[str, ...]
+    """PORT stands for the port, PYTHON for the environment's interpreter."""
     environment: Mapping[str, str] = field(default_factory=dict)
     path: str = "/score"
     key: str = "input_data"
     """What the frame is called in its body."""
+    auth: str = ""
+    """The key that callers need."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,16 @@ def ours_onnx(model: Path, name: str = "Pratique, ONNX", **environment: str) -> 
     return Kind(name, "pratique", ("python", "-m", "pratique_serving", "--port", "PORT"), served)
 
 
+def ours_behind_door(model: Path) -> Kind:
+    """The converted model behind the front door, which asks for a key; both on the one core."""
+    served = ours_onnx(model).environment
+    # Both are found from the root of the tree: the bench, and the model server that the scorer runs.
+    path = os.pathsep.join([str(HERE.parents[1]), str(PACKAGE)])
+    argv = (sys.executable, "-m", "bench.serving.door", "PORT", "PYTHON")
+    environment = {**served, "PYTHONPATH": path}
+    return Kind("Pratique, ONNX, behind the door", "pratique", argv, environment, path=door.PATH, auth=door.KEY)
+
+
 def ours_script(model: Path, script: str = "score.py", name: str = "Pratique, score.py") -> Kind:
     """The script that Azure's server runs."""
     served = {"AML_APP_ROOT": str(APPS), "AZUREML_ENTRY_SCRIPT": script, "AZUREML_MODEL_DIR": str(model)}
@@ -135,7 +150,8 @@ def started(kind: Kind, environments: Path, place: Path, *, core: int) -> Iterat
     if kind.peer == "mlserver":
         _configure_mlserver(place, kind.environment["MODEL"], port)
     binaries = environments / kind.peer / "bin"
-    program, *arguments = [str(port) if part == "PORT" else part for part in kind.argv]
+    meant = {"PORT": str(port), "PYTHON": str(binaries / "python")}
+    program, *arguments = [meant.get(part, part) for part in kind.argv]
     began = time.monotonic()
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(
