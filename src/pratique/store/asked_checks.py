@@ -1,8 +1,8 @@
 """Checks that stages of runs asked, as they were then, and what was answered.
 
-    pending ──its turn──► waiting ──► passed | failed | expired
-       └────────────────────┴──the run was cancelled──► withdrawn
-    passed ──something else was deployed than was approved──► voided
+pending ──its turn──► waiting ──► passed | failed | expired
+   └────────────────────┴──the run was cancelled──► withdrawn
+passed ──something else was deployed than was approved──► voided
 """
 
 from collections.abc import Mapping, Sequence

@@ -3,49 +3,12 @@
 import base64
 import json
 import os
-import subprocess
-import sys
 import urllib.parse
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from pratique.base.clock import utc_now
-from pratique.control import groups
-from pratique.control.actor import PLATFORM
-
-from .conftest import Site
+from .conftest import Run, Site
 
 CANARY = 'canary-Zq7"\\x%/é end'
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def pratique(site: Site, tmp_path: Path) -> Run:
-    """Runs a command as somebody who is made on first use, an Owner by default."""
-    with site.platform.database.write() as tx:
-        groups.create(tx, PLATFORM, "rg", location="local", tags={}, now=utc_now())
-
-    def run(*words: str, who: str = "ada", role: str | None = "Owner", stdin: str = "") -> Any:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-            "PRATIQUE_CONFIG_DIR": str(tmp_path / "config"),
-            "PRATIQUE_HOME": str(tmp_path / "nowhere"),
-            "PRATIQUE_URL": site.door,
-            "PRATIQUE_TOKEN": site.token(who, role),
-            "AZURE_DEFAULTS_GROUP": "rg",
-        }
-        done = subprocess.run(
-            [sys.executable, "-m", "pratique", *words],
-            input=stdin, capture_output=True, text=True, timeout=60, check=False, env=environment,
-        )  # fmt: skip
-        print(f"$ pratique {' '.join(words)} → {done.returncode}\n{done.stdout}{done.stderr}")
-        return done
-
-    return run
 
 
 def forms(secret: str) -> set[bytes]:

@@ -1,0 +1,50 @@
+"""Service connections of a project, and which pipeline may use them or a variable group."""
+
+from pratique.client.connection import Connection, Document, path_of
+
+
+class ServiceConnections:
+    """The connections of one project, each by id or name."""
+
+    def __init__(self, connection: Connection, project: str) -> None:
+        self._connection = connection
+        self._root = ("delivery", "projects", project, "service-connections")
+
+    def create(self, body: Document) -> Document:
+        found: Document = self._connection.post(path_of(*self._root), body)
+        return found
+
+    def all(self) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of(*self._root))
+        return found
+
+    def show(self, which: str) -> Document:
+        found: Document = self._connection.get(path_of(*self._root, which))
+        return found
+
+    def update(self, which: str, changes: Document) -> Document:
+        found: Document = self._connection.patch(path_of(*self._root, which), changes)
+        return found
+
+    def delete(self, which: str) -> None:
+        self._connection.delete(path_of(*self._root, which))
+
+
+class DeliveryPermissions:
+    """Which pipelines may use a ``variable-group`` or a ``service-connection``."""
+
+    def __init__(self, connection: Connection, project: str) -> None:
+        self._connection = connection
+        self._root = ("delivery", "projects", project, "permissions")
+
+    def show(self, kind: str, resource: str) -> Document:
+        found: Document = self._connection.get(path_of(*self._root, kind, resource))
+        return found
+
+    def add(self, kind: str, resource: str, pipeline: str) -> Document:
+        found: Document = self._connection.put(path_of(*self._root, kind, resource, pipeline), {})
+        return found
+
+    def remove(self, kind: str, resource: str, pipeline: str) -> Document:
+        found: Document = self._connection.delete(path_of(*self._root, kind, resource, pipeline))
+        return found

@@ -1,0 +1,61 @@
+"""Environments that stages deploy to, their checks, and approvals."""
+
+from pratique.client.connection import Connection, Document, path_of
+
+
+class StageEnvironments:
+    """The environments of one project, each by name or id."""
+
+    def __init__(self, connection: Connection, project: str) -> None:
+        self._connection = connection
+        self._root = ("delivery", "projects", project, "environments")
+
+    def create(self, body: Document) -> Document:
+        found: Document = self._connection.post(path_of(*self._root), body)
+        return found
+
+    def all(self) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of(*self._root))
+        return found
+
+    def show(self, which: str) -> Document:
+        found: Document = self._connection.get(path_of(*self._root, which))
+        return found
+
+    def delete(self, which: str) -> None:
+        self._connection.delete(path_of(*self._root, which))
+
+    def add_check(self, which: str, body: Document) -> Document:
+        found: Document = self._connection.post(path_of(*self._root, which, "checks"), body)
+        return found
+
+    def checks(self, which: str) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of(*self._root, which, "checks"))
+        return found
+
+    def remove_check(self, which: str, check: int) -> None:
+        self._connection.delete(path_of(*self._root, which, "checks", str(check)))
+
+
+class Approvals:
+    """What people are asked before stages begin."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self, project: str, *, state: str = "") -> list[Document]:
+        """Newest first; in one state only when it is given."""
+        query = {"state": state} if state else None
+        found: list[Document] = self._connection.get(path_of("delivery", "projects", project, "approvals"), query)
+        return found
+
+    def show(self, approval: str) -> Document:
+        """With `bound`, what it is given for, and `evaluation`."""
+        found: Document = self._connection.get(path_of("delivery", "approvals", approval))
+        return found
+
+    def decide(self, approval: str, *, approves: bool, comment: str, binding: str) -> Document:
+        """Answer it; `binding` is the digest of what was shown, empty for whatever is there."""
+        body = {"approves": approves, "comment": comment, "binding": binding}
+        found: Document = self._connection.post(path_of("delivery", "approvals", approval), body)
+        return found
