@@ -1,6 +1,7 @@
 """Groups, workspaces, principals, jobs, endpoints and deployments: what is written comes back, and belongs together."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,7 +46,7 @@ def deployment_of(endpoint: OnlineEndpoint, name: str, now: datetime, **values: 
 
 def test_a_group_and_a_workspace_come_back_as_they_were_written(database: Database, now: datetime) -> None:
     group = ResourceGroup("teams", "local", {"cost": "1"}, now)
-    workspace = Workspace("prod", "teams", "local", "Production", "words", {"a": "b"}, now, {"name": "ada"})
+    workspace = Workspace("prod", "teams", "local", "Production", "words", {"a": "b"}, now, {"name": "ada"}, "prod-1")
     with database.write() as tx:
         groups.add(tx, group)
         workspaces.add(tx, workspace)
@@ -54,6 +55,22 @@ def test_a_group_and_a_workspace_come_back_as_they_were_written(database: Databa
         assert workspaces.get(tx, "prod") == workspace
         assert workspaces.in_group(tx, "teams") == [workspace]
         assert [one.name for one in workspaces.every(tx)] == ["dev", "prod", "qa"]
+
+
+def test_a_workspace_keeps_what_mlflow_knows_it_by_and_the_next_of_its_name_has_another(
+    database: Database, now: datetime
+) -> None:
+    workspace = Workspace("new", "rg", "local", "New", "", {}, now, {"name": "ada"})
+    known = []
+    with database.write() as tx:
+        for _ in range(2):
+            workspaces.add(tx, workspace)
+            workspaces.change(tx, replace(workspace, description="changed"))
+            known.append(workspaces.tracking_of(tx, "new"))
+            workspaces.remove(tx, "new")
+        assert workspaces.tracking_of(tx, "new") is None
+    assert len({*known}) == 2
+    assert all(str(one).startswith("new-") for one in known)
 
 
 def test_a_removed_workspace_takes_along_what_it_owns(

@@ -29,6 +29,7 @@ from pratique.base.home import Home
 from pratique.base.logging import configure_logging, get_logger
 from pratique.base.settings import load_settings
 from pratique.control import grants, master_key, principals
+from pratique.control.workspaces import tracking_of
 from pratique.engine import packages
 from pratique.engine.engine import Engine
 from pratique.engine.workbench import Workbench
@@ -119,7 +120,7 @@ def _bench(parts: Parts) -> Workbench:
         compute=parts.compute,
         environments=parts.environments,
         gateway=parts.gateway,
-        runs=RunsClient(parts.home.socket(MLFLOW_SOCKET)),
+        runs=RunsClient(parts.home.socket(MLFLOW_SOCKET), partial(tracking_of, parts.database)),
         door=parts.door,
     )
 

@@ -12,7 +12,7 @@ from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import group_scope, is_permitted, permit, workspace_scope
 from pratique.store import deployments, events, jobs, principals, workspaces
-from pratique.store.database import Transaction
+from pratique.store.database import Database, Transaction
 from pratique.store.events import Event
 from pratique.store.workspaces import Workspace
 
@@ -31,7 +31,9 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
     _check_group(known, group)
     if known is None:
         groups.get(tx, actor, group)
-    before = known or Workspace(name, group, groups.DEFAULT_LOCATION, name, "", {}, now, actor.to_document())
+    before = known or Workspace(
+        name, group, groups.DEFAULT_LOCATION, name, "", {}, now, actor.to_document(), workspaces.new_tracking(name)
+    )
     given = {key: spec[key] for key in ("location", "display_name", "description") if spec.get(key)}
     wanted = replace(before, **given, tags={**before.tags, **(spec.get("tags") or {})})
     if known == wanted:
@@ -90,6 +92,15 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
     workspaces.remove(tx, name)
     principals.unassign_scope(tx, workspace_scope(name))
     _tell(tx, actor, "Pratique.WorkspaceDeleted", name, now=now)
+
+
+def tracking_of(database: Database, name: str) -> str:
+    """What MLflow knows the workspace called `name` by; raises `NotFound`. Asked by the platform for itself."""
+    with database.read() as tx:
+        found = workspaces.tracking_of(tx, name)
+    if found is None:
+        raise NotFound(f"there is no workspace {name!r}")
+    return found
 
 
 def _check_group(known: Workspace | None, group: str) -> None:

@@ -99,6 +99,7 @@ workspaces = Table(
     Column("tags", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
+    Column("tracking", String(63), nullable=False, unique=True),
 )
 
 principals = Table(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from secrets import token_hex
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import holdings, workspaces
 
+_TRACKING: Final = select(workspaces.c.tracking).where(workspaces.c.name == bindparam("wanted"))
 _BY_NAME: Final = select(workspaces).where(workspaces.c.name == bindparam("wanted"))
 
 
@@ -25,16 +27,31 @@ class Workspace:
     tags: Mapping[str, str]
     created_at: datetime
     created_by: Mapping[str, Any]
+    tracking: str = ""
+    """What MLflow knows it by; given when it is written, and never to another workspace, also of the same name."""
+
+
+def new_tracking(name: str) -> str:
+    """What MLflow shall know a new workspace called `name` by."""
+    return f"{name}-{token_hex(8)}"
 
 
 def add(tx: Connection, workspace: Workspace) -> None:
-    """Write a new workspace."""
-    tx.execute(insert(workspaces).values(**vars(workspace)))
+    """Write a new workspace; one without a `tracking` gets it here."""
+    tracking = workspace.tracking or new_tracking(workspace.name)
+    tx.execute(insert(workspaces).values(**{**vars(workspace), "tracking": tracking}))
 
 
 def change(tx: Connection, workspace: Workspace) -> None:
-    """Write a workspace over the one of its name."""
-    tx.execute(update(workspaces).where(workspaces.c.name == workspace.name).values(**vars(workspace)))
+    """Write a workspace over the one of its name; its `tracking` stays."""
+    values = {column: value for column, value in vars(workspace).items() if column != "tracking"}
+    tx.execute(update(workspaces).where(workspaces.c.name == workspace.name).values(**values))
+
+
+def tracking_of(tx: Connection, name: str) -> str | None:
+    """What MLflow knows the workspace called `name` by."""
+    tracking: str | None = tx.execute(_TRACKING, {"wanted": name}).scalar()
+    return tracking
 
 
 def get(tx: Connection, name: str) -> Workspace | None:

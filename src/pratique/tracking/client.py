@@ -5,7 +5,7 @@ only what has to be there when the job's code never comes to it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -70,6 +70,8 @@ class RunsClient:
     """Speaks to the MLflow server behind the unix socket at `socket`."""
 
     socket: Path
+    tracking_of: Callable[[str], str]
+    """What MLflow knows a workspace by; raises `NotFound` for one that is not there."""
 
     def write_runs(
         self, workspace: str, experiment: str, *, make: Sequence["RunRow"] = (), change: Sequence["RunRow"] = ()
@@ -83,7 +85,7 @@ class RunsClient:
             "make": [run.to_document() for run in make],
             "change": [run.to_document() for run in change],
         }
-        said = ask(self.socket, "POST", _BATCH, workspace=workspace, body=body)
+        said = ask(self.socket, "POST", _BATCH, tracking=self.tracking_of(workspace), body=body)
         return str(json.loads(said)["experiment_id"])
 
     def get_run(self, workspace: str, run_id: str) -> Run:
@@ -112,7 +114,8 @@ class RunsClient:
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        said = ask(self.socket, method, f"{_API}/{path}", workspace=workspace, query=query, body=body)
+        tracking = self.tracking_of(workspace)
+        said = ask(self.socket, method, f"{_API}/{path}", tracking=tracking, query=query, body=body)
         answer: dict[str, Any] = json.loads(said) if said else {}
         return answer
 

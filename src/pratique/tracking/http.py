@@ -18,7 +18,7 @@ from pratique.base.errors import (
 )
 from pratique.base.unix_http import UnixConnection
 
-WORKSPACE_HEADER: Final = "X-MLFLOW-WORKSPACE"
+TRACKING_HEADER: Final = "X-Pratique-Tracking"
 _TIMEOUT_SECONDS: Final = 30.0
 _ERRORS: Final[Mapping[str, type[PratiqueError]]] = {
     "RESOURCE_DOES_NOT_EXIST": NotFound,
@@ -36,14 +36,17 @@ def ask(
     method: str,
     path: str,
     *,
-    workspace: str | None = None,
+    tracking: str | None = None,
     query: Mapping[str, Any] | None = None,
     body: Mapping[str, Any] | None = None,
     timeout: float = _TIMEOUT_SECONDS,
 ) -> bytes:
-    """The body of the answer; raises the error of ours that MLflow's code means, `Unavailable` when it is not up."""
+    """The body of the answer; `tracking` is what MLflow knows the workspace by.
+
+    Raises the error of ours that MLflow's code means, and `Unavailable` when it is not up.
+    """
     connection = UnixConnection(path_of_socket, timeout=timeout)
-    headers = {"Content-Type": "application/json"} | ({WORKSPACE_HEADER: workspace} if workspace else {})
+    headers = {"Content-Type": "application/json"} | ({TRACKING_HEADER: tracking} if tracking else {})
     target = f"{path}?{urlencode(query, doseq=True)}" if query else path
     try:
         connection.request(method, target, json.dumps(body).encode() if body is not None else None, headers)

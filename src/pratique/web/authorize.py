@@ -12,10 +12,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from pratique.base.errors import Forbidden, PratiqueError, Unauthenticated
+from pratique.base.errors import Forbidden, NotFound, PratiqueError, Unauthenticated
 from pratique.base.names import problem_with_name
 from pratique.control.actor import Actor
 from pratique.control.permissions import permit, workspace_scope
+from pratique.store import workspaces
 from pratique.web.auth import PUBLIC, authenticate
 from pratique.web.browser import is_a_person, sign_in_page
 from pratique.web.mlflow.permissions import permission_for
@@ -25,6 +26,8 @@ router = APIRouter(include_in_schema=False)
 
 ACTOR_HEADER: Final = "x-pratique-actor"
 """Tells MLflow who asks; callers cannot set it, because the door overwrites it."""
+TRACKING_HEADER: Final = "x-pratique-tracking"
+"""Tells MLflow what it knows the workspace by, in the same way."""
 
 _PREFIX: Final = "/internal/authorize/"
 _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -34,17 +37,22 @@ _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 def authorize(request: Request, platform: Annotated[Platform, Depends(platform_of)]) -> Response:
     """200 when the caller may do this to MLflow, else 401 or 403."""
     try:
-        actor = _permitted(request)
+        actor, workspace = _permitted(request)
+        with platform.database.read() as tx:
+            tracking = workspaces.tracking_of(tx, workspace)
+        if tracking is None:
+            raise NotFound(f"there is no workspace {workspace!r}")
     except Unauthenticated as error:
         if is_a_person(request):
             return sign_in_page()
         return _refused(error, {"WWW-Authenticate": f'Bearer realm="{platform.door}"'})
     except PratiqueError as error:
         return _refused(error, {})
-    return Response(status_code=200, headers={ACTOR_HEADER: actor.name})
+    return Response(status_code=200, headers={ACTOR_HEADER: actor.name, TRACKING_HEADER: tracking})
 
 
-def _permitted(request: Request) -> Actor:
+def _permitted(request: Request) -> tuple[Actor, str]:
+    """Who asks, and of which workspace."""
     actor = authenticate(request)
     path = request.scope["raw_path"].decode("latin-1").removeprefix(_PREFIX)
     first, workspace, rest = (*path.split("/", 2), "", "")[:3]
@@ -54,7 +62,7 @@ def _permitted(request: Request) -> Actor:
     if action is None:
         raise Forbidden("MLflow's server is not asked for this here")
     permit(actor, action, workspace_scope(workspace))
-    return actor
+    return actor, workspace
 
 
 def _refused(error: PratiqueError, headers: dict[str, str]) -> JSONResponse:

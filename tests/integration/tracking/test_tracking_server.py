@@ -5,12 +5,17 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx
 import pytest
 
+from pratique.base.clock import utc_now
 from pratique.base.errors import NotFound
+from pratique.control import workspaces
+from pratique.control.actor import PLATFORM
+from pratique.control.workspaces import tracking_of
 from pratique.tracking.client import Run, RunRow, RunsClient
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -25,7 +30,7 @@ def client(house: Any) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def runs(house: Any) -> RunsClient:
-    return RunsClient(house.platform.tracking_socket)
+    return RunsClient(house.platform.tracking_socket, partial(tracking_of, house.platform.database))
 
 
 def ask(client: httpx.Client, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
@@ -177,3 +182,37 @@ def test_a_large_file_streams_in_constant_memory(client: httpx.Client, runs: Run
 def resident_mb() -> float:
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:"))
+
+
+def test_a_workspace_that_is_made_again_has_nothing_of_the_one_before(
+    client: httpx.Client, runs: RunsClient, house: Any
+) -> None:
+    api, files = "/mlflow/qua/api/2.0/mlflow", "/mlflow/qua/api/2.0/mlflow-artifacts/artifacts"
+    old = made_run(runs, "qua", "first", "old")
+    assert client.put(f"{files}/{old.artifact_root}/secret.txt", content=b"old").status_code == 200
+    assert client.get(f"{files}/{old.artifact_root}/secret.txt").content == b"old"
+    with house.platform.database.write() as tx:
+        workspaces.delete(tx, PLATFORM, "qua", now=utc_now())
+        workspaces.create(tx, PLATFORM, {"name": "qua"}, group="team", now=utc_now())
+    listed = f"{api}/experiments/search?max_results=100"
+    assert [one["name"] for one in ask(client, "GET", listed)[1].get("experiments", [])] in ([], ["Default"])
+    assert ask(client, "GET", f"{api}/experiments/get-by-name?experiment_name=first")[0] == 404
+    for path in (f"runs/get?run_id={old.run_id}", f"experiments/get?experiment_id={old.experiment_id}"):
+        assert ask(client, "GET", f"{api}/{path}")[0] == 404, path
+    with pytest.raises(NotFound):
+        runs.get_run("qua", old.run_id)
+    assert client.get(f"{files}/{old.artifact_root}/secret.txt").status_code == 404
+    assert ask(client, "GET", f"{api}/artifacts/list?run_id={old.run_id}")[0] == 404
+    new = made_run(runs, "qua", "first", "new")
+    _, said = ask(client, "GET", f"{api}/experiments/get?experiment_id={new.experiment_id}")
+    assert (said["experiment"]["name"], said["experiment"].get("workspace", "qua")) == ("first", "qua")
+    assert new.experiment_id != old.experiment_id
+
+
+def test_a_caller_cannot_say_what_mlflow_knows_the_workspace_by(
+    client: httpx.Client, runs: RunsClient, house: Any
+) -> None:
+    made = made_run(runs, "dev", "hidden", "mine")
+    forged = {"X-Pratique-Tracking": tracking_of(house.platform.database, "dev")}
+    answer = client.get(f"/mlflow/qua/api/2.0/mlflow/runs/get?run_id={made.run_id}", headers=forged)
+    assert answer.status_code == 404

@@ -56,12 +56,14 @@ def test_an_api_that_is_down_is_said(tmp_path: Any) -> None:
 
 
 def test_workspaces_are_asked_for_once_and_a_new_one_at_once(server: Any, api: Api) -> None:
-    server.answers[f"GET {WORKSPACES_PATH}"] = (200, {"workspaces": ["dev"]})
+    server.answers[f"GET {WORKSPACES_PATH}"] = (200, {"workspaces": {"dev": "dev-1"}})
     names = WorkspaceNames(api)
     for _ in range(5):
-        assert names.contains("dev")
+        assert names.contains("dev-1")
     assert len(server.asked) == 1
-    server.answers[f"GET {WORKSPACES_PATH}"] = (200, {"workspaces": ["dev", "new"]})
-    assert names.contains("new")
-    assert names.all() == {"dev", "new"}
+    server.answers[f"GET {WORKSPACES_PATH}"] = (200, {"workspaces": {"dev": "dev-2", "new": "new-1"}})
+    assert names.contains("new-1")
+    assert names.all() == {"dev-2", "new-1"}
+    assert [names.called(one) for one in ("dev-1", "dev-2", "new-1")] == ["dev", "dev", "new"]
+    assert not names.contains("dev-1")
     assert not names.contains("nope")

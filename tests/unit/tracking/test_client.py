@@ -27,9 +27,9 @@ RUN = {
 def test_runs_are_made_and_changed_in_the_workspace_and_experiment_of_their_jobs(server: Any) -> None:
     server.answers["POST /pratique/runs"] = (200, {"experiment_id": "3"})
     row = RunRow("ab", "brave_boat", "ada", "RUNNING", NOW, None, {"a": "1"})
-    assert RunsClient(server.path).write_runs("dev", "credit risk", make=[row]) == "3"
+    assert RunsClient(server.path, "{}-1".format).write_runs("dev", "credit risk", make=[row]) == "3"
     ((_, _, headers, body),) = server.asked
-    assert (headers["X-MLFLOW-WORKSPACE"], headers["Host"]) == ("dev", "localhost")
+    assert (headers["X-Pratique-Tracking"], headers["Host"]) == ("dev-1", "localhost")
     said = json.loads(body)
     assert (said["experiment"], said["change"]) == ("credit risk", [])
     assert said["make"] == [
@@ -43,14 +43,14 @@ def test_runs_are_made_and_changed_in_the_workspace_and_experiment_of_their_jobs
 
 def test_metrics_and_params_are_read(server: Any) -> None:
     server.answers[f"GET {API}/runs/get"] = (200, {"run": RUN})
-    found = RunsClient(server.path).get_run("dev", "ab")
+    found = RunsClient(server.path, "{}-1".format).get_run("dev", "ab")
     assert (found.metrics, found.params, found.tags) == ({"auc": 0.8}, {"lr": "0.1"}, {})
 
 
 def test_the_run_of_a_logged_model_is_known(server: Any) -> None:
     server.answers[f"GET {API}/logged-models/m-1"] = (200, {"model": {"info": {"source_run_id": "ab"}}})
     server.answers[f"GET {API}/logged-models/m-2"] = (200, {"model": {"info": {}}})
-    runs = RunsClient(server.path)
+    runs = RunsClient(server.path, "{}-1".format)
     assert (runs.run_of_model("dev", "m-1"), runs.run_of_model("dev", "m-2")) == ("ab", "")
 
 
@@ -66,12 +66,12 @@ def test_the_run_of_a_logged_model_is_known(server: Any) -> None:
 def test_what_mlflow_refuses_is_an_error_of_ours(server: Any, status: int, said: Any, kind: type) -> None:
     server.answers[f"GET {API}/runs/get"] = (status, said)
     with pytest.raises(kind):
-        RunsClient(server.path).get_run("dev", "ab")
+        RunsClient(server.path, "{}-1".format).get_run("dev", "ab")
 
 
 def test_a_server_that_is_not_up_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        RunsClient(tmp_path / "none").get_run("dev", "ab")
+        RunsClient(tmp_path / "none", str).get_run("dev", "ab")
     assert not is_ready(tmp_path / "none", timedelta(seconds=2))
 
 

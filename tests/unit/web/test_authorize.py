@@ -10,6 +10,7 @@ from pratique.base.clock import utc_now
 from pratique.control import principals, roles
 from pratique.control.actor import PLATFORM
 from pratique.control.credentials import new_credential
+from pratique.store import workspaces
 from pratique.web.auth import session_cookie
 from pratique.web.platform import Platform
 
@@ -23,6 +24,14 @@ DOOR = "http://127.0.0.1:7070"
 def test_the_door_learns_who_asks(call: Any, bearer: Bearer) -> None:
     answer = call("POST", SEARCH, headers=bearer("bob", "Reader", "/workspaces/dev"))
     assert (answer.status_code, answer.headers["x-pratique-actor"], answer.content) == (200, "bob", b"")
+
+
+def test_the_door_learns_what_mlflow_knows_the_workspace_by(call: Any, bearer: Bearer, platform: Platform) -> None:
+    said = call("POST", SEARCH, headers={**bearer("ann", "Owner"), "x-pratique-tracking": "qa-1"})
+    with platform.database.read() as tx:
+        assert said.headers["x-pratique-tracking"] == workspaces.tracking_of(tx, "dev") != "dev"
+    gone = call("POST", SEARCH.replace("/dev/", "/gone/"), headers=bearer("eve", "Owner"))
+    assert (gone.status_code, "x-pratique-tracking" in gone.headers) == (404, False)
 
 
 def test_the_name_that_a_caller_gives_itself_is_not_believed(call: Any, bearer: Bearer) -> None:

@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 from pratique_tracking.api import Api, ApiError
 from pratique_tracking.errors import as_mlflow
+from pratique_tracking.workspaces import WorkspaceNames
 
 SCHEME = "pratique"
 
 
-def artifact_repository(api: Api) -> type[Any]:
+def artifact_repository(api: Api, names: WorkspaceNames) -> type[Any]:
     """The class that MLflow makes repositories of, for URIs such as ``pratique:/3/<run>/artifacts``."""
     from mlflow.entities import FileInfo
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
@@ -36,7 +37,7 @@ def artifact_repository(api: Api) -> type[Any]:
 
         def list_artifacts(self, path: str | None = None) -> list[Any]:
             workspace, inner = split_workspace(self._root(), path)
-            said = _asked(api.call, "GET", _artifacts_of(workspace), query={"path": inner})
+            said = _asked(api.call, "GET", _artifacts_of(names.called(workspace)), query={"path": inner})
             return [
                 FileInfo(posixpath.join(path or "", one["path"]), one["is_dir"], one.get("file_size"))
                 for one in said.get("files", [])
@@ -54,13 +55,16 @@ def artifact_repository(api: Api) -> type[Any]:
 
         def _url(self, path: str) -> str:
             workspace, inner = split_workspace(self._root(), path)
-            return f"{_artifacts_of(workspace)}/{inner}"
+            return f"{_artifacts_of(names.called(workspace))}/{inner}"
 
     return Repository
 
 
 def split_workspace(root: str, path: str | None) -> tuple[str, str]:
-    """The workspace that a path belongs to and the path inside it; never another one than the request's."""
+    """The workspace that a path belongs to, as MLflow knows it, and the path inside it.
+
+    Never another workspace than the request's.
+    """
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
     from mlflow.utils.workspace_context import get_request_workspace

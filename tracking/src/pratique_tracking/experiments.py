@@ -15,18 +15,19 @@ from typing import Any
 
 from pratique_tracking.api import Api, ApiError
 from pratique_tracking.errors import as_mlflow
+from pratique_tracking.workspaces import WorkspaceNames
 
 _ONE = ("experiment_id", "location")
 _MANY = ("experiment_ids", "locations")
 _ZERO = ("0", 0)
 
 
-def build_store(api: Api, store_uri: str, artifact_uri: str) -> Any:
+def build_store(api: Api, names: WorkspaceNames, store_uri: str, artifact_uri: str) -> Any:
     """The store for MLflow's registry of tracking stores; `store_uri` is a ``sqlite:///`` URL."""
     from mlflow.store.tracking.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
     from sqlalchemy import event
 
-    store = telling_of_models(with_own_default(WorkspaceAwareSqlAlchemyStore), api)(store_uri, artifact_uri)
+    store = telling_of_models(with_own_default(WorkspaceAwareSqlAlchemyStore), api, names)(store_uri, artifact_uri)
 
     def prepare(connection: Any, _record: Any) -> None:
         # In WAL mode NORMAL cannot damage the file; a power cut may cost the last metrics, not more.
@@ -49,7 +50,7 @@ def with_own_default(store_class: type[Any]) -> type[Any]:
     return type("WorkspaceStore", (store_class,), wrapped)
 
 
-def telling_of_models(store_class: type[Any], api: Api) -> type[Any]:
+def telling_of_models(store_class: type[Any], api: Api, names: WorkspaceNames) -> type[Any]:
     """`store_class`, telling `api` of every model of a run whose files are complete."""
     from mlflow.entities import LoggedModelStatus
 
@@ -62,14 +63,30 @@ def telling_of_models(store_class: type[Any], api: Api) -> type[Any]:
         def _tell(self, model: Any) -> None:
             if not model.source_run_id:
                 return
-            path = f"/internal/tracking/workspaces/{self._get_active_workspace()}/logged-models"
             said = {"run_id": model.source_run_id, "name": model.name, "model_id": model.model_id}
             try:
+                workspace = names.called(self._get_active_workspace())
+                path = f"/internal/tracking/workspaces/{workspace}/logged-models"
                 api.call("POST", path, body=said)
             except ApiError as error:
                 raise as_mlflow(error) from error
 
     return Store
+
+
+def say_known_names(names: WorkspaceNames) -> None:
+    """Let MLflow say of an experiment the workspace that people know: nobody else puts it into an answer."""
+    from mlflow.entities import Experiment
+
+    as_proto = Experiment.to_proto
+
+    def to_proto(self: Any) -> Any:
+        said = as_proto(self)
+        if said.workspace:
+            said.workspace = names.called(said.workspace)
+        return said
+
+    Experiment.to_proto = to_proto
 
 
 def own_default(store: Any) -> str:

@@ -22,12 +22,12 @@ from typing import Any
 
 from pratique_tracking.api import Api
 from pratique_tracking.artifacts import SCHEME, artifact_repository
-from pratique_tracking.experiments import build_store
+from pratique_tracking.experiments import build_store, say_known_names
 from pratique_tracking.gate import App, gated
 from pratique_tracking.registry import build_registry
 from pratique_tracking.runs import with_batches
 from pratique_tracking.schema import make_schema
-from pratique_tracking.workspaces import WorkspaceNames, provider
+from pratique_tracking.workspaces import WorkspaceNames, named, provider
 
 _INHERITED = 3
 _BACKLOG = 1024
@@ -43,7 +43,7 @@ def main() -> None:
     prepare_environment(database)
     make_schema(database)
     _make_wal(database)
-    _serve(with_batches(gated(build_app(Api.from_environment()))), listener)
+    _serve(named(with_batches(gated(build_app(Api.from_environment())))), listener)
 
 
 def prepare_environment(database: str) -> None:
@@ -77,11 +77,13 @@ def build_app(api: Api) -> App:
     from mlflow.store.artifact.artifact_repository_registry import _artifact_repository_registry
     from mlflow.tracking._workspace.registry import _get_workspace_store_registry
 
-    workspaces = provider(WorkspaceNames(api))
+    names = WorkspaceNames(api)
+    workspaces = provider(names)
     _get_workspace_store_registry().register(SCHEME, lambda workspace_uri: workspaces)  # noqa: ARG005 - by keyword.
-    _artifact_repository_registry.register(SCHEME, artifact_repository(api))
-    handlers._tracking_store_registry.register("sqlite", functools.partial(build_store, api))
-    registry = build_registry(api)
+    _artifact_repository_registry.register(SCHEME, artifact_repository(api, names))
+    handlers._tracking_store_registry.register("sqlite", functools.partial(build_store, api, names))
+    registry = build_registry(api, names)
+    say_known_names(names)
     handlers._model_registry_store_registry.register(SCHEME, lambda store_uri: registry)  # noqa: ARG005 - by keyword.
     handlers.initialize_backend_stores(
         os.environ["_MLFLOW_SERVER_FILE_STORE"],

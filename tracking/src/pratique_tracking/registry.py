@@ -10,9 +10,10 @@ from typing import Any
 
 from pratique_tracking.api import Api, ApiError
 from pratique_tracking.errors import as_mlflow
+from pratique_tracking.workspaces import WorkspaceNames
 
 
-def build_registry(api: Api) -> Any:
+def build_registry(api: Api, names: WorkspaceNames) -> Any:
     """MLflow's REST registry store, speaking over the API's unix socket."""
     from mlflow.store.model_registry.rest_store import RestStore
     from mlflow.utils.proto_json_utils import parse_dict
@@ -31,8 +32,8 @@ def build_registry(api: Api) -> Any:
             else:
                 path, verb = self._get_endpoint_from_method(api_method)
             sent = json.loads(json_body) if json_body else {}
-            place = f"/mlflow/{get_request_workspace()}{path}"
             try:
+                place = f"/mlflow/{names.called(str(get_request_workspace()))}{path}"
                 said = api.call(verb, place, query=sent) if verb == "GET" else api.call(verb, place, body=sent)
             except ApiError as error:
                 raise as_mlflow(error) from error

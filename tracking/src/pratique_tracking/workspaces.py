@@ -1,5 +1,11 @@
 """Which workspaces there are: Pratique's, asked for once a second at most.
 
+MLflow knows each by a name that no other ever had and no other will have, the
+`tracking` of its row: so nothing that was logged in a workspace which is gone
+is in a later one that people call the same. The header says it, which the API
+gives to the door with its permission; what MLflow says or asks of a workspace
+is said under the name that people know.
+
 There is no default workspace, so a request that names none is refused instead
 of landing in a place that nobody chose.
 """
@@ -10,18 +16,22 @@ from typing import Any
 
 from pratique_tracking.api import Api, ApiError
 from pratique_tracking.errors import as_mlflow
+from pratique_tracking.gate import App, Receive, Scope, Send
 
 FRESH_SECONDS = 1.0
 WORKSPACES_PATH = "/internal/tracking/workspaces"
+_MLFLOWS_HEADER = b"x-mlflow-workspace"
+_OUR_HEADER = b"x-pratique-tracking"
 
 
 class WorkspaceNames:
-    """The names of the workspaces, remembered for `FRESH_SECONDS`."""
+    """What MLflow knows the workspaces by, remembered for `FRESH_SECONDS`, and what people call them."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._lock = threading.Lock()
         self._names: frozenset[str] = frozenset()
+        self._called: dict[str, str] = {}
         self._asked_at = float("-inf")
 
     def all(self) -> frozenset[str]:
@@ -39,9 +49,30 @@ class WorkspaceNames:
             self._ask()
             return name in self._names
 
+    def called(self, tracking: str) -> str:
+        """What people call the workspace that MLflow knows as `tracking`, which it never changes."""
+        if tracking not in self._called:
+            self.contains(tracking)
+        return self._called.get(tracking, tracking)
+
     def _ask(self) -> None:
-        self._names = frozenset(self._api.call("GET", WORKSPACES_PATH)["workspaces"])
+        said = {tracking: name for name, tracking in self._api.call("GET", WORKSPACES_PATH)["workspaces"].items()}
+        self._names = frozenset(said)
+        self._called |= said
         self._asked_at = time.monotonic()
+
+
+def named(app: App) -> App:
+    """`app`, whose workspace is the one that the platform's own header says, and no other."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            kept = [(name, value) for name, value in scope["headers"] if name != _MLFLOWS_HEADER]
+            tracking = [(_MLFLOWS_HEADER, value) for name, value in kept if name == _OUR_HEADER]
+            scope = {**scope, "headers": [*kept, *tracking[-1:]]}
+        await app(scope, receive, send)
+
+    return call
 
 
 def provider(names: WorkspaceNames) -> Any:

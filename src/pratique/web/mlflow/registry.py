@@ -9,6 +9,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
@@ -19,6 +20,7 @@ from pratique.base.errors import InvalidInput, NotYet
 from pratique.control import registry
 from pratique.control.actor import Actor
 from pratique.control.registry import LoggedModel, NamedModel, Registration, Source
+from pratique.control.workspaces import tracking_of
 from pratique.store.assets import AssetVersion
 from pratique.tracking.client import RunsClient
 from pratique.web.auth import allow
@@ -454,7 +456,8 @@ def _run_of(platform: Platform, workspace: str, source: Source) -> str:
     """The run that logged a model of MLflow 3, which its clients leave to the server to know."""
     if not isinstance(source, LoggedModel):
         return ""
-    return RunsClient(platform.tracking_socket).run_of_model(workspace, source.model_id)
+    runs = RunsClient(platform.tracking_socket, partial(tracking_of, platform.database))
+    return runs.run_of_model(workspace, source.model_id)
 
 
 def _tags(tags: Sequence[Tag]) -> dict[str, str]:

@@ -26,9 +26,9 @@ class LoggedModel(BaseModel):
 
 @router.get("/workspaces")
 def names(platform: Here, actor: Annotated[Actor, Depends(allow("workspaces/read"))]) -> dict[str, Any]:
-    """The names of all workspaces."""
+    """Every workspace's name, and what MLflow knows it by."""
     with platform.database.read() as tx:
-        return {"workspaces": [one.name for one in workspaces.every(tx, actor)]}
+        return {"workspaces": {one.name: one.tracking for one in workspaces.every(tx, actor)}}
 
 
 @router.post("/workspaces/{workspace}/logged-models")

@@ -97,10 +97,12 @@ def upgrade() -> None:
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.Column("tracking", sa.String(length=63), nullable=False),
         sa.ForeignKeyConstraint(
             ["resource_group"], ["resource_groups.name"], name=op.f("fk_workspaces_resource_group")
         ),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workspaces")),
+        sa.UniqueConstraint("tracking", name=op.f("uq_workspaces_tracking")),
     )
     op.create_table(
         "artifacts",
