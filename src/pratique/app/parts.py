@@ -23,6 +23,7 @@ from pratique.compute.sources import package_copy
 from pratique.compute.task import Task
 from pratique.control import grants
 from pratique.control.tokens import LONGEST, Issuer
+from pratique.engine.delivery_units import WORKER
 from pratique.engine.services import Service
 from pratique.engine.starts import LOG_NAME
 from pratique.gateway.publish import Gateway
@@ -47,6 +48,7 @@ class Parts:
     sealer: Sealer
     issuer: Issuer
     compute: LocalCompute
+    workers: LocalCompute
     environments: Environments
     gateway: Gateway
     tracking: TrackingServer
@@ -73,6 +75,7 @@ def make_parts(home: Home, settings: Settings) -> Parts:
         sealer=Sealer(home.keys / "sealing.key"),
         issuer=Issuer(home.keys, f"http://127.0.0.1:{settings.door_port}"),
         compute=LocalCompute(sandbox, Nursery(str(home.root)).launch),
+        workers=LocalCompute(launch=Nursery(str(home.root), loads=WORKER).launch),
         environments=Environments(home.environments, is_protected=sandbox.is_in_force, conda_mode=settings.conda),
         gateway=Gateway(home, doors_of(home, settings)),
         tracking=TrackingServer(home),

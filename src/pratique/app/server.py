@@ -118,6 +118,7 @@ def _bench(parts: Parts) -> Workbench:
         sealer=parts.sealer,
         issuer=parts.issuer,
         compute=parts.compute,
+        workers=parts.workers,
         environments=parts.environments,
         gateway=parts.gateway,
         runs=RunsClient(parts.home.socket(MLFLOW_SOCKET), partial(tracking_of, parts.database)),

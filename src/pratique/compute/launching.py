@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from pratique.base.errors import StorageFailed, Unavailable
-from pratique.compute import shim
+from pratique.compute import nursing, shim
 
 Launch: TypeAlias = Callable[[Path, bytes], None]
 """Start the shim of a folder, with the records of its task."""
@@ -25,6 +25,8 @@ Launch: TypeAlias = Callable[[Path, bytes], None]
 START_LIMIT: Final = timedelta(seconds=60)
 _INTERPRETER_NEEDS: Final = ("LD_LIBRARY_PATH",)
 """What some Pythons cannot start without; the child does not get it."""
+_PACKAGES: Final = ("PYTHONPATH",)
+"""By which a nurse that loads a module finds it where this process does."""
 
 
 def launch_alone(folder: Path, records: bytes) -> None:
@@ -51,9 +53,13 @@ def launch_alone(folder: Path, records: bytes) -> None:
 class Nursery:
     """The process that shims are forked from; begun with the first of them, and anew when it was killed."""
 
-    def __init__(self, home: str = "") -> None:
-        """`home` is what its shims are known by, in their variables; each shows its folder besides."""
+    def __init__(self, home: str = "", *, loads: str = "") -> None:
+        """`home` is what its shims are known by, in their variables; each shows its folder besides.
+
+        With `loads`, a module, a task ``PYTHON -m MODULE`` begins in a fork that has it: see `nursing`.
+        """
         self._home = home
+        self._loads = loads
         self._turn = threading.Lock()
         self._channel: socket.socket | None = None
 
@@ -99,7 +105,7 @@ class Nursery:
         with self._turn:
             for _ in range(2):  # It may have been killed since the last start.
                 if self._channel is None:
-                    self._channel = _begun(self._home)
+                    self._channel = _begun(self._home, self._loads)
                 try:
                     socket.send_fds(self._channel, [b"!"], [connection.fileno()])
                 except OSError:
@@ -110,15 +116,20 @@ class Nursery:
         raise Unavailable(f"the process that starts others cannot be reached for {folder}", hint="try again")
 
 
-def _begun(home: str) -> socket.socket:
+def _begun(home: str, loads: str) -> socket.socket:
     """A new nursery; the returned socket is its life line."""
     mine, theirs = socket.socketpair()
     with theirs:
         theirs.set_inheritable(True)
-        command = [*_python(), shim.NURSE, str(theirs.fileno()), shim.ROOM]
+        program = [sys.executable, "-m", nursing.__name__, loads] if loads else _python()
+        command = [*program, shim.NURSE, str(theirs.fileno()), shim.ROOM]
         # Nobody waits for it: it ends when the life line does, and then its parent is gone as well.
         os.posix_spawn(
-            command[0], command, {**_environment(), "PRATIQUE_HOME": home}, file_actions=_SILENT, setsid=True
+            command[0],
+            command,
+            {**_environment(*_PACKAGES[: bool(loads)]), "PRATIQUE_HOME": home},
+            file_actions=_SILENT,
+            setsid=True,
         )
     return mine
 
@@ -145,5 +156,5 @@ def _python() -> list[str]:
     return [interpreter, "-I", "-S", "-X", "utf8", program]
 
 
-def _environment() -> dict[str, str]:
-    return {name: os.environ[name] for name in _INTERPRETER_NEEDS if name in os.environ}
+def _environment(*more: str) -> dict[str, str]:
+    return {name: os.environ[name] for name in (*_INTERPRETER_NEEDS, *more) if name in os.environ}

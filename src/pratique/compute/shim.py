@@ -53,6 +53,10 @@ try:
 except ImportError:  # A Python built without libffi: orphans are then found by their session alone.
     _ctypes = None  # type: ignore[assignment]
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LOCK_FILE = "lock"
 RUNNING_FILE = "running.json"
 EXIT_FILE = "exit.json"
@@ -74,6 +78,9 @@ NURSE = "--nurse"
 """In place of a folder: be the process that shims are forked from."""
 ROOM = " " * 512
 """The last argument of a nurse: where its shims write their folder, so that `ps` shows which is whose."""
+
+LOADED: "dict[bytes, Callable[[list[bytes], dict[bytes, bytes]], object]]" = {}
+"""The modules that this nurse has loaded, by name, with what they begin with: see `pratique.compute.nursing`."""
 
 _NAME = b"pratique-shim"
 """What `ps` and other shims know a shim by; the kernel takes 15 bytes."""
@@ -380,6 +387,8 @@ class Watch:
             os.chdir(self.task.working_folder)
             if self.task.confinement:
                 _confine(self.task)
+            if begin := _loaded(self.task.argv):
+                begin(self.task.argv, self.task.environment)
             _execute(self.task.argv, self.task.environment)
         except (OSError, ValueError) as error:
             place = self.task.working_folder if _is_about(error, self.task.working_folder) else self.task.argv[0]
@@ -613,6 +622,11 @@ def _wait_for_signal(seconds: float | None) -> int:
         return int(_signal.sigwaitinfo(_SIGNALS).si_signo)
     found = _signal.sigtimedwait(_SIGNALS, seconds)
     return int(found.si_signo) if found else 0
+
+
+def _loaded(argv: list[bytes]) -> "Callable[[list[bytes], dict[bytes, bytes]], object] | None":
+    """What ``PYTHON -m MODULE`` begins with, when this process has that module already."""
+    return LOADED.get(argv[2]) if len(argv) > 2 and argv[1] == b"-m" else None
 
 
 def _execute(argv: list[bytes], environment: dict[bytes, bytes]) -> None:

@@ -35,6 +35,8 @@ _log = get_logger(__name__)
 _GRACE: Final = timedelta(seconds=10)
 _BESIDES: Final = timedelta(minutes=1)
 """What a worker has for its own end beyond the time that its file gives it."""
+WORKER: Final = "pratique.worker"
+"""The module of workers."""
 CONSOLE: Final = "console.log"
 """What a worker itself says, in the folder of its unit."""
 
@@ -84,7 +86,7 @@ class UnitRunner:
 
     def _start(self, unit: UnitRow, now: datetime) -> None:
         try:
-            seen = self._bench.compute.start(self._task(unit, now))
+            seen = self._bench.workers.start(self._task(unit, now))
         except (PratiqueError, OSError) as error:
             _log.warning("unit.not_started", unit=unit.key, run=unit.run, reason=str(error))
             self._end(unit, Result.FAILED, f"its worker could not be started: {error}", now)
@@ -108,7 +110,7 @@ class UnitRunner:
         environment |= {name: os.environ[name] for name in ("HOME", "PYTHONPATH") if name in os.environ}
         return Task(
             folder=folder,
-            argv=(sys.executable, "-m", "pratique.worker"),
+            argv=(sys.executable, "-m", WORKER),
             environment=environment,
             working_folder=folder,
             log=folder / CONSOLE,
@@ -120,13 +122,13 @@ class UnitRunner:
 
     def _watch(self, unit: UnitRow, now: datetime) -> None:
         if self._is_overdue(unit, now):
-            self._bench.compute.stop(self._folder(unit), grace=_GRACE)
+            self._bench.workers.stop(self._folder(unit), grace=_GRACE)
             said = f"it was still running {unit.cancel_timeout} minutes after the cancel, and was ended"
             self._end(unit, Result.CANCELED, said, now)
             return
         if self._lives(unit):
             return
-        seen = self._bench.compute.observe(self._folder(unit))
+        seen = self._bench.workers.observe(self._folder(unit))
         self._note(unit, seen)
         if not isinstance(seen, Running):
             self._end(unit, _result_of(unit), self._why(unit, seen), now)

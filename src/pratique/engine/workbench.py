@@ -1,6 +1,6 @@
 """Everything that the engine works with, in one value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pratique.base.home import Home
 from pratique.base.settings import Settings
@@ -30,3 +30,5 @@ class Workbench:
     runs: RunsClient
     door: str
     """The origin of the front door, such as ``http://127.0.0.1:7070``."""
+    workers: LocalCompute = field(default_factory=LocalCompute)
+    """The same machine, for the workers of units: it may have loaded their module."""
