@@ -1,8 +1,9 @@
 """Runs at the gates: approvals, checks, locks, variable groups and service connections, settled by the real settler."""
 
+import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 
 from pratique.base.errors import Conflict, Forbidden, NotFound, PratiqueError, Unauthenticated
 from pratique.base.home import Home
+from pratique.content.manifest import Entry, Manifest
 from pratique.control import (
     approvals,
     checks,
@@ -22,6 +24,7 @@ from pratique.control import (
     groups,
     principals,
     projects,
+    promotion,
     roles,
     secrets,
     service_connections,
@@ -30,10 +33,12 @@ from pratique.control import (
     vaults,
     workspaces,
 )
+from pratique.control import assets as versions
 from pratique.control.actor import PLATFORM, Actor
 from pratique.control.credentials import Credential
 from pratique.control.delivery_runs import Request
 from pratique.control.grants import actor_for, actor_of, exchanged
+from pratique.control.promotion import PromotionRefused
 from pratique.control.secrets import NewSecret
 from pratique.control.tokens import Issuer
 from pratique.control.unit_actors import SUBJECT, actor_of_unit
@@ -43,7 +48,7 @@ from pratique.delivery.message import JobMessage
 from pratique.delivery.records import JOB, Record, StepState
 from pratique.delivery.run.outcomes import Result
 from pratique.engine.delivery_runs import RunSettler
-from pratique.store import asked_checks, assets, events, run_uses
+from pratique.store import asked_checks, assets, events, holdings, run_uses
 from pratique.store import delivery_runs as rows
 from pratique.store.assets import Asset, AssetVersion
 from pratique.store.database import Database
@@ -555,3 +560,92 @@ def test_a_connection_is_made_only_by_who_could_be_its_principal_anyway(scene: S
 def test_a_connection_that_is_not_there_is_refused_before_anything_runs(scene: Scene) -> None:
     with pytest.raises(Forbidden, match="no service connection 'aml-dev'"):
         scene.queue(WITH_CONNECTION.replace("$(connection)", "aml-dev"))
+
+
+# --- promotion ------------------------------------------------------------------------------------------------------
+
+
+def spec_of(scene: Scene, workspace: str, text: str) -> dict[str, Any]:
+    """What `model create` sends, for a model with that content."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    manifest = Manifest([Entry("model.bin", digest, len(text))])
+    with scene.database.write() as tx:
+        holdings.hold(tx, workspace, "blob", [(digest, len(text))], now=scene.now)
+        holdings.add_manifest(tx, workspace, manifest, now=scene.now)
+    return {"name": "credit", "type": "custom_model", "path": f"upload:{manifest.digest}/model.bin"}
+
+
+def register(scene: Scene, actor: Actor, workspace: str, text: str) -> AssetVersion:
+    made = scene.do(versions.create, actor, workspace, "models", spec_of(scene, workspace, text))
+    assert isinstance(made, AssetVersion)
+    return made
+
+
+@pytest.fixture
+def guarded(scene: Scene) -> Scene:
+    """With the workspace qa-1, which takes only what was approved."""
+    scene.do(
+        workspaces.create, PLATFORM, {"name": "qa-1", "tags": {"pratique.promotion": "approved-only"}}, group="rg"
+    )  # fmt: skip
+    return scene
+
+
+def as_run(scene: Scene, run: Run) -> Actor:
+    return replace(scene.people["own"], run=run.id)
+
+
+def test_what_was_approved_comes_in_and_nothing_else(guarded: Scene) -> None:
+    guarded.check("approval")
+    run = guarded.queue(TWO)
+    task = as_run(guarded, run)
+    made = register(guarded, task, "dev", "trained")
+    with pytest.raises(PromotionRefused, match="is not what run"):
+        register(guarded, task, "qa-1", "trained")
+    guarded.end(run)
+    assert [one["digest"] for one in guarded.asked(run).bound["used"]] == [made.manifest]
+    guarded.answer(run, "bob")
+    assert register(guarded, task, "qa-1", "trained").manifest == made.manifest
+    with pytest.raises(PromotionRefused) as refused:
+        register(guarded, task, "qa-1", "swapped")
+    with guarded.database.write() as tx:
+        assert promotion.void(tx, run.id, reason=refused.value.message, now=guarded.now) == 1
+    assert guarded.asked(run).state == "voided"
+    assert "so that approval is void" in guarded.told("ApprovalVoided")[0]["reason"]
+    with pytest.raises(PromotionRefused):
+        register(guarded, task, "qa-1", "trained too late")
+
+
+def test_what_another_run_was_approved_for_does_not_count(guarded: Scene) -> None:
+    guarded.check("approval")
+    first, second = guarded.queue(TWO), guarded.queue(TWO)
+    register(guarded, as_run(guarded, first), "dev", "trained")
+    for run in (first, second):
+        guarded.end(run)
+        guarded.answer(run, "bob")
+    with pytest.raises(PromotionRefused):
+        register(guarded, as_run(guarded, second), "qa-1", "trained")
+    assert register(guarded, as_run(guarded, first), "qa-1", "trained").version == "1"
+
+
+def test_a_person_registers_nothing_in_a_workspace_of_approved_things(guarded: Scene) -> None:
+    with pytest.raises(PromotionRefused, match="takes only what an approval"):
+        register(guarded, guarded.people["own"], "qa-1", "by hand")
+    assert register(guarded, guarded.people["own"], "dev", "by hand").version == "1"
+
+
+def test_an_approval_shows_the_candidate_beside_the_champion(guarded: Scene) -> None:
+    guarded.check("approval")
+    first = guarded.queue(TWO)
+    register(guarded, as_run(guarded, first), "dev", "old")
+    guarded.end(first)
+    guarded.answer(first, "bob")
+    champion = register(guarded, as_run(guarded, first), "qa-1", "old")
+    second = guarded.queue(TWO)
+    candidate = register(guarded, as_run(guarded, second), "dev", "new")
+    with guarded.database.write() as tx:
+        assets.change_version(tx, champion.id, tags={"auc": "0.8"})
+        assets.change_version(tx, candidate.id, tags={"auc": "0.85", "note": "text"})
+    guarded.end(second)
+    (report,) = guarded.look(promotion.evaluation, second, guarded.asked(second).bound)
+    assert (report["model"], report["metrics"]) == ("dev/credit:2", {"auc": 0.85})
+    assert (report["champion"], report["champion_metrics"]) == ("qa-1/credit:1", {"auc": 0.8})

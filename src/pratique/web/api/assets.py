@@ -115,7 +115,11 @@ def router_for(kind: Kind) -> APIRouter:
         with platform.database.read() as tx:
             found = assets.get(tx, actor, workspace, kind, name, version)
             said = document(found, platform) | ({"manifest": found.manifest} if found.manifest else {})
-            return said | (_profile(tx, found) if kind == "data" else {})
+            said |= _profile(tx, found) if kind == "data" else {}
+        if actor.run is not None:  # What a run of a delivery reads, an approval of it is given for.
+            with platform.database.write() as tx:
+                assets.note_use(tx, actor, found, is_made=False, now=utc_now())
+        return said
 
     @router.patch("/{name}/versions/{version}", name=f"update {kind}")
     def update(

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, TooLarge
-from pratique.control import delivery_units
+from pratique.control import delivery_units, service_connections
 from pratique.control.actor import Actor
 from pratique.delivery.records import Record
 from pratique.engine import delivery_logs, delivery_stories
@@ -34,6 +34,16 @@ class RecordsBody(BaseModel):
     records: list[dict[str, Any]]
 
 
+class SecretsBody(BaseModel):
+    """Which secrets of which vault, read as which connection; no names are all of them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    connection: str
+    vault: str
+    names: list[str] = []
+
+
 @router.get("/message")
 def message(platform: Here, actor: Worker, run: int, unit: str) -> dict[str, Any]:
     """What the unit is to do, until its worker has said that it began."""
@@ -51,6 +61,22 @@ def records(platform: Here, actor: Worker, run: int, unit: str, body: Annotated[
         # Before the commit: whoever sees the end of a run finds all of it in the log.
         delivery_stories.tell_records(platform.home, taken, now)
     return {"sequence": taken.unit.sequence}
+
+
+@router.post("/secrets")
+def secrets(
+    platform: Here, actor: Worker, run: int, unit: str, body: SecretsBody, response: Response
+) -> dict[str, Any]:
+    """Secrets of a vault, read with the rights of one of the unit's connections and written down as that."""
+    response.headers["Cache-Control"] = "no-store"
+    with platform.database.write() as tx:
+        at = delivery_units.here(tx, actor, run, unit)
+        if at.unit.state == "completed":
+            raise InvalidInput("this unit has ended")
+        found = service_connections.secrets_for(
+            tx, at.run, body.connection, body.vault, body.names, sealer=platform.sealer, now=utc_now()
+        )
+    return {"secrets": found}
 
 
 def _changes_nothing_else(given: list[Record]) -> bool:
