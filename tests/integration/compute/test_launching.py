@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -70,3 +71,42 @@ def test_what_it_started_outlives_the_nursery_and_the_next_start_begins_another(
         assert isinstance(compute.observe(wanted.folder), Running)
     finally:
         assert isinstance(compute.stop(wanted.folder, grace=LIMIT), Exited)
+
+
+@pytest.fixture
+def loaded() -> Iterator[Nursery]:
+    nursery = Nursery(loads="pratique")
+    yield nursery
+    nursery.close()
+
+
+def platform_task(folder: Path, *words: str) -> Task:
+    """A verb of the command line, whose module a nurse can have loaded."""
+    attempt = folder / "attempt"
+    variables = {"PATH": os.defpath, "PRATIQUE_HOME": str(folder / "home"), "PRATIQUE_CONFIG_DIR": str(folder)}
+    return Task(attempt, (sys.executable, "-m", "pratique", *words), variables, folder, attempt / "log")
+
+
+@pytest.mark.parametrize(("words", "code"), [(("version",), 0), (("no-such-verb",), 2)])
+def test_a_module_that_the_nurse_has_loaded_does_as_a_python_of_its_own(
+    loaded: Nursery, tmp_path: Path, words: tuple[str, ...], code: int
+) -> None:
+    said = []
+    for name, compute in (("alone", LocalCompute()), ("forked", LocalCompute(launch=loaded.launch))):
+        (tmp_path / name).mkdir()
+        wanted = platform_task(tmp_path / name, *words)
+        compute.start(wanted)
+        seen = compute.wait(wanted.folder, LIMIT)
+        assert isinstance(seen, Exited)
+        assert seen.code == code
+        said.append((wanted.folder / "log").read_text())
+    assert said[0] == said[1] != ""
+
+
+def test_a_program_that_the_nurse_has_not_loaded_is_executed(loaded: Nursery, tmp_path: Path) -> None:
+    compute, wanted = LocalCompute(launch=loaded.launch), task(tmp_path, "echo $0 ran; exit 4")
+    compute.start(wanted)
+    seen = compute.wait(wanted.folder, LIMIT)
+    assert isinstance(seen, Exited)
+    assert seen.code == 4
+    assert (wanted.folder / "log").read_text() == "/bin/sh ran\n"
