@@ -40,7 +40,7 @@ def choose_python(spec: str, path: str) -> Python:
 
     Raises `InvalidInput` for what is no version, and `NotFound` with those that there are.
     """
-    wanted = [_specifiers(part) for part in spec.split("||")]
+    wanted = [version_range(part) for part in spec.split("||")]
     found = list(pythons(path))
     fitting = [one for one in found if any(one.version in specifiers for specifiers in wanted)]
     if not fitting:
@@ -60,14 +60,14 @@ def pythons(path: str) -> Iterator[Python]:
                 yield Python(file, version)
 
 
-def _specifiers(text: str) -> SpecifierSet:
-    """A range as npm writes it, as Python's packages do."""
+def version_range(text: str) -> SpecifierSet:
+    """A range as npm writes it, such as >=3.9 <3.12, in the words of Python's packages; raises `InvalidInput`."""
     words = re.sub(r"([<>=~^]+)\s+", r"\1", text.strip()).split()
     parts = []
     for word in words:
         sign, version = re.fullmatch(r"([<>=~^]*)(.*)", word).groups()  # type: ignore[union-attr]
         version = re.sub(r"(\.[xX*])+$", "", version)
-        if version in ("x", "X", "*", ""):
+        if version in ("x", "X", "*"):
             continue
         if sign in ("", "="):
             parts.append(f"=={version}" if version.count(".") >= 2 else f"=={version}.*")
