@@ -107,6 +107,7 @@ class Platform:
     # --- what a worker asks -----------------------------------------------------------------------------------------
 
     def get(self, path: str, query: Mapping[str, list[str]]) -> Any:
+        path = path.replace("/runs/3/", "/runs/7/")  # Another run, with the same artifacts.
         match path.removeprefix("/api/v1/delivery/runs/7/").split("/"):
             case ["units", _, "message"]:
                 return self.message

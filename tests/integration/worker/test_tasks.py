@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-from pratique.delivery.message import Connection
+from pratique.delivery.message import Connection, PipelineRun
 from pratique.delivery.records import Coverage, Suite
 
 from .conftest import Worker
@@ -137,6 +137,35 @@ def test_artifacts_arrive_where_each_way_of_downloading_puts_them(worker: Worker
     )
     listed = [line for line in platform.log("list").splitlines() if not line.startswith("##")]
     assert listed == ["a/drop/b.txt", "a/drop/deploy/a.yml", "drop/b.txt", "drop/deploy/a.yml", "here/deploy/a.yml"]
+
+
+def test_artifacts_of_a_pipeline_resource_lie_below_its_alias(worker: Worker) -> None:
+    worker.platform.keep("drop", {"a.txt": "content"})
+    platform = worker.run(
+        """
+        resources: { pipelines: [{ pipeline: upstream, source: train }] }
+        steps:
+          - checkout: none
+          - download: upstream
+          - bash: cat $(Pipeline.Workspace)/upstream/drop/a.txt
+            displayName: look
+        """,
+        pipelines=(PipelineRun("upstream", 3),),
+    )
+    assert platform.log("look").endswith("content\n")
+
+
+def test_an_artifact_leaves_out_what_its_ignore_file_names(worker: Worker) -> None:
+    platform = worker.run(
+        """
+        steps:
+          - checkout: none
+          - bash: mkdir -p a/b && touch a/x.log a/b/y.log a/z.txt && echo '*.log' > a/.artifactignore
+          - publish: a
+            artifact: drop
+        """
+    )
+    assert set(platform.files("drop")) == {".artifactignore", "z.txt"}
 
 
 def test_an_artifact_that_is_not_there_is_named_with_those_that_are(worker: Worker) -> None:
