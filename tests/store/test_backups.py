@@ -18,6 +18,7 @@ from pratique.store import backups, groups, holdings, reach, workspaces
 from pratique.store.blobs import BlobStore
 from pratique.store.copies import copy_database
 from pratique.store.database import Database
+from pratique.store.git import Repositories
 from pratique.store.groups import ResourceGroup
 from pratique.store.migrate import migrate
 from pratique.store.workspaces import Workspace
@@ -185,3 +186,21 @@ def test_a_copy_of_a_database_is_one_moment_of_it(
         with closing(sqlite3.connect(tmp_path / f"copy-{number}.db")) as connection:
             counts = connection.execute("SELECT count(*) FROM pairs GROUP BY number").fetchall()
             assert {count for (count,) in counts} <= {2}
+
+
+def test_a_restored_home_has_the_repositories(home: Home, tmp_path: Path, now: datetime) -> None:
+    files, name = Repositories(home.repositories), "01a1fd07-abe9-7cbe-8d55-469fe578c6ba"
+    files.make(name, "refs/heads/main")
+    work = tmp_path / "work"
+    settings = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-C", str(work)]
+    subprocess.run(["git", "init", "--quiet", str(work)], check=True)
+    subprocess.run(["git", *settings, "commit", "--quiet", "--allow-empty", "-m", "first"], check=True)
+    subprocess.run(["git", *settings, "push", "--quiet", str(files.folder_of(name)), "HEAD:refs/heads/a;b"], check=True)
+    backups.create(home, tmp_path / "with.tar", made_by="test", now=now)
+    backups.restore(tmp_path / "with.tar", Home(tmp_path / "again"))
+    again = Repositories(Home(tmp_path / "again").repositories)
+    again.tidy([name])
+    assert again.get(name).refs() == files.get(name).refs() != {}
+    assert [one.message for one in again.get(name).commits("0" * 40, again.get(name).commit_of("refs/heads/a;b"))] == [
+        "first\n"
+    ]

@@ -9,8 +9,17 @@ from pratique.base.errors import Conflict, InvalidInput, NotFound, NotYet, Probl
 from pratique.base.ids import new_id
 from pratique.control.actor import Actor
 from pratique.control.permissions import ASSIGNABLE, permit
-from pratique.control.scopes import HOME, group_of, parse_scope, stage_environment_of, vault_of, workspace_of
-from pratique.store import events, groups, principals, stage_environments, vaults, workspaces
+from pratique.control.scopes import (
+    HOME,
+    group_of,
+    parse_scope,
+    project_of,
+    repository_of,
+    stage_environment_of,
+    vault_of,
+    workspace_of,
+)
+from pratique.store import events, groups, principals, projects, repositories, stage_environments, vaults, workspaces
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.principals import Principal, RoleAssignment
@@ -131,6 +140,10 @@ def _check_exists(tx: Transaction, scope: str) -> None:
         raise NotFound(f"there is no workspace {workspace!r}", hint="pratique ml workspace list")
     if (group := group_of(scope)) and groups.get(tx, group) is None:
         raise NotFound(f"there is no resource group {group!r}", hint="pratique group list")
+    if (project := project_of(scope)) and projects.get(tx, project) is None:
+        raise NotFound(f"there is no project {project!r}", hint="pratique devops project list")
+    if (repository := repository_of(scope)) and repositories.get(tx, *repository) is None:
+        raise NotFound(f"there is no repository {repository[1]!r}", hint=f"pratique repos list -p {repository[0]}")
     if (vault := vault_of(scope)) and vaults.get(tx, vault) is None:
         raise NotFound(f"there is no vault {vault!r}", hint="pratique keyvault list")
     if (found := stage_environment_of(scope)) and stage_environments.named(tx, *found) is None:

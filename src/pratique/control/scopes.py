@@ -83,6 +83,22 @@ def group_of(scope: str) -> str | None:
     return scope.removeprefix("/groups/") if scope.startswith("/groups/") else None
 
 
+def project_of(scope: str) -> str | None:
+    """The project that `scope` is or lies in, if it does."""
+    found = _PROJECT_OF.match(scope)
+    return found["project"] if found else None
+
+
+def repository_of(scope: str) -> tuple[str, str] | None:
+    """The project and the repository that `scope` is, if it is one of a repository."""
+    found = _REPOSITORY_OF.fullmatch(scope)
+    return (found["project"], found["repository"]) if found else None
+
+
+_PROJECT_OF: Final = re.compile(r"/delivery/(?P<project>[^/]+)")
+_REPOSITORY_OF: Final = re.compile(r"/delivery/(?P<project>[^/]+)/repositories/(?P<repository>[^/]+)")
+
+
 def vault_of(scope: str) -> str | None:
     """The vault that `scope` is, if it is one."""
     return scope.removeprefix("/vaults/") if scope.startswith("/vaults/") else None

@@ -27,6 +27,8 @@ _log = get_logger(__name__)
 _LEASE: Final = timedelta(minutes=5)
 _COMPARED_EVERY: Final = 60.0
 """Seconds between two looks at what pushes may have left; one that was cut off is found then."""
+_PACKED_EVERY: Final = 3600.0
+"""Seconds between two looks at whether a repository has many loose objects."""
 _AT_ONCE: Final = 200
 """Events that one step reads."""
 _JOURNAL: Final = "triggers"
@@ -43,6 +45,7 @@ class Triggers:
         self._files = Repositories(bench.home.repositories)
         self._chooser = Chooser(bench.database, self._files, bench.door)
         self._compared: float | None = None
+        self._packed: float | None = None
         self._read: int | None = None
 
     def step(self) -> bool:
@@ -56,14 +59,20 @@ class Triggers:
             return
         with self._bench.database.read() as tx:
             known = rows.every(tx)
+        is_packing = self._packed is not None and time.monotonic() - self._packed >= _PACKED_EVERY
         if self._compared is None:
+            self._packed = time.monotonic()
             self._files.tidy(one.id for one in known)
         for one in known:
             try:
                 pushes.recover(self._bench.database, self._files, one, now=utc_now())
+                if is_packing:
+                    self._files.get(one.id).pack()
             except PratiqueError as error:
                 _log.warning("repository.not_compared", repository=one.name, reason=str(error))
         self._compared = time.monotonic()
+        if is_packing:
+            self._packed = self._compared
 
     def _push(self) -> bool:
         now = utc_now()

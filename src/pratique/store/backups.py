@@ -5,6 +5,7 @@
     keys/…, config.toml                without which nothing sealed can be read
     environments/locks/…               so that environments are the same ones again
     jobs/ID/ATTEMPT/stream.log         what jobs have said
+    repositories/ID.git/…              refs as they are at one moment, then objects
     backup.json                        last: every file with its size and SHA-256
 
 The databases come first and the blobs after them: a blob never changes, and
@@ -23,7 +24,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +35,7 @@ from pratique.base.home import Home
 from pratique.store import deployments, reach
 from pratique.store.copies import copy_database
 from pratique.store.database import Database
+from pratique.store.git import Bare
 from pratique.store.migrate import refuse_newer
 
 MANIFEST: Final = "backup.json"
@@ -45,6 +47,8 @@ _MANIFEST_LIMIT: Final = 1 << 30
 _NAMES: Final = re.compile(
     r"pratique\.db|mlflow/mlflow\.db|config\.toml|keys/[\w.-]+|blobs/[0-9a-f]{2}/[0-9a-f]{64}"
     r"|environments/locks/[\w.-]+\.json|jobs/[\w-]+/\d+/stream\.log"
+    r"|repositories/[0-9a-f-]{36}\.git/(?:HEAD|config|packed-refs|objects/[0-9a-f]{2}/[0-9a-f]{38,62}"
+    r"|objects/pack/pack-[0-9a-f]+\.[a-z]+)"
 )
 """What may lie in a backup; nothing else is ever written by `restore`."""
 
@@ -140,6 +144,8 @@ class _Writer:
                 self._add_blob(digest)
             for path in self._others():
                 self._add(str(path.relative_to(self._home.root)), path)
+            for repository in self._repositories():
+                self._add_repository(repository)
             backup = Backup(now.isoformat(), made_by, self._files, tuple(self._lacking))
             text = json.dumps(backup.to_document(), indent=1).encode()
             self._tar.addfile(_member(MANIFEST, len(text)), io.BytesIO(text))
@@ -174,6 +180,25 @@ class _Writer:
             for path in sorted(root.glob(pattern)):
                 if path.is_file() and not path.is_symlink() and _NAMES.fullmatch(str(path.relative_to(root))):
                     yield path
+
+    def _repositories(self) -> list[Path]:
+        return sorted(path for path in self._home.repositories.glob("*.git") if (path / "HEAD").is_file())
+
+    def _add_repository(self, folder: Path) -> None:
+        """Refs first, in one file, and the objects after them: objects are only ever added."""
+        place = f"repositories/{folder.name}"
+        refs = Bare(folder).packed_refs()
+        self._add_bytes(f"{place}/packed-refs", refs)
+        objects = sorted(path for path in (folder / "objects").glob("*/*") if path.is_file())
+        for path in (folder / "HEAD", folder / "config", *objects):
+            name = f"{place}/{path.relative_to(folder)}"
+            if _NAMES.fullmatch(name):
+                with suppress(FileNotFoundError):  # Packed meanwhile, under another name.
+                    self._add(name, path)
+
+    def _add_bytes(self, name: str, body: bytes) -> None:
+        self._tar.addfile(_member(name, len(body)), io.BytesIO(body))
+        self._files[name] = (len(body), hashlib.sha256(body).hexdigest())
 
     def _add(self, name: str, path: Path) -> None:
         """Add a file with as many bytes as it has now: a log may grow meanwhile."""

@@ -46,6 +46,9 @@ _SETTINGS: Final = (
     "core.bigFileThreshold=32m",  # A larger file is copied as it is and never held in memory.
     "core.fsync=committed,reference",
     "gc.auto=0",
+    "gc.reflogExpire=never",
+    "gc.reflogExpireUnreachable=never",
+    "gc.pruneExpire=3.months.ago",
     "pack.threads=1",
     "pack.windowMemory=64m",
     "transfer.fsckObjects=true",
@@ -143,6 +146,10 @@ class Repositories:
     def tidy(self, living: Iterable[str]) -> None:
         """Remove what an earlier server began to make or to remove, and repositories that have no row by now."""
         kept, before = set(living), time.time() - _SETTLED.total_seconds()
+        for name in kept:
+            if (self.folder_of(name) / "HEAD").is_file():
+                for part in ("objects", "refs"):  # An empty one is in no backup, and git wants both.
+                    (self.folder_of(name) / part).mkdir(mode=0o700, exist_ok=True)
         for path in self._folder.glob("*"):
             is_left = path.name.startswith((".making-", ".going-")) or path.stem not in kept
             if is_left and path.is_dir() and path.stat().st_mtime < before:
@@ -199,6 +206,10 @@ class Bare:
             for object_id, name in pairs
             if _is_text(name) and not name.startswith(own)
         }
+
+    def packed_refs(self) -> bytes:
+        """Every ref, ours too, as git's own file of packed refs has them."""
+        return b"# pack-refs with: sorted \n" + self._ask("for-each-ref", "--format=%(objectname) %(refname)")
 
     def commit_of(self, ref: str) -> str:
         """The commit of a ref, of a tag that leads to one, or of a commit's own id; raises `NotFound`."""

@@ -1,6 +1,5 @@
 """What follows from pushes, pull requests, hours, other runs and models: which runs, of which commit, and why not."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -73,11 +72,11 @@ class Team:
 
 
 @pytest.fixture
-def team(site: Site, request: pytest.FixtureRequest) -> Iterator[Team]:
+def team(site: Site, request: pytest.FixtureRequest) -> Team:
     name = request.node.name.translate({ord(c): "-" for c in "[]_/*., "})[-50:].strip("-")
     made = Team(site, name)
     made.settle()
-    yield made
+    return made
 
 
 def test_a_push_starts_a_run_of_its_commit_for_its_pusher(team: Team) -> None:
@@ -281,7 +280,7 @@ def test_a_push_to_a_repository_that_is_a_resource_runs_the_default_branch(site:
 def test_a_cause_that_is_decided_twice_starts_one_run(team: Team) -> None:
     team.push(**{"azure-pipelines.yml": STEPS})
     team.settle()
-    again = Triggers(cast(Workbench, team._triggers._bench))
+    again = Triggers(team._triggers._bench)
     while again.step():
         pass
     assert len(team.runs()) == 1
