@@ -10,7 +10,10 @@ _INTRODUCTION: Final = """Every verb of the API asks one question: may this acto
 What no role grants is denied, and a route of the API that names no action does not start.
 
 A role is given at a scope and counts for everything below it: `/` is the whole home, `/groups/NAME` a resource group \
-with its workspaces, `/workspaces/NAME` one workspace.
+with its workspaces, `/workspaces/NAME` one workspace, `/delivery/PROJECT` a project with its pipelines, \
+`/delivery/PROJECT/environments/NAME` an environment that stages deploy to, where an Approver decides, and \
+`/vaults/NAME` one vault.
+No role reads the secrets in a vault: its access policies say who may.
 Azure's ids of these are taken as well.
 
 ```sh
