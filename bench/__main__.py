@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.measures import assets, deployments, machine, memory, pipelines, rollout, start, verbs
+from bench.measures import assets, delivery, deployments, machine, memory, pipelines, rollout, start, verbs
 from bench.measures.home import bench_home
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
@@ -25,7 +25,13 @@ def main() -> None:
     chosen = arguments.parse_args()
     with bench_home() as home:
         parts = [machine.describe(), start.measure(home), verbs.measure(home), memory.measure(home)]
-        parts += [assets.measure(home), pipelines.measure(home), deployments.measure(home), rollout.measure(home)]
+        parts += [
+            assets.measure(home),
+            pipelines.measure(home),
+            delivery.measure(home),
+            deployments.measure(home),
+            rollout.measure(home),
+        ]
     page = "\n\n".join([_HEAD, *parts]) + "\n"
     if chosen.only_print:
         sys.stdout.write(page)

@@ -6,6 +6,7 @@
 | environments | a version or a replica names it, a process runs in it, or it was asked for within some days |
 | conversions | a deployment or a registered version names the model |
 | attempts | the job has a row |
+| delivery runs | the run has a row: `pipelines delete` takes those of a pipeline |
 | logs | they are younger than some days |
 | runtime folders | their home is there |
 """
@@ -27,7 +28,7 @@ from pratique.compute.local import LocalCompute
 from pratique.compute.shim import processes
 from pratique.compute.task import Running
 from pratique.specs.translation import translate
-from pratique.store import assets, deployments, jobs, reach, workspaces
+from pratique.store import assets, delivery_runs, deployments, jobs, reach, workspaces
 from pratique.store.assets import AssetVersion
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database, Transaction
@@ -96,6 +97,7 @@ class Pruning:
         yield from self._unused_environments()
         yield from self._conversions()
         yield from self._attempts()
+        yield from self._delivery_runs()
         yield from self._logs()
         yield from self._runtime_folders()
 
@@ -156,6 +158,15 @@ class Pruning:
                 is_known = jobs.by_id(tx, path.name) is not None
             if not is_known and not any(isinstance(compute.observe(one), Running) for one in path.glob("*")):
                 yield _folder("attempts", path)
+
+    def _delivery_runs(self) -> Iterator[Leftover]:
+        compute = LocalCompute()
+        found = [path for path in self._home.deliveries.glob("*") if path.stat().st_mtime < self._before.timestamp()]
+        for path in found:
+            with self._database.read() as tx:
+                is_known = path.name.isdecimal() and delivery_runs.get(tx, int(path.name)) is not None
+            if not is_known and not any(isinstance(compute.observe(one), Running) for one in path.glob("*-*")):
+                yield _folder("delivery runs", path)
 
     def _logs(self) -> Iterator[Leftover]:
         for path in self._home.logs.glob("*.log"):

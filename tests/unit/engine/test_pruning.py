@@ -125,14 +125,17 @@ def test_environments_that_other_homes_share_are_left_alone(home: Home, database
 def test_folders_without_a_row_and_old_logs_go(home: Home, database: Database) -> None:
     (home.jobs / "no-such-job" / "1").mkdir(parents=True)
     (home.root / "conversions" / "no-such-model").mkdir(parents=True)
-    for path in (home.jobs / "no-such-job", home.root / "conversions" / "no-such-model"):
+    (home.deliveries / "7" / "a-unit").mkdir(parents=True)
+    for path in (home.jobs / "no-such-job", home.root / "conversions" / "no-such-model", home.deliveries / "7"):
         os.utime(path, LONG_AGO)
     (home.logs / "old.log").write_text("old")
     os.utime(home.logs / "old.log", LONG_AGO)
     (home.logs / "new.log").write_text("new")
     (home.jobs / "young" / "1").mkdir(parents=True)
     found = pruning(home, database)
-    assert kinds(found) == [("attempts", "no-such-job"), ("conversions", "no-such-model"), ("logs", "old.log")]
+    assert kinds(found) == [
+        ("attempts", "no-such-job"), ("conversions", "no-such-model"), ("delivery runs", "7"), ("logs", "old.log"),
+    ]  # fmt: skip
     assert all(one.remove() for one in found.folders())
     assert kinds(found) == []
 

@@ -1,0 +1,92 @@
+"""What a delivery costs beside its steps' own work: ten jobs that print a word, from the queue to the end."""
+
+import os
+import statistics
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from bench.measures.home import BenchHome, table
+
+from pratique.client.connection import Connection
+from pratique.client.deliveries import Deliveries, DeliveryRuns, Projects
+from pratique.client.door import find_door
+
+_ROUNDS = 5
+_WAIT = 50
+_JOBS = (4, 3, 3)
+"""Of each stage."""
+_PROJECT = "bench"
+_FILE = "azure-pipelines.yml"
+
+
+def measure(home: BenchHome) -> str:
+    """The time for each job, and from the queue to the first step."""
+    folder = home.root / "delivery"
+    folder.mkdir()
+    (folder / _FILE).write_text(pipeline(_JOBS))
+    with patch.dict(os.environ, home.environment, clear=True):
+        runs = Runs(Connection(find_door()), str(folder))
+    runs.run()  # Loads what workers are forked from.
+    found = [runs.run() for _ in range(_ROUNDS)]
+    count = sum(_JOBS)
+    whole = statistics.median(seconds for seconds, _ in found)
+    first = statistics.median(seconds for _, seconds in found)
+    rows = [
+        [f"{count} jobs in {len(_JOBS)} stages, each", f"{1000 * whole / count:.0f} ms", "< 100 ms"],
+        ["from the queue to the first step", f"{first:.2f} s", "< 1 s"],
+    ]
+    words = (
+        "Jobs with one step that prints a word, each a worker of its own with a workspace, its logs and its events; "
+        f"from the answer of `pipelines run` to `completed`, median of {_ROUNDS}."
+    )
+    return f"## Delivery\n\n{words}\n\n" + table(["what", "time", "bar"], rows)
+
+
+def pipeline(jobs: tuple[int, ...]) -> str:
+    """Stages one after the other, each with so many jobs at once."""
+    lines = ["stages:"]
+    for stage, count in enumerate(jobs):
+        lines += [f"- stage: S{stage}", "  jobs:"]
+        for job in range(count):
+            lines += [f"  - job: J{job}", "    steps:", "    - checkout: none", f"    - bash: echo {stage}.{job}"]
+    return "\n".join(lines) + "\n"
+
+
+class Runs:
+    """Runs of one pipeline, through the door."""
+
+    def __init__(self, connection: Connection, folder: str) -> None:
+        Projects(connection).put(_PROJECT)
+        self._deliveries = Deliveries(connection, _PROJECT)
+        self._runs = DeliveryRuns(connection)
+        facts = {"name": "echo", "repository": folder, "repository_type": "folder", "path": _FILE}
+        self._deliveries.create(facts)
+        manifest = self._deliveries.upload(Path(folder), lambda _done, _total: None)
+        self._tree = {"path": _FILE, "sources": [{"alias": "self", "name": "echo", "manifest": manifest}]}
+
+    def run(self) -> tuple[float, float]:
+        """Seconds from the answer to the end of a run, which has to be a good one, and to its first step."""
+        made = self._deliveries.run({"delivery": "echo", "tree": self._tree})
+        began, at = time.perf_counter(), time.time()
+        while made["status"] != "completed":
+            made = self._runs.show(int(made["id"]), wait=_WAIT)
+        seconds = time.perf_counter() - began
+        if made["result"] != "succeeded":
+            raise RuntimeError(f"run {made['id']}: {made['result']}")
+        return seconds, min(_begun(made)) - at
+
+
+def _begun(run: dict[str, Any]) -> list[float]:
+    """When each step began."""
+    steps = [
+        step
+        for stage in run["stages"]
+        for job in stage["jobs"]
+        for unit in job["units"]
+        for step in unit["steps"]
+        if step["startTime"]
+    ]
+    return [datetime.fromisoformat(step["startTime"]).timestamp() for step in steps]
