@@ -49,6 +49,7 @@ class Fetcher:
     def __init__(self, say: Say) -> None:
         self._say = say
         self._folder = tempfile.TemporaryDirectory(prefix="pratique-pip-")
+        self._fetched: set[tuple[str, Path, str]] = set()
 
     def __enter__(self) -> "Fetcher":
         return self
@@ -58,14 +59,18 @@ class Fetcher:
 
     def fetch(self, lock: Lock, into: Path) -> None:
         """Put a wheel of each package of `lock` into the folder `into`; raises `ComputeFailed` with pip's words."""
-        if not lock.text.strip():
+        pins = {(lock.python, into, pin): block for pin, block in blocks_of(lock.text).items()}
+        missing = {pin: block for pin, block in pins.items() if pin not in self._fetched}
+        if not missing:
             return
         requirements = Path(self._folder.name) / "requirements.txt"
-        requirements.write_text(lock.text, encoding="utf-8")
+        requirements.write_text("".join(missing.values()), encoding="utf-8")
         self._run(
             self._pip(lock.python), "download", "--disable-pip-version-check", "--require-hashes", "--no-deps",
             "--only-binary", ":all:", "--dest", into, "--requirement", requirements,
         )  # fmt: skip
+        # Environments share most of their packages, and pip would ask for each of them again.
+        self._fetched |= missing.keys()
 
     def _pip(self, version: str) -> Path:
         """A pip that runs on Python `version`, because that decides which wheels fit."""
@@ -92,6 +97,19 @@ class Fetcher:
             if line.startswith("Saved "):
                 self._say(f"  {Path(line.split(maxsplit=1)[1].strip()).name}")
             yield line
+
+
+def blocks_of(lock: str) -> dict[str, str]:
+    """By ``name==version`` with its marker: the lines of each package of a lock, hashes and remarks included."""
+    found: dict[str, str] = {}
+    pin = ""
+    for line in lock.splitlines(keepends=True):
+        if line.strip() and line[0] not in " \t#":
+            pin = line.strip().removesuffix("\\").strip()
+            found[pin] = ""
+        if pin:
+            found[pin] += line
+    return found
 
 
 def pip_environment(environ: Mapping[str, str]) -> dict[str, str]:

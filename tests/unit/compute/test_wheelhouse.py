@@ -9,7 +9,7 @@ from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
-from pratique.compute.wheelhouse import pins_of, pip_environment, wheel_of
+from pratique.compute.wheelhouse import blocks_of, pins_of, pip_environment, wheel_of
 
 
 def test_the_wheel_of_an_installation_has_its_package_and_a_record_of_every_file(tmp_path: Path) -> None:
@@ -60,3 +60,15 @@ def test_pip_is_told_the_indexes_that_uv_knows_and_nothing_of_another_python() -
 def test_what_pip_knows_itself_stays() -> None:
     told = pip_environment({"UV_DEFAULT_INDEX": "https://a", "PIP_INDEX_URL": "https://b"})
     assert told["PIP_INDEX_URL"] == "https://b"
+
+
+def test_a_lock_is_taken_apart_by_package_and_nothing_of_it_is_lost() -> None:
+    lock = (
+        "# a remark\n"
+        "numpy==2.3.5 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n    # via pandas\n"
+        "colorama==0.4.6 ; sys_platform == 'win32' \\\n    --hash=sha256:cc\n"
+    )
+    blocks = blocks_of(lock)
+    assert list(blocks) == ["numpy==2.3.5", "colorama==0.4.6 ; sys_platform == 'win32'"]
+    assert "# a remark\n" + "".join(blocks.values()) == lock
+    assert blocks_of("# nothing\n") == {}
