@@ -41,9 +41,7 @@ def create(
 ) -> Document:
     """Make an empty repository."""
     made = Repositories(platform.connection, project_of(project, organization, detect)).create(name)
-    say(
-        f"{name}: made. Push to it: git push {made['remoteUrl']} HEAD:main (git gets in with: pratique repos setup-git)"
-    )
+    say(f"{name}: made; git gets in with: pratique repos setup-git; then: git push {made['remoteUrl']} HEAD:main")
     return made
 
 

@@ -273,7 +273,7 @@ class Webhook:
     alias: str
     place: Place
     filters: tuple[tuple[str, str], ...] = ()
-    """Path in the event, such as data.modelName, and the text that stands there."""
+    """Path in the event, such as data.name, and the text that stands there."""
 
 
 @dataclass(frozen=True)

@@ -243,18 +243,18 @@ def test_a_new_version_of_a_model_starts_a_run(team: Team) -> None:
     text = (
         "trigger: none\nresources:\n  webhooks:\n  - webhook: model\n    connection: pratique\n    filters:\n"
         "    - {path: type, value: Microsoft.MachineLearningServices.ModelRegistered}\n"
-        "    - {path: data.modelName, value: credit}\n" + STEPS
+        "    - {path: data.name, value: credit}\n" + STEPS
     )
     team.push(**{"azure-pipelines.yml": text})
     with team.site.platform.database.write() as tx:
         for name in ("other", "credit"):
-            data: dict[str, Any] = {"modelName": name, "modelVersion": "3"}
+            data: dict[str, Any] = {"name": name, "version": "3"}
             kind = "Microsoft.MachineLearningServices.ModelRegistered"
             told = Event(kind, f"models/{name}:3", "/workspaces/dev", PLATFORM.to_document(), data)
             events.append(tx, told, now=utc_now())
     team.settle()
     (run,) = team.runs()
-    assert run.system["resources.webhook.model.modelVersion"] == "3"
+    assert run.system["resources.webhook.model.version"] == "3"
 
 
 def test_a_push_to_a_repository_that_is_a_resource_runs_the_default_branch(site: Site, team: Team) -> None:
