@@ -68,7 +68,7 @@ class RunSettler:
         found = delivery_progress.outlook(pipeline, state_of(rows, self._bench.sealer), inputs)
         now = utc_now()
         bench = self._bench
-        with bench.database.write() as tx:
+        with bench.database.write("" if found.result else delivery_runs.MOVED) as tx:
             written = delivery_progress.write(
                 tx, lease, rows, found, bench.sealer, issuer=bench.issuer, tenant=bench.home.tenant, now=now
             )

@@ -169,7 +169,7 @@ class UnitRunner:
 
     def _end(self, unit: UnitRow, result: Result, reason: str, now: datetime) -> None:
         """End a unit that cannot say so itself, unless it has said so meanwhile."""
-        with self._bench.database.write() as tx:
+        with self._bench.database.write(delivery_runs.MOVED) as tx:
             ended = delivery_units.fail(tx, unit.id, result, reason, now=now)
             if ended is not None:
                 delivery_stories.tell_lost(self._bench.home, ended, reason, now)

@@ -44,6 +44,7 @@ class Engine:
         self._bench = bench
         self._stop = Stop()
         self._jobs = Stop(beside=self._stop)
+        self._deliveries = Stop(beside=self._stop)
         quiet = Stop(beside=self._stop)  # For what no commit is anything to.
         routes, rounds = Routes(bench), Rounds(bench)
         machine = this_machine(bench.settings)
@@ -64,13 +65,13 @@ class Engine:
                 for number in range(_DEPLOYERS)
             ),
             *(
-                Loop(f"delivery-runs-{number}", RunSettler(bench).step, self._stop, idle=_NET)
+                Loop(f"delivery-runs-{number}", RunSettler(bench).step, self._deliveries, idle=_NET)
                 for number in range(_SETTLERS)
             ),
             Loop(
                 "delivery-units",
-                UnitRunner(bench, self._stop, at_once=units_at_once(machine.cores)).step,
-                self._stop,
+                UnitRunner(bench, self._deliveries, at_once=units_at_once(machine.cores)).step,
+                self._deliveries,
                 idle=_NET,
             ),
             *(
@@ -94,10 +95,11 @@ class Engine:
             examinations.free_all(tx)
             repositories.free_all(tx)
         bring_forward(self._bench)
-        self._bench.database.on_commit(
-            self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED, delivery_runs.TOPIC, repositories.TOPIC)
-        )
-        self._bench.database.on_commit(self._jobs.ring, besides=(jobs.WALKED, delivery_runs.TOPIC, repositories.TOPIC))
+        nothing_here = (delivery_runs.TOPIC, delivery_runs.MOVED, repositories.TOPIC)
+        on_commit = self._bench.database.on_commit
+        on_commit(self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED, *nothing_here))
+        on_commit(self._jobs.ring, besides=(jobs.WALKED, *nothing_here))
+        on_commit(self._deliveries.ring, besides=(jobs.TOPIC, jobs.WALKED, delivery_runs.TOPIC, repositories.TOPIC))
         for loop in self._loops:
             loop.start()
 
@@ -111,6 +113,7 @@ class Engine:
         """Wake every loop: something was committed, here or by another process."""
         self._stop.ring()
         self._jobs.ring()
+        self._deliveries.ring()
 
     def begin_to_stop(self) -> None:
         """Ask every loop to end; what is in work goes on when the next engine starts."""

@@ -32,6 +32,8 @@ from pratique.store.schema import (
 
 TOPIC: Final = "delivery logs"
 """What a commit that changes nothing anybody acts on is about."""
+MOVED: Final = "delivery runs"
+"""What a commit that only those who bring runs forward act on is about; the end of a run is something to others."""
 COMPLETED: Final = "completed"
 
 

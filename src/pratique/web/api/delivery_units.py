@@ -1,5 +1,7 @@
 """What workers of units ask and report; each sees its own unit alone, so every route asks who it is."""
 
+import asyncio
+import time
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
@@ -22,6 +24,8 @@ Here = Annotated[Platform, Depends(platform_of)]
 Worker = Annotated[Actor, Depends(KNOWN)]
 _MOST: Final = 1 << 40
 """Bytes that a log may have."""
+_LOOK: Final = 1.0
+"""Seconds between two looks at whether a unit is to end."""
 _PIECE: Final = 8 << 20
 """Bytes of a log that are taken at once."""
 
@@ -56,7 +60,7 @@ def records(platform: Here, actor: Worker, run: int, unit: str, body: Annotated[
     """Take what is new of these records."""
     given = [Record.of_document(one) for one in body.records]
     now = utc_now()
-    with platform.database.write(rows.TOPIC if _changes_nothing_else(given) else "") as tx:
+    with platform.database.write(rows.TOPIC if _changes_nothing_else(given) else rows.MOVED) as tx:
         taken = delivery_units.take(tx, actor, run, unit, given, platform.sealer, now=now)
         # Before the commit: whoever sees the end of a run finds all of it in the log.
         delivery_stories.tell_records(platform.home, taken, now)
@@ -121,4 +125,8 @@ async def canceled(platform: Here, actor: Worker, run: int, unit: str, wait: Wai
         with platform.database.read() as tx:
             return delivery_units.is_canceled(tx, actor, run, unit)
 
-    return {"canceled": await platform.bell.until(look, lambda found: found, seconds=wait)}
+    # Not at each commit: every worker asks all the time, and most commits cancel nothing.
+    ends = time.monotonic() + wait
+    while not (found := await run_in_threadpool(look)) and (left := ends - time.monotonic()) > 0:
+        await asyncio.sleep(min(left, _LOOK))
+    return {"canceled": found}
