@@ -54,7 +54,7 @@ def test_one_onnx_file_is_a_deployment_and_what_it_predicts_is_kept_as_parquet(p
 
     def collected() -> bool:
         shown = platform.get("ml", "online-deployment", "show", "-n", "blue", "-e", "plain", cwd=project)
-        return shown["properties"].get("pratique.collected.records") == "1"
+        return bool(shown["properties"].get("pratique.collected.records") == "1")
 
     until(collected, "what was predicted is stored")
     place = "azureml://datastores/workspaceblobstore/paths/modelDataCollector/plain/blue/model_inputs"

@@ -83,7 +83,9 @@ def _collected(head: Mapping[str, Any], bodies: Sequence[bytes], about: Mapping[
     made: dict[str, list[Line]] = {}
     for name, body, read_rows in zip(_OF_CALLS, (*bodies, *bodies), (_inputs, _outputs, _whole, _whole), strict=True):
         if name in wanted:
-            facts = {key: head[key] for key in ("status", "latency_ms", "trace", "model") if head.get(key) != ""}
+            facts = {
+                key: head[key] for key in ("status", "latency_ms", "trace", "model") if head.get(key) not in (None, "")
+            }
             made[name] = [_line(head, place, row, facts) for place, row in enumerate(read_rows(head, body))]
     return made
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pratique.base.errors import InvalidInput, NotYet
-from pratique.specs.deployment import OnlineDeployment
+from pratique.specs.deployment import OnlineDeployment, collections_of
 from pratique.specs.kinds import load
 from pratique.specs.reader import document_of, parse_document
 
@@ -143,3 +143,21 @@ def test_the_scoring_script_stays_inside_the_code(script: str) -> None:
 def test_triton_models_are_not_run_yet() -> None:
     with pytest.raises(NotYet, match=r"model\.type: triton_model"):
         deployment(model={"path": "x", "type": "triton_model"})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (None, {}),
+        ({}, {}),
+        ({"enabled": True}, {"model_inputs": 1.0, "model_outputs": 1.0}),
+        ({"collections": {"model_inputs": {"enabled": True}}}, {"model_inputs": 1.0}),
+        ({"collections": {"model_inputs": {"enabled": False}, "request": None}}, {"request": 1.0}),
+        (
+            {"sampling_rate": 0.5, "collections": {"model_inputs": {}, "own": {"sampling_rate": 0}}},
+            {"model_inputs": 0.5, "own": 0.0},
+        ),
+    ],
+)
+def test_what_a_data_collector_keeps(given: Any, kept: dict[str, float]) -> None:
+    assert collections_of(given) == kept

@@ -1,0 +1,74 @@
+"""What replicas have collected comes into the datastore once, whatever is in the spools."""
+
+import json
+import os
+from pathlib import Path
+
+from pratique.engine.collection import Collector, folder_of, tally
+from pratique.store import datastores
+
+from .conftest import House
+
+BODY = json.dumps({"input_data": {"columns": ["a"], "data": [[1.5]]}}).encode()
+ABOUT = {
+    "workspace": "dev",
+    "endpoint": "credit",
+    "deployment": "blue",
+    "collections": {"model_inputs": 1.0},
+    "rolling_rate": "day",
+}
+
+
+def spool(house: House, name: str, data: bytes | None = None) -> Path:
+    """A file of the spool of deployment ``d``, with one prediction of a day in 2025."""
+    folder = folder_of(house.home, "d")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "about.json").write_text(json.dumps(ABOUT))
+    head = {"kind": "prediction", "id": name, "time": 1_764_000_000, "status": 200, "latency_ms": 1}
+    line = json.dumps({**head, "sizes": [len(BODY), 3]}).encode()
+    path = folder / name
+    path.write_bytes(line + b"\n" + BODY + b"\n[2]\n" if data is None else data)
+    return path
+
+
+def stored(house: House) -> list[str]:
+    with house.database.read() as tx:
+        return [file.path for file in datastores.below(tx, "dev", "workspaceblobstore", "modelDataCollector")]
+
+
+def test_a_spool_is_stored_once_also_when_it_is_taken_twice(house: House) -> None:
+    path = spool(house, "one.spool")
+    kept = path.read_bytes()
+    Collector(house.bench).step()
+    assert not path.exists()
+    path.write_bytes(kept)
+    Collector(house.bench).step()
+    assert stored(house) == ["modelDataCollector/credit/blue/model_inputs/2025/11/24/one.parquet"]
+
+
+def test_one_that_cannot_be_read_is_set_aside_and_the_others_go_on(house: House) -> None:
+    broken = spool(house, "broken.spool", b"no record\n")
+    spool(house, "good.spool")
+    Collector(house.bench).step()
+    assert [Path(path).name for path in stored(house)] == ["good.parquet"]
+    assert broken.with_suffix(".unreadable").exists()
+    found = tally(house.home, "d")
+    assert (found["records"], found["unreadable"]) == (1, 1)
+
+
+def test_what_is_being_written_is_left_alone_until_its_writer_is_gone_for_long(house: House) -> None:
+    part = spool(house, "late.spool.part")
+    Collector(house.bench).step()
+    assert part.exists()
+    os.utime(part, (1, 1))
+    Collector(house.bench).step()
+    assert not part.exists()
+    assert [Path(path).name for path in stored(house)] == ["late.parquet"]
+
+
+def test_the_place_of_a_deployment_that_is_gone_goes_when_it_is_empty(house: House) -> None:
+    spool(house, "last.spool")
+    Collector(house.bench).step()
+    Collector(house.bench).step()
+    assert not folder_of(house.home, "d").exists()
+    assert len(stored(house)) == 1
