@@ -29,8 +29,6 @@ from pratique.store.database import Transaction
 from pratique.store.delivery_runs import Run
 from pratique.store.run_uses import Use
 
-TAG: Final = "pratique.promotion"
-APPROVED_ONLY: Final = "approved-only"
 MODELS: Final = "models"
 DEPLOYMENTS: Final = "deployments"
 
@@ -52,7 +50,7 @@ class PromotionRefused(Forbidden):
 def is_approved_only(tx: Transaction, workspace: str) -> bool:
     """Whether a workspace takes only what was approved."""
     found = workspaces.get(tx, workspace)
-    return found is not None and str(found.tags.get(TAG, "")).strip().lower() == APPROVED_ONLY
+    return found is not None and workspaces.is_approved_only(found.tags)
 
 
 def check_model(tx: Transaction, actor: Actor, workspace: str, digest: str | None, *, what: str) -> None:
@@ -133,7 +131,7 @@ def asked_beside(tx: Transaction, asked: AskedCheck) -> list[AskedCheck]:
 
 def _champion(tx: Transaction, candidate: AssetVersion) -> AssetVersion | None:
     """The newest version with other content: of a workspace that takes only approved ones, else of its own."""
-    guarded = [one.name for one in workspaces.every(tx) if str(one.tags.get(TAG, "")) == APPROVED_ONLY]
+    guarded = [one.name for one in workspaces.every(tx) if workspaces.is_approved_only(one.tags)]
     for workspace in (*(name for name in guarded if name != candidate.workspace), candidate.workspace):
         others = [
             one for one in assets.versions(tx, workspace, MODELS, candidate.name) if one.manifest != candidate.manifest

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
+from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem
 from pratique.base.names import check_name
 from pratique.control import groups
 from pratique.control.actor import Actor
@@ -14,7 +14,7 @@ from pratique.control.permissions import group_scope, is_permitted, permit, work
 from pratique.store import deployments, events, jobs, principals, workspaces
 from pratique.store.database import Database, Transaction
 from pratique.store.events import Event
-from pratique.store.workspaces import Workspace
+from pratique.store.workspaces import APPROVED_ONLY, PROMOTION, Workspace, is_approved_only
 
 
 def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str, now: datetime) -> Workspace:
@@ -38,6 +38,9 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
     wanted = replace(before, **given, tags={**before.tags, **(spec.get("tags") or {})})
     if known == wanted:
         return wanted
+    _check_promotion(wanted)
+    if known:
+        _check_stays_guarded(actor, known, wanted)
     (workspaces.change if known else workspaces.add)(tx, wanted)
     _tell(tx, actor, "Pratique.WorkspaceUpdated" if known else "Pratique.WorkspaceCreated", name, now=now)
     return wanted
@@ -50,9 +53,29 @@ def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any],
     check_changeable(changes, ("description", "display_name", "tags"), what=name)
     wanted = replace(known, **changes)
     if wanted != known:
+        _check_promotion(wanted)
+        _check_stays_guarded(actor, known, wanted)
         workspaces.change(tx, wanted)
         _tell(tx, actor, "Pratique.WorkspaceUpdated", name, now=now)
     return wanted
+
+
+def _check_promotion(wanted: Workspace) -> None:
+    """A word that means nothing must not look like a guard."""
+    if PROMOTION in wanted.tags and not is_approved_only(wanted.tags):
+        said = f"expected {APPROVED_ONLY}; got {str(wanted.tags[PROMOTION])[:64]!r}"
+        raise InvalidInput(f"tags.{PROMOTION}: {said}", problems=[Problem(said, key=f"tags.{PROMOTION}")])
+
+
+def _check_stays_guarded(actor: Actor, known: Workspace, wanted: Workspace | None) -> None:
+    """Only whoever gives roles opens a workspace that takes nothing but what was approved, and no task of a run."""
+    stays = wanted is not None and is_approved_only(wanted.tags)
+    if is_approved_only(known.tags) and not stays:
+        permit(actor, "roles/write", workspace_scope(known.name))
+        if actor.run is not None:
+            raise Forbidden(
+                f"a task of a run does not open workspace {known.name!r}, which takes only what was approved"
+            )
 
 
 def get(tx: Transaction, actor: Actor, name: str) -> Workspace:
@@ -77,8 +100,9 @@ def every(tx: Transaction, actor: Actor) -> list[Workspace]:
 
 def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
     """Remove a workspace with all that it holds; `Conflict` while a job runs or a deployment exists in it."""
-    get(tx, actor, name)
+    known = get(tx, actor, name)
     permit(actor, "workspaces/delete", workspace_scope(name))
+    _check_stays_guarded(actor, known, None)
     if served := deployments.in_workspace(tx, name):
         raise Conflict(
             f"workspace {name!r} still serves {served[0].endpoint}/{served[0].name}",

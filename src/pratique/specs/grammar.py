@@ -50,6 +50,7 @@ from pratique.specs.words import did_you_mean
 OWN_SETTINGS: Final[Mapping[str, str]] = {
     "pratique.optimize": "onnx on a deployment: an MLflow model is served as ONNX, if that changes no decision.",
     "pratique.collect.redact": "Columns of a deployment, with commas between them, whose values are never collected.",
+    "pratique.promotion": "approved-only on a workspace: models come in only as an approval of a run was given for.",
     "pratique.digest": "Digest of the manifest behind a version; written by the platform.",
     "pratique.exclude_newer": "On an environment, in properties: packages released on this day or later are not taken.",
     "pratique.curated": "The curated environment or image that a set of packages stands for; written by the platform.",

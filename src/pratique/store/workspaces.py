@@ -36,6 +36,16 @@ def new_tracking(name: str) -> str:
     return f"{name}-{token_hex(8)}"
 
 
+PROMOTION: Final = "pratique.promotion"
+"""The tag that says what a workspace takes."""
+APPROVED_ONLY: Final = "approved-only"
+
+
+def is_approved_only(tags: Mapping[str, str]) -> bool:
+    """Whether a workspace with these tags takes only what was approved."""
+    return str(tags.get(PROMOTION, "")).strip().lower() == APPROVED_ONLY
+
+
 def add(tx: Connection, workspace: Workspace) -> None:
     """Write a new workspace; one without a `tracking` gets it here."""
     tracking = workspace.tracking or new_tracking(workspace.name)

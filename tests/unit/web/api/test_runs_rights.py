@@ -62,7 +62,7 @@ def program(platform: Platform) -> Principal:
             tx, PLATFORM, "ci", credential=Credential("", "$argon2id$unused", now), now=now
         )
         roles.assign(tx, PLATFORM, role="Contributor", assignee="ci", scope="/workspaces/qa-1", now=now)
-        tags = {promotion.TAG: promotion.APPROVED_ONLY}
+        tags = {"pratique.promotion": "approved-only"}
         workspaces.create(tx, PLATFORM, {"name": "qa-1", "tags": tags}, group="", now=now)
     return made
 
@@ -131,3 +131,28 @@ def upload_model(platform: Platform) -> Callable[[str, dict[str, str]], dict[str
         return {"name": "credit", "type": "custom_model", "path": f"upload:{manifest.digest}/model.bin"}
 
     return upload
+
+
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [
+        ("PATCH", {"tags": {}}),
+        ("DELETE", None),
+    ],
+)
+def test_a_task_does_not_open_a_guarded_workspace_for_itself(
+    call: Any, platform: Platform, program: Principal, method: str, body: Any
+) -> None:
+    header = {"Authorization": f"Bearer {token(platform, program)}"}
+    answer = call(method, f"{API}/workspaces/qa-1", headers=header, json=body)
+    assert answer.status_code == 403
+    with platform.database.read() as tx:
+        assert promotion.is_approved_only(tx, "qa-1")
+
+
+def test_a_word_that_means_nothing_is_no_guard(call: Any, bearer: Bearer, program: Principal) -> None:
+    del program
+    body = {"tags": {"pratique.promotion": "approved_only"}}
+    answer = call("PATCH", f"{API}/workspaces/dev", headers=bearer("ann"), json=body)
+    assert answer.status_code == 400
+    assert "expected approved-only" in answer.json()["error"]["message"]
