@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from pratique.base.errors import PratiqueError
 from pratique.client.connection import Connection
 from pratique.client.door import Door, check_url
 from pratique.client.profile import write_az
+from pratique.delivery.message import JobMessage
 from pratique.worker.job import Job, variables_of
 from pratique.worker.masking import Masker
 from pratique.worker.processes import Cancellation, end_orphans, guard_this_process
@@ -32,6 +34,8 @@ from pratique.worker.workspace import Workspace
 
 _LAST_WORDS: Final = timedelta(minutes=30)
 """How long the last records wait for a platform that is away; whoever started the worker ends it earlier."""
+_FIRST_WORDS: Final = 600.0
+"""Seconds in which the platform may be away before the unit has its message."""
 _ASK_EVERY: Final = 30
 """Seconds that the platform may take to say that the run is not cancelled."""
 _PAUSE: Final = 2.0
@@ -49,7 +53,7 @@ def main() -> int:
     try:
         url = check_url(url)
         routes = Routes(Connection(Door(url, token, None)), unit)
-        message = routes.message()
+        message = _asked(routes)
         workspace = Workspace(folder)
         workspace.make()
     except PratiqueError as error:
@@ -72,6 +76,19 @@ def main() -> int:
         return 1
     workspace.forget()
     return 0
+
+
+def _asked(routes: Routes) -> JobMessage:
+    """What to do; asked for again while the platform is away, which may have been killed just now."""
+    ends, pause = time.monotonic() + _FIRST_WORDS, 0.2
+    while True:
+        try:
+            return routes.message()
+        except PratiqueError as error:
+            if error.status < 500 or time.monotonic() > ends:
+                raise
+        time.sleep(pause)
+        pause = min(_PAUSE, 2 * pause)
 
 
 def _listen(routes: Routes, cancellation: Cancellation, minutes: int) -> None:
