@@ -108,14 +108,15 @@ def resources(fields: Fields) -> Resources:
 def _webhook(item: Mapping, around: Fields) -> Webhook:
     """Events that come by a connection called pratique, which is the platform itself; no other one sends any here."""
     fields = Fields(item, "a webhook", ("webhook", "connection", "type", "filters"), around.troubles)
-    if fields.text("connection").lower() != OWN_EVENTS:
+    is_own = fields.text("connection").lower() == OWN_EVENTS
+    if not is_own:
         said = f"resources.webhooks are not run here, but for those of the connection {OWN_EVENTS}"
         fields.troubles.refuse(said, fields.place("connection"), is_not_yet=True)
     filters = []
     for one in fields.mappings("filters"):
         inner = Fields(one, "a filter", ("path", "value"), around.troubles)
         filters.append((inner.text("path"), inner.text("value")))
-    if not any(path.removeprefix("$.") == "type" for path, _ in filters):
+    if is_own and not any(path.removeprefix("$.") == "type" for path, _ in filters):
         hint = "such as Microsoft.MachineLearningServices.ModelRegistered"
         fields.troubles.refuse("a webhook of pratique needs a filter with the path type", item.place, hint=hint)
     return Webhook(fields.name("webhook", ""), item.place, tuple(filters))
