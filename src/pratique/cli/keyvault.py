@@ -49,7 +49,8 @@ def create(
 
     Others may when `keyvault set-policy` says so; a role alone reads no secret.
     """
-    del sku
+    if sku:
+        say(f"--sku {sku}: there is one kind of vault here")
     if enable_rbac == "true":
         raise UsageError("access to secrets is by policies here", hint="leave --enable-rbac-authorization out")
     body = {

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from pratique.cli.place import Place
-from pratique.cli.projects import IN_PROJECT, project_of, told
+from pratique.cli.projects import DETECT, IN_PROJECT, ORGANIZATION, project_of, told
 from pratique.cli.table import Report, Table, flag
 from pratique.client.stage_environments import Approvals
 
@@ -50,15 +50,14 @@ def list_all(
 
 @TABLE.verb(
     "show",
-    arguments=(ID, *IN_PROJECT),
+    arguments=(ID, ORGANIZATION, DETECT),
     examples={"What it is for": "pratique pipelines approval show --id APPROVAL_ID"},
     columns=COLUMNS,
 )
 def show(
-    platform: Place, *, id: str, project: str | None, organization: str | None, detect: str | None  # noqa: A002
+    platform: Place, *, id: str, organization: str | None, detect: str | None  # noqa: A002
 ) -> Report:  # fmt: skip
     """Show an approval: who is asked, what it is given for, and the candidate beside the champion."""
-    del project
     told(organization, detect)
     found = Approvals(platform.connection).show(id)
     return Report(_words(found), values=found)
@@ -66,7 +65,7 @@ def show(
 
 @TABLE.verb(
     "approve",
-    arguments=(ID, COMMENT, BINDING, *IN_PROJECT),
+    arguments=(ID, COMMENT, BINDING, ORGANIZATION, DETECT),
     examples={"Say yes": "pratique pipelines approval approve --id APPROVAL_ID --comment 'looks good'"},
     columns=COLUMNS,
 )
@@ -76,19 +75,17 @@ def approve(
     id: str,  # noqa: A002 - the flag's name.
     comment: str,
     binding: str | None,
-    project: str | None,
     organization: str | None,
     detect: str | None,
 ) -> Document:
     """Approve, for what the run has made and read so far; if that changes, the approval is void."""
-    del project
     told(organization, detect)
     return Approvals(platform.connection).decide(id, approves=True, comment=comment, binding=binding or "")
 
 
 @TABLE.verb(
     "reject",
-    arguments=(ID, COMMENT, *IN_PROJECT),
+    arguments=(ID, COMMENT, ORGANIZATION, DETECT),
     examples={"Say no": "pratique pipelines approval reject --id APPROVAL_ID --comment 'the recall is too low'"},
     columns=COLUMNS,
 )
@@ -97,12 +94,10 @@ def reject(
     *,
     id: str,  # noqa: A002 - the flag's name.
     comment: str,
-    project: str | None,
     organization: str | None,
     detect: str | None,
 ) -> Document:
     """Reject: the stage fails."""
-    del project
     told(organization, detect)
     return Approvals(platform.connection).decide(id, approves=False, comment=comment, binding="")
 

@@ -72,21 +72,39 @@ def add(
     environment: str,
     kind: str,
     timeout: int | None,
+    approvers: list[str],
+    minimum: int | None,
+    in_order: bool,
+    allow_self: bool,
+    instructions: str | None,
+    branches: list[str],
+    days: list[str],
+    start: str | None,
+    end: str | None,
+    time_zone: str | None,
+    workspace: str | None,
+    model: str | None,
+    champion_workspace: str | None,
+    champion_label: str | None,
+    metrics: list[str],
     project: str | None,
     organization: str | None,
     detect: str | None,
-    **given: Any,
 ) -> Document:
     """Have every stage that deploys to an environment asked this from now on.
 
     Branches are looked at first, then people, hours and the model gate, then the lock; the first that says no ends it.
     """
+    given: Document = {
+        "approvers": approvers, "minimum": minimum, "in_order": in_order, "allow_self": allow_self,
+        "instructions": instructions, "branches": branches, "days": days, "start": start, "end": end,
+        "time_zone": time_zone, "workspace": workspace, "model": model, "champion_workspace": champion_workspace,
+        "champion_label": champion_label, "metrics": [_metric(text) for text in metrics],
+    }  # fmt: skip
     said = {name: value for name, value in given.items() if value not in (None, False, [])}
     if strange := sorted(set(said) - set(_OWN[kind])):
         shown = strange[0].replace("_", "-")
         raise UsageError(f"--{shown} does not go with --type {kind}", hint="see --help, which says what goes with what")
-    if "metrics" in said:
-        said["metrics"] = [_metric(text) for text in said["metrics"]]
     body: Document = {"kind": kind.replace("-", "_"), "settings": said, "timeout_minutes": timeout}
     return _environments(platform, project, organization, detect).add_check(environment, body)
 
