@@ -226,7 +226,7 @@ class Chooser:
         for delivery, own in every:
             if own is not None:
                 chosen += self._guarded(
-                    delivery, delivery.branch, lambda one, own=own: self._hearing(one, own, told, event)
+                    delivery, delivery.branch, partial(self._hearing, own=own, told=told, event=event)
                 )
         return chosen
 
@@ -271,7 +271,7 @@ class Chooser:
         for delivery, own in others:
             if own is not None and source is not None:
                 chosen += self._guarded(
-                    delivery, delivery.branch, lambda one, own=own: self._following(one, own, run, source, done)
+                    delivery, delivery.branch, partial(self._following, own=own, run=run, source=source, done=done)
                 )
         return chosen
 
