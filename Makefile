@@ -21,7 +21,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 14
 
 .PHONY: demo
-demo: .venv/.platform ## Run the example project from data to a protected endpoint
+demo: .venv/.platform ## Push the example project, approve it, and see its model take over under load
 	$(BIN)/pratique demo
 
 .PHONY: test

@@ -38,8 +38,9 @@ def isolated(script: str, environment: dict[str, str], folder: Path) -> Said:
 
 @pytest.fixture(scope="module", autouse=True)
 def _namespaces() -> None:
-    if not shutil.which("ip") or not shutil.which("unshare"):
-        pytest.skip("there is no ip or no unshare")
+    missing = [program for program in ("ip", "unshare", "git") if not shutil.which(program)]
+    if missing:
+        pytest.skip(f"there is no {missing[0]}")
     if isolated("ip link set lo up", dict(os.environ), Path("/")).code:
         pytest.skip("network namespaces cannot be made here")
 

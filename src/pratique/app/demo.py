@@ -1,19 +1,26 @@
-"""``pratique demo``: the example project from data to a protected endpoint, by the commands that a user types."""
+"""``pratique demo``: the example project from a push to a rollout under load, by the commands that a user types.
+
+    push ──► dev: train, judge, register, deploy ──► somebody approves ──► qa: the same model, deployed
+
+First a model that is much too simple, then a better one, which takes over in qa
+while callers call, then the same files once more: nothing is new, and qa is
+skipped. A demo of a home that has seen one tells the last part alone.
+"""
 
 import json
 import os
 import shlex
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from pratique.app import demo_delivery as delivery
 from pratique.app import load, supervision
+from pratique.app.demo_delivery import DEV, NAME, QA, Clone
+from pratique.app.demo_story import Story, bold, dim
 from pratique.app.down import down
 from pratique.app.example import example_folder
 from pratique.app.up import BUNDLE
@@ -23,61 +30,33 @@ from pratique.cli.table import Table, flag
 from pratique.cli.talk import say
 
 TABLE = Table("demo")
-_GROUP: Final = "pratique-demo"
-_WORKSPACE: Final = "dev"
-_MODEL: Final = "credit-risk"
-_ENDPOINT: Final = "credit-risk"
 _FOLDER = flag("project", "--project", help="Where the example project is, or is to be written.")
 _RATE = flag(
     "rate", help="How many requests a second the endpoint is sent while green takes over.", type=int, default=600
 )
-
-
-@dataclass
-class Story:
-    """What is told while it happens, and the times for the last screen."""
-
-    folder: Path
-    times: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def phase(self, name: str, proves: str) -> Iterator[None]:
-        """One phase: its name, what it proves, and its time when it is done."""
-        say(f"\n{_bold(name)}\n  {proves}")
-        began = time.monotonic()
-        yield
-        self.times[name] = time.monotonic() - began
-        say(f"  {_dim(f'{self.times[name]:.1f} s')}")
-
-    def az(self, words: str, *, quiet: bool = True) -> Any:
-        """Run one command as a user would, show it, and return what it printed as JSON."""
-        say(f"  $ az {words}")
-        command = [sys.executable, "-m", "pratique", *shlex.split(words), "-o", "json"]
-        finished = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=_environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if quiet else None,
-            text=True,
-            check=False,
-        )
-        if finished.returncode:
-            raise ComputeFailed(
-                f"az {words} ended with exit code {finished.returncode}",
-                hint="what it said is above; `pratique status` names the logs of the platform",
-                log_tail=(finished.stderr or "").splitlines()[-20:],
-            )
-        return json.loads(finished.stdout) if finished.stdout.strip() else None
+_TUNED: Final = "regularisation: 1.0"
+_TOO_SIMPLE: Final = "regularisation: 1000"
+"""What the first model is trained with."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the pipeline measured and decided."""
+    """What a run's training measured and decided."""
 
+    job: Mapping[str, Any]
     metrics: Mapping[str, float]
     decision: str
     reason: str
+
+
+@dataclass
+class Told:
+    """What the last screen says."""
+
+    runs: list[int] = field(default_factory=list)
+    """Of the pipeline, in order."""
+    verdict: Verdict | None = None
+    tally: load.Tally = field(default_factory=load.Tally)
 
 
 @TABLE.verb(
@@ -90,13 +69,15 @@ class Verdict:
     },
 )
 def demo(*, project: str | None, rate: int, bundle: str | None) -> None:
-    """Run the example project from data to a protected endpoint, and say where to look.
+    """Push the example project, approve its model as a second person, and see it take over under load.
 
-    Uses the workspace `dev` of the resource group `pratique-demo` and leaves the platform up; with CI=true in the
-    environment it stops it.
+    Uses the project and resource group `credit-risk` with workspaces of their own, needs git, and leaves the platform
+    up; with CI=true in the environment it stops it.
     """
+    delivery.check_git()
+    folder = example_folder(_path(project))
     try:
-        _tell(Story(example_folder(_path(project))), rate, _path(bundle))
+        _tell(Story(folder, {"AZURE_DEFAULTS_GROUP": NAME, "AZURE_DEFAULTS_WORKSPACE": DEV}), rate, _path(bundle))
     finally:
         if _is_ci():
             down()
@@ -110,98 +91,87 @@ def _tell(story: Story, rate: int, bundle: Path | None) -> None:
     began = time.monotonic()
     with story.phase("Platform", "API, engine, MLflow and Envoy run on this machine and listen on loopback only."):
         supervision.start(Home.from_environment(), say, bundle=bundle)
-        story.az(f"group create --name {_GROUP} --location local")
-        story.az(f"ml workspace create --name {_WORKSPACE} --resource-group {_GROUP}")
-    with story.phase("Data and environment", "Assets are versions with a digest: the same bytes are the same asset."):
-        story.az("ml data create --file data.yml")
-        story.az("ml environment create --file environment.yml")
+        story.az(f"group create --name {NAME} --location local")
+        for workspace in (DEV, QA):
+            story.az(f"ml workspace create --name {workspace}")
     with story.phase(
-        "Pipeline", "Steps run in that environment, those that ran before do not; the last one lets no worse model in."
+        "Project", "A repository, a service principal for each workspace, an environment that somebody has to approve."
     ):
-        job = story.az("ml job create --file pipeline.yml --stream", quiet=False)
-        verdict = _verdict(story, job["name"])
-        model = story.az(f"ml model show --name {_MODEL} --label latest")
-    with story.phase("Deploy", "The model answers in its own process, behind Envoy, and only to who has the key."):
-        endpoint = story.az("ml online-endpoint create --file endpoint.yml")
-        deployment = story.az("ml online-deployment create --file deployment-blue.yml --all-traffic")
-        story.az(f"ml online-endpoint invoke --name {_ENDPOINT} --request-file request.json")
-        key = story.az(f"ml online-endpoint get-credentials --name {_ENDPOINT}")["primaryKey"]
-    with story.phase(
-        "Rollout",
-        f"Green takes over from blue under {rate} requests a second, none of them sent twice: nobody notices.",
-    ):
-        tally = _roll_out(story, endpoint["scoring_uri"], key, rate=rate)
-    _last_screen(story, job, verdict, model, endpoint, deployment, key, tally, time.monotonic() - began)
-    if tally.failed:
-        raise ComputeFailed(f"{tally.failed} requests failed, the first: {tally.failures[0]}")
+        delivery.prepare(story)
+    told = Told()
+    with delivery.clone(story) as clone:
+        if clone.is_empty:
+            with story.phase(
+                "No model yet", "A push trains one that is too simple; there is nothing to compare it to."
+            ):
+                _first(story, clone, told)
+        with story.phase(
+            "A better model",
+            f"Its push does the same; in qa it takes over under {rate} requests a second, none of them sent twice.",
+        ):
+            _better(story, clone, told, rate)
+    with story.phase("Nothing new", "The same files once more: steps are reused, nobody is asked, qa is skipped."):
+        _unchanged(story, told)
+    _last_screen(story, told, time.monotonic() - began)
+    if told.tally.failed:
+        raise ComputeFailed(f"{told.tally.failed} requests failed, the first: {told.tally.failures[0]}")
 
 
-def _roll_out(story: Story, uri: str, key: str, *, rate: int) -> load.Tally:
-    """Blue to green: smoke test, mirror, a tenth, everything; then blue goes."""
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-    body = (story.folder / "request.json").read_bytes()
-    update = f"ml online-endpoint update --name {_ENDPOINT}"
-    with load.steady(uri, headers, body, rate=rate) as tally:
-        story.az("ml online-deployment create --file deployment-blue.yml --name green")
-        story.az(f"ml online-endpoint invoke --name {_ENDPOINT} --deployment-name green --request-file request.json")
-        story.az(f'{update} --mirror-traffic "green=10"')
-        story.az(f'{update} --mirror-traffic "green=0"')
-        story.az(f'{update} --traffic "blue=90 green=10"')
-        story.az(f"ml online-endpoint promote --name {_ENDPOINT} --to green")
-        story.az(f"ml online-deployment delete --name blue --endpoint-name {_ENDPOINT} --yes")
-    return tally
+# --- phases ---------------------------------------------------------------------------------------------------------
 
 
-def _last_screen(
-    story: Story,
-    job: Mapping[str, Any],
-    verdict: Verdict,
-    model: Mapping[str, Any],
-    endpoint: Mapping[str, Any],
-    deployment: Mapping[str, Any],
-    key: str,
-    tally: load.Tally,
-    total: float,
-) -> None:
-    metrics = ", ".join(f"{name} {value:.3f}" for name, value in sorted(verdict.metrics.items()))
-    request = story.folder / "request.json"
-    timings = ", ".join(f"{name.removesuffix('_s')} {value:.2f} s" for name, value in deployment["timings"].items())
-    say(
-        f"""
-{_bold("Done")} in {total:.1f} s
-
-  model      {model["name"]}:{model["version"]}  {_dim(model["properties"]["pratique.digest"][:12])}
-  decision   {verdict.decision}: {verdict.reason}
-  metrics    {metrics}
-  requests   {tally.answered} answered, {tally.failed} failed; {tally.rate:.0f} a second, \
-p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} ms
-  phases     {", ".join(f"{name} {seconds:.1f} s" for name, seconds in story.times.items())}
-  deploy     {timings}
-
-  MLflow run {job["services"]["Studio"]["endpoint"]}
-  OpenAPI    {endpoint["openapi_uri"]}
-
-  Ask it yourself:
-
-    curl -s {endpoint["scoring_uri"]} -H "Authorization: Bearer {key}" \\
-      -H "Content-Type: application/json" -d @{_shown(request)}
-
-  Next:
-
-    pratique open --next /mlflow/{_WORKSPACE}/      sign your browser in and look at the run
-    pratique ml model list -w {_WORKSPACE} -g {_GROUP} -o table
-    pratique events tail --lines 20 -o table     everything that just happened, and who did it
-
-  {"CI=true: the platform is stopped now" if _is_ci() else "The platform stays up; stop it with: pratique down"}"""
-    )
+def _first(story: Story, clone: Clone, told: Told) -> None:
+    clone.take(story.folder)
+    clone.replace("pipeline.yml", _TUNED, _TOO_SIMPLE)
+    run = delivery.run_of_push(clone.push("Begin with a model that is too simple"))
+    with delivery.told(run):
+        if approval := delivery.approval_of(run):
+            delivery.approve(story, approval, "the first model is better than none")
+    told.runs.append(run)
 
 
-def _verdict(story: Story, job: str) -> Verdict:
-    """Fetch the two outputs of the pipeline that say it."""
+def _better(story: Story, clone: Clone, told: Told, rate: int) -> None:
+    clone.take(story.folder)
+    commit = clone.push("Let the model see more")
+    if not commit:
+        say("  the repository has it already: an earlier demo has told this")
+        return
+    run = delivery.run_of_push(commit)
+    with delivery.told(run):
+        if approval := delivery.approval_of(run):
+            uri, headers = _address(story)
+            with load.steady(uri, headers, (story.folder / "request.json").read_bytes(), rate=rate) as told.tally:
+                delivery.approve(story, approval, "it costs less for each applicant")
+                delivery.await_end(run)
+    told.runs.append(run)
+    told.verdict = _verdict(story)
+
+
+def _unchanged(story: Story, told: Told) -> None:
+    run = int(story.az(f"pipelines run --name {NAME} --branch main --project {NAME}")["id"])
+    with delivery.told(run):
+        pass
+    told.runs.append(run)
+    stages = story.az(f"pipelines runs show --id {run}")["stages"]
+    say("  " + ", ".join(f"{one['name']} {str(one['result']).lower()}" for one in stages))
+    told.verdict = told.verdict or _verdict(story)
+
+
+def _address(story: Story) -> tuple[str, dict[str, str]]:
+    """Where qa answers, and with which headers."""
+    here = f"--name {NAME} --workspace-name {QA}"
+    uri = str(story.az(f"ml online-endpoint show {here}")["scoring_uri"])
+    key = story.az(f"ml online-endpoint get-credentials {here}")["primaryKey"]
+    return uri, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+
+def _verdict(story: Story) -> Verdict:
+    """What the newest training says in two of its outputs."""
+    job = next(one for one in story.az("ml job list --max-results 20") if one["type"] == "pipeline")
     with tempfile.TemporaryDirectory(prefix="pratique-demo-") as folder:
-        report = _output(story, job, "report", Path(folder))
-        decision = _output(story, job, "decision", Path(folder))
-    return Verdict(report["metrics"], decision["decision"], decision["reason"])
+        report = _output(story, job["name"], "report", Path(folder))
+        decision = _output(story, job["name"], "decision", Path(folder))
+    return Verdict(job, report["metrics"], decision["decision"], decision["reason"])
 
 
 def _output(story: Story, job: str, name: str, folder: Path) -> Any:
@@ -209,8 +179,55 @@ def _output(story: Story, job: str, name: str, folder: Path) -> Any:
     return json.loads((folder / "named-outputs" / name / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "AZURE_DEFAULTS_GROUP": _GROUP, "AZURE_DEFAULTS_WORKSPACE": _WORKSPACE}
+# --- the last screen ------------------------------------------------------------------------------------------------
+
+
+def _last_screen(story: Story, told: Told, total: float) -> None:
+    in_qa = f"--workspace-name {QA}"
+    model = story.az(f"ml model show --name {NAME} --label latest {in_qa}")
+    endpoint = story.az(f"ml online-endpoint show --name {NAME} {in_qa}")
+    deployment = story.az(f"ml online-deployment list --endpoint-name {NAME} {in_qa}")[0]
+    uri, headers = _address(story)
+    verdict, tally = told.verdict, told.tally
+    assert verdict is not None  # noqa: S101 - the last phase has asked for it.
+    metrics = ", ".join(f"{name} {value:.3f}" for name, value in sorted(verdict.metrics.items()))
+    timings = ", ".join(f"{name.removesuffix('_s')} {value:.2f} s" for name, value in deployment["timings"].items())
+    requests = (
+        f"{tally.answered} answered, {tally.failed} failed; {tally.rate:.0f} a second, "
+        f"p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} ms"
+        if tally.answered or tally.failed
+        else "none this time: nothing took over"
+    )
+    say(
+        f"""
+{bold("Done")} in {total:.1f} s
+
+  model      {model["name"]}:{model["version"]} in qa  {dim(model["properties"]["pratique.digest"][:12])}
+  decision   {verdict.decision}: {verdict.reason}
+  metrics    {metrics}
+  requests   {requests}
+  runs       {", ".join(map(str, told.runs))} of the pipeline {NAME}
+  phases     {", ".join(f"{name} {seconds:.1f} s" for name, seconds in story.times.items())}
+  deploy     {timings}
+
+  MLflow run {verdict.job["services"]["Studio"]["endpoint"]}
+  OpenAPI    {endpoint["openapi_uri"]}
+
+  Ask it yourself:
+
+    curl -s {uri} -H "Authorization: {headers["Authorization"]}" \\
+      -H "Content-Type: application/json" -d @{_shown(story.folder / "request.json")}
+
+  Next:
+
+    pratique open --next /mlflow/{DEV}/      sign your browser in and look at the run
+    pratique pipelines runs stream --id {told.runs[-1]}      what the newest run said
+    pratique pipelines approval list --status all --project {NAME} -o table     who approved what
+    pratique ml model list -w {QA} -g {NAME} -o table
+    pratique events tail --lines 20 -o table     everything that just happened, and who did it
+
+  {"CI=true: the platform is stopped now" if _is_ci() else "The platform stays up; stop it with: pratique down"}"""
+    )
 
 
 def _is_ci() -> bool:
@@ -221,11 +238,3 @@ def _shown(path: Path) -> str:
     """The path as the person would type it from where they are."""
     here = Path.cwd()
     return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
-
-
-def _bold(text: str) -> str:
-    return f"\x1b[1m{text}\x1b[0m" if sys.stderr.isatty() else text
-
-
-def _dim(text: str) -> str:
-    return f"\x1b[2m{text}\x1b[0m" if sys.stderr.isatty() else text

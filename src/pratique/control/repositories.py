@@ -57,7 +57,7 @@ def check_free(tx: Transaction, actor: Actor, project: str, name: str) -> None:
         )
     known = {one.name.casefold() for one in repositories.every(tx, project)}
     if name.casefold() in known:
-        raise AlreadyExists(f"the project {project!r} has a repository {name!r}", hint="pratique repos list")
+        raise AlreadyExists(f"the project {project!r} has a repository {name!r} already", hint="pratique repos list")
 
 
 def get(tx: Transaction, actor: Actor, project: str, name: str) -> Repository:

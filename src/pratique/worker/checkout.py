@@ -128,7 +128,7 @@ class _Git:
         steps: list[tuple[str, ...]] = [
             ("init", "--quiet", "."),
             ("remote", "add", "origin", source.url),
-            ("fetch", "--force", "--progress", *self._fetch_options(), "origin", *self._fetched(what)),
+            ("fetch", "--force", *self._fetch_options(), "origin", *self._fetched(what)),
             ("checkout", "--force", "--detach", "--quiet", source.commit or "FETCH_HEAD"),
         ]
         if self._wanted.submodules:
