@@ -105,11 +105,11 @@ class Installation:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
-    def run(self, *words: str, cwd: Path | None = None) -> Said:
-        """Run a command to its end, however that is."""
+    def run(self, *words: str, cwd: Path | None = None, limit: float = LIMIT) -> Said:
+        """Run a command to its end, however that is, within `limit` seconds."""
         with self.begin(*words, cwd=cwd) as process:
             try:
-                out, err = process.communicate(timeout=LIMIT)
+                out, err = process.communicate(timeout=limit)
             except subprocess.TimeoutExpired:
                 process.kill()
                 out, err = process.communicate()

@@ -213,9 +213,9 @@ def delivered(harbour: Harbour, message: str) -> Delivered:
     """Push, try to approve it oneself, and let somebody else do it."""
     run = harbour.push(message)
     approval = await_approval(harbour.owner, PROJECT, run)
-    answer = ("pipelines", "approval", "approve", "--id", approval["id"], "-p", PROJECT, "--comment")
+    answer = ("pipelines", "approval", "approve", "--id", approval["id"], "--comment")
     refused = harbour.owner.fail(*answer, "mine is good")
-    shown = harbour.ada.do("pipelines", "approval", "show", "--id", approval["id"], "-p", PROJECT)
+    shown = harbour.ada.do("pipelines", "approval", "show", "--id", approval["id"])
     harbour.ada.do(*answer, f"it is better: {message}")
     end = ended(harbour.owner, run)
     assert end.code == 0, log_of(harbour.owner, run)
@@ -384,7 +384,7 @@ def test_a_kill_while_a_step_runs_and_one_while_an_approval_waits_lose_nothing(
     kill_the_server(platform)
     still = await_approval(platform, "guarded", run)
     assert still["id"] == approval["id"]
-    ada.do("pipelines", "approval", "approve", "--id", approval["id"], "--comment", "after all", "-p", "guarded")
+    ada.do("pipelines", "approval", "approve", "--id", approval["id"], "--comment", "after all")
     end = ended(platform, run)
     assert end.code == 0, log_of(platform, run)
     assert "the word is kept" in end.out

@@ -2,13 +2,20 @@
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .installation import Installation, Said
+from .installation import LIMIT, Installation, Said
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _git() -> None:
+    if shutil.which("git") is None:
+        pytest.skip("there is no git")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +27,7 @@ def project(platform: Installation) -> Path:
 @pytest.fixture(scope="module")
 def first(platform: Installation, project: Path) -> Said:
     """The first demo of this home."""
-    return platform.run("demo", "--project", str(project), "--rate", "100")
+    return platform.run("demo", "--project", str(project), "--rate", "100", limit=3 * LIMIT)
 
 
 def found(pattern: str, text: str) -> str:
@@ -142,7 +149,7 @@ def test_every_command_that_it_names_next_works(platform: Installation, first: S
 def test_a_second_demo_runs_only_the_gate_which_lets_nothing_in_twice(
     platform: Installation, project: Path, first: Said
 ) -> None:
-    second = platform.run("demo", "--project", str(project), "--rate", "100")
+    second = platform.run("demo", "--project", str(project), "--rate", "100", limit=2 * LIMIT)
     assert second.code == 0, second
     assert re.findall(r"step (\w+): reused", second.err) == ["prep", "train", "evaluate"]
     assert found(r"^  decision +(\w+):", second.err) == "unchanged"
