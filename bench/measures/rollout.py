@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from bench import gateway as doors
 from bench.measures.home import BenchHome, table
 from bench.soak.load import Target
-from bench.soak.platform import WORKSPACE, Platform, refused
+from bench.soak.platform import WORKSPACE, Platform, inode, refused
 
 from pratique.base.unix_http import UnixConnection
 
@@ -61,7 +61,7 @@ def _rotation(platform: Platform) -> list[float]:
     second = Path(str(first).replace("-0.sock", "-1.sock"))
     taken = []
     for _ in range(5):
-        refused(second)  # The one before may still finish what it has.
+        refused(second, inode(second))  # The one before may still finish what it has.
         shown = platform.show("speed", "blue")
         silent = ("id", "provisioning_state", "timings", "error", "creation_context", "replicas", "properties")
         spec = {key: value for key, value in shown.items() if key not in silent} | {"instance_count": 2}

@@ -174,9 +174,19 @@ def kill(pid: int) -> float:
     return time.monotonic()
 
 
-def refused(path: Path) -> float:
-    """Wait until nobody can connect to `path` any more; returns the moment."""
+def inode(path: Path) -> int:
+    """Which file is at `path`; 0 when there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def refused(path: Path, was: int) -> float:
+    """Wait until nobody can connect to `path` any more, or to another socket than that inode; returns the moment."""
     while True:
+        if inode(path) != was:
+            return time.monotonic()
         with socket.socket(socket.AF_UNIX) as probe:
             try:
                 probe.connect(str(path))

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from bench.measures.home import bench_home
 from bench.soak.load import Failure, Tally, Target, steady
-from bench.soak.platform import WORKSPACE, Platform, kill, refused, until
+from bench.soak.platform import WORKSPACE, Platform, inode, kill, refused, until
 
 OUT = Path(__file__).parent / "results" / "rollout.json"
 RATE = 800.0
@@ -223,9 +223,9 @@ class Death:
 
 
 def _death(pid: int, path: Path) -> Death:
-    killed = time.monotonic()
+    socket, killed = inode(path), time.monotonic()
     kill(pid)
-    return Death(killed, refused(path))
+    return Death(killed, refused(path, socket))
 
 
 def scales(platform: Platform, sizes: Sizes) -> list[Row]:

@@ -225,16 +225,13 @@ class Deployer:
     def _fail(self, deployment: OnlineDeployment, lease: Lease, error: Exception) -> None:
         if not _is_routed(deployment):
             self._stop_revision(deployment, deployment.revision)
+        else:
+            self._stop_slots(deployment, deployment.applied_instances)
         now = utc_now()
         failed = {"provisioning_state": "Failed", "error": error_document(error), "updated_at": now}
         with self._bench.database.write() as tx:
             if deployments.apply(tx, lease, deployment, **failed):
                 verbs.tell(tx, PLATFORM, "Pratique.DeploymentFailed", deployment, now=now, data={"error": str(error)})
-        if _is_routed(deployment):
-            # Those which were ready before the failure may have been in the rotation.
-            with suppress(PratiqueError):
-                self._routes.publish()
-            self._stop_slots(deployment, deployment.applied_instances)
 
     def _remove(self, deployment: OnlineDeployment, lease: Lease) -> None:
         """Stop routing to a deployment that is being deleted, then stop it, then forget it."""

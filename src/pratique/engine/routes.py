@@ -213,11 +213,11 @@ def _deployment(bench: Workbench, row: OnlineDeployment, processes: Sequence[Rep
 
 
 def in_rotation(deployment: OnlineDeployment, processes: Sequence[Replica]) -> list[Replica]:
-    """The replicas that requests are led to: those which are ready, also before all that are wished are.
+    """The replicas that requests are led to: those which are ready.
 
     When none is, those which are starting: their sockets listen already, and
     callers wait there, no longer than their time limit, instead of being refused.
     """
     served = [row for row in processes if deployment.serves(row.revision, row.slot)]
-    ready = [row for row in processes if row.state == "Ready" and deployment.may_serve(row.revision, row.slot)]
+    ready = [row for row in served if row.state == "Ready"]
     return ready or [row for row in served if row.state == "Starting"]

@@ -72,11 +72,6 @@ class OnlineDeployment:
         """Whether the replica in that slot of that revision should serve now."""
         return revision == self.applied and slot < self.applied_instances
 
-    def may_serve(self, revision: int, slot: int) -> bool:
-        """Whether the replica there should serve now, or as one more as soon as it is ready."""
-        is_coming = self.is_in_work and revision == self.applied == self.revision and slot < self.instances
-        return is_coming or self.serves(revision, slot)
-
 
 def add(tx: Connection, deployment: OnlineDeployment) -> None:
     """Write a new deployment."""

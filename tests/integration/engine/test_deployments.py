@@ -14,7 +14,6 @@ from pratique.compute.task import Absent
 from pratique.control import endpoints as endpoint_verbs
 from pratique.engine import replicas
 from pratique.store import deployments
-from pratique.store import replicas as rows
 
 from .conftest import OWNER, Beside, House, Killed, kill, replica, until
 
@@ -452,17 +451,13 @@ def test_a_replica_too_many_that_a_killed_engine_left_is_stopped(house: House) -
     assert (states(house), len(house.runs_anything())) == (["Ready"], 1)
 
 
-def test_one_more_replica_serves_before_the_last_one_is_ready(house: House) -> None:
+def test_a_replica_that_is_being_stopped_is_not_led_to_although_it_is_wished_again(house: House) -> None:
     scaled = Scaled(house)
-    scaled.to(1)
+    scaled.to(3)
+    with house.database.write() as tx:  # As the deployer writes it, before it stops the other two.
+        spec = {**house.deployment().spec, "instance_count": 1}
+        deployments.change(tx, house.deployment().id, spec=spec, applied_spec=spec)
     scaled.wish(3)
-    with house.database.write() as tx:
-        for slot, state in ((1, "Ready"), (2, "Starting")):
-            rows.add(tx, replica(house.deployment(), slot=slot, state=state))
-    house.routes.publish()
-    assert len(served(house)) == 2
-    with house.database.write() as tx:
-        deployments.change(tx, house.deployment().id, provisioning_state="Failed")
     house.routes.publish()
     assert len(served(house)) == 1
 
