@@ -227,7 +227,8 @@ class OnlineDeployment(Spec):
             yield Found((), "a deployment needs a model or a code_configuration")
         if has_code and environment is None:
             yield Found((), "a deployment with a code_configuration needs an environment")
-        yield from _problems_with_optimizing((value.get("tags") or {}).get("pratique.optimize"), has_code)
+        if isinstance(tags := value.get("tags"), Mapping):
+            yield from _problems_with_optimizing(tags.get("pratique.optimize"), has_code)
         if isinstance(environment, Mapping):
             yield from below(("environment",), problems_with_environment(environment))
 

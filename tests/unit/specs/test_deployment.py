@@ -116,6 +116,7 @@ def test_an_mlflow_model_needs_neither_code_nor_environment() -> None:
         ({"scale_settings": {"type": "auto"}}, "scale_settings.type: expected one of default, target_utilization"),
         ({"data_collector": {"collections": {"x": {"sampling_rate": 2}}}}, "expected at most 1"),
         ({"endpoint_name": "-"}, "'-' cannot name an endpoint"),
+        ({"tags": "pratique.optimize"}, "tags: "),
         ({"tags": {"pratique.optimize": "onyx"}}, "tags.pratique.optimize: expected onnx, got 'onyx'"),
         (
             {
