@@ -95,3 +95,12 @@ def test_powershell_is_refused_before_the_run_where_there_is_none(compile_files:
     assert [one.place.line for one in found.errors] == [2]
     with pytest.raises(NotYet):
         found.raise_if_any("azure-pipelines.yml")
+
+
+def test_a_task_without_an_agent_is_refused_before_the_run(compile_files: Compile) -> None:
+    text = "jobs:\n- job: A\n  pool: server\n  steps:\n  - task: ManualValidation@1\n  - task: Delay@1\n"
+    found = refusals(compile_files(text).pipeline, has_pwsh=True)
+    assert [(one.message, one.place.line, one.is_not_yet) for one in found.errors] == [
+        ("ManualValidation@1 is not run by this version", 5, True),
+        ("Delay@1 is not run by this version", 6, True),
+    ]
