@@ -92,7 +92,7 @@ class Harbour:
     def prediction(self, workspace: str) -> list[float]:
         """What the endpoint says of two hours."""
         asked = ("ml", "online-endpoint", "invoke", "-n", "tides", "-r", "model/deploy/sample.json")
-        found: list[float] = json.loads(self.owner.do(*asked, *at(workspace), cwd=self.folder))
+        found: list[float] = json.loads(self.owner.get(*asked, *at(workspace), cwd=self.folder))
         return found
 
 
@@ -313,7 +313,7 @@ def test_without_a_new_version_qa_is_skipped_and_nobody_is_asked(permitted: Harb
 
 
 def test_what_was_approved_by_whom_is_in_the_journal(permitted: Harbour, second: Delivered) -> None:
-    events = [json.loads(line) for line in permitted.owner.do("events", "tail", "--lines", "2000").splitlines()]
+    events = permitted.owner.get("events", "tail", "--lines", "1000")
     given = [one for one in events if one["type"] == "Pratique.ApprovalGiven" and one["data"]["run"] == second.run]
     assert [one["data"]["comment"] for one in given] == ["it is better: Fit two waves"]
 
