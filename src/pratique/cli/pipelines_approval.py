@@ -44,8 +44,8 @@ def list_all(
 ) -> list[Document]:
     """List the approvals of a project, newest first."""
     state = "" if status == "all" else status
-    found = Approvals(platform.connection).all(project_of(project, organization, detect), state=state)
-    return [one for one in found if run_id is None or one["run"]["id"] == run_id]
+    where = project_of(project, organization, detect)
+    return Approvals(platform.connection).all(where, state=state, run=run_id)
 
 
 @TABLE.verb(
@@ -60,7 +60,7 @@ def show(
     """Show an approval: who is asked, what it is given for, and the candidate beside the champion."""
     told(organization, detect)
     found = Approvals(platform.connection).show(id)
-    return Report(_words(found), values=found)
+    return Report(words(found), values=found)
 
 
 @TABLE.verb(
@@ -102,7 +102,8 @@ def reject(
     return Approvals(platform.connection).decide(id, approves=False, comment=comment, binding="")
 
 
-def _words(found: Document) -> str:
+def words(found: Document) -> str:
+    """An approval for people: who is asked, what it is given for, the candidate beside the champion."""
     bound = found["bound"]
     who = ", ".join(found["approvers"]) or "whoever has the role Approver there"
     lines = [

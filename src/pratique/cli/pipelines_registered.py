@@ -121,7 +121,7 @@ def create(
         return made
     begun = run(
         platform, name=name, id=None, yaml=None, branch=None, commit_id=None, parameters=[], variables=[],
-        repositories=[], skip_stages=[], stream=False, no_wait=True, folder_path=None, open=False,
+        repositories=[], skip_stages=[], stream=False, no_wait=True, approve=False, folder_path=None, open=False,
         project=where, organization=None, detect=None,
     )  # fmt: skip
     say(f"run {begun['id']} of {name} is queued; follow it: pratique pipelines runs stream --id {begun['id']}")

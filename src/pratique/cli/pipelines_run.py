@@ -9,6 +9,7 @@ from pratique.base.errors import ComputeFailed, InvalidInput, PratiqueError
 from pratique.cli.pipeline_files import Checkout, compiled_file
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, default_project, project_of, told
+from pratique.cli.run_approvals import answering
 from pratique.cli.table import Table, flag, switch
 from pratique.cli.talk import Transfer, goes_on, say, warn
 from pratique.cli.usage import UsageError, pairs
@@ -56,6 +57,10 @@ COLUMNS: Final = {
         ),
         switch("stream", "--stream", "-s", help="Follow the log on stderr to the end; --yaml does so by itself."),
         switch("no_wait", "--no-wait", help="With --yaml: do not follow the log."),
+        switch(
+            "approve", "--approve",
+            help="Follow the run and answer its approvals with yes, as yourself, where the rules let you.",
+        ),
         flag("folder_path", "--folder-path", help="Accepted for scripts written for az: a name is enough."),
         switch("open", "--open", help="Open it in a browser; there is no page of a run yet, which is said."),
         *IN_PROJECT,
@@ -65,19 +70,23 @@ COLUMNS: Final = {
         "With a parameter and a variable": "pratique pipelines run --yaml azure-pipelines.yml "
         "--parameters environment=qa --variables debug=true",
         "Run a registered pipeline": "pratique pipelines run --name credit-risk --branch main",
+        "Approve what it asks": "pratique pipelines run --name credit-risk --approve",
     },
     columns=COLUMNS,
 )  # fmt: skip
 def run(
     platform: Place, *, name: str | None, id: str | None, yaml: str | None, branch: str | None,  # noqa: A002
     commit_id: str | None, parameters: list[str], variables: list[str], repositories: list[str],
-    skip_stages: list[str], stream: bool, no_wait: bool, folder_path: str | None, open: bool,  # noqa: A002
+    skip_stages: list[str], stream: bool, no_wait: bool, approve: bool, folder_path: str | None, open: bool,  # noqa: A002
     project: str | None, organization: str | None, detect: str | None,
 ) -> Document:  # fmt: skip
     """Queue a run; with --yaml of a working tree with all its changes, followed to its end.
 
+    Approvals of a run that is followed are asked at the terminal; --approve answers them for a script.
     Exit code 1 when a run that was followed did not succeed. Ctrl-C ends the following, not the run.
     """
+    if approve and no_wait:
+        raise UsageError("--approve answers while it follows the run, so it does not go with --no-wait")
     if folder_path:
         say(f"--folder-path {folder_path}: a name is enough here")
     if open:
@@ -97,7 +106,10 @@ def run(
             raise UsageError("--name, --id or --yaml is required", hint="pratique pipelines list shows the names")
         where = Deliveries(platform.connection, project_of(project, organization, detect))
         made = _registered(where, name or id or "", wished, branch, commit_id)
-    return follow(platform, made, write=sys.stderr) if stream or (yaml and not no_wait) else made
+    if not (stream or approve or (yaml and not no_wait)):
+        return made
+    with answering(platform.connection, made, approves_all=approve):
+        return follow(platform, made, write=sys.stderr)
 
 
 def _check_alone(number: str | None, commit: str | None) -> None:

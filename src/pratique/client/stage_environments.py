@@ -43,9 +43,9 @@ class Approvals:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def all(self, project: str, *, state: str = "") -> list[Document]:
-        """Newest first; in one state only when it is given."""
-        query = {"state": state} if state else None
+    def all(self, project: str, *, state: str = "", run: int | None = None) -> list[Document]:
+        """Newest first; in one state and of one run only when that is given."""
+        query = ({"state": state} if state else {}) | ({} if run is None else {"run": str(run)})
         found: list[Document] = self._connection.get(path_of("delivery", "projects", project, "approvals"), query)
         return found
 

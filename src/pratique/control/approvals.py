@@ -36,10 +36,11 @@ class Approval:
     wanted: int
 
 
-def every(tx: Transaction, actor: Actor, project: str, *, state: str = "") -> list[Approval]:
-    """The approvals of a project that the caller may see, newest first; only those in `state` when one is given."""
+def every(tx: Transaction, actor: Actor, project: str, *, state: str = "", run: int | None = None) -> list[Approval]:
+    """The approvals of a project that the caller may see, newest first; only those in `state` or of `run`."""
     projects.get(tx, actor, project)
-    found = asked_checks.in_project(tx, project, kind=admission.APPROVAL, states=[state] if state else ())
+    states = [state] if state else ()
+    found = asked_checks.in_project(tx, project, kind=admission.APPROVAL, states=states, run=run)
     return [_whole(tx, row) for row in found if _may_see(actor, row)]
 
 

@@ -75,12 +75,16 @@ def of_run(tx: Connection, run: int, stage: str | None = None) -> list[AskedChec
     return values_of(AskedCheck, tx.execute(wanted.order_by(asked_checks.c.id)))
 
 
-def in_project(tx: Connection, project: str, *, kind: str, states: Sequence[str] = ()) -> list[AskedCheck]:
-    """Those of a kind in a project, in these states only when some are named, newest first."""
+def in_project(
+    tx: Connection, project: str, *, kind: str, states: Sequence[str] = (), run: int | None = None
+) -> list[AskedCheck]:
+    """Those of a kind in a project, in these states and of this run only when they are named, newest first."""
     table = asked_checks.c
     wanted = select(asked_checks).where(table.project == project, table.kind == kind)
     if states:
         wanted = wanted.where(table.state.in_(list(states)))
+    if run is not None:
+        wanted = wanted.where(table.run == run)
     return values_of(AskedCheck, tx.execute(wanted.order_by(table.id.desc())))
 
 

@@ -125,11 +125,15 @@ def remove_check(platform: Here, actor: CheckWriter, project: str, environment: 
 
 @router.get("/projects/{project}/approvals")
 def every_approval(
-    platform: Here, actor: Somebody, project: str, state: Annotated[str, Query(max_length=10)] = ""
+    platform: Here,
+    actor: Somebody,
+    project: str,
+    state: Annotated[str, Query(max_length=10)] = "",
+    run: Annotated[int | None, Query(ge=0)] = None,
 ) -> list[dict[str, Any]]:
-    """The approvals of a project that the caller may see, newest first."""
+    """The approvals of a project, or of one run of it, that the caller may see, newest first."""
     with platform.database.read() as tx:
-        return [_approval(one) for one in approvals.every(tx, actor, project, state=state)]
+        return [_approval(one) for one in approvals.every(tx, actor, project, state=state, run=run)]
 
 
 @router.get("/approvals/{approval}")
