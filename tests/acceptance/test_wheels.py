@@ -24,6 +24,7 @@ NEEDED: Final = (
     "web/pages/templates/overview.html",
     "store/migrations/versions/0001_the_tables_of_the_first_version.py",
     "app/templates/credit-risk/pipeline.yml",
+    "app/templates/credit-risk/delivery/deploy.sh",
     "app/templates/credit-risk/dot-gitignore",
 )
 
