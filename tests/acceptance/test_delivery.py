@@ -267,10 +267,13 @@ def test_nobody_approves_what_they_pushed_themselves(first: Delivered) -> None:
     assert "may not answer this approval" in first.refused
 
 
-def test_the_approver_is_shown_the_commit_and_what_was_made(permitted: Harbour, first: Delivered) -> None:
+def test_the_approver_is_shown_the_commit_and_what_was_made(
+    permitted: Harbour, first: Delivered, first_model: tuple[dict[str, Any], dict[str, Any], list[float]]
+) -> None:
     assert "is it better?" in first.shown
     assert permitted.git("log", "--format=%H", "--grep", "one wave") in first.shown
     assert re.search(r"artifact drop [0-9a-f]{12}", first.shown)
+    assert first_model[0]["properties"]["pratique.digest"][:12] in first.shown
 
 
 def test_the_very_same_model_is_in_qa(first_model: tuple[dict[str, Any], dict[str, Any], list[float]]) -> None:

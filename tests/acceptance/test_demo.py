@@ -60,6 +60,8 @@ def test_somebody_else_has_approved_both_promotions(platform: Installation, firs
     approvals = platform.get("pipelines", "approval", "list", "--status", "all", "-p", "credit-risk")
     assert [[step["name"] for step in one["steps"]] for one in approvals] == [["ada@example.com"]] * 2
     assert first.err.count("ada@example.com has approved: ") == 2
+    digest = found(r"^  model +credit-risk:2 in qa +([0-9a-f]{12})", first.err)
+    assert re.search(rf"model credit-risk-dev/credit-risk:2 {digest}", first.err), "what was approved is what is there"
     assert "password …" in first.err
 
 

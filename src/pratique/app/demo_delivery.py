@@ -253,8 +253,9 @@ def _bound(approval: Document) -> Iterator[str]:
     for name, digest in bound["artifacts"].items():
         yield f"artifact {name} {digest[:12]}"
     for one in bound["used"]:
-        if one["kind"] == "model":
-            yield f"{'made' if one['made'] else 'read'} model {one['name']} {one['digest'][:12]}"
+        if one["kind"] in ("models", "deployments"):
+            done = "made" if one["made"] else "read"
+            yield f"{done} {one['kind'].removesuffix('s')} {one['workspace']}/{one['name']} {one['digest'][:12]}"
 
 
 def await_end(run: int) -> None:
