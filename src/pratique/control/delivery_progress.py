@@ -16,13 +16,13 @@ from functools import partial
 from typing import Any, Final
 
 from pratique.base.ids import new_id
-from pratique.control import checks, service_connections
+from pratique.control import checks, pipeline_resources, service_connections
 from pratique.control.actor import PLATFORM
 from pratique.control.delivery_runs import event_of
 from pratique.control.delivery_sources import repository_sources
 from pratique.control.delivery_state import Rows, outputs_of, seal_context
 from pratique.control.delivery_usage import connection_names
-from pratique.control.grants import token_of_checkout
+from pratique.control.grants import token_of_access, token_of_checkout
 from pratique.control.tokens import LONGEST, Issuer
 from pratique.delivery.message import GIT, Connection, JobMessage, RepositorySource, RunFacts, UnitFacts
 from pratique.delivery.pipeline import Job, Pipeline, Stage, Step
@@ -104,9 +104,20 @@ def write(
         held = delivery_runs.release(tx, lease)
         return Written(run, (), (), goes_on=True) if held else None
     connect = partial(service_connections.connections_for, tx, run, issuer=issuer, tenant=tenant, now=now)
-    open_repositories = partial(token_of_checkout, issuer, lasting=LONGEST, now=now)
-    writer = _Writer(tx, run, rows, found, sealer, connect, open_repositories, now)
+    tokens = _Tokens(
+        checkout=partial(token_of_checkout, issuer, lasting=LONGEST, now=now),
+        access=partial(token_of_access, issuer, lasting=LONGEST, now=now),
+    )
+    writer = _Writer(tx, run, rows, found, sealer, connect, tokens, now)
     return writer.write(lease)
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """What a unit is given, each by the id of the unit."""
+
+    checkout: Callable[[str], str]
+    access: Callable[[str], str]
 
 
 class _Writer:
@@ -118,7 +129,7 @@ class _Writer:
         found: Outlook,
         sealer: Sealer,
         connect: Callable[..., tuple[Connection, ...]],
-        open_repositories: Callable[[str], str],
+        tokens: _Tokens,
         now: datetime,
     ) -> None:
         self._tx = tx
@@ -127,7 +138,7 @@ class _Writer:
         self._found = found
         self._sealer = sealer
         self._connect = connect
-        self._open = open_repositories
+        self._tokens = tokens
         self._now = now
         self._state = found.state
         self._reasons = {(one.stage, one.job): one.reason for one in (*found.todo, *found.recorded)}
@@ -218,6 +229,8 @@ class _Writer:
             variables=tuple(decision.variables.found.values()),
             repositories=self._repositories(identity),
             connections=self._connections(decision, unit.steps, identity),
+            pipelines=pipeline_resources.runs_of(run, self._found.pipeline.resources.pipelines),
+            access_token=self._tokens.access(identity),
             timeout=decision.timeout,
             cancel_timeout=decision.cancel_timeout,
             workspace_clean=job.workspace_clean,
@@ -227,7 +240,7 @@ class _Writer:
     def _repositories(self, unit: str) -> tuple[RepositorySource, ...]:
         """The repositories of the run; hosted ones with what opens them for this unit."""
         return tuple(
-            replace(one, token=self._open(unit)) if one.type == GIT else one
+            replace(one, token=self._tokens.checkout(unit)) if one.type == GIT else one
             for one in repository_sources(self._run.sources)
         )
 

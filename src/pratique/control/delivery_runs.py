@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
-from pratique.control import checks, deliveries, delivery_usage
+from pratique.control import checks, deliveries, delivery_usage, pipeline_resources
 from pratique.control.actor import Actor
 from pratique.control.delivery_state import pipeline_of, remembering
 from pratique.control.permissions import is_permitted, permit, project_scope
+from pratique.control.unit_actors import run_scope
 from pratique.delivery.compile import Compiled
 from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.pipeline import Pipeline
@@ -83,7 +84,7 @@ def queue(
     """Write a run of what was compiled with the variables `known`; it begins as soon as this is committed.
 
     Raises `Conflict` for a delivery that is disabled, `InvalidInput` for a
-    stage to skip that is not there, and `Forbidden` for variable groups and
+    stage to skip that is not there or a pipeline resource without a run, and `Forbidden` for variable groups and
     service connections that are not there or that the delivery may not use.
     """
     delivery = request.delivery
@@ -95,6 +96,7 @@ def queue(
     project = projects.get(tx, delivery.project)
     system = {
         **known,
+        **pipeline_resources.decided(tx, delivery.project, compiled.pipeline.resources.pipelines, known),
         "Build.BuildId": str(number),
         "Build.BuildUri": f"vstfs:///Build/Build/{number}",
         "System.TeamProjectId": project.id if project else "",
@@ -188,7 +190,7 @@ def _rows(run: Run, pipeline: Pipeline) -> tuple[list[StageRow], list[JobRow]]:
 def get(tx: Transaction, actor: Actor, id: int) -> Run:  # noqa: A002 - the column's name.
     """The run with that id; raises `NotFound`, also for one that the caller may not see."""
     found = delivery_runs.get(tx, id)
-    if found is None or not is_permitted(actor, "deliveries/read", project_scope(found.project)):
+    if found is None or not is_permitted(actor, "deliveries/read", run_scope(found)):
         raise NotFound(f"there is no run {id}", hint="pratique pipelines runs list")
     return found
 

@@ -16,7 +16,7 @@ from pratique.control.actor import PLATFORM, Actor
 from pratique.control.delivery_runs import tell, with_tags
 from pratique.control.delivery_state import outputs_of, seal_context
 from pratique.control.permissions import is_permitted, project_scope
-from pratique.control.unit_actors import SUBJECT, run_scope
+from pratique.control.unit_actors import SUBJECT, WORKER, run_scope
 from pratique.delivery.message import JobMessage
 from pratique.delivery.records import JOB, Record, StepState
 from pratique.delivery.run.names import MAX_LENGTH
@@ -188,10 +188,10 @@ def _readable(tx: Transaction, actor: Actor, run: int) -> Run:
     found = delivery_runs.get(tx, run)
     if found is None:
         raise NotFound(f"there is no run {run}")
-    inside = any(grant.scope.startswith(f"{project_scope(found.project)}/runs/") for grant in actor.grants)
-    if actor.kind == "unit" and inside:
+    runs = f"{project_scope(found.project)}/runs/"
+    if any(grant.role == WORKER and grant.scope.startswith(runs) for grant in actor.grants):
         return found
-    if not is_permitted(actor, "deliveries/read", project_scope(found.project)):
+    if not is_permitted(actor, "deliveries/read", run_scope(found)):
         raise NotFound(f"there is no run {run}")
     return found
 

@@ -15,7 +15,15 @@ from pratique.control.actor import Actor, Grant, Kind
 from pratique.control.permissions import workspace_scope
 from pratique.control.scopes import group_of
 from pratique.control.tokens import Issuer
-from pratique.control.unit_actors import CHECKOUT, SUBJECT, actor_of_checkout, actor_of_unit, running_unit
+from pratique.control.unit_actors import (
+    ACCESS,
+    CHECKOUT,
+    SUBJECT,
+    actor_of_access,
+    actor_of_checkout,
+    actor_of_unit,
+    running_unit,
+)
 from pratique.store import jobs, principals, workspaces
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
@@ -47,6 +55,11 @@ def token_of_unit(issuer: Issuer, unit: str, *, lasting: timedelta, now: datetim
 def token_of_checkout(issuer: Issuer, unit: str, *, lasting: timedelta, now: datetime) -> str:
     """A token with which git reads the repositories of a unit's run; it ends with the unit."""
     return issuer.issue(CHECKOUT + unit, kind="checkout", name=unit, lasting=lasting, now=now)
+
+
+def token_of_access(issuer: Issuer, unit: str, *, lasting: timedelta, now: datetime) -> str:
+    """System.AccessToken: reads the run of a unit and its repositories; it ends with the unit."""
+    return issuer.issue(ACCESS + unit, kind="access", name=unit, lasting=lasting, now=now)
 
 
 def token_of_connection(
@@ -87,6 +100,8 @@ def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
         return _job(tx, subject)
     if kind == "checkout":
         return actor_of_checkout(tx, subject)
+    if kind == "access":
+        return actor_of_access(tx, subject)
     if kind == "unit":
         return actor_of_unit(tx, subject)
     if kind == "platform":

@@ -73,6 +73,8 @@ ROLES: Final = {
     "Delivery": ("units/report",),
     # What git may do for a unit, in the repositories of its run; nobody can be assigned it.
     "Checkout": ("repositories/read",),
+    # What System.AccessToken may do with its own run, beside Checkout; nobody can be assigned it.
+    "Run reader": ("deliveries/read",),
 }  # fmt: skip
 """Role → patterns of actions."""
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Final
 
 from pratique.base.errors import NotFound, PratiqueError, TooLarge
-from pratique.control import delivery_runs, hosted
+from pratique.control import delivery_runs, hosted, pipeline_resources
 from pratique.control.actor import PLATFORM, Actor
 from pratique.control.hosted import Prepared, Wish
 from pratique.delivery import filters, schedules
@@ -296,12 +296,8 @@ class Chooser:
                 and has_tags
                 and filters.takes_name(one.trigger_branches, run.branch)
             ):
-                prefix = f"resources.pipeline.{one.alias}."
                 system = {
-                    f"{prefix}pipelineName": source.name, f"{prefix}pipelineID": str(source.id),
-                    f"{prefix}projectName": source.project, f"{prefix}runName": run.number,
-                    f"{prefix}runID": str(run.id), f"{prefix}runURI": f"vstfs:///Build/Build/{run.id}",
-                    f"{prefix}sourceBranch": run.branch, f"{prefix}sourceCommit": run.version,
+                    **pipeline_resources.variables_of(one.alias, source, run),
                     "resources.triggeringAlias": one.alias, "resources.triggeringCategory": "pipeline",
                     "Build.TriggeredBy.BuildId": str(run.id), "Build.TriggeredBy.DefinitionName": source.name,
                     "Build.TriggeredBy.DefinitionId": str(source.id), "Build.TriggeredBy.BuildNumber": run.number,

@@ -1,5 +1,12 @@
-"""Whom the tokens stand for that units are given: a unit's worker, and a principal in a unit; both end with it."""
+"""Whom the tokens stand for that units are given; each ends with its unit.
 
+the worker             reports, publishes, and reads artifacts of its project
+git for a checkout     reads the repositories of the run
+System.AccessToken     the same, and the run itself: what a step may be given, and nothing that a worker may
+a service principal    whatever its roles say; see `service_connections`
+"""
+
+from collections.abc import Iterator
 from typing import Final
 
 from pratique.base.errors import Unauthenticated
@@ -12,8 +19,12 @@ from pratique.store.delivery_runs import Run, UnitRow
 
 CHECKOUT: Final = "checkout:"
 """The same for the token with which git fetches for it."""
+ACCESS: Final = "access:"
+"""The same for the token that steps know as System.AccessToken."""
 SUBJECT: Final = "unit:"
-"""What stands before the id of a unit in the subject of its token."""
+"""What stands before the id of a unit in the subject of its worker's token."""
+WORKER: Final = "Delivery"
+"""The role of a unit's worker."""
 
 
 def run_scope(run: Run) -> str:
@@ -30,21 +41,28 @@ def actor_of_unit(tx: Transaction, subject: str) -> Actor:
     run = delivery_runs.get(tx, unit.run) if unit else None
     if unit is None or run is None:
         raise Unauthenticated("the unit of this token does not exist any more")
-    grants = () if unit.state == "completed" else (Grant("Delivery", run_scope(run)),)
+    grants = () if unit.state == "completed" else (Grant(WORKER, run_scope(run)),)
     return Actor(subject, f"{run.id}/{unit.key}", "unit", grants)
 
 
 def actor_of_checkout(tx: Transaction, subject: str) -> Actor:
     """Git on behalf of a unit, which may read the repositories of its run; raises `Unauthenticated` when it ended."""
     unit = running_unit(tx, subject.removeprefix(CHECKOUT))
+    return Actor(subject, f"{unit.run}/{unit.key}", "unit", tuple(_repositories(delivery_runs.get(tx, unit.run))))
+
+
+def actor_of_access(tx: Transaction, subject: str) -> Actor:
+    """A step with System.AccessToken, which reads its run and its repositories; raises `Unauthenticated`."""
+    unit = running_unit(tx, subject.removeprefix(ACCESS))
     run = delivery_runs.get(tx, unit.run)
-    sources = run.sources if run else ()
-    grants = tuple(
-        Grant("Checkout", repository_scope(run.project, str(one["name"])))
-        for one in sources
-        if run and one.get("type") == GIT
-    )
+    grants = (*_repositories(run), *((Grant("Run reader", run_scope(run)),) if run else ()))
     return Actor(subject, f"{unit.run}/{unit.key}", "unit", grants)
+
+
+def _repositories(run: Run | None) -> Iterator[Grant]:
+    for one in run.sources if run else ():
+        if run and one.get("type") == GIT:
+            yield Grant("Checkout", repository_scope(run.project, str(one["name"])))
 
 
 def running_unit(tx: Transaction, unit: str) -> UnitRow:

@@ -212,6 +212,24 @@ def test_env_is_how_a_secret_reaches_a_process_and_nothing_of_the_worker_does(wo
     assert all("s3cret" not in text.decode("latin-1") for text in platform.bodies)
 
 
+def test_the_access_token_reaches_a_step_where_it_is_asked_for_and_no_log(worker: Worker) -> None:
+    platform = worker.run(
+        """
+        steps:
+          - checkout: none
+          - bash: env | grep -c acc3ss; exit 0
+            displayName: by itself
+          - bash: test "$TOKEN" = acc3ss-token && test $(System.AccessToken) = acc3ss-token && echo "the same $TOKEN"
+            env: { TOKEN: $(System.AccessToken) }
+            displayName: mapped
+        """,
+        access_token="acc3ss-token",
+    )
+    assert platform.log("by itself").endswith("0\n")
+    assert platform.log("mapped").endswith("the same ***\n")
+    assert "acc3ss-token" not in platform.whole_log
+
+
 def test_a_script_by_its_path_lies_below_the_sources_wherever_the_step_works(worker: Worker) -> None:
     platform = worker.run(
         """

@@ -15,10 +15,11 @@ from pratique.control.actor import Actor, Grant
 from pratique.control.delivery_progress import Written
 from pratique.control.delivery_runs import Request
 from pratique.control.delivery_state import inputs_of, pipeline_of, remembering, rows_of, state_of
+from pratique.control.grants import actor_of
 from pratique.control.tokens import Issuer
 from pratique.control.unit_actors import SUBJECT, actor_of_unit
 from pratique.delivery.compile import compiled
-from pratique.delivery.message import JobMessage
+from pratique.delivery.message import JobMessage, PipelineRun
 from pratique.delivery.records import JOB, Output, Record, StepState
 from pratique.delivery.run.outcomes import Result
 from pratique.store import counters, events
@@ -370,6 +371,97 @@ def test_an_artifact_has_one_name_in_its_run(world: World) -> None:
     for name, expected in (("a/b", InvalidInput), ("", InvalidInput)):
         with world.database.write() as tx, pytest.raises(expected):
             delivery_units.add_artifact(tx, worker, run.id, name, "0" * 64, now=world.now)
+
+
+READS = """
+resources:
+  pipelines:
+  - {pipeline: up, source: train%s}
+jobs:
+- job: use
+  steps: [{download: up}]
+"""
+
+
+def completed(world: World, *, branch: str = "refs/heads/main", result: str = "succeeded", tags: str = "") -> Run:
+    """A run of the delivery that has ended."""
+    run = world.queue(TWO_STAGES)
+    with world.database.write() as tx:
+        rows.change(
+            tx, run.id, status="completed", result=result, branch=branch, tags=tags.split(), settled=run.revision
+        )
+    return world.run(run)
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [("", 3), (", branch: main", 1), (", tags: [GOOD]", 2), (", version: '{0}'", 1), (", project: credit", 3)],
+)
+def test_a_pipeline_resource_is_the_newest_run_that_succeeded_and_fits(world: World, wish: str, expected: int) -> None:
+    runs = {
+        1: completed(world),
+        2: completed(world, branch="refs/heads/x", tags="good"),
+        3: completed(world, branch="refs/heads/x"),
+        4: completed(world, result="failed"),
+    }
+    run = world.queue(READS % wish.format(runs[1].number))
+    assert run.system["resources.pipeline.up.runName"] == runs[expected].number
+    completed(world)  # What comes later changes nothing of what was decided.
+    world.settle(run)
+    (unit,) = world.units(run).values()
+    assert world.message(unit).pipelines == (PipelineRun("up", runs[expected].id, "train", "credit"),)
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ("", "the pipeline train has no run that succeeded$"),
+        (", branch: main, tags: [a, b]", "no run that succeeded with branch main and tags a, b"),
+        (", project: other", "a run reads artifacts of its own project credit alone"),
+    ],
+)
+def test_a_run_whose_pipeline_resource_has_no_run_is_not_queued(world: World, wish: str, said: str) -> None:
+    completed(world, result="failed")
+    with pytest.raises(InvalidInput, match=said):
+        world.queue(READS % wish)
+    with pytest.raises(InvalidInput, match="there is no pipeline absent in project credit"):
+        world.queue((READS % "").replace("source: train", "source: absent"))
+
+
+def test_the_access_token_reads_its_run_and_its_repositories_and_nothing_else(world: World) -> None:
+    run = world.queue(TWO_STAGES)
+    with world.database.write() as tx:
+        rows.change(tx, run.id, sources=[{"alias": "self", "type": "git", "name": "own", "commit": "c0ffee"}])
+    world.settle(run)
+    other = world.queue(TWO_STAGES)
+    (unit,) = world.units(run).values()
+    token = world.message(unit).access_token
+    assert token in world.message(unit).secrets()
+
+    def actor() -> Actor:
+        with world.database.read() as tx:
+            return actor_of(tx, world.issuer.verify(token, now=world.now))
+
+    assert {(one.role, one.scope) for one in actor().grants} == {
+        ("Checkout", "/delivery/credit/repositories/own"), ("Run reader", f"/delivery/credit/runs/{run.id}"),
+    }  # fmt: skip
+    with world.database.write() as tx:
+        assert delivery_runs.get(tx, actor(), run.id).id == run.id
+        assert delivery_units.artifacts(tx, actor(), run.id) == []
+        for verb in (delivery_runs.get, delivery_units.artifacts):
+            with pytest.raises(NotFound):
+                verb(tx, actor(), other.id)
+        with pytest.raises(NotFound):
+            delivery_units.message(tx, actor(), run.id, unit.id, world.sealer)
+        with pytest.raises(NotFound):
+            delivery_units.add_artifact(tx, actor(), run.id, "drop", "0" * 64, now=world.now)
+        with pytest.raises(Forbidden):
+            delivery_runs.cancel(tx, actor(), run.id, now=world.now)
+        with pytest.raises(NotFound):
+            delivery_runs.newest(tx, actor(), Wanted("credit"), limit=10)
+    world.end(unit)
+    with pytest.raises(Unauthenticated, match="has ended"):
+        actor()
 
 
 def test_who_may_not_sees_no_run(world: World) -> None:

@@ -39,6 +39,7 @@ EXPECTED = {
     "Job": JOB,
     "Delivery": {"units/report"},
     "Checkout": {"repositories/read"},
+    "Run reader": {"deliveries/read"},
 }
 
 
