@@ -62,8 +62,15 @@ def create(
     given = {"name": name, "endpoint_name": endpoint_name}
     spec = send_files(place, read_spec("online-deployment", file=file, given=given, edits=edits))
     deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
-    made = deployments.put(str(spec["name"]), spec, all_traffic=all_traffic)
+    made = _told(deployments.put(str(spec["name"]), spec, all_traffic=all_traffic))
     return made if no_wait else _settled(deployments, str(spec["endpoint_name"]), str(spec["name"]))
+
+
+def _told(made: Document) -> Document:
+    """What was made, with what the platform decided about its model said on stderr."""
+    if said := made["properties"].get("pratique.frozen"):
+        say(said)
+    return made
 
 
 @TABLE.verb(
@@ -111,7 +118,7 @@ def update(
     spec = _changed(place, file, name, endpoint_name, edits)
     deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
     deployments.show(str(spec["name"]))
-    made = deployments.put(str(spec["name"]), spec)
+    made = _told(deployments.put(str(spec["name"]), spec))
     return made if no_wait else _settled(deployments, str(spec["endpoint_name"]), str(spec["name"]))
 
 

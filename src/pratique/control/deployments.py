@@ -48,7 +48,7 @@ def write(
     permit(actor, "deployments/write", workspace_scope(workspace))
     name = check_name("deployment", str(spec["name"]))
     endpoints.check_not_going(endpoint)
-    resolved = _resolved(tx, workspace, spec, now=now)
+    resolved = _resolved(tx, actor, workspace, spec, now=now)
     known = deployments.get(tx, endpoint.id, name)
     _check_promotion(tx, actor, known, workspace, f"deployment {endpoint_name}/{name}", resolved, now=now)
     if known is None:
@@ -216,11 +216,25 @@ def _check_without_traffic(endpoint: OnlineEndpoint, name: str) -> None:
             )
 
 
-def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: datetime) -> dict[str, Any]:
+def frozen(tx: Transaction, actor: Actor, deployment: OnlineDeployment) -> str:
+    """That the wish of a run named no version of its model, and which one it got; empty when nothing was frozen."""
+    wanted, model = deployment.spec.get("model"), deployment.resolved.get("model") or {}
+    if not isinstance(wanted, str) or not model.get("name"):
+        return ""
+    found = promotion.frozen(tx, actor, deployment.workspace, wanted)
+    if found is None or found.manifest != model["manifest"]:
+        return ""
+    what = f"deployment {deployment.endpoint}/{deployment.name}"
+    return promotion.words_of_frozen(actor, what, wanted, found.name, found.version, str(found.manifest))
+
+
+def _resolved(
+    tx: Transaction, actor: Actor, workspace: str, spec: Mapping[str, Any], *, now: datetime
+) -> dict[str, Any]:
     """What the references of `spec` mean now, by digest, so that a later version changes nothing."""
     code, environment = spec.get("code_configuration"), spec.get("environment")
     lookups = Lookups()
-    model = lookups.tried("model", lambda _: _model(tx, workspace, spec.get("model"), now=now))
+    model = lookups.tried("model", lambda _: _model(tx, actor, workspace, spec.get("model"), now=now))
     if model is not None and model.get("type") != "mlflow_model" and not (model.get("onnx") and not code):
         _check_brings(lookups, code_configuration=code, environment=environment)
     found = {
@@ -241,14 +255,16 @@ def _check_brings(lookups: Lookups, **parts: Any) -> None:
             lookups.wrong(key, "is needed unless the model is of type mlflow_model, or one ONNX file", _EXAMPLES[key])
 
 
-def _model(tx: Transaction, workspace: str, wanted: Any, *, now: datetime) -> dict[str, Any]:
+def _model(tx: Transaction, actor: Actor, workspace: str, wanted: Any, *, now: datetime) -> dict[str, Any]:
     """The model of a deployment: registered, or given inline with its path; empty when there is none."""
     if not wanted:
         return {}
     if isinstance(wanted, Mapping):
         held = content.resolve(tx, workspace, str(wanted["path"]), now=now, key="model.path")
         return _resolved_model("", "", wanted.get("type"), held)
-    found = referenced(tx, workspace, ("models",), str(wanted), key="model")
+    found = promotion.frozen(tx, actor, workspace, str(wanted)) or referenced(
+        tx, workspace, ("models",), str(wanted), key="model"
+    )
     held = content.resolve(tx, workspace, found.path, now=now, key="model")
     return _resolved_model(found.name, found.version, found.type, held)
 

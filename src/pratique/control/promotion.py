@@ -22,6 +22,7 @@ from pratique.control import checks
 from pratique.control.actor import Actor
 from pratique.control.bindings import approved_digests
 from pratique.delivery.run import admission
+from pratique.specs.references import Asset, parse_reference
 from pratique.store import asked_checks, assets, delivery_runs, run_uses, workspaces
 from pratique.store.asked_checks import AskedCheck
 from pratique.store.assets import AssetVersion
@@ -64,6 +65,34 @@ def check_deployed(tx: Transaction, actor: Actor, workspace: str, digest: str | 
     if is_approved_only(tx, workspace):
         registered = {one.manifest for one in assets.all_versions(tx, workspace, MODELS)}
         _check(tx, actor, workspace, digest, what=what, is_known=digest in registered)
+
+
+def frozen(tx: Transaction, actor: Actor, workspace: str, wanted: str) -> AssetVersion | None:
+    """The version of `workspace` that a run means by a reference to a model that names none, such as `@latest`.
+
+    Where only what was approved may come in, it is the newest of those which an
+    approval of the run was given for, whatever is registered meanwhile. None where
+    the reference stays as it is: in other workspaces, for people, and for a
+    version that is named.
+    """
+    if actor.run is None or not is_approved_only(tx, workspace):
+        return None
+    reference = parse_reference(wanted)
+    if not isinstance(reference, Asset) or reference.version or reference.registry:
+        return None
+    if reference.noun not in (None, MODELS) or reference.workspace not in (None, workspace):
+        return None
+    approved = approved_in_run(tx, actor.run)
+    known = [one for one in assets.versions(tx, workspace, MODELS, reference.name) if one.manifest in approved]
+    return max(known, key=lambda one: (one.created_at, one.ordinal or 0), default=None)
+
+
+def words_of_frozen(actor: Actor, what: str, wanted: str, name: str, version: str, digest: str) -> str:
+    """What is said of a reference that was frozen."""
+    return (
+        f"{what}: {wanted} is {name}:{version} ({digest[:12]}), which run {actor.run} has an approval for, "
+        "whatever else is registered"
+    )
 
 
 def approved_in_run(tx: Transaction, run: int) -> frozenset[str]:

@@ -26,7 +26,9 @@ from pratique.base.errors import ComputeFailed
 from pratique.base.home import Home
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
+from pratique.content.hashing import hash_file
 from pratique.content.manifest import Manifest
+from pratique.control import promotion
 from pratique.engine import collection, conversion, packages, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.failures import how_ended
@@ -339,15 +341,40 @@ def _write_part(bench: Workbench, workspace: str, part: str, held: Mapping[str, 
     """Model or code: a model lies in `place` under the name that its folder or file had, as on Azure."""
     with bench.database.read() as tx:
         manifest = holdings.manifest(tx, workspace, held["manifest"])
+        is_guarded = promotion.is_approved_only(tx, workspace)
     if manifest is None:
         raise ComputeFailed(f"the files of the {part} are gone", hint=f"register the {part} again")
     # A damaged or changed byte is found here, at the moment of use.
     if damaged := bench.blobs.verify(manifest):
-        raise ComputeFailed(
-            f"the stored {part} was changed: {', '.join(damaged[:3])}", hint="register it again; nothing was started"
-        )
+        raise _changed(bench, part, manifest, damaged)
     is_folder = part == "model" and [entry.path for entry in manifest.entries] != [held["path_name"]]
-    bench.blobs.materialise(manifest, place / held["path_name"] if is_folder else place, writable=False)
+    target = place / held["path_name"] if is_folder else place
+    bench.blobs.materialise(manifest, target, writable=False)
+    if is_guarded:
+        _check_written(bench, part, manifest, held["manifest"], target)
+
+
+def _check_written(bench: Workbench, part: str, manifest: Manifest, approved: str, folder: Path) -> None:
+    """Raise `ComputeFailed` unless the files that will be loaded are those of the digest that was approved."""
+    if manifest.digest != approved:
+        raise ComputeFailed(
+            f"the list of files of the {part} is not the one that was approved: {manifest.digest[:12]} and not "
+            f"{approved[:12]}",
+            hint="nothing was started; restore the home from a backup",
+        )
+    entries = manifest.entries
+    if changed := [entry.path for entry in entries if hash_file(folder / entry.path)[0] != entry.digest]:
+        raise _changed(bench, part, manifest, changed)
+
+
+def _changed(bench: Workbench, part: str, manifest: Manifest, paths: Sequence[str]) -> ComputeFailed:
+    """The error that names files whose bytes are not what their digests say, and where sound ones belong."""
+    first = next(entry for entry in manifest.entries if entry.path == paths[0])
+    return ComputeFailed(
+        f"the stored {part} was changed: {', '.join(paths[:3])}",
+        hint=f"nothing was started; bring {bench.blobs.path(first.digest)} back from a backup (its name is its "
+        f"SHA-256), or make a new version of the {part} and deploy that",
+    )
 
 
 def _converted(bench: Workbench, deployment: OnlineDeployment, say: Say) -> conversion.Converted | None:

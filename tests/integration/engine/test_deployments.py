@@ -1,9 +1,11 @@
 """A deployment becomes what is wished of it, and what serves goes on serving until then."""
 
+import hashlib
 import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +15,7 @@ from pratique.base.errors import ComputeFailed, InternalError, NotFound
 from pratique.compute.task import Absent
 from pratique.control import endpoints as endpoint_verbs
 from pratique.engine import replicas
-from pratique.store import deployments
+from pratique.store import deployments, workspaces
 
 from .conftest import OWNER, Beside, House, Killed, kill, replica, until
 
@@ -408,6 +410,27 @@ def test_as_many_replicas_run_as_are_wished_and_each_has_its_socket(house: House
     assert states(house) == ["Ready"] * 3
     assert len(set(served(house))) == 3
     assert [house.score(slot=slot) for slot in range(3)] == ["one"] * 3
+
+
+@pytest.mark.parametrize("tags", [{}, {"pratique.promotion": "approved-only"}])
+def test_a_byte_that_was_flipped_in_the_store_is_found_before_anything_starts(
+    house: House, tags: dict[str, str]
+) -> None:
+    house.make_endpoint()
+    model = {"path": house.upload({"weights.bin": "1.5"}, "weights"), "type": "custom_model"}
+    house.deploy(ANSWERS.format(answer="blue"), model=model)
+    with house.database.write() as tx:
+        known = workspaces.get(tx, "dev")
+        assert known is not None
+        workspaces.change(tx, replace(known, tags=tags))
+    blob = house.bench.blobs.path(hashlib.sha256(b"1.5").hexdigest())
+    blob.chmod(0o600)
+    blob.write_bytes(b"2.5")
+    house.deployer.step()
+    error = house.deployment().error or {}
+    assert "the stored model was changed: weights.bin" in error["message"]
+    assert str(blob) in error["hint"]
+    assert house.runs_anything() == []
 
 
 def test_another_number_of_replicas_keeps_those_which_run(house: House) -> None:

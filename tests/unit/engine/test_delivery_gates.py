@@ -21,6 +21,8 @@ from pratique.control import (
     delivery_permissions,
     delivery_runs,
     delivery_units,
+    deployments,
+    endpoints,
     groups,
     principals,
     projects,
@@ -54,6 +56,7 @@ from pratique.store.assets import Asset, AssetVersion
 from pratique.store.database import Database
 from pratique.store.deliveries import Delivery
 from pratique.store.delivery_runs import Run, UnitRow
+from pratique.store.deployments import OnlineDeployment
 from pratique.store.run_uses import Use
 from pratique.store.schema import metadata
 from pratique.store.sealing import Sealer
@@ -572,7 +575,7 @@ def spec_of(scene: Scene, workspace: str, text: str) -> dict[str, Any]:
     with scene.database.write() as tx:
         holdings.hold(tx, workspace, "blob", [(digest, len(text))], now=scene.now)
         holdings.add_manifest(tx, workspace, manifest, now=scene.now)
-    return {"name": "credit", "type": "custom_model", "path": f"upload:{manifest.digest}/model.bin"}
+    return {"name": "credit", "type": "mlflow_model", "path": f"upload:{manifest.digest}/model.bin"}
 
 
 def register(scene: Scene, actor: Actor, workspace: str, text: str) -> AssetVersion:
@@ -631,6 +634,68 @@ def test_a_person_registers_nothing_in_a_workspace_of_approved_things(guarded: S
     with pytest.raises(PromotionRefused, match="takes only what an approval"):
         register(guarded, guarded.people["own"], "qa-1", "by hand")
     assert register(guarded, guarded.people["own"], "dev", "by hand").version == "1"
+
+
+def deploy(scene: Scene, actor: Actor, model: str) -> OnlineDeployment:
+    """Wish a deployment in qa-1."""
+    spec = {"name": "blue", "model": model}
+    return scene.do(deployments.write, actor, "qa-1", "credit", spec, all_traffic=False)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def behind(guarded: Scene) -> Scene:
+    """With an endpoint in qa-1."""
+    guarded.do(endpoints.write, PLATFORM, "qa-1", {"name": "credit"}, sealer=guarded.sealer)
+    return guarded
+
+
+def approved(scene: Scene, text: str) -> tuple[Run, Actor, AssetVersion]:
+    """A run that trained `text`, was approved, and registered it in qa-1."""
+    run = scene.queue(TWO)
+    task = as_run(scene, run)
+    register(scene, task, "dev", text)
+    scene.end(run)
+    scene.answer(run, "bob")
+    return run, task, register(scene, task, "qa-1", text)
+
+
+@pytest.mark.parametrize("wanted", ["azureml:credit@latest", "azureml:credit", "azureml:credit@production"])
+def test_a_model_without_a_version_is_the_one_that_was_approved(behind: Scene, wanted: str) -> None:
+    behind.check("approval")
+    first, task, mine = approved(behind, "first")
+    _, _, newer = approved(behind, "second")
+    made = deploy(behind, task, wanted)
+    assert (made.resolved["model"]["version"], made.resolved["model"]["manifest"]) == (mine.version, mine.manifest)
+    said = behind.look(deployments.frozen, task, made)
+    assert f"{wanted} is credit:1" in said
+    assert f"which run {first.id} has an approval for" in said
+    named = deploy(behind, behind.people["own"], f"azureml:credit:{newer.version}")  # A person redeploys what is there.
+    assert behind.look(deployments.frozen, behind.people["own"], named) == ""
+    assert named.resolved["model"]["manifest"] == newer.manifest
+
+
+def test_what_was_not_approved_is_deployed_by_no_run_and_voids_its_approval(behind: Scene) -> None:
+    behind.check("approval")
+    _, _, theirs = approved(behind, "theirs")
+    run, task, _ = approved(behind, "mine")
+    with pytest.raises(PromotionRefused, match=f"deployment credit/blue: its content {theirs.manifest:.12}") as refused:
+        deploy(behind, task, f"azureml:credit:{theirs.version}")
+    assert refused.value.run == run.id
+    with behind.database.write() as tx:
+        assert promotion.void(tx, run.id, reason=refused.value.message, now=behind.now) == 1
+    with pytest.raises(PromotionRefused, match=r"\(nothing\)"):
+        deploy(behind, task, "azureml:credit@latest")
+
+
+def test_elsewhere_the_latest_is_the_latest(behind: Scene) -> None:
+    behind.check("approval")
+    _, task, _ = approved(behind, "first")
+    newer = register(behind, behind.people["own"], "dev", "newer")
+    behind.do(endpoints.write, PLATFORM, "dev", {"name": "credit"}, sealer=behind.sealer)
+    spec = {"name": "blue", "model": "azureml:credit@latest"}
+    made = behind.do(deployments.write, task, "dev", "credit", spec, all_traffic=False)
+    assert made.resolved["model"]["version"] == newer.version
+    assert behind.look(deployments.frozen, task, made) == ""
 
 
 def test_an_approval_shows_the_candidate_beside_the_champion(guarded: Scene) -> None:

@@ -12,6 +12,7 @@ from fastapi.responses import PlainTextResponse
 from pratique.base.clock import iso, utc_now
 from pratique.control import deployments
 from pratique.control.actor import Actor
+from pratique.engine import delivery_logs
 from pratique.engine.collection import tally
 from pratique.store import replicas
 from pratique.store.database import Transaction
@@ -30,6 +31,8 @@ Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("deployments/read"))]
 Writer = Annotated[Actor, Depends(allow("deployments/write"))]
 Deleter = Annotated[Actor, Depends(allow("deployments/delete"))]
+FROZEN: Final = "pratique.frozen"
+"""In the answer to a wish of a run: which version its model without one was frozen to."""
 _TAIL: Final = 1 << 20
 """Bytes that are read of one log at most."""
 _STARTS: Final = 5
@@ -111,7 +114,12 @@ def write(
     with platform.database.write() as tx:
         written = deployments.write(tx, actor, workspace, endpoint, spec, all_traffic=body.all_traffic, now=utc_now())
         platform.check_environment_of(written.resolved)
-        return shown(tx, written, platform)
+        answer = shown(tx, written, platform)
+        said = deployments.frozen(tx, actor, written)
+    if said and actor.run is not None:
+        answer["properties"][FROZEN] = said
+        delivery_logs.tell(platform.home, actor.run, [said], utc_now())
+    return answer
 
 
 @router.get("/{deployment}")
