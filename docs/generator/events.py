@@ -123,7 +123,6 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
         "endpoints/ENDPOINT/deployments/NAME",
         "The process of a deployment ended by itself; it is started again.",
     ),
-    "git.push": ("repositories/NAME", "Somebody pushed; `data.refUpdates` says what moved, up to 100 refs of it."),
     "Pratique.RepositoryCreated": ("repositories/NAME", "A Git repository was made."),
     "Pratique.RepositoryUpdated": ("repositories/NAME", "A Git repository was changed."),
     "Pratique.RepositoryDeleted": ("repositories/NAME", "A Git repository is gone."),

@@ -64,7 +64,7 @@ _RULES: Final = {
         "3 to 24 letters, digits or single hyphens, starting with a letter",
     ),
     "secret": (r"[A-Za-z0-9-]{1,127}", "1 to 127 letters, digits or hyphens"),
-    "artifact": (r"[^\x00-\x1f\x7f\"\\/:<>|*?]{1,255}", "1 to 255 characters, none of \" \\ / : < > | * ?"),
+    "artifact": (r"[^\x00-\x1f\x7f\"\\/:<>|*?]{1,255}", '1 to 255 characters, none of " \\ / : < > | * ?'),
     "principal": (r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}", "1 to 128 letters, digits, _ . @ + -"),
 }
 _COMPILED: Final = {kind: re.compile(pattern, re.ASCII) for kind, (pattern, _) in _RULES.items()}
