@@ -87,6 +87,7 @@ SETTINGS: Final = (
         "Makes environments with micromamba or conda: auto (those with packages that are not Python), never or always.",
     ),
     Setting("sandbox_paths", _folders, "", "More folders that they may read then, separated by colons."),
+    Setting("check_hosts", str, "", "Hosts that REST checks may ask beside loopback, by https; separated by commas."),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
     Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
 )  # fmt: skip
@@ -110,6 +111,7 @@ class Settings:
     sandbox: Literal["auto", "require", "off"] = "auto"
     conda: Literal["auto", "never", "always"] = "auto"
     sandbox_paths: str = ""
+    check_hosts: str = ""
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000
 

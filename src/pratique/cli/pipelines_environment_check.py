@@ -8,7 +8,7 @@ from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
 from pratique.cli.table import Table, flag, switch
 from pratique.cli.talk import say
-from pratique.cli.usage import UsageError
+from pratique.cli.usage import UsageError, pairs
 from pratique.client.stage_environments import StageEnvironments
 
 Document = dict[str, Any]
@@ -16,7 +16,7 @@ Document = dict[str, Any]
 TABLE = Table("pipelines environment check")
 
 ENVIRONMENT: Final = flag("environment", "--environment", "-e", help="Name of the environment.", required=True)
-KINDS: Final = ("approval", "branch-control", "business-hours", "exclusive-lock", "model-gate")
+KINDS: Final = ("approval", "branch-control", "business-hours", "exclusive-lock", "model-gate", "rest")
 COLUMNS: Final = {"ID": "id", "Type": "type", "Timeout": "timeout"}
 _OWN: Final = {
     "approval": ("approvers", "minimum", "in_order", "allow_self", "instructions"),
@@ -24,6 +24,7 @@ _OWN: Final = {
     "business-hours": ("days", "start", "end", "time_zone"),
     "exclusive-lock": (),
     "model-gate": ("workspace", "model", "champion_workspace", "champion_label", "metrics"),
+    "rest": ("url", "method", "headers", "body", "success", "interval_minutes"),
 }
 """Which flags each kind has."""
 
@@ -52,7 +53,17 @@ _OWN: Final = {
         flag("champion_workspace", help="model-gate: where the champion is; by default --workspace."),
         flag("champion_label", help="model-gate: its label; by default the newest version that is not the run's own."),
         flag("metrics", nargs="+", default=[], metavar="NAME:higher|lower[:threshold=N][:margin=N]",
-             help="model-gate: tags or properties of the version; one that is missing refuses it."),
+             help="model-gate: tags or properties of the version, or metrics of the run that trained it; one that is "
+             "missing refuses it."),
+        flag("url", help="rest: whom to ask; on loopback, or by https at a host of the setting check_hosts."),
+        flag("method", choices=("GET", "POST", "PUT", "PATCH"), help="rest: by default POST."),
+        flag("headers", nargs="+", default=[], metavar="NAME=VALUE",
+             help="rest: whoever may read checks sees them, so no secrets."),
+        flag("body", help="rest: what is sent; by default a POST says which run, stage and environment asks."),
+        flag("success", nargs="+", default=[], metavar="PATH=VALUE",
+             help="rest: what the JSON that is answered has to hold, such as status=ok; its code is 2xx anyway."),
+        flag("interval_minutes", "--interval", type=int, metavar="MINUTES",
+             help="rest: ask again after so many minutes until --timeout; by default one no ends it."),
         *IN_PROJECT,
     ),
     examples={
@@ -61,6 +72,8 @@ _OWN: Final = {
         "One run at a time": "pratique pipelines environment check add -e qa --type exclusive-lock",
         "From main only": "pratique pipelines environment check add -e qa --type branch-control "
         "--branches refs/heads/main",
+        "A system of yours says yes": "pratique pipelines environment check add -e qa --type rest "
+        "--url http://127.0.0.1:9000/change --success status=approved --interval 5",
         "No worse model": "pratique pipelines environment check add -e qa --type model-gate --workspace credit-dev "
         "--model credit-risk --champion-workspace credit-qa --metrics auc:higher:threshold=0.7:margin=0",
     },
@@ -87,26 +100,34 @@ def add(
     champion_workspace: str | None,
     champion_label: str | None,
     metrics: list[str],
+    url: str | None,
+    method: str | None,
+    headers: list[str],
+    body: str | None,
+    success: list[str],
+    interval_minutes: int | None,
     project: str | None,
     organization: str | None,
     detect: str | None,
 ) -> Document:
     """Have every stage that deploys to an environment asked this from now on.
 
-    Branches are looked at first, then people, hours and the model gate, then the lock; the first that says no ends it.
+    Branches are looked at first, then people, hours, the model gate and REST, then the lock; the first no ends it.
     """
     given: Document = {
         "approvers": approvers, "minimum": minimum, "in_order": in_order, "allow_self": allow_self,
         "instructions": instructions, "branches": branches, "days": days, "start": start, "end": end,
         "time_zone": time_zone, "workspace": workspace, "model": model, "champion_workspace": champion_workspace,
         "champion_label": champion_label, "metrics": [_metric(text) for text in metrics],
+        "url": url, "method": method, "headers": pairs(headers, flag="--headers"), "body": body,
+        "success": pairs(success, flag="--success"), "interval_minutes": interval_minutes,
     }  # fmt: skip
-    said = {name: value for name, value in given.items() if value not in (None, False, [])}
+    said = {name: value for name, value in given.items() if value not in (None, False, [], {})}
     if strange := sorted(set(said) - set(_OWN[kind])):
         shown = strange[0].replace("_", "-")
         raise UsageError(f"--{shown} does not go with --type {kind}", hint="see --help, which says what goes with what")
-    body: Document = {"kind": kind.replace("-", "_"), "settings": said, "timeout_minutes": timeout}
-    return _environments(platform, project, organization, detect).add_check(environment, body)
+    wished: Document = {"kind": kind.replace("-", "_"), "settings": said, "timeout_minutes": timeout}
+    return _environments(platform, project, organization, detect).add_check(environment, wished)
 
 
 @TABLE.verb(

@@ -21,17 +21,17 @@ from pratique.control import delivery_usage, stage_environments
 from pratique.control.actor import PLATFORM
 from pratique.control.bindings import binding, differences
 from pratique.control.delivery_state import pipeline_of
+from pratique.control.evidence import NOTHING, Gathered, Wanted, candidate, champion, evidence, trained_by
 from pratique.control.permissions import project_scope
 from pratique.delivery.graph import all_before
 from pratique.delivery.pipeline import Stage
 from pratique.delivery.run import admission
-from pratique.delivery.run.admission import Answer, Check, Contest, Evidence, Facts, Outcome, State
+from pratique.delivery.run.admission import Answer, Check, Contest, Facts, Outcome, State
 from pratique.delivery.run.needs import Kind
 from pratique.delivery.run.outcomes import Admission
-from pratique.store import asked_checks, assets, delivery_runs, events, run_uses
+from pratique.store import asked_checks, delivery_runs, events
 from pratique.store import stage_environments as environment_rows
 from pratique.store.asked_checks import AskedCheck
-from pratique.store.assets import AssetVersion
 from pratique.store.database import Transaction
 from pratique.store.delivery_runs import Run
 from pratique.store.events import Event
@@ -42,12 +42,19 @@ _USAGE: Final = "usage"
 
 
 def ask(
-    tx: Transaction, run: Run, stage: Stage, needs: frozenset[tuple[Kind, str]], *, now: datetime
+    tx: Transaction,
+    run: Run,
+    stage: Stage,
+    needs: frozenset[tuple[Kind, str]],
+    *,
+    gathered: Gathered = NOTHING,
+    now: datetime,
 ) -> Admission | None:
     """What the checks of everything that `stage` uses say of it; None when somebody has to answer first.
 
     Called in the transaction that settles the run, and again whenever something
-    happened to it while it has no answer: asking twice changes nothing.
+    happened to it while it has no answer: asking twice changes nothing. `gathered`
+    is what was asked outside, which is never done in a transaction.
     """
     rows = asked_checks.of_run(tx, run.id, stage.name)
     if not rows:
@@ -57,7 +64,7 @@ def ask(
         rows = _begun(tx, run, stage, needs, now)
     before = _before(run, stage)
     while True:
-        found = admission.outcome([check_of(row) for row in rows], _facts(tx, run, stage, rows), now)
+        found = admission.outcome([check_of(row) for row in rows], _facts(tx, run, stage, rows, gathered), now)
         if not found.asked:
             break
         rows = [_opened(tx, run, stage, row, before, now) if row.id in found.asked else row for row in rows]
@@ -67,7 +74,20 @@ def ask(
     if found.admission is Admission.ADMITTED and not _take_locks(tx, run, stage, rows):
         return None
     _write(tx, run, rows, found, now)
+    if found.admission is None and any(one.asks_outside for one in found.found.values()):
+        delivery_runs.touch(tx, run.id)  # Whoever settles it next has asked.
     return found.admission
+
+
+def wanted(tx: Transaction, run: Run, *, now: datetime) -> Wanted:
+    """What has to be asked outside before the checks of `run` can be judged; nothing for most runs."""
+    waiting = [row for row in asked_checks.of_run(tx, run.id) if row.state == "waiting"]
+    gates = [row.settings for row in waiting if row.kind == admission.MODEL_GATE]
+    versions = [one for gate in gates for one in (candidate(tx, run, gate), champion(tx, run, gate)) if one]
+    return Wanted(
+        frozenset(trained for one in versions if (trained := trained_by(tx, one))),
+        tuple(row for row in waiting if row.kind == admission.REST and (row.look_at is None or row.look_at <= now)),
+    )
 
 
 def stage_ended(tx: Transaction, run: int, stage: str) -> None:
@@ -162,7 +182,8 @@ def _opened(
     """A check whose turn has come: its time begins, and an approval says what it is for."""
     expires = now + timedelta(minutes=int(row.settings["timeout_minutes"]))
     bound = binding(tx, run, stage.name, before) if row.kind == admission.APPROVAL else {}
-    opened = replace(row, state="waiting", asked_at=now, expires_at=expires, look_at=expires, bound=bound)
+    look_at = now if row.kind == admission.REST else expires
+    opened = replace(row, state="waiting", asked_at=now, expires_at=expires, look_at=look_at, bound=bound)
     asked_checks.change(tx, opened)
     if row.kind == admission.APPROVAL:
         tell(tx, PLATFORM.to_document(), "Pratique.ApprovalRequested", opened, now=now)
@@ -201,7 +222,7 @@ def _refuse(tx: Transaction, run: Run, stage: Stage, reason: str, now: datetime)
 # --- judging --------------------------------------------------------------------------------------------------------
 
 
-def _facts(tx: Transaction, run: Run, stage: Stage, rows: Sequence[AskedCheck]) -> Facts:
+def _facts(tx: Transaction, run: Run, stage: Stage, rows: Sequence[AskedCheck], gathered: Gathered) -> Facts:
     pipeline = pipeline_of(run.text, run.path)
     gates = [row for row in rows if row.kind == admission.MODEL_GATE and row.is_open]
     return Facts(
@@ -210,8 +231,10 @@ def _facts(tx: Transaction, run: Run, stage: Stage, rows: Sequence[AskedCheck]) 
         branch=run.branch,
         lock_behavior=stage.lock_behavior or pipeline.lock_behavior,
         contests={row.id: _contest(tx, row) for row in rows if row.kind == admission.EXCLUSIVE_LOCK},
-        candidates={row.id: candidate(tx, run, row.settings) for row in gates},
-        champions={row.id: champion(tx, run, row.settings) for row in gates},
+        candidates={row.id: evidence(tx, candidate(tx, run, row.settings), gathered.metrics) for row in gates},
+        champions={row.id: evidence(tx, champion(tx, run, row.settings), gathered.metrics) for row in gates},
+        replies=gathered.replies,
+        due={row.id: row.look_at for row in rows},
     )
 
 
@@ -220,55 +243,9 @@ def _contest(tx: Transaction, row: AskedCheck) -> Contest:
     held = (environment.lock_run, environment.lock_stage) if environment else (None, None)
     holder = (held[0], held[1]) if held[0] is not None and held[1] is not None else None
     waiting = asked_checks.waiting_for(tx, row.environment_id, kind=admission.EXCLUSIVE_LOCK)
-    return Contest(holder, frozenset(one.run for one in waiting))
-
-
-def candidate(tx: Transaction, run: Run, settings: Mapping[str, Any]) -> Evidence | None:
-    """The newest version of the gate's model that this run made; None when it made none."""
-    made = _made(tx, run, settings)
-    return evidence_of(made[0]) if made else None
-
-
-def champion(tx: Transaction, run: Run, settings: Mapping[str, Any]) -> Evidence | None:
-    """The version that the candidate is measured against: the labelled one, else the newest that is not its own."""
-    workspace, model = str(settings.get("champion_workspace", "")), str(settings.get("model", ""))
-    if label := str(settings.get("champion_label") or ""):
-        text = assets.labels(tx, workspace, "models", model).get(label)
-        found = assets.version(tx, workspace, "models", model, text) if text else None
-        return evidence_of(found) if found else None
-    own = {one.manifest for one in _made(tx, run, settings)}
-    others = (one for one in assets.versions(tx, workspace, "models", model) if one.manifest not in own)
-    newest = max(others, key=lambda one: (one.created_at, one.ordinal or 0), default=None)
-    return evidence_of(newest) if newest else None
-
-
-def _made(tx: Transaction, run: Run, settings: Mapping[str, Any]) -> list[AssetVersion]:
-    """The versions of the gate's model that the run made in the gate's workspace, newest first."""
-    workspace, model = str(settings.get("workspace", "")), str(settings.get("model", ""))
-    names = [one.name for one in run_uses.of_run(tx, run.id, ("models",)) if one.is_made and one.workspace == workspace]
-    versions = (
-        assets.version(tx, workspace, "models", model, name.rpartition(":")[2])
-        for name in names
-        if name.rpartition(":")[0] == model
-    )
-    found = [one for one in versions if one is not None]
-    return sorted(found, key=lambda one: (one.created_at, one.ordinal or 0), reverse=True)
-
-
-def evidence_of(version: AssetVersion) -> Evidence:
-    """The numbers among the tags and properties of a version, properties over tags."""
-    said = {**version.tags, **version.properties}
-    metrics = {
-        key.removeprefix("metrics."): number for key, text in said.items() if (number := _number(text)) is not None
-    }
-    return Evidence(f"{version.workspace}/{version.name}:{version.version}", metrics)
-
-
-def _number(text: object) -> float | None:
-    try:
-        return float(str(text))
-    except ValueError:
-        return None
+    # Two that were approved at once are settled side by side: who comes to write first must not decide.
+    soon = asked_checks.about_to_ask(tx, row.environment_id, kind=admission.EXCLUSIVE_LOCK)
+    return Contest(holder, frozenset([*(one.run for one in waiting), *soon]))
 
 
 # --- writing --------------------------------------------------------------------------------------------------------

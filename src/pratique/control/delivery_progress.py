@@ -22,6 +22,7 @@ from pratique.control.delivery_runs import event_of
 from pratique.control.delivery_sources import repository_sources
 from pratique.control.delivery_state import Rows, outputs_of, seal_context
 from pratique.control.delivery_usage import connection_names
+from pratique.control.evidence import NOTHING, Gathered
 from pratique.control.grants import token_of_access, token_of_checkout
 from pratique.control.tokens import LONGEST, Issuer
 from pratique.delivery.message import GIT, Connection, JobMessage, RepositorySource, RunFacts, UnitFacts
@@ -89,13 +90,14 @@ def write(
     *,
     issuer: Issuer,
     tenant: str,
+    gathered: Gathered = NOTHING,
     now: datetime,
 ) -> Written | None:
     """Write what was decided from `rows` and give the run back; None when the lease was lost.
 
     Something that happened meanwhile, a cancel for one, makes all of it void:
     then nothing is written, and `goes_on` says that it is to be decided again.
-    `issuer` and `tenant` are for the tokens of service connections.
+    `issuer` and `tenant` are for the tokens of service connections, `gathered` for checks.
     """
     run = delivery_runs.get(tx, rows.run.id)
     if run is None:
@@ -108,7 +110,7 @@ def write(
         checkout=partial(token_of_checkout, issuer, lasting=LONGEST, now=now),
         access=partial(token_of_access, issuer, lasting=LONGEST, now=now),
     )
-    writer = _Writer(tx, run, rows, found, sealer, connect, tokens, now)
+    writer = _Writer(tx, run, rows, found, sealer, connect, tokens, gathered, now)
     return writer.write(lease)
 
 
@@ -130,6 +132,7 @@ class _Writer:
         sealer: Sealer,
         connect: Callable[..., tuple[Connection, ...]],
         tokens: _Tokens,
+        gathered: Gathered,
         now: datetime,
     ) -> None:
         self._tx = tx
@@ -139,6 +142,7 @@ class _Writer:
         self._sealer = sealer
         self._connect = connect
         self._tokens = tokens
+        self._gathered = gathered
         self._now = now
         self._state = found.state
         self._reasons = {(one.stage, one.job): one.reason for one in (*found.todo, *found.recorded)}
@@ -181,7 +185,7 @@ class _Writer:
             if decision.action is not Action.CHECK or stage is None:
                 continue
             needs, _ = resolved(needs_of(self._found.pipeline, stage), decision.variables)
-            admission = checks.ask(self._tx, self._run, stage, needs, now=self._now)
+            admission = checks.ask(self._tx, self._run, stage, needs, gathered=self._gathered, now=self._now)
             if admission is not None:
                 answered = True
                 known = self._state.stage(stage.name)

@@ -21,6 +21,7 @@ from pratique.base.errors import Forbidden
 from pratique.control import checks
 from pratique.control.actor import Actor
 from pratique.control.bindings import approved_digests
+from pratique.control.evidence import evidence_of
 from pratique.delivery.run import admission
 from pratique.specs.references import Asset, parse_reference
 from pratique.store import asked_checks, assets, delivery_runs, run_uses, workspaces
@@ -145,9 +146,9 @@ def evaluation(tx: Transaction, run: Run, bound: Mapping[str, Any]) -> list[dict
             {
                 "model": f"{found.workspace}/{found.name}:{found.version}",
                 "digest": str(one["digest"]),
-                "metrics": dict(checks.evidence_of(found).metrics),
+                "metrics": dict(evidence_of(found).metrics),
                 "champion": f"{champion.workspace}/{champion.name}:{champion.version}" if champion else None,
-                "champion_metrics": dict(checks.evidence_of(champion).metrics) if champion else None,
+                "champion_metrics": dict(evidence_of(champion).metrics) if champion else None,
             }
         )
     return report

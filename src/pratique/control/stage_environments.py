@@ -4,6 +4,7 @@ Whoever may write environments makes one; only an Owner says what is checked,
 and removes one, because without it there is nothing to check.
 """
 
+import re
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, time
@@ -27,6 +28,11 @@ LONGEST_TIMEOUT: Final = 43_200
 """Minutes of thirty days, which Azure DevOps has as well."""
 _TIMEOUTS: Final[Mapping[str, int]] = {admission.BUSINESS_HOURS: 1_440}
 _LONGEST_TEXT: Final = 2_000
+_MOST_TEXTS: Final = 20
+_LONGEST_INTERVAL: Final = 1_440
+"""Minutes of a day."""
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH")
+_HEADER: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 def create(
@@ -210,6 +216,36 @@ def _rule(said: Mapping[str, Any]) -> dict[str, Any]:
     return {"name": str(said["name"]), "direction": direction, **numbers}
 
 
+def _rest(_tx: Transaction, said: Mapping[str, Any]) -> dict[str, Any]:
+    _only(said, ("url", "method", "headers", "body", "success", "interval_minutes"))
+    url, method = _text(said, "url"), str(said.get("method") or "POST").upper()
+    if not url.startswith(("http://", "https://")) or not url.isprintable() or " " in url:
+        raise _wrong("url", "expected http://… on loopback, or https://…")
+    if method not in _METHODS:
+        raise _wrong("method", f"expected {', '.join(_METHODS)}")
+    minutes = int(said.get("interval_minutes") or 0)
+    if not 0 <= minutes <= _LONGEST_INTERVAL:
+        raise _wrong("interval_minutes", f"expected 0 (asked once) to {_LONGEST_INTERVAL}; got {minutes}")
+    headers, success = _texts(said, "headers"), _texts(said, "success")
+    if strange := [name for name, value in headers.items() if not _HEADER.fullmatch(name) or not value.isprintable()]:
+        raise _wrong("headers", f"{strange[0][:40]!r} is no header")
+    return {
+        "url": url, "method": method, "headers": headers, "body": _text(said, "body"), "success": success,
+        "interval_minutes": minutes,
+    }  # fmt: skip
+
+
+def _texts(said: Mapping[str, Any], key: str) -> dict[str, str]:
+    found = said.get(key) or {}
+    if (
+        not isinstance(found, Mapping)
+        or len(found) > _MOST_TEXTS
+        or not all(isinstance(v, str) for v in found.values())
+    ):
+        raise _wrong(key, f"expected up to {_MOST_TEXTS} names with texts")
+    return {str(name): _text(found, str(name)) for name in found}
+
+
 def _lock(_tx: Transaction, said: Mapping[str, Any]) -> dict[str, Any]:
     _only(said, ())
     return {}
@@ -220,6 +256,7 @@ _CHECKED: Final[Mapping[str, Callable[[Transaction, Mapping[str, Any]], dict[str
     admission.BRANCH_CONTROL: _branches,
     admission.BUSINESS_HOURS: _hours,
     admission.MODEL_GATE: _gate,
+    admission.REST: _rest,
     admission.EXCLUSIVE_LOCK: _lock,
 }
 

@@ -14,10 +14,11 @@ from pratique.control.actor import PLATFORM
 from pratique.control.delivery_runs import tell
 from pratique.control.delivery_state import inputs_of, pipeline_of, remembering, rows_of, state_of
 from pratique.control.delivery_usage import group_names
+from pratique.control.evidence import NOTHING
 from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.pipeline import Pipeline
 from pratique.delivery.run.status import Counter
-from pratique.engine import delivery_logs, delivery_stories
+from pratique.engine import delivery_logs, delivery_stories, gathering
 from pratique.engine.failures import error_document
 from pratique.engine.heartbeat import LEASE
 from pratique.engine.workbench import Workbench
@@ -62,6 +63,8 @@ class RunSettler:
             if known is None:
                 return
             rows = rows_of(tx, known)
+            wanted = checks.wanted(tx, known, now=utc_now())
+        gathered = gathering.gather(self._bench, wanted, run.id) if wanted else NOTHING
         pipeline = pipeline_of(rows.run.text, rows.run.path)
         groups = self._groups(rows.run, pipeline)
         inputs = inputs_of(rows.run, groups, count=remembering(rows.run.counted, self._counter(rows.run)))
@@ -70,7 +73,15 @@ class RunSettler:
         bench = self._bench
         with bench.database.write("" if found.result else delivery_runs.MOVED) as tx:
             written = delivery_progress.write(
-                tx, lease, rows, found, bench.sealer, issuer=bench.issuer, tenant=bench.home.tenant, now=now
+                tx,
+                lease,
+                rows,
+                found,
+                bench.sealer,
+                issuer=bench.issuer,
+                tenant=bench.home.tenant,
+                gathered=gathered,
+                now=now,
             )
             if written is not None:
                 # Before the commit: whoever sees the end of a run finds all of it in the log.

@@ -95,6 +95,15 @@ def waiting_for(tx: Connection, environment_id: int, *, kind: str) -> list[Asked
     return values_of(AskedCheck, tx.execute(select(asked_checks).where(*here).order_by(table.run)))
 
 
+def about_to_ask(tx: Connection, environment_id: int, *, kind: str) -> list[int]:
+    """The runs that passed everything else of their stage and ask a check of this kind next, at an environment."""
+    own, other = asked_checks.c, asked_checks.alias("other")
+    same = (other.c.run == own.run, other.c.stage == own.stage, other.c.kind != kind, other.c.state != "passed")
+    here = (own.environment_id == environment_id, own.kind == kind, own.state == "pending")
+    wanted = select(own.run).where(*here, ~select(other.c.id).where(*same).exists())
+    return [int(row.run) for row in tx.execute(wanted)]
+
+
 def due(tx: Connection, *, now: datetime) -> list[int]:
     """The runs of which a check has to be judged again by now."""
     table = asked_checks.c

@@ -1,18 +1,22 @@
 """Runs at the gates: approvals, checks, locks, variable groups and service connections, settled by the real settler."""
 
+import contextlib
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pratique.base.errors import Conflict, Forbidden, NotFound, PratiqueError, Unauthenticated
+from pratique.base.errors import Conflict, Forbidden, NotFound, PratiqueError, Unauthenticated, Unavailable
 from pratique.base.home import Home
+from pratique.base.settings import Settings
 from pratique.content.manifest import Entry, Manifest
 from pratique.control import (
     approvals,
@@ -80,6 +84,7 @@ class Scene:
     """A project with one delivery, people, and the real settler."""
 
     database: Database
+    home: Home
     sealer: Sealer
     issuer: Issuer
     settler: RunSettler
@@ -171,7 +176,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
         wished = {"name": "d", "repository": "/src", "repository_type": "folder", "path": "a.yml"}
         delivery = deliveries.create(tx, PLATFORM, "p", wished, now=now)
     bench: Any = SimpleNamespace(database=database, sealer=sealer, issuer=issuer, home=home)
-    yield Scene(database, sealer, issuer, RunSettler(bench), delivery, people, now)
+    yield Scene(database, home, sealer, issuer, RunSettler(bench), delivery, people, now)
     database.close()
 
 
@@ -394,7 +399,59 @@ def test_sequential_runs_keep_their_order(scene: Scene) -> None:
     assert scene.stages(third) == {"QA": "running"}
 
 
-def model(scene: Scene, version: str, auc: str | None, run: Run | None = None) -> None:
+@pytest.mark.parametrize(
+    ("behavior", "states"), [("sequential", ["running", "waiting"]), ("runLatest", ["Skipped", "running"])]
+)
+def test_of_two_runs_that_promote_at_once_one_wins_and_their_order_is_kept(
+    scene: Scene, behavior: str, states: list[str]
+) -> None:
+    scene.check("approval")
+    scene.check("exclusive_lock")
+    text = ONE.replace("- stage: QA", f"- stage: QA\n  lockBehavior: {behavior}")
+    both = [scene.queue(text) for _ in range(2)]
+    for run in both:
+        scene.do(approvals.decide, scene.people["bob"], scene.asked(run).id, approves=True)
+    bench: Any = SimpleNamespace(database=scene.database, sealer=scene.sealer, issuer=scene.issuer, home=scene.home)
+    together = threading.Barrier(2)
+
+    def settle() -> None:
+        settler = RunSettler(bench)
+        together.wait()
+        while settler.step():
+            pass
+
+    threads = [threading.Thread(target=settle) for _ in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with scene.database.write() as tx:
+        checks.wake_due(tx, now=datetime.now(UTC) + timedelta(minutes=1))
+    scene.settle()
+    assert [scene.stages(run)["QA"] for run in both] == states
+    assert [len(scene.units(run)) for run in both] == [int(state == "running") for state in states]
+    scene.end(both[states.index("running")])
+    assert scene.stages(both[1]) == {"QA": "running" if behavior == "sequential" else "Succeeded"}
+
+
+def test_who_is_approved_later_waits_for_who_was_queued_and_approved_before(scene: Scene) -> None:
+    scene.check("approval")
+    scene.check("exclusive_lock")
+    text = ONE.replace("- stage: QA", "- stage: QA\n  lockBehavior: sequential")
+    first, second = (scene.queue(text) for _ in range(2))
+    scene.do(approvals.decide, scene.people["bob"], scene.asked(first).id, approves=True)
+    with scene.database.write() as tx:
+        claimed = rows.claim(tx, first.id, now=datetime.now(UTC), lasting=timedelta(minutes=1))  # And held up.
+        assert claimed is not None
+    scene.answer(second, "bob")
+    assert scene.stages(second) == {"QA": "waiting"}
+    with scene.database.write() as tx:
+        assert rows.release(tx, claimed[1])
+    scene.settle()
+    assert [scene.stages(one)["QA"] for one in (first, second)] == ["running", "waiting"]
+
+
+def model(scene: Scene, version: str, auc: str | None, run: Run | None = None, **changes: Any) -> None:
     with scene.database.write() as tx:
         if assets.get(tx, "dev", "models", "credit") is None:
             assets.add(tx, Asset("dev", "models", "credit", 1, "", {}, False, scene.now, scene.now))
@@ -405,6 +462,7 @@ def model(scene: Scene, version: str, auc: str | None, run: Run | None = None) -
             "description": "", "tags": {"auc": auc} if auc else {}, "properties": {}, "is_archived": False,
             "stage": "None", "run_id": "", "job_name": "", "source": "",
             "created_at": scene.now + timedelta(minutes=int(version)), "updated_at": scene.now, "created_by": {},
+            **changes,
         }  # fmt: skip
         assets.add_version(tx, AssetVersion(**facts))
         if run:
@@ -424,6 +482,185 @@ def test_the_model_gate_lets_no_worse_model_in(
     model(scene, "2", candidate, run)
     scene.end(run)
     assert scene.stages(run)["QA"] == stage
+
+
+class Tracking:
+    """What MLflow knows of runs."""
+
+    def __init__(self) -> None:
+        self.metrics: dict[tuple[str, str], dict[str, float]] = {}
+        self.is_up = True
+
+    def get_run(self, workspace: str, run_id: str) -> Any:
+        if not self.is_up:
+            raise Unavailable("the tracking server does not answer")
+        if (workspace, run_id) not in self.metrics:
+            raise NotFound("no such run")
+        return SimpleNamespace(metrics=self.metrics[workspace, run_id])
+
+
+def tracked(scene: Scene) -> Tracking:
+    """Let the settler ask a tracking server."""
+    tracking = Tracking()
+    known = SimpleNamespace(database=scene.database, sealer=scene.sealer, issuer=scene.issuer, home=scene.home)
+    bench: Any = SimpleNamespace(**vars(known), runs=tracking, settings=Settings())
+    scene.settler = RunSettler(bench)
+    return tracking
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "own", "stage"),
+    [
+        (0.8, 0.82, None, "running"),
+        (0.8, 0.79, None, "Failed"),
+        (0.8, None, None, "Failed"),
+        (None, 0.9, None, "Failed"),
+        (0.8, 0.9, "0.7", "Failed"),  # What the version itself says comes before its run.
+    ],
+)
+def test_the_model_gate_goes_by_the_runs_that_trained(
+    scene: Scene, old: float | None, new: float | None, own: str | None, stage: str
+) -> None:
+    tracking = tracked(scene)
+    tracking.metrics = {("dev", "r1"): {"auc": old} if old else {}} | ({("dev", "r2"): {"auc": new}} if new else {})
+    scene.check("model_gate", workspace="dev", model="credit", metrics=[{"name": "auc", "margin": 0}])
+    model(scene, "1", None, run_id="r1")
+    run = scene.queue(TWO)
+    model(scene, "2", own, run, run_id="r2")
+    scene.end(run)
+    assert scene.stages(run)["QA"] == stage
+
+
+def test_a_champion_that_was_promoted_is_known_by_the_run_that_made_its_bytes(scene: Scene) -> None:
+    tracking = tracked(scene)
+    tracking.metrics = {("dev", "r1"): {"auc": 0.9}, ("dev", "r2"): {"auc": 0.8}}
+    scene.do(workspaces.create, PLATFORM, {"name": "qa-2"}, group="rg")
+    rules = [{"name": "auc", "margin": 0}]
+    scene.check("model_gate", workspace="dev", model="credit", champion_workspace="qa-2", metrics=rules)
+    model(scene, "1", None, run_id="r1")
+    with scene.database.write() as tx:
+        (trained,) = assets.versions(tx, "dev", "models", "credit")
+        assets.add(tx, Asset("qa-2", "models", "credit", 1, "", {}, False, scene.now, scene.now))
+        assets.add_version(tx, replace(trained, id="promoted", workspace="qa-2", run_id=""))
+    run = scene.queue(TWO)
+    model(scene, "2", None, run, run_id="r2")
+    scene.end(run)
+    assert scene.stages(run)["QA"] == "Failed"
+    with scene.database.read() as tx:
+        (asked,) = asked_checks.of_run(tx, run.id, "QA")
+    assert "auc 0.8 beside 0.9" in asked.reason
+
+
+def test_a_gate_waits_while_nobody_can_read_the_metrics(scene: Scene) -> None:
+    tracking = tracked(scene)
+    tracking.is_up = False
+    scene.check("model_gate", workspace="dev", model="credit", metrics=[{"name": "auc", "threshold": 0.7}])
+    run = scene.queue(TWO)
+    model(scene, "1", None, run, run_id="r1")
+    scene.end(run)
+    assert scene.stages(run)["QA"] == "waiting"
+    with scene.database.write() as tx:
+        (asked,) = asked_checks.of_run(tx, run.id, "QA")
+        assert "MLflow does not answer" in asked.reason
+        assert asked.look_at is not None
+        assert checks.wake_due(tx, now=asked.look_at) == 1
+    tracking.is_up, tracking.metrics = True, {("dev", "r1"): {"auc": 0.75}}
+    scene.settle()
+    assert scene.stages(run)["QA"] == "running"
+
+
+@contextlib.contextmanager
+def answering(*answers: tuple[int, str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """An API on loopback that gives these answers, one after the other; its URL and what it was sent."""
+    left, sent = list(answers), []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            status, text = left.pop(0)
+            self.send_response(status)
+            self.send_header("Location", "http://127.0.0.1:1/")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/check", sent
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "stage", "said"),
+    [
+        (200, '{"state": {"name": "ok"}}', "running", "answered 200"),
+        (200, '{"state": {"name": "no"}}', "Failed", "its state.name is 'no' and not 'ok'"),
+        (200, "ok", "Failed", "its state.name is None"),
+        (500, '{"state": {"name": "ok"}}', "Failed", "answered 500"),
+        (302, '{"state": {"name": "ok"}}', "Failed", "answered 302"),
+        (200, " " * 1_000_001, "Failed", "more than 1,000,000 bytes"),
+    ],
+)
+def test_a_rest_check_lets_in_what_it_clearly_says_yes_to(
+    scene: Scene, status: int, text: str, stage: str, said: str
+) -> None:
+    tracked(scene)
+    with answering((status, text)) as (url, sent):
+        scene.check("rest", url=url, success={"state.name": "ok"})
+        run = scene.queue()
+        assert scene.stages(run)["QA"] == stage
+    assert [(one["run"], one["stage"], one["environment"]) for one in sent] == [(run.id, "QA", "qa")]
+    with scene.database.read() as tx:
+        (asked,) = asked_checks.of_run(tx, run.id, "QA")
+    assert said in asked.reason
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://169.254.169.254/latest", "neither loopback nor one of the setting check_hosts"),
+        ("https://example.org/", "neither loopback nor one of the setting check_hosts"),
+        ("http://2130706433/", "neither loopback nor"),
+        ("http://[::ffff:169.254.169.254]/", "neither loopback nor"),
+        ("http://ann@127.0.0.1/", "without a user"),
+        ("http://127.0.0.1:1/", "does not answer"),
+    ],
+)
+def test_a_rest_check_asks_nobody_else_and_fails_closed(scene: Scene, url: str, said: str) -> None:
+    tracked(scene)
+    scene.check("rest", url=url)
+    run = scene.queue()
+    assert scene.stages(run)["QA"] == "Failed"
+    with scene.database.read() as tx:
+        (asked,) = asked_checks.of_run(tx, run.id, "QA")
+    assert said in asked.reason
+
+
+def test_a_rest_check_with_an_interval_is_asked_again_when_its_time_has_come(scene: Scene) -> None:
+    tracked(scene)
+    with answering((503, ""), (200, "{}")) as (url, sent):
+        scene.check("rest", url=url, interval_minutes=5)
+        run = scene.queue()
+        assert scene.stages(run)["QA"] == "waiting"
+        with scene.database.write() as tx:
+            rows.touch(tx, run.id)  # Whatever else happens asks nobody.
+        scene.settle()
+        assert len(sent) == 1
+        with scene.database.write() as tx:
+            (asked,) = asked_checks.of_run(tx, run.id, "QA")
+            assert asked.look_at is not None
+            assert asked.look_at > datetime.now(UTC) + timedelta(minutes=4)
+            asked_checks.change(tx, replace(asked, look_at=datetime.now(UTC)))
+            assert checks.wake_due(tx, now=datetime.now(UTC)) == 1
+        scene.settle()
+        assert (len(sent), scene.stages(run)["QA"]) == (2, "running")
 
 
 # --- variable groups and service connections ------------------------------------------------------------------------

@@ -1,12 +1,16 @@
 """May a stage begin? What its approvals and checks say, given everything that is known; a pure function.
 
     category   static            branch control
-               dynamic           approval, business hours, model gate
+               dynamic           approval, business hours, model gate, REST
                lock              exclusive lock
 
 The categories come one after the other, the checks of one together; the first
 that ends badly ends it all. A check of a later category is not asked, and its
 time does not run, before every earlier one has passed.
+
+What has to be asked outside, metrics of a run or somebody's REST API, is not
+asked here: `Found.asks_outside` says that it is wanted, and the next call has it
+among the facts.
 
 Nothing here has a clock: who asks says what time it is, and is told when to
 ask again if nothing happens before.
@@ -27,15 +31,20 @@ APPROVAL: Final = "approval"
 BRANCH_CONTROL: Final = "branch_control"
 BUSINESS_HOURS: Final = "business_hours"
 MODEL_GATE: Final = "model_gate"
+REST: Final = "rest"
 EXCLUSIVE_LOCK: Final = "exclusive_lock"
 CATEGORIES: Final[tuple[frozenset[str], ...]] = (
     frozenset({BRANCH_CONTROL}),
-    frozenset({APPROVAL, BUSINESS_HOURS, MODEL_GATE}),
+    frozenset({APPROVAL, BUSINESS_HOURS, MODEL_GATE, REST}),
     frozenset({EXCLUSIVE_LOCK}),
 )
 KINDS: Final = tuple(sorted(kind for category in CATEGORIES for kind in category))
 DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SEQUENTIAL: Final = "sequential"
+_LOOK_AGAIN: Final = timedelta(seconds=5)
+"""While somebody who came earlier is about to take a lock that is free."""
+_READ_AGAIN: Final = timedelta(seconds=30)
+"""After metrics could not be read."""
 
 
 class State(StrEnum):
@@ -82,6 +91,18 @@ class Evidence:
 
     name: str
     metrics: Mapping[str, float] = field(default_factory=dict)
+    unread: str = ""
+    """Why more metrics are not known now, those of the run that trained it; empty when these are all."""
+    is_asked: bool = True
+    """Whether `unread` is the answer of somebody who asked; else it is to be asked now."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What somebody's REST API said."""
+
+    holds: bool
+    said: str
 
 
 @dataclass(frozen=True)
@@ -91,7 +112,7 @@ class Contest:
     holder: tuple[int, str] | None = None
     """The run and stage that hold it."""
     waiting: frozenset[int] = frozenset()
-    """The runs that wait for it, this one among them or not."""
+    """The runs that wait for it or are about to, this one among them or not."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +128,10 @@ class Facts:
     candidates: Mapping[str, Evidence | None] = field(default_factory=dict)
     """By the check's id; None when there is no candidate."""
     champions: Mapping[str, Evidence | None] = field(default_factory=dict)
+    replies: Mapping[str, Reply] = field(default_factory=dict)
+    """By the check's id, those that were asked just now."""
+    due: Mapping[str, datetime | None] = field(default_factory=dict)
+    """By the check's id: when it is asked again."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +141,8 @@ class Found:
     state: State
     reason: str = ""
     look_again: datetime | None = None
+    asks_outside: bool = False
+    """Whether something has to be asked outside before more can be said."""
 
 
 @dataclass(frozen=True)
@@ -168,9 +195,11 @@ def judged(check: Check, facts: Facts, now: datetime) -> Found:
         case "business_hours":
             return _in_time(_hours(check, now), check, now, late=State.FAILED)
         case "model_gate":
-            return _gate(check, facts)
+            return _in_time(_gate(check, facts, now), check, now, late=State.FAILED)
+        case "rest":
+            return _in_time(_rest(check, facts, now), check, now, late=State.FAILED)
         case "exclusive_lock":
-            return _in_time(_lock(check, facts), check, now, late=State.EXPIRED)
+            return _in_time(_lock(check, facts, now), check, now, late=State.EXPIRED)
         case _:
             return Found(State.FAILED, f"there is no check of the kind {check.kind}")
 
@@ -181,7 +210,8 @@ def _in_time(found: Found, check: Check, now: datetime, *, late: State) -> Found
     if now >= check.expires_at:
         return Found(late, f"nothing came of it in time: {found.reason}")
     again = found.look_again
-    return Found(State.WAITING, found.reason, min(again, check.expires_at) if again else check.expires_at)
+    soonest = min(again, check.expires_at) if again else check.expires_at
+    return Found(State.WAITING, found.reason, soonest, found.asks_outside)
 
 
 # --- approvals ------------------------------------------------------------------------------------------------------
@@ -256,7 +286,7 @@ def _opens(here: datetime, start: time, days: set[int]) -> datetime:
     return here + timedelta(days=1)
 
 
-def _lock(check: Check, facts: Facts) -> Found:
+def _lock(check: Check, facts: Facts, now: datetime) -> Found:
     contest = facts.contests.get(check.id, Contest())
     if contest.holder == (facts.run, facts.stage):
         return Found(State.PASSED, "it holds the lock")
@@ -267,11 +297,12 @@ def _lock(check: Check, facts: Facts) -> Found:
     if contest.holder is not None:
         return Found(State.WAITING, f"run {contest.holder[0]} holds the lock")
     if is_sequential and (earlier := [run for run in others if run < facts.run]):
-        return Found(State.WAITING, f"run {min(earlier)} came earlier and goes first")
+        # Nobody gives back a lock that nobody holds, so it is looked at again.
+        return Found(State.WAITING, f"run {min(earlier)} came earlier and goes first", now + _LOOK_AGAIN)
     return Found(State.PASSED, "the lock is free")
 
 
-def _gate(check: Check, facts: Facts) -> Found:
+def _gate(check: Check, facts: Facts, now: datetime) -> Found:
     """The candidate has every metric, reaches every minimum and is as far from the champion as was said."""
     candidate, champion = facts.candidates.get(check.id), facts.champions.get(check.id)
     if candidate is None:
@@ -279,6 +310,12 @@ def _gate(check: Check, facts: Facts) -> Found:
     rules = check.settings.get("metrics") or ()
     if not rules:
         return Found(State.FAILED, "no metric is declared")
+    names = {str(rule["name"]) for rule in rules}
+    of_champion = {str(rule["name"]) for rule in rules if rule.get("margin") is not None}
+    for one, wanted in ((candidate, names), (champion, of_champion)):
+        if one is not None and one.unread and not wanted <= {*one.metrics}:
+            again = now + _READ_AGAIN if one.is_asked else now
+            return Found(State.WAITING, one.unread, again, asks_outside=not one.is_asked)
     said = [_rule(rule, candidate, champion) for rule in rules]
     who = f"{candidate.name} against {champion.name}" if champion else f"{candidate.name}, no champion yet"
     reason = f"{who}: {'; '.join(words for _, words in said)}"
@@ -305,3 +342,19 @@ def _rule(rule: Mapping[str, Any], candidate: Evidence, champion: Evidence | Non
     if gained < float(margin):
         return False, f"{words}, better by {gained:g} and not by {float(margin):g}"
     return True, words
+
+
+def _rest(check: Check, facts: Facts, now: datetime) -> Found:
+    """What the API that is asked said; whatever is no clear yes is a no, for now or for good."""
+    reply = facts.replies.get(check.id)
+    if reply is None:
+        due = facts.due.get(check.id)
+        if due is None or due <= now:
+            return Found(State.WAITING, "it is being asked", now, asks_outside=True)
+        return Found(State.WAITING, look_again=due)
+    if reply.holds:
+        return Found(State.PASSED, reply.said)
+    minutes = int(check.settings.get("interval_minutes") or 0)
+    if not minutes:
+        return Found(State.FAILED, reply.said)
+    return Found(State.WAITING, reply.said, now + timedelta(minutes=minutes))
