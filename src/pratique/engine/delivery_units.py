@@ -21,6 +21,7 @@ from pratique.base.logging import get_logger
 from pratique.compute.task import Absent, Exited, Lost, Observation, Running, Task
 from pratique.control import delivery_units, grants
 from pratique.control.tokens import LONGEST
+from pratique.delivery import unit_folder
 from pratique.delivery.run.outcomes import Result
 from pratique.engine import delivery_stories
 from pratique.engine.deaths import Deaths
@@ -174,6 +175,9 @@ class UnitRunner:
             if ended is not None:
                 delivery_stories.tell_lost(self._bench.home, ended, reason, now)
         self._pids.pop(unit.id, None)
+        # Whoever says that it has ended removes its workspace, where a task may have left a login.
+        if not isinstance(self._bench.workers.observe(self._folder(unit)), Running):
+            unit_folder.tidy(self._folder(unit))
 
     def _folder(self, unit: UnitRow) -> Path:
         return self._bench.home.delivery_run(unit.run) / unit.id

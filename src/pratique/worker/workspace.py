@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pratique
 from pratique.base.errors import InvalidInput, StorageFailed
+from pratique.content.removal import remove_tree
+from pratique.delivery.unit_folder import HOME, UNSENT, WORK, WORKER
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Workspace:
     @property
     def root(self) -> Path:
         """Pipeline.Workspace."""
-        return self.folder / "work" / "1"
+        return self.folder / WORK / "1"
 
     @property
     def sources(self) -> Path:
@@ -43,19 +45,19 @@ class Workspace:
 
     @property
     def temp(self) -> Path:
-        return self.folder / "work" / "temp"
+        return self.folder / WORK / "temp"
 
     @property
     def tools(self) -> Path:
-        return self.folder / "work" / "tools"
+        return self.folder / WORK / "tools"
 
     @property
     def home(self) -> Path:
-        return self.folder / "home"
+        return self.folder / HOME
 
     @property
     def unsent(self) -> Path:
-        return self.folder / "unsent"
+        return self.folder / UNSENT
 
     @property
     def azure(self) -> Path:
@@ -75,13 +77,13 @@ class Workspace:
 
     def remove(self) -> None:
         """Remove everything but what was not sent yet."""
-        for folder in (self.folder / "work", self.home):
-            shutil.rmtree(folder, onerror=_unlock)
+        for folder in (self.folder / WORK, self.home):
+            remove_tree(folder)
 
     def forget(self) -> None:
         """Remove what was sent."""
         shutil.rmtree(self.unsent, ignore_errors=True)
-        shutil.rmtree(self.folder / "worker", ignore_errors=True)
+        shutil.rmtree(self.folder / WORKER, ignore_errors=True)
 
     def inside(self, path: str, *, base: Path | None = None) -> Path:
         """`path` below `base`, by default Pipeline.Workspace; raises `InvalidInput` for one that leads out."""
@@ -105,7 +107,7 @@ class Workspace:
             "Agent.TempDirectory": str(self.temp),
             "Agent.ToolsDirectory": str(self.tools),
             "Agent.Version": pratique.__version__,
-            "Agent.WorkFolder": str(self.folder / "work"),
+            "Agent.WorkFolder": str(self.folder / WORK),
             "Build.ArtifactStagingDirectory": str(self.staging),
             "Build.BinariesDirectory": str(self.root / "b"),
             "Build.Repository.LocalPath": str(self.sources),
@@ -117,14 +119,3 @@ class Workspace:
             "System.DefaultWorkingDirectory": str(self.sources),
             "TF_BUILD": "True",
         }
-
-
-def _unlock(remove: object, path: str, _: object) -> None:
-    """Make a folder that a step closed writable, and try once more; what still resists stays for `pratique prune`."""
-    try:
-        os.chmod(os.path.dirname(path), 0o700)
-        os.chmod(path, 0o700)
-        if callable(remove):
-            remove(path)
-    except OSError:
-        return

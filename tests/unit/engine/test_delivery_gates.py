@@ -17,6 +17,7 @@ import pytest
 from pratique.base.errors import Conflict, Forbidden, NotFound, PratiqueError, Unauthenticated, Unavailable
 from pratique.base.home import Home
 from pratique.base.settings import Settings
+from pratique.compute.local import LocalCompute
 from pratique.content.manifest import Entry, Manifest
 from pratique.control import (
     approvals,
@@ -54,6 +55,9 @@ from pratique.delivery.message import JobMessage
 from pratique.delivery.records import JOB, Record, StepState
 from pratique.delivery.run.outcomes import Result
 from pratique.engine.delivery_runs import RunSettler
+from pratique.engine.delivery_units import UnitRunner
+from pratique.engine.loop import Stop
+from pratique.engine.sweeper import Sweeper
 from pratique.store import asked_checks, assets, events, holdings, run_uses
 from pratique.store import delivery_runs as rows
 from pratique.store.assets import Asset, AssetVersion
@@ -661,6 +665,48 @@ def test_a_rest_check_with_an_interval_is_asked_again_when_its_time_has_come(sce
             assert checks.wake_due(tx, now=datetime.now(UTC)) == 1
         scene.settle()
         assert (len(sent), scene.stages(run)["QA"]) == (2, "running")
+
+
+# --- workers that are gone ---------------------------------------------------------------------------------------
+
+
+def left_by_a_worker(scene: Scene, unit: UnitRow) -> Path:
+    """The folder of a unit as a worker leaves it that was killed in the middle of a task."""
+    folder = scene.home.delivery_run(unit.run) / unit.id
+    for part in ("work/temp/.azclitask", "work/1/s/closed", "home", "unsent", "steps"):
+        (folder / part).mkdir(parents=True)
+    (folder / "work/temp/.azclitask/profile.json").write_text("a token")
+    outside = scene.home.root / "outside"
+    outside.write_text("stays")
+    outside.chmod(0o644)
+    (folder / "work/1/s/closed/link").symlink_to(outside)
+    (folder / "work/1/s/closed").chmod(0o500)
+    (folder / "steps/0.log").write_text("what it said")
+    return folder
+
+
+def test_a_unit_whose_worker_was_killed_leaves_what_it_said_and_no_login(scene: Scene) -> None:
+    run = scene.queue()
+    (unit,) = scene.units(run)
+    folder = left_by_a_worker(scene, unit)
+    with scene.database.write() as tx:
+        rows.start_unit(tx, unit.id, now=scene.now)
+    bench: Any = SimpleNamespace(database=scene.database, home=scene.home, workers=LocalCompute())
+    UnitRunner(bench, Stop(), at_once=1).step()
+    assert scene.units(run)[0].result == "Failed"
+    assert sorted(path.name for path in folder.iterdir()) == ["steps"]
+    outside = scene.home.root / "outside"
+    assert (outside.read_text(), outside.stat().st_mode & 0o777) == ("stays", 0o644)
+
+
+def test_what_a_worker_left_that_had_ended_is_swept_when_the_server_starts(scene: Scene) -> None:
+    run, other = scene.queue(), scene.queue()
+    folder, running = (left_by_a_worker(scene, scene.units(one)[0]) for one in (run, other))
+    scene.end(run)
+    bench: Any = SimpleNamespace(database=scene.database, home=scene.home, workers=LocalCompute())
+    Sweeper(bench).step()
+    assert sorted(path.name for path in folder.iterdir()) == ["steps"]
+    assert (running / "work").is_dir()
 
 
 # --- variable groups and service connections ------------------------------------------------------------------------
