@@ -52,10 +52,14 @@ class Asked:
         bench: Any = SimpleNamespace(
             database=database, sealer=site.platform.sealer, issuer=site.platform.issuer, home=site.platform.home
         )
-        settler = RunSettler(bench)
-        while settler.step():
-            pass
+        self._settler = RunSettler(bench)
+        self.settle()
         self.run: Document = {"id": made.id, "project": {"name": PROJECT}}
+
+    def settle(self) -> None:
+        """Until nothing more follows."""
+        while self._settler.step():
+            pass
 
     @property
     def row(self) -> AskedCheck:
