@@ -33,6 +33,7 @@ INDEX: Final = (
     Row("pipelines runs", "pratique.cli.pipelines_runs", "What runs and what ran.", is_group=True),
     Row("pipelines runs tag", "pratique.cli.pipelines_runs_tag", "Words on a run.", is_group=True),
     Row("repos", "pratique.cli.repos", "Git repositories, and how git gets in.", is_group=True),
+    Row("repos import", "pratique.cli.repos_import", "Repositories that lie elsewhere, brought here.", is_group=True),
     Row(
         "devops service-endpoint",
         "pratique.cli.devops_service_endpoint",
