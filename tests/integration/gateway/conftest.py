@@ -70,6 +70,13 @@ class Upstream:
             self.path.unlink(missing_ok=True)
             self._server = self._thread = None
 
+    def wait_until_seen(self) -> None:
+        """Until a request has come; fails after 20 s."""
+        deadline = time.monotonic() + 20
+        while not self.seen:
+            assert time.monotonic() < deadline, f"{self.name} has seen no request"
+            time.sleep(0.001)
+
 
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True

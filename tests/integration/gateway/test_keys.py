@@ -67,8 +67,7 @@ def test_neither_the_key_nor_a_cookie_reaches_a_model_or_its_mirror(house: House
     house.model("blue"), house.model("shadow")
     house.serve(house.endpoint(house.deployment("blue"), house.deployment("shadow"), mirror={"shadow": 100}))
     assert house.score({"cookie": "session=door"}).status == 200
-    while not house.models["shadow"].seen:
-        pass
+    house.models["shadow"].wait_until_seen()
     for name in ("blue", "shadow"):
         seen = house.models[name].seen[0]
         assert not {"authorization", "cookie"} & set(seen.headers)

@@ -56,8 +56,7 @@ def test_a_pinned_call_is_not_mirrored(house: House) -> None:
     for _ in range(5):
         house.score({"azureml-model-deployment": "blue"})
     house.score()
-    while not house.models["shadow"].seen:
-        pass
+    house.models["shadow"].wait_until_seen()
     assert len(house.models["shadow"].seen) == 1
 
 
@@ -112,8 +111,7 @@ def test_a_request_in_progress_survives_the_removal_of_its_deployment(house: Hou
     answers: list[int] = []
     slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
     slow.start()
-    while not house.models["blue"].seen:
-        pass
+    house.models["blue"].wait_until_seen()
     house.serve(house.endpoint(house.deployment("green")))
     slow.join()
     assert answers == [200]
@@ -125,8 +123,7 @@ def test_draining_waits_for_the_requests_in_progress(house: House) -> None:
     answers: list[int] = []
     slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
     slow.start()
-    while not house.models["blue"].seen:
-        pass
+    house.models["blue"].wait_until_seen()
     house.serve(house.endpoint(house.deployment("blue"), house.deployment("green"), traffic={"green": 100}))
     assert not house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=0.2))
     assert house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=10))
@@ -141,8 +138,7 @@ def test_a_revision_is_drained_however_busy_the_one_after_it_is(house: House) ->
     answers: list[int] = []
     slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
     slow.start()
-    while not house.models["blue"].seen:
-        pass
+    house.models["blue"].wait_until_seen()
     house.serve(house.endpoint(house.deployment("blue", sockets=(house.models["after"].path,), revision=2)))
     over = threading.Event()
     steady = threading.Thread(target=lambda: [house.score({"x-test-sleep": "0.2"}) for _ in iter(over.is_set, True)])
@@ -262,8 +258,7 @@ def test_shutting_waits_for_the_requests_in_progress(house: House) -> None:
     answers: list[int] = []
     slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "0.7"}).status))
     slow.start()
-    while not house.models["blue"].seen:
-        pass
+    house.models["blue"].wait_until_seen()
     assert house.gateway.shut(timeout=timedelta(seconds=10))
     house.stop_envoy()
     slow.join()

@@ -88,8 +88,7 @@ def test_429_says_why(house: House) -> None:
     house.serve(house.endpoint(house.deployment("blue", max_pending=1)))
     busy = threading.Thread(target=lambda: house.score({"x-test-sleep": "1"}))
     busy.start()
-    while not house.models["blue"].seen:
-        pass
+    house.models["blue"].wait_until_seen()
     answer = house.score()
     busy.join()
     assert answer.status == 429

@@ -161,7 +161,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    _wait(lambda: server.started)
+    wait_until(lambda: server.started)
     yield Site(platform, port, root)
     server.should_exit = True
     thread.join(10)
@@ -181,7 +181,8 @@ def pushes_of(site: Site, name: str) -> list[Push]:
         return repository_rows.pushes_of(tx, known.id)
 
 
-def _wait(until: Callable[[], bool]) -> None:
+def wait_until(until: Callable[[], bool]) -> None:
+    """Until what is told holds; fails after 20 s."""
     deadline = time.monotonic() + 20
     while not until():
         assert time.monotonic() < deadline

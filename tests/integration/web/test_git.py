@@ -16,7 +16,7 @@ from pratique.store import repositories as rows
 from pratique.store.git import NOTHING
 from pratique.store.repositories import RefUpdate
 
-from .conftest import PROJECT, Git, Site, pushes_of
+from .conftest import PROJECT, Git, Site, pushes_of, wait_until
 
 
 def head_of(git: Git) -> str:
@@ -343,11 +343,10 @@ def test_a_push_that_is_cut_off_moves_nothing(site: Site) -> None:
     connection.putheader("Authorization", f"Bearer {token}")
     connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body[:-30])
+    wait_until(lambda: [push.state for push in pushes_of(site, "cut")] == ["Receiving"])
     connection.close()
+    wait_until(lambda: pushes_of(site, "cut")[0].state != "Receiving")
     known = site.row("cut")
-    while any(push.state == "Receiving" for push in pushes_of(site, "cut")) or not pushes_of(site, "cut"):
-        with site.platform.repositories.undisturbed(known.id):
-            pass
     assert pushes_of(site, "cut")[0].state == "Void"
     assert site.platform.repositories.get(known.id).refs() == {}
     git("push", "origin", "main")
