@@ -10,6 +10,7 @@ a user has pinned. The modules, from the wire to the model:
     wire       HTTP/1.1: bytes to Request, Response to bytes
     routes     path and method to an answer; identifiers; status codes
     workers    the threads that call the model
+    memory     how much of it the process may take
     models     which model it is: `script` (score.py) or `mlflow_model` (with `frames`)
     results    what a model returned, as a Response
 

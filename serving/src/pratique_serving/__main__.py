@@ -5,7 +5,7 @@ served is in the environment (see `settings`).
 
 Exit codes: 0 stopped by SIGTERM or SIGINT after the requests in flight, 2 wrong
 arguments or settings, 70 the model could not be loaded; its traceback is then
-the last thing in the log.
+the last thing in the log. 71 the model has used up the memory it may have.
 """
 
 import os
@@ -28,6 +28,7 @@ from typing import Any, Iterator, List, Optional
 
 from pratique_serving import __version__, listening, log
 from pratique_serving.errors import ModelFailed, Usage
+from pratique_serving.memory import MemoryBound
 from pratique_serving.models import Model, load_model
 from pratique_serving.monitoring import collect_into
 from pratique_serving.routes import Collection, Routes
@@ -38,6 +39,7 @@ from pratique_serving.workers import Workers
 
 EXIT_USAGE = 2
 EXIT_MODEL_FAILED = 70
+EXIT_USED_UP = 71
 
 # Threads that a script left running would keep the stopped process alive.
 LEFT_BEHIND_SECONDS = 5.0
@@ -59,18 +61,18 @@ def main(arguments: List[str]) -> int:
     _make_output_timely()
     if settings.log_format == "json":
         log.speak_json()
-    _bound_memory(settings.memory_bytes)
     return serve(listener, settings)
 
 
 def serve(listener: socket.socket, settings: Settings) -> int:
     """Answer probes at once, load the model in this thread, then call it for every request."""
     began = time.monotonic()
+    memory = MemoryBound(settings.memory_bytes)
     collection = _collection(settings)
     collect_into(collection)
     routes = Routes(settings, collection)
     limits = Limits(settings.max_body_bytes, settings.read_timeout)
-    server = Server(listener, routes, limits, lambda: _on_stop(routes))
+    server = Server(listener, routes, limits, lambda: _on_stop(routes), memory)
     try:
         door = _grpc_door(settings, server)
     except Usage as error:
@@ -84,6 +86,7 @@ def serve(listener: socket.socket, settings: Settings) -> int:
         _leave(EXIT_MODEL_FAILED)
     else:
         log.say(f"ready after {time.monotonic() - began:.3f} s, {settings.worker_count} worker(s)")
+        memory.note_loaded()
         routes.become_ready(model)
         if door is not None:
             door.start()
@@ -91,6 +94,10 @@ def serve(listener: socket.socket, settings: Settings) -> int:
         server.serve()
     else:
         server.serve_by(Workers(settings.worker_count))
+    if server.has_used_up:
+        # There may be no room for anything more, not even for the stack of a thread.
+        routes.close()
+        _leave(EXIT_USED_UP)
     threading.Thread(target=_leave_soon, daemon=True).start()
     if door is not None:
         door.stop()
@@ -172,14 +179,6 @@ def _make_output_timely() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
-
-
-def _bound_memory(most: int) -> None:
-    """Let what would take more fail with MemoryError, rather than the machine run out."""
-    if most:
-        resource = importlib.import_module("resource")
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
 def _stop_on_signals(server: Server) -> None:

@@ -14,9 +14,11 @@ import os
 import sys
 import threading
 import time
-from traceback import format_exception
+from traceback import format_exception, format_tb
 from types import TracebackType
 from typing import Optional, TextIO
+
+WITHHELD = "(not shown, because the words of a library may quote what was sent)"
 
 OURS = (os.path.dirname(os.path.abspath(__file__)) + os.sep, "<frozen importlib")
 
@@ -51,6 +53,12 @@ def say_traceback(message: str, error: BaseException) -> None:
     """`message`, then the traceback of `error`, beginning with the first frame that is the user's."""
     said = "".join(format_exception(type(error), error, _users_part(error.__traceback__)))
     say(message, said.rstrip())
+
+
+def say_place(message: str, error: BaseException) -> None:
+    """As `say_traceback`, without the words of `error`: those of a library may quote what was sent."""
+    where = "".join(format_tb(_users_part(error.__traceback__)))
+    say(message, f"Traceback (most recent call last):\n{where}{type(error).__name__}: {WITHHELD}")
 
 
 def _users_part(frames: Optional[TracebackType]) -> Optional[TracebackType]:

@@ -44,6 +44,7 @@ class Metrics:
         self._seconds = Histogram(SECONDS)
         self._together = Histogram(TOGETHER)
         self._rows = 0
+        self._gone = {"false": 0, "true": 0}
         self._gauges: List[Tuple[str, str, str, Callable[[], float]]] = []
 
     def count(self, status: int, seconds: float, rows: int) -> None:
@@ -59,6 +60,10 @@ class Metrics:
     def count_call(self, requests: int) -> None:
         """One call of the model for so many requests."""
         self._together.observe(requests)
+
+    def count_gone(self, computed: bool) -> None:
+        """One request whose client did not stay: before the model was called for it, or before its answer."""
+        self._gone[str(computed).lower()] += 1
 
     def watch(self, name: str, kind: str, meaning: str, read: Callable[[], float]) -> None:
         """Show what `read` returns; `kind` is gauge or counter."""
@@ -76,6 +81,8 @@ class Metrics:
         said += self._together.lines("pratique_call_requests", labels)
         said += _head("pratique_rows_total", "counter", "Rows that were predicted, where the server knows.")
         said.append(f"pratique_rows_total{{{labels}}} {self._rows}")
+        said += _head("pratique_gone_total", "counter", "Requests whose client had gone; computed: all the same.")
+        said += [f'pratique_gone_total{{{labels},computed="{how}"}} {count}' for how, count in self._gone.items()]
         for name, kind, meaning, read in self._gauges:
             said += [*_head(name, kind, meaning), f"{name}{{{labels}}} {read():g}"]
         return ("\n".join(said) + "\n").encode()

@@ -65,6 +65,7 @@ class MlflowModel(Model):
         self._columns = _plain_columns(self._signature)
         self._native = native(model, self._columns)
         self._frames = Frames(self._columns)
+        self._tell = log.say_traceback if _is_users_code(model.metadata) else log.say_place
 
     def examine(self, example: Optional[Table], batches: bool) -> None:
         """Call the model directly, and for several requests together, where `example` shows that it changes nothing."""
@@ -141,11 +142,17 @@ class MlflowModel(Model):
         except MlflowException as error:
             if getattr(error, "error_code", "") in CALLERS_MISTAKES:
                 raise Refused(400, str(error)) from None
-            log.say_traceback(f"predict() failed, request {request_id}", error)
+            self._tell(f"predict() failed, request {request_id}", error)
         # Anything a model can raise, sys.exit() included: the caller gets 500, the log the traceback.
         except BaseException as error:  # noqa: BLE001
-            log.say_traceback(f"predict() failed, request {request_id}", error)
+            self._tell(f"predict() failed, request {request_id}", error)
         raise Refused(500, FAILED, run_failed=True)
+
+
+def _is_users_code(metadata: Any) -> bool:
+    """Whether somebody wrote the model's `predict` for it, who decides what it says; a library quotes what it gets."""
+    loader = str(metadata.flavors.get("python_function", {}).get("loader_module", ""))
+    return not loader.startswith("mlflow.") or loader.startswith("mlflow.pyfunc")
 
 
 def _plain_columns(signature: Optional[Signature]) -> Tuple[tables.Column, ...]:

@@ -80,9 +80,9 @@ class OnnxModel(Model):
             return self._rows.predict(plan, rows)
         except Refused:
             raise
-        # Whatever the session raises: the caller gets 500, the log the traceback.
+        # Whatever the session raises: the caller gets 500, the log the place.
         except Exception as error:  # noqa: BLE001
-            log.say_traceback(f"the session failed, request {request_id}", error)
+            log.say_place(f"the session failed, request {request_id}", error)
             raise Refused(500, FAILED, run_failed=True) from None
 
 

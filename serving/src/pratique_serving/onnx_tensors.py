@@ -115,7 +115,7 @@ class OnnxTensors(Model):
             outputs: List[Any] = self._session.run(list(self._outputs), feed)
         # Whatever the session raises: the caller gets 500, the log the traceback.
         except Exception as error:  # noqa: BLE001
-            log.say_traceback(f"the session failed, request {request_id}", error)
+            log.say_place(f"the session failed, request {request_id}", error)
             raise Refused(500, FAILED, run_failed=True) from None
         return outputs
 

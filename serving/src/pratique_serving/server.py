@@ -25,11 +25,12 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, List, Optional, Tuple
+from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple
 
 from pratique_serving import log
 from pratique_serving.connections import LINGER_SECONDS, Connection
 from pratique_serving.errors import Malformed
+from pratique_serving.memory import MemoryBound
 from pratique_serving.results import refusal
 from pratique_serving.routes import Call, Routes
 from pratique_serving.wire import Limits, Request, Response, render
@@ -65,8 +66,18 @@ _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPO
 class Server:
     """One listening socket and the connections that came in through it."""
 
-    def __init__(self, listener: socket.socket, routes: Routes, limits: Limits, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        routes: Routes,
+        limits: Limits,
+        on_stop: Callable[[], None],
+        memory: Optional[MemoryBound] = None,
+    ) -> None:
         self._listener = listener
+        self._memory = memory
+        self.has_used_up = False
+        """Whether it stops because the model has used up its memory."""
         self._routes = routes
         self._limits = limits
         self._on_stop = on_stop
@@ -142,16 +153,22 @@ class Server:
     def serve_by(self, workers: Workers) -> None:
         """Leave the turns to the deputy for good, and the calls to workers, of which this thread is one."""
         done: Deque[Tuple[Connection, Call, Response]] = deque()
+        free = workers.count
 
         def hand_over() -> None:
-            while self._calls:
-                connection, call = self._calls.popleft()
-                workers.put(self._work(call), self._finished(done, connection, call))
+            nonlocal free
             while done:
                 connection, call, response = done.popleft()
+                free += 1
                 self._routes.metrics.count_call(1)
                 self._routes.note(call, response, time.monotonic())
                 self._reply(connection, response)
+                self._look_at_memory([response])
+            # Who finds no free worker waits here, where it is seen that somebody has gone, or has waited for too long.
+            while free and (waiting := self._next_call()) is not None:
+                connection, call = waiting
+                free -= 1
+                workers.put(self._work(call), self._finished(done, connection, call))
             if self._is_done:
                 workers.close()
 
@@ -212,19 +229,34 @@ class Server:
             for (connection, call), response in zip(batch, responses):
                 self._routes.note(call, response, now)
                 self._reply(connection, response)
+            self._look_at_memory(responses)
             if now > until:
                 return
 
     def _next_batch(self) -> List[Tuple[Connection, Call]]:
         batch: List[Tuple[Connection, Call]] = []
         most = self._routes.most_together
-        while self._calls and len(batch) < most:
-            connection, call = self._calls.popleft()
-            if connection.gone:
-                self._forget(connection)
-            else:
-                batch.append((connection, call))
+        while len(batch) < most and (waiting := self._next_call()) is not None:
+            batch.append(waiting)
         return batch
+
+    def _next_call(self) -> Optional[Tuple[Connection, Call]]:
+        """The next one for which somebody still waits."""
+        while self._calls:
+            connection, call = self._calls.popleft()
+            if not connection.gone:
+                return connection, call
+            self._forget_unanswered(connection, is_computed=False)
+        return None
+
+    def _look_at_memory(self, responses: Sequence[Response]) -> None:
+        """Stop when a call has failed and the memory that the model had left is used up."""
+        if self._memory is None or self._is_stopping or all(response.status < 500 for response in responses):
+            return
+        if self._memory.is_used_up():
+            log.say(f"the model keeps what it takes: {self._memory} (PRATIQUE_MEMORY_BYTES) are used up after a call")
+            self.has_used_up = True
+            self._stop_listening()
 
     def _become_copy(self) -> None:
         self._is_copy = True
@@ -286,7 +318,10 @@ class Server:
             self._look_for_slow(now)
         while self._calls and self._calls[0][1].expires <= now:
             connection, call = self._calls.popleft()
-            self._reply(connection, self._routes.late(call))
+            if connection.gone:
+                self._forget_unanswered(connection, is_computed=False)
+            else:
+                self._reply(connection, self._routes.late(call))
         if self._is_stopping and not self._connections:
             self._is_done = True
 
@@ -307,6 +342,10 @@ class Server:
         while self._accept():
             # Those who came before we stopped are answered as well.
             pass
+        self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        """Leave who comes from now on to the next process; finish what is here."""
         self._is_stopping = True
         if self._is_listening:
             self._poller.unregister(self._listener)
@@ -439,14 +478,14 @@ class Server:
         request = connection.request
         connection.request = None
         if connection.gone or request is None:
-            self._forget(connection)
+            self._forget_unanswered(connection, is_computed=True)
             return
         connection.ends = request.wants_close or self._is_stopping
         connection.unsent = render(response, request.method == "HEAD", connection.ends)
         try:
             self._send(connection)
         except OSError:
-            self._forget(connection)
+            self._forget_unanswered(connection, is_computed=True)
 
     def _refuse(self, connection: Connection, error: Malformed) -> None:
         """Answer, and let the client read that although we have not read all it sent.
@@ -513,6 +552,11 @@ class Server:
         if not self._is_listening and not self._is_stopping:
             self._poller.register(self._listener, _IN)
             self._is_listening = True
+
+    def _forget_unanswered(self, connection: Connection, is_computed: bool) -> None:
+        """The client has not waited for its answer."""
+        self._routes.metrics.count_gone(is_computed)
+        self._forget(connection)
 
     def _look_for_slow(self, now: float) -> None:
         """Give up those who have paused for too long, or have been at it for too long."""

@@ -21,7 +21,7 @@ class Workers:
     """A queue of calls and `count` threads, the caller of `serve` among them."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.count = count
         self._calls: "SimpleQueue[Optional[Tuple[Work, Finish]]]" = SimpleQueue()
         self._process = os.getpid()
 
@@ -31,7 +31,7 @@ class Workers:
 
     def serve(self) -> None:
         """Work in this thread, and in as many more as there should be, until `close`."""
-        others = [threading.Thread(target=self._work, daemon=True) for _ in range(self._count - 1)]
+        others = [threading.Thread(target=self._work, daemon=True) for _ in range(self.count - 1)]
         for other in others:
             other.start()
         self._work()
@@ -40,7 +40,7 @@ class Workers:
 
     def close(self) -> None:
         """End every worker after the calls that are already waiting."""
-        for _ in range(self._count):
+        for _ in range(self.count):
             self._calls.put(None)
 
     def _work(self) -> None:

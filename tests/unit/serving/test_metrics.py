@@ -9,6 +9,7 @@ def test_counts_are_told_with_their_labels() -> None:
     metrics.count(200, 0.2, 3)
     metrics.count_refused(429)
     metrics.count_call(2)
+    metrics.count_gone(True)
     metrics.watch("pratique_waiting", "gauge", "Waiting.", lambda: 7)
     lines = metrics.text().decode().splitlines()
     labels = 'deployment="ws/endpoint/\\"blue\\"",model="credit:3"'
@@ -20,6 +21,8 @@ def test_counts_are_told_with_their_labels() -> None:
         f"pratique_request_seconds_count{{{labels}}} 2",
         f'pratique_call_requests_bucket{{{labels},le="2"}} 1',
         f"pratique_rows_total{{{labels}}} 5",
+        f'pratique_gone_total{{{labels},computed="false"}} 0',
+        f'pratique_gone_total{{{labels},computed="true"}} 1',
         f"pratique_waiting{{{labels}}} 7",
     ):
         assert line in lines
