@@ -109,6 +109,15 @@ class Forbidden(PratiqueError):
     status = 403
 
 
+class PromotionRefused(Forbidden):
+    """Something came into a workspace of approved things that was not approved; its run's approvals are void."""
+
+    def __init__(self, message: str, *, run: int | None = None, **more: Any) -> None:
+        super().__init__(message, **more)
+        self.run = run
+        """The run that tried, known where it is refused; None when it was nobody's."""
+
+
 class NotFound(PratiqueError):
     """There is no such thing."""
 

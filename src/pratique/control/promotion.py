@@ -17,7 +17,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from pratique.base.errors import Forbidden
+from pratique.base.errors import PromotionRefused
 from pratique.control import checks
 from pratique.control.actor import Actor
 from pratique.control.bindings import approved_digests
@@ -33,20 +33,6 @@ from pratique.store.run_uses import Use
 
 MODELS: Final = "models"
 DEPLOYMENTS: Final = "deployments"
-
-
-class PromotionRefused(Forbidden):
-    """Something came into a workspace of approved things that was not approved; its run's approvals are void."""
-
-    def __init__(self, message: str, *, hint: str = "", run: int | None = None, **more: Any) -> None:
-        super().__init__(message, hint=hint, **more)
-        self.run = run
-        """The run that tried; None when it was nobody's."""
-
-    @property
-    def code(self) -> str:
-        """It crosses the API as what it is to the caller."""
-        return Forbidden.__name__
 
 
 def is_approved_only(tx: Transaction, workspace: str) -> bool:

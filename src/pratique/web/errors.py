@@ -9,9 +9,17 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import InternalError, InvalidInput, NotFound, PratiqueError, Problem, Unauthenticated
+from pratique.base.errors import (
+    InternalError,
+    InvalidInput,
+    NotFound,
+    PratiqueError,
+    Problem,
+    PromotionRefused,
+    Unauthenticated,
+)
 from pratique.base.logging import get_logger
-from pratique.control.promotion import PromotionRefused, void
+from pratique.control.promotion import void
 from pratique.web.browser import is_a_person, sign_in_page
 from pratique.web.platform import platform_of
 

@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from pratique.app import project
+from pratique.delivery.compile import compiled
 from pratique.specs.verdicts import judge
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "credit-risk"
 
+DELIVERY = "azure-pipelines.yml"
 KINDS = {
     "data.yml": "data",
     "environment.yml": "environment",
@@ -56,8 +58,15 @@ def test_each_file_is_valid_and_names_azures_schema(name: str) -> None:
     assert written["$schema"].startswith("https://azuremlschemas.azureedge.net/latest/")
 
 
+def test_the_delivery_is_a_valid_azure_pipelines_file() -> None:
+    """Dev, then a person's yes, then qa."""
+    found = compiled(lambda repository, path: (EXAMPLE / path).read_text(), DELIVERY)
+    assert [stage.name for stage in found.pipeline.stages] == ["dev", "qa"]
+
+
 def test_every_file_of_yaml_is_tested() -> None:
-    assert {path.relative_to(EXAMPLE).as_posix() for path in EXAMPLE.rglob("*.yml")} - {"conda.yml"} == set(KINDS)
+    written = {path.relative_to(EXAMPLE).as_posix() for path in EXAMPLE.rglob("*.yml")}
+    assert written - {"conda.yml", DELIVERY} == set(KINDS)
 
 
 def test_the_example_is_what_init_writes() -> None:

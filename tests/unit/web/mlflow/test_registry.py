@@ -271,5 +271,7 @@ def test_prompts_are_refused_by_name(owner: httpx.Client) -> None:
 
 
 def test_the_tracking_server_learns_the_workspaces(tracking: httpx.Client, reader: httpx.Client) -> None:
-    assert tracking.get("/internal/tracking/workspaces").json() == {"workspaces": ["dev", "qua"]}
+    known = tracking.get("/internal/tracking/workspaces").json()["workspaces"]
+    assert list(known) == ["dev", "qua"]
+    assert all(identity.startswith(f"{name}-") for name, identity in known.items())
     assert reader.get("/internal/tracking/workspaces").status_code == 403
