@@ -74,8 +74,8 @@ REFUSED: Final = (
     Snippet("resources: {webhooks: [{webhook: hook}]}", _ROOT),
     Snippet("resources: {packages: [{package: pack}]}", _ROOT),
     Snippet("{task: DownloadPipelineArtifact@2, inputs: {buildType: specific}}"),
-    Snippet("task: ManualValidation@1", _SERVER),
-    Snippet("{task: Delay@1, inputs: {delayForMinutes: 5}}", _SERVER),
+    Snippet("{task: Delay@1, inputs: {delayForMinutes: 5}}"),
+    Snippet("{task: InvokeRESTAPI@1, inputs: {serviceConnection: api, waitForCompletion: true}}", _SERVER),
     Snippet("azureSubscription: $(a_variable_of_the_job)", _LATE),
 )  # fmt: skip
 """Every row has to be refused, and the machine that runs it is one without PowerShell."""
@@ -104,7 +104,7 @@ def tasks() -> str:
 
 def _task(task: Task) -> tuple[str, str, str]:
     references = [f"{task.name}@{version}" for version in task.versions]
-    said = [*(["checked, not run yet"] if task.runs_on_server else []), *([task.note] if task.note else [])]
+    said = [*(["with `pool: server`"] if task.runs_on_server else []), *([task.note] if task.note else [])]
     inputs = dict.fromkeys(one.name for reference in references for one in inputs_of(reference) if not one.note)
     return ", ".join(map(code, references)), "; ".join(said), ", ".join(map(code, inputs))
 

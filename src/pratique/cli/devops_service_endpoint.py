@@ -1,4 +1,4 @@
-"""`devops service-endpoint`: as whom the tasks of a project's runs speak to the platform."""
+"""`devops service-endpoint`: as whom the tasks of a project's runs speak to the platform, and to which addresses."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ TABLE = Table("devops service-endpoint")
 
 COLUMNS: Final = {
     "ID": "id", "Name": "name", "Type": "type", "Principal": "data.servicePrincipalName",
-    "Workspace": "data.workspace", "For All": "authorizedForAll",
+    "Workspace": "data.workspace", "URL": "url", "For All": "authorizedForAll",
 }  # fmt: skip
 ID: Final = flag("id", "--id", help="Id of the connection, or its name.", required=True)
 FOR_ALL: Final = flag(
@@ -32,15 +32,18 @@ WORKSPACE: Final = flag("workspace", "--workspace", help="The workspace that `az
     arguments=(
         flag("name", help="What azureSubscription says in a pipeline.", required=True),
         flag("service_principal", "--service-principal", "--azure-rm-service-principal-id",
-             help="The service principal, by name or appId; the connection holds no secret of it.", required=True),
+             help="The service principal, by name or appId; the connection holds no secret of it."),
         WORKSPACE,
         flag("resource_group", "--resource-group", help="A group, for a connection to all its workspaces."),
+        flag("url", "--url", help="Instead of a principal: the address that InvokeRESTAPI calls."),
         flag("description", help="A sentence about it."),
         FOR_ALL, *IN_PROJECT,
     ),
     examples={
         "For the dev workspace": "pratique devops service-endpoint create --name aml-dev --service-principal ci-dev "
-        "--workspace credit-dev --enable-for-all true"
+        "--workspace credit-dev --enable-for-all true",
+        "An address for InvokeRESTAPI": "pratique devops service-endpoint create --name tickets "
+        "--url https://tickets.example.com/api",
     },
     columns=COLUMNS,
 )  # fmt: skip
@@ -48,9 +51,10 @@ def create(
     platform: Place,
     *,
     name: str,
-    service_principal: str,
+    service_principal: str | None,
     workspace: str | None,
     resource_group: str | None,
+    url: str | None,
     description: str | None,
     enable_for_all: str | None,
     project: str | None,
@@ -61,10 +65,14 @@ def create(
 
     Each unit of a run that names it gets a token of the service principal, with its rights and no more, which ends
     with the unit. Only an Owner of the home makes one, because it lets others act as the principal.
+    With --url it is an address and no principal: InvokeRESTAPI calls it, if it is loopback or a host of check_hosts.
     """
+    if bool(service_principal) == bool(url):
+        raise UsageError("--service-principal or --url is required, and not both")
     body = {
         "name": name,
-        "principal": service_principal,
+        "principal": service_principal or "",
+        "url": url or "",
         "workspace": workspace or "",
         "resource_group": resource_group or "",
         "description": description or "",

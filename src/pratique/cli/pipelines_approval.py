@@ -1,4 +1,4 @@
-"""`pipelines approval`: what people are asked before a stage begins, and their answers."""
+"""`pipelines approval`: what people are asked before a stage begins, or by a step of it, and their answers."""
 
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ BINDING: Final = flag(
     "binding", help="The `binding` that `approval show` printed: if that has changed meanwhile, nothing is answered."
 )
 COLUMNS: Final = {
-    "ID": "id", "Status": "status", "Run": "run.id", "Stage": "stage", "Environment": "environment",
+    "ID": "id", "Status": "status", "Run": "run.id", "Stage": "stage", "Job": "job", "Environment": "environment",
     "Requested By": "requestedBy.displayName", "Reason": "reason",
 }  # fmt: skip
 
@@ -97,7 +97,7 @@ def reject(
     organization: str | None,
     detect: str | None,
 ) -> Document:
-    """Reject: the stage fails."""
+    """Reject: the stage fails, or the step that asked."""
     told(organization, detect)
     return Approvals(platform.connection).decide(id, approves=False, comment=comment, binding="")
 
@@ -105,11 +105,14 @@ def reject(
 def words(found: Document) -> str:
     """An approval for people: who is asked, what it is given for, the candidate beside the champion."""
     bound = found["bound"]
-    who = ", ".join(found["approvers"]) or "whoever has the role Approver there"
+    is_of_step = found["type"] == "manual_validation"
+    others = "whoever may run this pipeline" if is_of_step else "whoever has the role Approver there"
+    who = ", ".join(found["approvers"]) or others
+    where = f"job {found['job']}" if is_of_step else f"environment {found['environment']}"
     lines = [
         f"approval {found['id']}: {found['status']}" + (f", {found['reason']}" if found["reason"] else ""),
         f"  run {found['run']['id']} ({found['run']['name']}), stage {found['stage']}, "
-        f"environment {found['environment']}, queued by {found['requestedBy']['displayName']}",
+        f"{where}, queued by {found['requestedBy']['displayName']}",
         f"  asked: {who}; {found['minRequiredApprovers']} must approve, until {found['expiresOn'] or 'it ends'}",
     ]
     lines += [f"  {found['instructions']}"] if found["instructions"] else []

@@ -1,4 +1,4 @@
-"""Approvals: shown with what they are given for, and answered, each by a person who may.
+"""Approvals, and what steps ask people: shown with what they are given for, and answered by a person who may.
 
 Of two answers at once one is first; what comes after the end of a question,
 by an answer, its time or a cancelled run, changes nothing and says so.
@@ -14,7 +14,7 @@ from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound
 from pratique.control import checks, projects
 from pratique.control.actor import Actor
 from pratique.control.bindings import binding
-from pratique.control.permissions import is_permitted, stage_environment_scope
+from pratique.control.permissions import is_permitted, project_scope, stage_environment_scope
 from pratique.delivery.run import admission
 from pratique.delivery.run.admission import Facts, State
 from pratique.store import asked_checks, delivery_runs, principals
@@ -40,14 +40,14 @@ def every(tx: Transaction, actor: Actor, project: str, *, state: str = "", run: 
     """The approvals of a project that the caller may see, newest first; only those in `state` or of `run`."""
     projects.get(tx, actor, project)
     states = [state] if state else ()
-    found = asked_checks.in_project(tx, project, kind=admission.APPROVAL, states=states, run=run)
+    found = asked_checks.in_project(tx, project, kinds=admission.ASKED_OF_PEOPLE, states=states, run=run)
     return [_whole(tx, row) for row in found if _may_see(actor, row)]
 
 
 def get(tx: Transaction, actor: Actor, id: str) -> Approval:  # noqa: A002 - the column's name.
     """One approval; raises `NotFound`, also for one that the caller may not see."""
     row = asked_checks.get(tx, id) if id.isprintable() else None
-    if row is None or row.kind != admission.APPROVAL or not _may_see(actor, row):
+    if row is None or row.kind not in admission.ASKED_OF_PEOPLE or not _may_see(actor, row):
         raise NotFound(f"there is no approval {id[:64]!r}", hint="pratique pipelines approval list")
     return _whole(tx, row)
 
@@ -69,12 +69,11 @@ def decide(
     found = get(tx, actor, id)
     row, run = found.asked, found.run
     _check_open(row, run, now)
-    has_role = is_permitted(actor, "approvals/decide", stage_environment_scope(row.project, row.environment))
-    if why := admission.refusal(checks.check_of(row), actor.id, has_role=has_role):
+    if why := admission.refusal(checks.check_of(row), actor.id, has_role=_has_role(actor, row)):
         raise Forbidden(
             f"{actor.name} may not answer this approval: {why}",
-            hint="the role Approver at the environment decides: pratique role assignment create --role Approver "
-            f"--assignee NAME --scope {stage_environment_scope(row.project, row.environment)}",
+            hint="the role Approver decides there: pratique role assignment create --role Approver "
+            f"--assignee NAME --scope {_scope(row)}",
         )
     if actor.run is not None:
         raise Forbidden("a task of a run does not answer approvals")
@@ -100,8 +99,26 @@ def decide(
     kind = "Pratique.ApprovalGiven" if approves else "Pratique.ApprovalRefused"
     data = {"comment": comment, "binding": answer["binding"], "state": answered.state}
     checks.tell(tx, actor.to_document(), kind, answered, now=now, data=data)
-    delivery_runs.touch(tx, run.id)
+    if row.kind == admission.VALIDATION:
+        delivery_runs.look_at_unit(tx, str(row.settings["unit"]), now=now)
+    else:
+        delivery_runs.touch(tx, run.id)
     return get(tx, actor, id)
+
+
+def _has_role(actor: Actor, row: AskedCheck) -> bool:
+    """Whether the caller's roles answer it; what a step asks, whoever may run the pipeline answers as well."""
+    is_of_step = row.kind == admission.VALIDATION
+    return is_permitted(actor, "approvals/decide", _scope(row)) or (
+        is_of_step and is_permitted(actor, "deliveries/run", project_scope(row.project))
+    )
+
+
+def _scope(row: AskedCheck) -> str:
+    """Where a role has to be to answer: at the environment, or for a step at the project."""
+    if row.kind == admission.VALIDATION:
+        return project_scope(row.project)
+    return stage_environment_scope(row.project, row.environment)
 
 
 def _check_open(row: AskedCheck, run: Run, now: datetime) -> None:
@@ -118,7 +135,7 @@ def _check_open(row: AskedCheck, run: Run, now: datetime) -> None:
 def _may_see(actor: Actor, row: AskedCheck) -> bool:
     if actor.id in (row.settings.get("approvers") or ()):
         return True
-    return is_permitted(actor, "approvals/read", stage_environment_scope(row.project, row.environment))
+    return is_permitted(actor, "approvals/read", _scope(row)) or _has_role(actor, row)
 
 
 def _whole(tx: Transaction, row: AskedCheck) -> Approval:

@@ -62,7 +62,7 @@ def ask(
             _refuse(tx, run, stage, refusal, now)
             return Admission.REJECTED
         rows = _begun(tx, run, stage, needs, now)
-    before = _before(run, stage)
+    before = stages_before(run, stage)
     while True:
         found = admission.outcome([check_of(row) for row in rows], _facts(tx, run, stage, rows, gathered), now)
         if not found.asked:
@@ -108,7 +108,7 @@ def run_ended(tx: Transaction, run: Run, *, now: datetime) -> None:
 def withdraw(tx: Transaction, run: Run, *, reason: str, now: datetime) -> None:
     """End every question of a run that is still open: an answer that comes later changes nothing."""
     for row in asked_checks.withdraw(tx, run.id, reason=reason, now=now):
-        if row.kind == admission.APPROVAL:
+        if row.kind in admission.ASKED_OF_PEOPLE:
             tell(tx, PLATFORM.to_document(), "Pratique.ApprovalWithdrawn", row, now=now, data={"reason": reason})
 
 
@@ -190,7 +190,7 @@ def _opened(
     return opened
 
 
-def _before(run: Run, stage: Stage) -> list[str]:
+def stages_before(run: Run, stage: Stage) -> list[str]:
     """Every stage that `stage` comes after."""
     pipeline = pipeline_of(run.text, run.path)
     names = {one.name.lower(): one.name for one in pipeline.stages}
@@ -313,7 +313,7 @@ def _ask_again(tx: Transaction, run: Run, rows: Sequence[AskedCheck], changed: S
     reason = f"what it was given for has changed ({', '.join(changed)}), so it is asked again"
     stage = rows[0].stage
     pipeline = pipeline_of(run.text, run.path).stage(stage)
-    before = _before(run, pipeline) if pipeline else []
+    before = stages_before(run, pipeline) if pipeline else []
     for row in _approvals(rows):
         bound = binding(tx, run, stage, before)
         expires = now + timedelta(minutes=int(row.settings["timeout_minutes"]))

@@ -215,7 +215,8 @@ class _Writer:
             message=self._sealer.seal(text, context=seal_context(unit)), outputs={}, secret_outputs=None,
             timeout=decision.timeout, cancel_timeout=decision.cancel_timeout,
             # A unit that begins after the cancel runs because its condition wanted that.
-            cancel_requested_at=None, created_at=self._now,
+            cancel_requested_at=None, created_at=self._now, runs_on_server=decision.unit.pool.is_server,
+            look_at=self._now if decision.unit.pool.is_server else None,
         )  # fmt: skip
 
     def _message(self, decision: Decision, delivery: str, identity: str) -> JobMessage:
@@ -231,7 +232,7 @@ class _Writer:
             unit=UnitFacts(stage.name, job.name, unit.name, 1, job.display_name or job.name, unit.hook),
             steps=unit.steps,
             variables=tuple(decision.variables.found.values()),
-            repositories=self._repositories(identity),
+            repositories=() if unit.pool.is_server else self._repositories(identity),
             connections=self._connections(decision, unit.steps, identity),
             pipelines=pipeline_resources.runs_of(run, self._found.pipeline.resources.pipelines),
             access_token=self._tokens.access(identity),

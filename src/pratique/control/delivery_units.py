@@ -1,4 +1,4 @@
-"""Units, as their workers see them: a message is given, records are taken, a cancel is told.
+"""Units, as those who run them see them: a message is given, records are taken, a cancel is told.
 
 A worker proves itself by the token of its unit, which ends with the unit. What
 it asks of another unit or another run is not there for it.
@@ -66,21 +66,27 @@ def take(
     tx: Transaction, actor: Actor, run: int, unit: str, records: Sequence[Record], sealer: Sealer, *, now: datetime
 ) -> Taken:
     """Write what a worker reports, each record once; raises `Conflict` when the unit has ended."""
-    at = here(tx, actor, run, unit)
+    return report(tx, here(tx, actor, run, unit), records, sealer, now=now)
+
+
+def report(tx: Transaction, at: Here, records: Sequence[Record], sealer: Sealer, *, now: datetime) -> Taken:
+    """Write what is new of `records` about a unit, which may have no worker; raises `Conflict` when it has ended."""
     new = sorted((one for one in records if one.sequence > at.unit.sequence), key=lambda one: one.sequence)
     if not new:
         return Taken(at.run, at.unit, ())
     if at.unit.state == "completed":
         raise Conflict("this unit has ended", hint="whatever it still does counts no more")
     delivery_runs.put_steps(tx, [_step(at.unit, record) for record in new if record.step != JOB])
-    changed = replace(at.unit, sequence=new[-1].sequence, message=None, **_outputs(at.unit, new, sealer))
     whole = next((one for one in new if one.step == JOB and one.state is StepState.COMPLETED), None)
+    # A worker has its message in its memory; without one it is read again at every look.
+    left = at.unit.message if at.unit.runs_on_server and whole is None else None
+    changed = replace(at.unit, sequence=new[-1].sequence, message=left, **_outputs(at.unit, new, sealer))
     if whole is not None:
-        changed = _ended(changed, whole.result or Result.FAILED, whole.reason, now)
+        changed = replace(_ended(changed, whole.result or Result.FAILED, whole.reason, now), look_at=None)
         delivery_runs.touch(tx, at.run.id)
     elif changed.state == "queued":  # Its worker was quicker than whoever started it.
         changed = replace(changed, state="running", started_at=now)
-    delivery_runs.change_unit(tx, unit, **{key: value for key, value in vars(changed).items() if key != "id"})
+    delivery_runs.change_unit(tx, at.unit.id, **{key: value for key, value in vars(changed).items() if key != "id"})
     _take_of_run(tx, at.run, new, now=now)
     return Taken(at.run, changed, tuple(new))
 

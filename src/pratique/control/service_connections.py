@@ -1,4 +1,4 @@
-"""Service connections: as whom the tasks of a run speak to the platform, and with which token.
+"""Service connections: as whom the tasks of a run speak to the platform, and with which token; or to which address.
 
 A connection names a service principal and its workspace; it holds no secret.
 When a unit starts, each connection that its steps name gives it a token of
@@ -7,18 +7,24 @@ for nothing as soon as the unit has ended.
 
 To make one is to let others act as the principal, so it takes whoever may
 reset that principal's secret: an Owner of the home.
+
+A *generic* connection is an address, for InvokeRESTAPI, and nothing else: what
+proves a caller there stands in the step's headers, as a secret of a vault. That
+it is loopback, or a host that the platform may call, is judged at every call.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urlsplit
 
 from pratique.base.errors import AlreadyExists, Forbidden, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id
 from pratique.base.names import check_name
 from pratique.control import delivery_permissions as permissions
 from pratique.control import grants, principals, projects, secrets, workspaces
+from pratique.control import vaults as vault_rules
 from pratique.control.actor import Actor
 from pratique.control.delivery_permissions import Resource
 from pratique.control.permissions import permit, project_scope
@@ -43,10 +49,10 @@ _BESIDES: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class Known:
-    """A connection with its principal."""
+    """A connection with its principal, which a generic one has not."""
 
     connection: ServiceConnection
-    principal: Principal
+    principal: Principal | None
 
 
 def create(
@@ -77,6 +83,31 @@ def create(
     service_connections.add(tx, made)
     _tell(tx, actor, "Pratique.ServiceConnectionCreated", Known(made, found), now=now)
     return Known(made, found)
+
+
+def create_generic(
+    tx: Transaction,
+    actor: Actor,
+    project: str,
+    name: str,
+    *,
+    url: str,
+    description: str = "",
+    is_for_all: bool = False,
+    now: datetime,
+) -> Known:
+    """Make a connection to an address; raises `InvalidInput` for what is none."""
+    projects.get(tx, actor, project)
+    permit(actor, "service_connections/write", project_scope(project))
+    check_name("service connection", name)
+    if service_connections.named(tx, project, name):
+        raise AlreadyExists(f"there is a service connection {name!r} already in project {project!r}")
+    made = ServiceConnection(
+        new_id(), project, name, description, None, "", "", is_for_all, now, now, actor.to_document(), _address(url)
+    )
+    service_connections.add(tx, made)
+    _tell(tx, actor, "Pratique.ServiceConnectionCreated", Known(made, None), now=now)
+    return Known(made, None)
 
 
 def get(tx: Transaction, actor: Actor, project: str, which: str) -> Known:
@@ -111,6 +142,9 @@ def update(
         updated_at=now,
     )
     if workspace := str(changes.get("workspace") or ""):
+        if known.principal is None:
+            said = f"{known.connection.name!r} is a connection to an address, which has no workspace"
+            raise InvalidInput(said, problems=[Problem(said, key="workspace")])
         permit(actor, "principals/write", HOME)
         wanted = replace(wanted, workspace=workspace, resource_group=_group(tx, actor, workspace, ""))
     service_connections.change(tx, wanted)
@@ -177,6 +211,9 @@ def connections_for(
     given = []
     for one in found:
         principal = _known(tx, one).principal
+        if principal is None:
+            given.append(Connection(name=one.name, url=one.url))
+            continue
         token = grants.token_of_connection(issuer, principal, run=run.id, unit=unit, lasting=until, now=now)
         _tell_use(tx, run, unit, one, principal, now=now)
         given.append(
@@ -205,14 +242,18 @@ def secrets_for(
 ) -> dict[str, str]:
     """Secrets of a vault by name, every enabled one for no names, read as the principal of a connection."""
     (found,) = check_usable(tx, run, [connection])
-    actor = replace(grants.actor_for(tx, _known(tx, found).principal), run=run.id)
+    principal = _known(tx, found).principal
+    if principal is None:
+        raise InvalidInput(f"{connection!r} is a connection to an address; a vault is read as a service principal")
+    actor = replace(grants.actor_for(tx, principal), run=run.id)
     wanted = list(names) or [one.secret.name for one in secrets.every(tx, actor, vault) if one.version.is_enabled]
     return {name: secrets.get(tx, actor, vault, name, sealer=sealer, now=now).value for name in wanted}
 
 
 def _vaults_of(tx: Transaction, principal: Principal) -> list[str]:
-    policies = ((vault, vault_rows.policy(tx, vault.name, principal.id)) for vault in vault_rows.every(tx))
-    return [vault.name for vault, held in policies if held and "get" in held.permissions and not vault.deleted_at]
+    actor = grants.actor_for(tx, principal)
+    there = (vault for vault in vault_rows.every(tx) if not vault.deleted_at)
+    return [vault.name for vault in there if vault_rules.is_let(tx, actor, vault, "get")]
 
 
 # --- inside ---------------------------------------------------------------------------------------------------------
@@ -240,7 +281,22 @@ def _group(tx: Transaction, actor: Actor, workspace: str, resource_group: str) -
     return resource_group
 
 
+def _address(url: str) -> str:
+    """`url` as it is kept; raises `InvalidInput`."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address or parts.username is not None or parts.query or parts.fragment or not url.isprintable():
+        said = f"{url[:128]!r} is no address: expected http://… or https://… without a user, a query or a fragment"
+        raise InvalidInput(said, problems=[Problem(said, key="url")])
+    return url.rstrip("/")
+
+
 def _known(tx: Transaction, connection: ServiceConnection) -> Known:
+    if connection.principal is None:
+        return Known(connection, None)
     found = principal_rows.get(tx, connection.principal)
     assert found is not None  # noqa: S101 - the row goes with its principal.
     return Known(connection, found)
@@ -268,7 +324,8 @@ def _tell(
     tx: Transaction, actor: Actor, kind: str, known: Known, *, now: datetime, changed: Sequence[str] = ()
 ) -> None:
     one = known.connection
-    data = {"name": one.name, "project": one.project, "principal": known.principal.name, "workspace": one.workspace}
+    data = {"name": one.name, "project": one.project, "workspace": one.workspace}
+    data |= {"principal": known.principal.name} if known.principal else {"url": one.url}
     data |= {"changed": ", ".join(changed)} if changed else {}
     scope = project_scope(one.project)
     subject = f"service-connections/{one.id}"

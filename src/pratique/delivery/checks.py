@@ -15,7 +15,9 @@ from pratique.delivery.nodes import Place
 from pratique.delivery.pipeline import Job, Pipeline, Setting, Stage, Step, VariableItem
 from pratique.delivery.run.needs import too_late
 from pratique.delivery.run.references import Reader, wrong_references
+from pratique.delivery.run.server_tasks import ROOT
 from pratique.delivery.run.status import COUNTER, STATUS, STEP_STATUS
+from pratique.delivery.tasks import rule_of
 from pratique.delivery.trouble import Troubles
 from pratique.specs.words import did_you_mean
 
@@ -67,6 +69,7 @@ class _Checker:
         self._source(step)
         if step.task:
             self._inputs(step)
+            self._on_server(step)
         if step.kind == "checkout":
             self._checkout(step)
         if step.condition:
@@ -80,6 +83,20 @@ class _Checker:
                 self._troubles.warn(problem.message, step.place, hint=problem.hint)
             else:
                 self._troubles.refuse(problem.message, step.place, hint=problem.hint, is_not_yet=problem.is_not_yet)
+
+    def _on_server(self, step: Step) -> None:
+        """What only a task without an agent can have wrong."""
+        if not rule_of(step.task).runs_on_server:
+            return
+        if step.retries:
+            said = f"{step.task} is not tried again: retryCountOnTaskFailure is for tasks with an agent"
+            self._troubles.warn(said, step.place)
+        given = {name.lower(): value for name, value in step.inputs.items()}
+        text = given.get("successcriteria", "")
+        if text.strip() and "$(" not in text:
+            for error in self._problems(text, {ROOT: None}, BASIC):
+                said = f"{error.message} in successCriteria of {step.task}"
+                self._troubles.refuse(said, step.place, hint=error.hint)
 
     def _checkout(self, step: Step) -> None:
         for name in _NOT_CHECKED_OUT:

@@ -100,6 +100,11 @@ _OTHER_RUN: Final = (
         )
     ),
 )
+_VALIDATION: Final = (
+    Input("notifyUsers", is_required=True, note="nobody is written to: pipelines approval list shows what waits"),
+    Input("instructions"),
+    Input("onTimeout", default="reject", choices=("reject", "resume")),
+)
 _PARALLEL: Final = (
     _switch("parallel", note="files travel as fast as they can"),
     Input("parallelCount", note="files travel as fast as they can"),
@@ -154,7 +159,7 @@ INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
         Input("delayBetweenRetries", note="files of this machine are copied or not"),
         _switch("ignoreMakeDirErrors"),
     ),
-    "Delay@1": (Input("delayForMinutes", default="0"),),
+    "Delay@1": (Input("delayForMinutes", default="0", is_required=True),),
     "DownloadBuildArtifacts@0": (),
     "DownloadBuildArtifacts@1": (
         *_OTHER_RUN,
@@ -180,9 +185,17 @@ INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
             ("connectedServiceNameSelector",),
             "connectedServiceName",
             choices=("connectedServiceName", "connectedServiceNameARM"),
-            runs=("connectedServiceName",),
         ),
-        Input("serviceConnection", ("connectedServiceName", "genericService"), is_required=True),
+        Input(
+            "serviceConnection",
+            ("connectedServiceName", "genericService"),
+            needed_with=("connectionType", "connectedServiceName"),
+        ),
+        Input(
+            "azureServiceConnection",
+            ("connectedServiceNameARM",),
+            needed_with=("connectionType", "connectedServiceNameARM"),
+        ),
         Input("method", default="POST", choices=("OPTIONS", "GET", "HEAD", "POST", "PUT", "DELETE", "TRACE", "PATCH")),
         Input("headers", default='{"Content-Type":"application/json"}'),
         Input("body"),
@@ -190,13 +203,11 @@ INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
         Input("waitForCompletion", default="false", choices=("false", "true"), runs=("false",)),
         Input("successCriteria"),
     ),
-    "ManualValidation@0": (),
+    "ManualValidation@0": _VALIDATION,
     "ManualValidation@1": (
-        Input("notifyUsers"),
+        *_VALIDATION,
         Input("approvers"),
-        _switch("allowApproversToApproveTheirOwnRuns"),
-        Input("instructions"),
-        Input("onTimeout", default="reject", choices=("reject", "resume")),
+        _switch("allowApproversToApproveTheirOwnRuns", default="true"),
     ),
     "PowerShell@2": (
         *_SCRIPT_OR_FILE,
@@ -269,7 +280,7 @@ INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
         Input("githubToken", note="nothing is downloaded"),
     ),
 }
-_SAME: Final = {"DownloadBuildArtifacts@0": "DownloadBuildArtifacts@1", "ManualValidation@0": "ManualValidation@1"}
+_SAME: Final = {"DownloadBuildArtifacts@0": "DownloadBuildArtifacts@1"}
 
 
 def inputs_of(task: str) -> tuple[Input, ...]:

@@ -1,8 +1,7 @@
 """What of a pipeline cannot run on one machine, all of it, before anything runs.
 
 What no machine runs is refused when the pipeline is checked
-(`pratique.delivery.checks`); here is what depends on the machine, and the tasks
-without an agent, which are checked and not run yet.
+(`pratique.delivery.checks`); here is what depends on the machine.
 """
 
 from pratique.delivery.pipeline import Pipeline, Step
@@ -14,7 +13,7 @@ NEEDS_PWSH = "needs pwsh"
 
 
 def refusals(pipeline: Pipeline, *, has_pwsh: bool) -> Troubles:
-    """What needs a program or a runner that is not there; `raise_if_any` of it raises for all problems at once.
+    """What needs a program that is not there; `raise_if_any` of it raises for all problems at once.
 
     `has_pwsh` says whether the machine that runs jobs has a PowerShell (`shutil.which("pwsh")`).
     """
@@ -22,11 +21,7 @@ def refusals(pipeline: Pipeline, *, has_pwsh: bool) -> Troubles:
     for stage in pipeline.stages:
         for job in stage.jobs:
             for step in job.all_steps():
-                if step.task and rule_of(step.task).runs_on_server:
-                    is_question = step.task.startswith("ManualValidation")
-                    hint = "ask people by an approval: pratique pipelines environment check add" if is_question else ""
-                    troubles.refuse(f"{step.task} is not run by this version", step.place, hint=hint, is_not_yet=True)
-                elif step.task and _needs_pwsh(step) and not has_pwsh:
+                if step.task and _needs_pwsh(step) and not has_pwsh:
                     said = f"{step.task} needs pwsh, which is not on this machine"
                     hint = "install PowerShell so that `pwsh` is on the PATH, or write the step for bash"
                     troubles.refuse(said, step.place, hint=hint, is_not_yet=True)

@@ -64,6 +64,12 @@ def add(home: Home, unit: UnitRow, step: int, offset: int, data: bytes) -> int:
         return size + len(new)
 
 
+def append(home: Home, unit: UnitRow, step: int, data: bytes) -> None:
+    """Add `data` to the end of a step's log, which nobody else writes."""
+    path = step_log(home, unit.run, unit.id, step)
+    add(home, unit, step, path.stat().st_size if path.exists() else 0, data)
+
+
 def begin(home: Home, unit: UnitRow, step: int, title: str, now: datetime) -> None:
     """Tell that a step began, once, and what it has printed so far."""
     path = step_log(home, unit.run, unit.id, step)

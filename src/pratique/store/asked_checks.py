@@ -1,4 +1,4 @@
-"""Checks that stages of runs asked, as they were then, and what was answered.
+"""Checks that stages of runs asked, and steps that ask somebody, as they were then, and what was answered.
 
 pending ──its turn──► waiting ──► passed | failed | expired
    └────────────────────┴──the run was cancelled──► withdrawn
@@ -76,11 +76,11 @@ def of_run(tx: Connection, run: int, stage: str | None = None) -> list[AskedChec
 
 
 def in_project(
-    tx: Connection, project: str, *, kind: str, states: Sequence[str] = (), run: int | None = None
+    tx: Connection, project: str, *, kinds: Sequence[str], states: Sequence[str] = (), run: int | None = None
 ) -> list[AskedCheck]:
-    """Those of a kind in a project, in these states and of this run only when they are named, newest first."""
+    """Those of some kinds in a project, in these states and of this run only when they are named, newest first."""
     table = asked_checks.c
-    wanted = select(asked_checks).where(table.project == project, table.kind == kind)
+    wanted = select(asked_checks).where(table.project == project, table.kind.in_(kinds))
     if states:
         wanted = wanted.where(table.state.in_(list(states)))
     if run is not None:

@@ -120,7 +120,7 @@ class JobRow:
 
 @dataclass(frozen=True)
 class UnitRow:
-    """What one worker process runs, and how far it is."""
+    """What one worker process runs, or the engine itself, and how far it is."""
 
     id: str
     run: int
@@ -134,7 +134,7 @@ class UnitRow:
     sequence: int
     """Of the last record that was taken."""
     message: str | None
-    """Sealed; gone as soon as its worker has begun."""
+    """Sealed; gone as soon as its worker has begun, or its last step has ended on the server."""
     outputs: Mapping[str, str]
     secret_outputs: str | None
     """Sealed."""
@@ -144,6 +144,10 @@ class UnitRow:
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    runs_on_server: bool = False
+    """Whether the engine walks it, without a worker."""
+    look_at: datetime | None = None
+    """When the engine has to look at a unit that it walks itself."""
 
     @property
     def key(self) -> str:
@@ -355,9 +359,25 @@ _UNIT: Final = select(delivery_units).where(delivery_units.c.id == bindparam("wa
 
 
 def unfinished_units(tx: Connection) -> list[UnitRow]:
-    """Every unit that has not ended, oldest first."""
-    wanted = select(delivery_units).where(delivery_units.c.state.in_(("queued", "running")))
+    """Every unit with a worker that has not ended, oldest first."""
+    wanted = select(delivery_units).where(
+        delivery_units.c.state.in_(("queued", "running")), delivery_units.c.runs_on_server.is_(False)
+    )
     return values_of(UnitRow, tx.execute(wanted.order_by(delivery_units.c.created_at, delivery_units.c.id)))
+
+
+def due_on_server(tx: Connection, *, now: datetime) -> str | None:
+    """The unit that the engine walks itself and has waited longest to be looked at, by id; None when none is due."""
+    here = (delivery_units.c.look_at <= now, delivery_units.c.state != COMPLETED)
+    wanted = select(delivery_units.c.id).where(*here).order_by(delivery_units.c.look_at, delivery_units.c.id).limit(1)
+    found: str | None = tx.execute(wanted).scalar()
+    return found
+
+
+def look_at_unit(tx: Connection, id: str, *, now: datetime) -> None:  # noqa: A002 - the column's name.
+    """Have the engine look at a unit that it walks itself."""
+    here = (delivery_units.c.id == id) & delivery_units.c.runs_on_server & (delivery_units.c.state != COMPLETED)
+    tx.execute(update(delivery_units).where(here).values(look_at=now))
 
 
 def change_unit(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.
@@ -379,6 +399,8 @@ def cancel_units(tx: Connection, run: int, *, now: datetime) -> None:
         & delivery_units.c.cancel_requested_at.is_(None)
     )
     tx.execute(update(delivery_units).where(here).values(cancel_requested_at=now))
+    walked_here = delivery_units.c.runs_on_server & (delivery_units.c.state != COMPLETED)
+    tx.execute(update(delivery_units).where((delivery_units.c.run == run) & walked_here).values(look_at=now))
 
 
 def put_steps(tx: Connection, steps: Sequence[StepRow]) -> None:

@@ -559,7 +559,7 @@ delivery_jobs = Table(
 )
 
 delivery_units = Table(
-    # What one worker process runs.
+    # What one worker process runs, or the engine itself.
     "delivery_units",
     metadata,
     Column("id", String(36), primary_key=True),
@@ -572,7 +572,7 @@ delivery_units = Table(
     Column("result", String(24)),
     Column("reason", Text, nullable=False),
     Column("sequence", Integer, nullable=False),  # Of the last record that was taken.
-    Column("message", Sealed("delivery unit {id}")),  # Gone as soon as its worker has begun.
+    Column("message", Sealed("delivery unit {id}")),  # Gone as soon as its worker has begun, or its last step ended.
     Column("outputs", JSON, nullable=False),  # Those that are no secrets.
     Column("secret_outputs", Sealed("delivery unit {id}")),
     Column("timeout", Integer, nullable=False),
@@ -665,12 +665,15 @@ vaults = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
     CheckConstraint("retention_days BETWEEN 7 AND 90", name="retention_days"),
+    Column("runs_on_server", Boolean, nullable=False),  # Without a worker: the engine walks it.
+    Column("look_at", UtcDateTime),  # Of those: when it has to be looked at; a wish, an answer or its time.
 )
 
 vault_policies = Table(
     # What a holder may do with the secrets: a principal by its id, or variable-group:ID.
     "vault_policies",
     metadata,
+    Index(None, "look_at"),
     Column("vault", ForeignKey("vaults.name", ondelete="CASCADE"), primary_key=True),
     Column("holder", String(64), primary_key=True),
     Column("permissions", JSON, nullable=False),
@@ -740,7 +743,8 @@ service_connections = Table(
     Column("project", ForeignKey("projects.name", ondelete="CASCADE"), nullable=False),
     Column("name", String(128), nullable=False),
     Column("description", Text, nullable=False),
-    Column("principal", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("principal", ForeignKey("principals.id", ondelete="CASCADE")),  # Null for one that is an address alone.
+    Column("url", Text, nullable=False),  # Empty for one of a principal.
     Column("resource_group", String(90), nullable=False),
     Column("workspace", String(33), nullable=False),  # Empty: the whole group.
     Column("is_for_all", Boolean, nullable=False),  # Whether every delivery of the project may use it.
@@ -865,4 +869,92 @@ trigger_positions = Table(
     metadata,
     Column("name", String(32), primary_key=True),
     Column("sequence", BigInteger, nullable=False),
+)
+
+api_services = Table(
+    "api_services",
+    metadata,
+    Column("name", String(50), primary_key=True),
+    Column("resource_group", ForeignKey("resource_groups.name"), nullable=False),
+    Column("location", String(90), nullable=False),
+    Column("publisher_name", Text, nullable=False),
+    Column("publisher_email", Text, nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+)
+
+apis = Table(
+    "apis",
+    metadata,
+    Column("service", ForeignKey("api_services.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("path", String(400), nullable=False),
+    Column("service_url", Text, nullable=False),
+    Column("subscription_required", Boolean, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("allow_any_audience", Boolean, nullable=False),
+    Column("provisioning_state", String(20), nullable=False),
+    Column("error", JSON(none_as_null=True)),
+    Column("generation", Integer, nullable=False),  # Raised by every wish.
+    Column("applied", Integer, nullable=False),  # The generation that the gateway serves.
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("service", "path"),
+)
+
+api_operations = Table(
+    "api_operations",
+    metadata,
+    Column("service", String(50), primary_key=True),
+    Column("api", String(256), primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("method", String(16), nullable=False),
+    Column("url_template", String(1000), nullable=False),
+    Column("description", Text, nullable=False),
+    ForeignKeyConstraint(["service", "api"], ["apis.service", "apis.name"], ondelete="CASCADE"),
+)
+
+api_named_values = Table(
+    "api_named_values",
+    metadata,
+    Column("service", ForeignKey("api_services.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("is_secret", Boolean, nullable=False),
+    Column("value", Text, nullable=False),  # Empty for a secret.
+    Column("sealed", Sealed("apim/{service}/values/{name}"), nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+api_subscriptions = Table(
+    "api_subscriptions",
+    metadata,
+    Column("service", ForeignKey("api_services.name", ondelete="CASCADE"), primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("primary_key", Sealed("apim/{service}/subscriptions/{name}/primary"), nullable=False),
+    Column("secondary_key", Sealed("apim/{service}/subscriptions/{name}/secondary"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    CheckConstraint("state IN ('active', 'suspended')", name="state"),
+)
+
+api_key_sets = Table(
+    # What each OpenID configuration that a policy names said last.
+    "api_key_sets",
+    metadata,
+    Column("url", Text, primary_key=True),
+    Column("issuer", Text, nullable=False),
+    Column("key_set", JSON, nullable=False),
+    Column("fetched_at", UtcDateTime, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("tried_at", UtcDateTime, nullable=False),
 )

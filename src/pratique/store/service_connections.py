@@ -1,4 +1,4 @@
-"""Service connections: the service principal as which the tasks of a project's runs speak to the platform."""
+"""Service connections: as which principal, or to which address, the tasks of a project's runs speak."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class ServiceConnection:
     project: str
     name: str
     description: str
-    principal: str
-    """The id of the service principal."""
+    principal: str | None
+    """The id of the service principal; None for one that is an address alone."""
     resource_group: str
     workspace: str
     """Empty: the whole group."""
@@ -29,6 +29,8 @@ class ServiceConnection:
     created_at: datetime
     updated_at: datetime
     created_by: Mapping[str, Any]
+    url: str = ""
+    """Of one that is an address alone."""
 
 
 def add(tx: Connection, connection: ServiceConnection) -> None:

@@ -23,9 +23,9 @@ from pratique.base.errors import PratiqueError
 from pratique.client.connection import Connection
 from pratique.client.door import Door, check_url
 from pratique.client.profile import write_az
+from pratique.delivery.masking import Masker
 from pratique.delivery.message import JobMessage
 from pratique.worker.job import Job, variables_of
-from pratique.worker.masking import Masker
 from pratique.worker.processes import Cancellation, end_orphans, guard_this_process
 from pratique.worker.reporter import Reporter
 from pratique.worker.routes import Routes

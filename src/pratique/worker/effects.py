@@ -12,10 +12,10 @@ from typing import Final, TypeAlias
 
 from pratique.base.errors import PratiqueError
 from pratique.delivery.expressions.macros import Variable
+from pratique.delivery.masking import SHORTEST
 from pratique.delivery.records import Attachment, Issue
 from pratique.delivery.run.outcomes import Result
 from pratique.worker.commands import Command, command_of
-from pratique.worker.masking import SHORTEST
 from pratique.worker.publishing import publish_artifact, publish_coverage, publish_tests
 from pratique.worker.step import StepRun
 from pratique.worker.variables import ReadOnlyError

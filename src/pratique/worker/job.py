@@ -9,9 +9,9 @@ from typing import Final
 
 from pratique.client.connection import RUN_VARIABLE
 from pratique.delivery.expressions.macros import Variable
+from pratique.delivery.masking import Masker
 from pratique.delivery.message import JobMessage
 from pratique.delivery.run.outcomes import Result
-from pratique.worker.masking import Masker
 from pratique.worker.processes import Cancellation
 from pratique.worker.reporter import Reporter
 from pratique.worker.routes import Routes

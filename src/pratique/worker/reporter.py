@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from pratique.base.errors import PratiqueError
+from pratique.delivery.masking import MaskedLines, Masker
 from pratique.delivery.records import Record
-from pratique.worker.masking import MaskedLines, Masker
 from pratique.worker.processes import Cancellation
 from pratique.worker.routes import Routes
 

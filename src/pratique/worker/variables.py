@@ -10,10 +10,10 @@ from typing import Final
 
 from pratique.delivery.expressions.macros import Variable, expanded, is_from_outside
 from pratique.delivery.expressions.values import folded
+from pratique.delivery.masking import Masker
 from pratique.delivery.records import Output
 from pratique.delivery.run.variables import RunVariables
 from pratique.worker.commands import deactivated
-from pratique.worker.masking import Masker
 
 LARGEST: Final = 120_000
 """Bytes of one variable in an environment; Linux takes 131,072 with its name."""

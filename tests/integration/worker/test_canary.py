@@ -3,7 +3,7 @@
 import pytest
 
 from pratique.delivery.expressions.macros import Variable
-from pratique.worker.masking import Masker
+from pratique.delivery.masking import Masker
 
 from .conftest import Worker
 

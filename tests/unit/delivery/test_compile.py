@@ -127,6 +127,7 @@ stages:
     dependsOn: [Train]
     steps:
     - task: ManualValidation@0
+      inputs: {notifyUsers: ""}
 - stage: Qa
   dependsOn: Dev
   condition: and(succeeded(), eq(variables.a, '1'))

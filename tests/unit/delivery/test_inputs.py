@@ -97,10 +97,39 @@ def test_powershell_is_refused_before_the_run_where_there_is_none(compile_files:
         found.raise_if_any("azure-pipelines.yml")
 
 
-def test_a_task_without_an_agent_is_refused_before_the_run(compile_files: Compile) -> None:
-    text = "jobs:\n- job: A\n  pool: server\n  steps:\n  - task: ManualValidation@1\n  - task: Delay@1\n"
-    found = refusals(compile_files(text).pipeline, has_pwsh=True)
-    assert [(one.message, one.place.line, one.is_not_yet) for one in found.errors] == [
-        ("ManualValidation@1 is not run by this version", 5, True),
-        ("Delay@1 is not run by this version", 6, True),
-    ]
+def test_tasks_without_an_agent_run_on_any_machine(compile_files: Compile) -> None:
+    step = "  - task: {}\n    inputs: {}\n"
+    text = "jobs:\n- job: A\n  pool: server\n  steps:\n" + "".join(
+        step.format(task, inputs)
+        for task, inputs in (
+            ("ManualValidation@0", "{notifyUsers: ''}"),
+            ("Delay@1", "{delayForMinutes: 1}"),
+            ("InvokeRESTAPI@1", "{serviceConnection: api, successCriteria: \"eq(root['a'], 1)\"}"),
+        )
+    )
+    found = compile_files(text)
+    assert found.warnings == ()
+    refusals(found.pipeline, has_pwsh=False).raise_if_any("azure-pipelines.yml")
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("{task: InvokeRESTAPI@1, inputs: {serviceConnection: a, successCriteria: no(root)}}", "no function no"),
+        ("{task: InvokeRESTAPI@1, inputs: {serviceConnection: a, successCriteria: 'eq(answer, 1)'}}", "answer"),
+        ("{task: InvokeRESTAPI@1, inputs: {serviceConnection: a, waitForCompletion: true}}", "waitForCompletion"),
+        ("{task: InvokeRESTAPI@1, inputs: {method: GET}}", "needs the input serviceConnection"),
+        ("{task: InvokeRESTAPI@1, inputs: {connectionType: connectedServiceNameARM}}", "azureServiceConnection"),
+        ("{task: ManualValidation@1}", "needs the input notifyUsers"),
+        ("{task: Delay@1}", "needs the input delayForMinutes"),
+    ],
+)
+def test_a_task_without_an_agent_is_checked_before_the_run(compile_files: Compile, step: str, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        compile_files(f"jobs:\n- job: A\n  pool: server\n  steps:\n  - {step}\n")
+
+
+def test_no_task_without_an_agent_is_tried_again(compile_files: Compile) -> None:
+    step = "{task: Delay@1, retryCountOnTaskFailure: 2, inputs: {delayForMinutes: 1}}"
+    (warning,) = compile_files(f"jobs:\n- job: A\n  pool: server\n  steps:\n  - {step}\n").warnings
+    assert "Delay@1 is not tried again" in warning.message

@@ -3,8 +3,8 @@
 import pytest
 
 from pratique.delivery.expressions.macros import Variable
+from pratique.delivery.masking import Masker
 from pratique.delivery.records import Output
-from pratique.worker.masking import Masker
 from pratique.worker.variables import JobVariables, ReadOnlyError, is_mappable, mapped
 
 

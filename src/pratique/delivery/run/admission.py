@@ -33,6 +33,9 @@ BUSINESS_HOURS: Final = "business_hours"
 MODEL_GATE: Final = "model_gate"
 REST: Final = "rest"
 EXCLUSIVE_LOCK: Final = "exclusive_lock"
+VALIDATION: Final = "manual_validation"
+"""What a step asks; no environment has it as a check, and it admits no stage."""
+ASKED_OF_PEOPLE: Final = (APPROVAL, VALIDATION)
 CATEGORIES: Final[tuple[frozenset[str], ...]] = (
     frozenset({BRANCH_CONTROL}),
     frozenset({APPROVAL, BUSINESS_HOURS, MODEL_GATE, REST}),
@@ -188,7 +191,7 @@ def judged(check: Check, facts: Facts, now: datetime) -> Found:
     ):
         return Found(check.state)
     match check.kind:
-        case "approval":
+        case "approval" | "manual_validation":
             return _in_time(_approval(check), check, now, late=State.EXPIRED)
         case "branch_control":
             return _branch(check, facts)

@@ -1,7 +1,7 @@
 """Secrets in what is said about a run: reasons, traces and errors are read by people who may not see them.
 
-This is for single sentences; what a job prints goes through the worker's own
-masker, which knows encodings and lines as well.
+This is for single sentences; what a job prints goes through
+`pratique.delivery.masking`, which knows encodings and lines as well.
 """
 
 from collections.abc import Iterable

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict
 
 from pratique.base.clock import utc_now
+from pratique.base.errors import InvalidInput
 from pratique.control import delivery_permissions, service_connections, variable_groups
 from pratique.control.actor import Actor
 from pratique.control.delivery_permissions import Resource
@@ -29,10 +30,11 @@ class _Request(BaseModel):
 
 
 class ConnectionBody(_Request):
-    """A new connection."""
+    """A new connection: of a principal, or to an address."""
 
     name: Text
-    principal: Text
+    principal: Text = ""
+    url: Text = ""
     workspace: Text = ""
     resource_group: Text = ""
     description: Text = ""
@@ -49,28 +51,35 @@ class ConnectionChanges(_Request):
 
 def document(known: Known, platform: Platform) -> dict[str, Any]:
     """A connection as Azure DevOps prints it; it has no secret to show."""
-    one, home = known.connection, platform.home
+    one = known.connection
     return {
         "id": one.id,
         "name": one.name,
         "description": one.description,
-        "type": "azurerm",
+        "type": "azurerm" if known.principal else "generic",
         "isReady": True,
         "isShared": False,
-        "url": platform.door,
+        "url": one.url or platform.door,
         "createdBy": {"displayName": str(one.created_by.get("name", ""))},
-        "authorization": {
-            "scheme": "ServicePrincipal",
-            "parameters": {"serviceprincipalid": known.principal.id, "tenantid": home.tenant},
-        },
-        "data": {
-            "subscriptionId": home.subscription,
-            "servicePrincipalName": known.principal.name,
-            "resourceGroup": one.resource_group,
-            "workspace": one.workspace or None,
-        },
+        **_speaks_as(known, platform),
         "authorizedForAll": one.is_for_all,
         "serviceEndpointProjectReferences": [{"name": one.name, "projectReference": {"name": one.project}}],
+    }
+
+
+def _speaks_as(known: Known, platform: Platform) -> dict[str, Any]:
+    """As whom: a principal, or nobody."""
+    if known.principal is None:
+        return {"authorization": {"scheme": "None", "parameters": {}}, "data": {}}
+    parameters = {"serviceprincipalid": known.principal.id, "tenantid": platform.home.tenant}
+    return {
+        "authorization": {"scheme": "ServicePrincipal", "parameters": parameters},
+        "data": {
+            "subscriptionId": platform.home.subscription,
+            "servicePrincipalName": known.principal.name,
+            "resourceGroup": known.connection.resource_group,
+            "workspace": known.connection.workspace or None,
+        },
     }
 
 
@@ -84,9 +93,24 @@ def every(platform: Here, actor: Reader, project: str) -> list[dict[str, Any]]:
 @router.post("/service-connections", status_code=201)
 def create(platform: Here, actor: Writer, project: str, body: ConnectionBody) -> dict[str, Any]:
     """Make a connection."""
+    given = body.model_dump()
+    name, principal, url = given.pop("name"), given.pop("principal"), given.pop("url")
+    if bool(principal) == bool(url):
+        raise InvalidInput("a connection is of a service principal, or to a URL", hint="give one of the two")
     with platform.database.write() as tx:
-        made = service_connections.create(tx, actor, project, **body.model_dump(), now=utc_now())
+        if principal:
+            made = service_connections.create(tx, actor, project, name, principal=principal, **given, now=utc_now())
+        else:
+            made = _generic(tx, actor, project, name, url, body)
         return document(made, platform)
+
+
+def _generic(tx: Transaction, actor: Actor, project: str, name: str, url: str, body: ConnectionBody) -> Known:
+    if body.workspace or body.resource_group:
+        raise InvalidInput("a connection to a URL has no workspace and no resource group")
+    return service_connections.create_generic(
+        tx, actor, project, name, url=url, description=body.description, is_for_all=body.is_for_all, now=utc_now()
+    )
 
 
 @router.get("/service-connections/{connection}")

@@ -1,4 +1,4 @@
-"""Stage environments, their checks, and approvals with what each is given for."""
+"""Stage environments, their checks, and approvals, those of steps among them, with what each is given for."""
 
 from typing import Annotated, Any
 
@@ -169,11 +169,13 @@ def _approval(approval: Approval) -> dict[str, Any]:
     asked, run = approval.asked, approval.run
     return {
         "id": asked.id,
+        "type": asked.kind,
         "status": asked.state,
         "reason": asked.reason,
         "run": {"id": run.id, "name": run.number},
         "stage": asked.stage,
-        "environment": asked.environment,
+        "job": asked.settings.get("job"),
+        "environment": asked.environment or None,
         "instructions": str(asked.settings.get("instructions") or ""),
         "approvers": list(approval.approvers),
         "minRequiredApprovers": approval.wanted,

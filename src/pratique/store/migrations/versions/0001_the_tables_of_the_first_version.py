@@ -647,6 +647,8 @@ def upgrade() -> None:
             ["repository"], ["repositories.id"], name=op.f("fk_pushes_repository"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pushes")),
+        sa.Column("runs_on_server", sa.Boolean(), nullable=False),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
     )
     with op.batch_alter_table("pushes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_pushes_state_created_at"), ["state", "created_at"], unique=False)
@@ -656,8 +658,10 @@ def upgrade() -> None:
     sa.Column('project', sa.String(length=64), nullable=False),
     sa.Column('name', sa.String(length=128), nullable=False),
     sa.Column('description', sa.Text(), nullable=False),
-    sa.Column('principal', sa.String(length=36), nullable=False),
+    sa.Column('principal', sa.String(length=36), nullable=True),
+    sa.Column('url', sa.Text(), nullable=False),
     sa.Column('resource_group', sa.String(length=90), nullable=False),
+        batch_op.create_index(batch_op.f("ix_delivery_units_look_at"), ["look_at"], unique=False)
     sa.Column('workspace', sa.String(length=33), nullable=False),
     sa.Column('is_for_all', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pratique.worker.masking import MaskedLines, Masker
+from pratique.delivery.masking import MaskedLines, Masker
 
 SECRET = 'p@ss"w/ord+1'
 KEY = "-----BEGIN-----\nQUJDREVGR0hJSktM\n{\nshort\n-----END-----\n"
