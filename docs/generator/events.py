@@ -159,6 +159,9 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
         "vaults/VAULT/secrets/NAME",
         "Somebody, or a variable group for a run, was given the value of `data.version`.",
     ),
+    "Pratique.HomeBackedUp": ("home", "Whoever holds the home wrote a backup of it, keys included, to `data.path`."),
+    "Pratique.HomeRestored": ("home", "The home was made from a backup, which was made at `data.made_at`."),
+    "Pratique.HomePruned": ("home", "What nothing named any more was removed; `data.removed` counts it."),
     "Pratique.SecretUpdated": ("vaults/VAULT/secrets/NAME", "What is said about a version changed."),
     "Pratique.SecretDeleted": ("vaults/VAULT/secrets/NAME", "A secret was deleted and can be recovered."),
     "Pratique.SecretRecovered": ("vaults/VAULT/secrets/NAME", "A deleted secret is there again."),
@@ -185,6 +188,10 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Pratique.VaultPolicySet": (
         "vaults/NAME",
         "What a principal or a variable group may do with the secrets changed: `data.permissions`.",
+    ),
+    "Pratique.VariableGroupRead": (
+        "variable-groups/ID",
+        "A unit of the run `data.run` was given the secret values of `data.variables`.",
     ),
     "Pratique.WorkspaceCreated": ("workspaces/NAME", "A workspace was made."),
     "Pratique.WorkspaceUpdated": ("workspaces/NAME", "A workspace was changed."),

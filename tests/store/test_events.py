@@ -120,6 +120,7 @@ EDITS: dict[str, Any] = {
     "actor": {**ACTOR, "name": "eve"},
     "targets": ["somebody"],
     "data": {"count": 4, "approved": True},
+    "reason": "because",
     "previous_hash": "0" * 64,
     "hash": "f" * 64,
 }

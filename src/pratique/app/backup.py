@@ -1,10 +1,13 @@
 """``pratique backup``: a home in one file, and back."""
 
 import os
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
 from pratique import __version__
+from pratique.app.parts import login_name
 from pratique.app.supervision import gateway_runs, server_runs
 from pratique.base.clock import utc_now
 from pratique.base.errors import Conflict, InvalidInput
@@ -12,8 +15,10 @@ from pratique.base.home import Home
 from pratique.base.settings import load_settings
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import say, warn
+from pratique.control import housekeeping
 from pratique.store import backups
 from pratique.store.backups import Backup
+from pratique.store.database import Database
 
 TABLE = Table("backup")
 _TARGET: Final = flag("path", "path", metavar="FILE or FOLDER", nargs="?", default=".", help="Where it is written.")
@@ -45,6 +50,8 @@ def create(*, path: str) -> dict[str, Any]:
     if target.is_dir():
         target = target / f"pratique-{now:%Y%m%dT%H%M%S}.tar"
     target = target.absolute()
+    if home.database.exists():
+        _tell(home, housekeeping.BACKED_UP, {"path": str(target)})  # Before it is made, so that it is in it, too.
     backup = backups.create(home, target, made_by=f"pratique {__version__}", now=now)
     say(f"{target}: {len(backup.files)} files, {backup.size / 1e6:.0f} MB")
     return _document(target, home, backup)
@@ -65,9 +72,17 @@ def restore(*, path: str, home: str | None) -> dict[str, Any]:
     if target.root.is_dir() and (server_runs(target) or gateway_runs(target)):
         raise Conflict(f"the platform of {target.root} runs", hint="choose another home with --home")
     backup = backups.restore(Path(path).absolute(), target)
+    _tell(target, housekeeping.RESTORED, {"path": str(Path(path).absolute()), "made_at": backup.made_at})
     say(f"{target.root}: {len(backup.files)} files, {backup.size / 1e6:.0f} MB, of {backup.made_at}")
     say(f"start it with: PRATIQUE_HOME={target.root} pratique up")
     return _document(Path(path).absolute(), target, backup)
+
+
+def _tell(home: Home, kind: str, facts: Mapping[str, Any]) -> None:
+    """Write it into the journal of the home."""
+    with closing(Database.at(home.database)) as database:
+        if not housekeeping.tell(database, login_name(), kind, facts, now=utc_now()):
+            warn(f"the home is an older version's, so its journal does not tell of this: {kind}")
 
 
 def _document(path: Path, home: Home, backup: Backup) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pratique.app.layout import tracking_lock
-from pratique.app.parts import make_parts
+from pratique.app.parts import login_name, make_parts
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, NotFound
 from pratique.base.home import Home
 from pratique.base.settings import load_settings
 from pratique.cli.table import Table, flag, switch
 from pratique.cli.talk import say
+from pratique.control.housekeeping import PRUNED, tell
 from pratique.engine.pruning import Leftover, Pruning
 from pratique.store.backups import housekeeping
 from pratique.store.migrate import check_current
@@ -55,7 +56,12 @@ def prune(*, dry_run: bool, unused_for: int) -> list[dict[str, Any]]:
                 unused_for=timedelta(days=unused_for),
                 own=(tracking_lock(home, parts.environments).digest,),
             )
-            return _told(pruning) if dry_run else _pruned(pruning)
+            if dry_run:
+                return _told(pruning)
+            counted = _pruned(pruning)
+        removed = {str(one["what"]): one["count"] for one in counted}
+        tell(parts.database, login_name(), PRUNED, {"removed": removed}, now=utc_now())
+        return counted
     finally:
         parts.database.close()
 

@@ -82,6 +82,15 @@ PLACES: Final[dict[str, tuple[Argument, ...]]] = {
 }
 """The parameter by which a verb asks for a `Place`, and the flags that it then has."""
 
+REASON: Final = flag("reason", "--reason", help="Why, in a sentence that the journal keeps beside what is done.")
+"""The flag of every verb that speaks to the platform and is not only about looking."""
+ONLY_LOOKS: Final = frozenset(
+    {"list", "show", "stream", "tail", "validate", "why", "blame", "verify", "head", "export"}
+)
+"""The last words of verbs that change nothing."""
+SHOWS_SECRETS: Final = frozenset({"keyvault secret show"})
+"""The verbs that do so all the same and show a secret, which the journal tells."""
+
 
 def edits_of(parameters: Mapping[str, Any]) -> Edits:
     """What the flags of `EDITS` want changed."""

@@ -7,6 +7,7 @@ the row that was typed gets the verbs of its module.
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any, Final, NoReturn
 
@@ -15,8 +16,9 @@ from knack.commands import CLICommand, CLICommandsLoader
 from knack.help import CLIHelp, CommandHelpFile, GroupHelpFile, HelpFile
 from knack.parser import CLICommandParser
 
+from pratique.base import reason
 from pratique.cli import not_here
-from pratique.cli.arguments import EDITS, PLACES, edits_of
+from pratique.cli.arguments import EDITS, ONLY_LOOKS, PLACES, REASON, SHOWS_SECRETS, edits_of
 from pratique.cli.index import GROUPS
 from pratique.cli.output import columns_of
 from pratique.cli.table import Argument, Row, Table, Verb
@@ -101,7 +103,15 @@ def _loader(verb: Verb) -> Callable[[], list[tuple[str, Any]]]:
 
 def arguments_of(verb: Verb) -> tuple[Argument, ...]:
     """Every flag of a verb but the global ones, those of its edits and its place included."""
-    return (*verb.arguments, *(EDITS if _has_edits(verb) else ()), *PLACES.get(_place_of(verb), ()))
+    edits, why = EDITS if _has_edits(verb) else (), (REASON,) if _takes_reason(verb) else ()
+    return (*verb.arguments, *edits, *why, *PLACES.get(_place_of(verb), ()))
+
+
+def _takes_reason(verb: Verb) -> bool:
+    """Whether `verb` has --reason; a filter of that name keeps its own meaning."""
+    has_own = any(REASON.flags[0] in argument.flags for argument in verb.arguments)
+    is_told = verb.path.rpartition(" ")[2] not in ONLY_LOOKS or verb.path in SHOWS_SECRETS
+    return bool(_place_of(verb)) and is_told and not has_own
 
 
 def _has_edits(verb: Verb) -> bool:
@@ -134,7 +144,9 @@ def _caller(verb: Verb) -> Callable[[dict[str, Any]], Any]:
         from pratique.cli.place import Place
 
         flags: dict[str, Any] = {argument.name: parameters.get(argument.name) for argument in PLACES[wanted]}
-        return verb.handler(Place(**flags), **given)
+        why = reason.checked(parameters.get(REASON.name) or "") if _takes_reason(verb) else ""
+        with reason.bound(why) if why else nullcontext():
+            return verb.handler(Place(**flags), **given)
 
     return call
 

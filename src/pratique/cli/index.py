@@ -74,6 +74,8 @@ INDEX: Final = (
     Row("ad sp", "pratique.cli.ad_sp", "Service principals: programs with a secret.", is_group=True),
     Row("role assignment", "pratique.cli.role_assignment", "Who may do what, where.", is_group=True),
     Row("login", "pratique.cli.login", "Log in as a service principal."),
+    Row("audit", "pratique.cli.audit", "The journal as evidence: verified, exported, signed.", is_group=True),
+    Row("audit key", "pratique.cli.audit_key", "What the journal is signed with.", is_group=True),
     Row("logout", "pratique.cli.logout", "Forget who logged in."),
     Row("configure", "pratique.cli.configure", "Set or list defaults: group, workspace, location."),
     Row("config", "pratique.cli.config", "Read and write single settings of the command line.", is_group=True),

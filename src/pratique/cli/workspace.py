@@ -20,6 +20,11 @@ NAME: Final = flag(
 )
 COLUMNS: Final = {"Name": "name", "Group": "resource_group", "Location": "location"}
 CHANGEABLE: Final = ("description", "display_name", "tags")
+_REQUIRE_REASON: Final = flag(
+    "require_reason", choices=["true", "false"],
+    help="Whether whoever changes something or reads a secret in it says why, with --reason; "
+    "kept as the tag pratique.require-reason.",
+)  # fmt: skip
 
 
 @TABLE.verb(
@@ -76,11 +81,20 @@ def list_all(in_group: Place) -> list[Document]:
 
 @TABLE.verb(
     "update",
-    arguments=(NAME, DISPLAY_NAME, DESCRIPTION),
-    examples={"Describe a workspace": "pratique ml workspace update -n credit --description 'Credit risk'"},
+    arguments=(NAME, DISPLAY_NAME, DESCRIPTION, _REQUIRE_REASON),
+    examples={
+        "Describe a workspace": "pratique ml workspace update -n credit --description 'Credit risk'",
+        "Ask for reasons": "pratique ml workspace update -n credit --require-reason true",
+    },
 )
 def update(
-    in_group: Place, *, name: str | None, display_name: str | None, description: str | None, edits: Edits
+    in_group: Place,
+    *,
+    name: str | None,
+    display_name: str | None,
+    description: str | None,
+    require_reason: str | None,
+    edits: Edits,
 ) -> Document:
     """Change what is said about a workspace: tags, description, display_name."""
     from pratique.cli.changes import changes_of
@@ -89,8 +103,11 @@ def update(
     current = workspaces.show(_workspace(in_group, name))
     changes = changes_of(current, edits, allowed=CHANGEABLE)
     changes |= {key: value for key, value in (("display_name", display_name), ("description", description)) if value}
+    if require_reason:
+        tags = changes.get("tags", current.get("tags") or {})
+        changes["tags"] = {**tags, "pratique.require-reason": require_reason}
     if not changes:
-        raise UsageError("nothing to change", hint="give --set, --display-name or --description")
+        raise UsageError("nothing to change", hint="give --set, --display-name, --description or --require-reason")
     return workspaces.update(str(current["name"]), changes)
 
 

@@ -18,6 +18,7 @@ import urllib3
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError
 
 import pratique
+from pratique.base import reason
 from pratique.base.errors import InternalError, InvalidInput, PratiqueError, Unavailable, from_document
 from pratique.client.door import Door
 
@@ -66,13 +67,24 @@ def _run_header() -> dict[str, str]:
     return {RUN_HEADER: run} if _RUN.fullmatch(run) else {}
 
 
+def _reason_header() -> dict[str, str]:
+    """Why all this is asked, as `base.reason` has it."""
+    why = reason.said() or reason.checked(os.environ.get(reason.VARIABLE, ""))
+    return {reason.HEADER: reason.to_header(why)} if why else {}
+
+
 class Connection:
     """Requests to one door, over connections that are kept open."""
 
     def __init__(self, door: Door) -> None:
         self.door = door
         self._pool = urllib3.PoolManager(
-            headers={"User-Agent": f"pratique/{pratique.__version__}", "Accept": "application/json", **_run_header()},
+            headers={
+                "User-Agent": f"pratique/{pratique.__version__}",
+                "Accept": "application/json",
+                **_run_header(),
+                **_reason_header(),
+            },
             maxsize=4,  # Uploads send from several threads.
             timeout=urllib3.Timeout(connect=5, read=_READ_TIMEOUT.total_seconds()),
             # A kept connection may have been closed behind our back: reading again is safe, writing is not.

@@ -47,6 +47,7 @@ ACTIONS: Final = frozenset(
         "status": "read",
     }.items()
     for verb in verbs.split()
+        "audit": "read",
 )
 """Every action there is; a route or verb that names another does not start."""
 

@@ -14,7 +14,7 @@ from pratique.base.errors import AlreadyExists, Conflict, Forbidden, InvalidInpu
 from pratique.base.names import check_name
 from pratique.control import delivery_permissions as permissions
 from pratique.control import projects, secrets, vaults
-from pratique.control.actor import Actor
+from pratique.control.actor import PLATFORM, Actor
 from pratique.control.delivery_permissions import Resource
 from pratique.control.permissions import permit, project_scope
 from pratique.delivery.expressions.macros import Variable
@@ -278,6 +278,7 @@ def _variables_of(
 ) -> tuple[Variable, ...]:
     rows = variable_groups.variables(tx, group.id)
     if not group.vault:
+        _tell_read(tx, run, group, [row.name for row in rows if row.is_secret], now)
         return tuple(
             Variable(
                 row.name, sealer.open(row.sealed, context=row.context) if row.is_secret else row.value, row.is_secret
@@ -295,6 +296,15 @@ def _variables_of(
         Variable(row.name, secrets.read_for_group(tx, read, str(group.vault), row.name, sealer=sealer, now=now), True)
         for row in rows
     )
+
+
+def _tell_read(tx: Transaction, run: Run, group: VariableGroup, names: list[str], now: datetime) -> None:
+    """A unit of a run is given values that are secret."""
+    if names:
+        source, subject = project_scope(group.project), f"variable-groups/{group.id}"
+        data = {"name": group.name, "variables": names, "run": run.id}
+        event = Event("Pratique.VariableGroupRead", subject, source, PLATFORM.to_document(), data)
+        events.append(tx, event, now=now)
 
 
 # --- inside ---------------------------------------------------------------------------------------------------------

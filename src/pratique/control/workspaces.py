@@ -14,7 +14,14 @@ from pratique.control.permissions import group_scope, is_permitted, permit, work
 from pratique.store import deployments, events, jobs, principals, workspaces
 from pratique.store.database import Database, Transaction
 from pratique.store.events import Event
-from pratique.store.workspaces import APPROVED_ONLY, PROMOTION, Workspace, is_approved_only
+from pratique.store.workspaces import (
+    APPROVED_ONLY,
+    PROMOTION,
+    REQUIRE_REASON,
+    Workspace,
+    asks_for_reasons,
+    is_approved_only,
+)
 
 
 def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str, now: datetime) -> Workspace:
@@ -41,9 +48,11 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
     _check_promotion(wanted)
     if known:
         _check_stays_guarded(actor, known, wanted)
-    (workspaces.change if known else workspaces.add)(tx, wanted)
+        _check_keeps_asking(actor, known, wanted)
+    # Told first: whether a reason is asked for is what the workspace says until now.
     _tell(tx, actor, "Pratique.WorkspaceUpdated" if known else "Pratique.WorkspaceCreated", name, now=now)
     return wanted
+    (workspaces.change if known else workspaces.add)(tx, wanted)
 
 
 def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any], *, now: datetime) -> Workspace:
@@ -55,10 +64,11 @@ def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any],
     if wanted != known:
         _check_promotion(wanted)
         _check_stays_guarded(actor, known, wanted)
-        workspaces.change(tx, wanted)
+        _check_keeps_asking(actor, known, wanted)
         _tell(tx, actor, "Pratique.WorkspaceUpdated", name, now=now)
     return wanted
 
+        workspaces.change(tx, wanted)
 
 def _check_promotion(wanted: Workspace) -> None:
     """A word that means nothing must not look like a guard."""
@@ -67,6 +77,15 @@ def _check_promotion(wanted: Workspace) -> None:
         raise InvalidInput(f"tags.{PROMOTION}: {said}", problems=[Problem(said, key=f"tags.{PROMOTION}")])
 
 
+    if (asks := str(wanted.tags.get(REQUIRE_REASON, "false")).strip().lower()) not in ("true", "false"):
+        said = f"expected true or false; got {asks[:64]!r}"
+        raise InvalidInput(f"tags.{REQUIRE_REASON}: {said}", problems=[Problem(said, key=f"tags.{REQUIRE_REASON}")])
+
+
+def _check_keeps_asking(actor: Actor, known: Workspace, wanted: Workspace | None) -> None:
+    """Only whoever gives roles lets a workspace ask for no reasons any more."""
+    if asks_for_reasons(known.tags) and (wanted is None or not asks_for_reasons(wanted.tags)):
+        permit(actor, "roles/write", workspace_scope(known.name))
 def _check_stays_guarded(actor: Actor, known: Workspace, wanted: Workspace | None) -> None:
     """Only whoever gives roles opens a workspace that takes nothing but what was approved, and no task of a run."""
     stays = wanted is not None and is_approved_only(wanted.tags)
@@ -113,6 +132,7 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
             f"workspace {name!r} still runs job {running[0].name}",
             hint=f"pratique ml job cancel --name {running[0].name} --workspace-name {name}",
         )
+    _check_keeps_asking(actor, known, None)
     workspaces.remove(tx, name)
     principals.unassign_scope(tx, workspace_scope(name))
     _tell(tx, actor, "Pratique.WorkspaceDeleted", name, now=now)

@@ -26,7 +26,7 @@ from pratique.engine.timekeeper import Timekeeper
 from pratique.engine.triggers import Triggers
 from pratique.engine.watcher import Watcher
 from pratique.engine.workbench import Workbench
-from pratique.store import delivery_runs, deployments, examinations, jobs, repositories
+from pratique.store import delivery_runs, deployments, examinations, jobs, repositories, seals
 
 _log = get_logger(__name__)
 _DEPLOYERS: Final = 2
@@ -61,6 +61,8 @@ class Engine:
             Loop("collector", Collector(bench).step, quiet, idle=_NET),
             Loop("triggers", Triggers(bench).step, self._stop, idle=_NET),
             Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
+            Loop("journal-sealer", JournalSealer(bench).step, quiet, idle=_WATCH),
+            Loop("key-sets", KeySets(bench).step, self._stop, idle=_NET),
             Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(
                 Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)
@@ -98,11 +100,14 @@ class Engine:
             examinations.free_all(tx)
             repositories.free_all(tx)
         bring_forward(self._bench)
-        nothing_here = (delivery_runs.TOPIC, delivery_runs.MOVED, repositories.TOPIC)
+        nothing_here = (delivery_runs.TOPIC, delivery_runs.MOVED, repositories.TOPIC, seals.TOPIC)
         on_commit = self._bench.database.on_commit
         on_commit(self._stop.ring, besides=(jobs.TOPIC, jobs.WALKED, *nothing_here))
         on_commit(self._jobs.ring, besides=(jobs.WALKED, *nothing_here))
-        on_commit(self._deliveries.ring, besides=(jobs.TOPIC, jobs.WALKED, delivery_runs.TOPIC, repositories.TOPIC))
+        on_commit(
+            self._deliveries.ring,
+            besides=(jobs.TOPIC, jobs.WALKED, delivery_runs.TOPIC, repositories.TOPIC, seals.TOPIC),
+        )
         for loop in self._loops:
             loop.start()
 

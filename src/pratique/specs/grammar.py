@@ -52,6 +52,8 @@ OWN_SETTINGS: Final[Mapping[str, str]] = {
     "pratique.collect.redact": "Columns of a deployment, with commas between them, whose values are never collected.",
     "pratique.promotion": "approved-only on a workspace: models come in only as an approval of a run was given for.",
     "pratique.digest": "Digest of the manifest behind a version; written by the platform.",
+    "pratique.require-reason": "true on a workspace: whoever changes something or reads a secret in it says why.",
+    "pratique.scan.report": "The files of that, by digest; written by the platform.",
     "pratique.exclude_newer": "On an environment, in properties: packages released on this day or later are not taken.",
     "pratique.curated": "The curated environment or image that a set of packages stands for; written by the platform.",
     "pratique.translated": "Whether an environment is made otherwise than it is written; written by the platform.",

@@ -3,6 +3,9 @@
 An event is written in the transaction of the change that it tells of, so there
 is no change without its event and no event without its change. The shape is
 CloudEvents 1.0; the types are Azure's where Azure has one.
+
+Why somebody did it (`base.reason`) is written beside it, and a workspace that
+asks for reasons takes no event of a person without one.
 """
 
 import hashlib
@@ -14,8 +17,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, insert, select
 
+from pratique.base import reason
 from pratique.base.clock import iso
+from pratique.base.errors import InvalidInput
 from pratique.base.ids import new_id
+from pratique.content.journal_verifier import canonical
+from pratique.store import workspaces
 from pratique.store.schema import events
 
 GENESIS: Final = "0" * 64
@@ -52,6 +59,8 @@ class StoredEvent:
     actor: Mapping[str, Any]
     targets: Sequence[str]
     data: Mapping[str, Any]
+    reason: str
+    """Why, in the words of who did it; empty when none were given."""
     previous_hash: str
     hash: str
 
@@ -62,7 +71,13 @@ def append(tx: Connection, event: Event, *, now: datetime) -> int:
 
 
 def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
-    """Write each event with its time, in order, at the end of the chain; returns the last sequence number."""
+    """Write each event with its time, in order, at the end of the chain; returns the last sequence number.
+
+    Raises `InvalidInput` when one of them belongs to a workspace that asks for reasons and nobody gave one.
+    """
+    if (why := reason.said()) == "":
+        for source in {event.source for event, _ in told if _is_of_a_person(event)}:
+            _check_reason(tx, source)
     last = tx.execute(_LAST).first()
     sequence, previous = (last.sequence, last.hash) if last else (0, GENESIS)
     rows: list[dict[str, Any]] = []
@@ -78,6 +93,7 @@ def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
             "actor": _as_stored(dict(event.actor)),
             "targets": _as_stored(list(event.targets)),
             "data": _as_stored(dict(event.data)),
+            "reason": why or "",
             "previous_hash": previous,
         }
         previous = chained_hash(row)
@@ -85,6 +101,22 @@ def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
     if rows:
         tx.execute(_INSERT, rows)
     return sequence
+
+
+def _check_reason(tx: Connection, source: str) -> None:
+    """Raise `InvalidInput` when `source` is a workspace that asks for reasons: none was given."""
+    _, is_inside, name = source.partition("/workspaces/")
+    found = workspaces.get(tx, name) if is_inside else None
+    if found and workspaces.asks_for_reasons(found.tags):
+        raise InvalidInput(
+            f"workspace {name!r} asks for a reason of whoever changes something or reads a secret in it",
+            hint=f'add --reason "why", set {reason.VARIABLE}, or send the header {reason.HEADER}',
+        )
+
+
+def _is_of_a_person(event: Event) -> bool:
+    """Whether somebody should know why: for a job or a task of a run, whoever began it does."""
+    return event.actor.get("type") in ("user", "service_principal") and "run" not in event.actor
 
 
 def _as_stored(document: Any) -> Any:
@@ -95,8 +127,12 @@ def _as_stored(document: Any) -> Any:
 def chained_hash(row: Mapping[str, Any]) -> str:
     """The hash of an event's row, which covers every column and so the hash before it."""
     covered = {key: iso(value) if isinstance(value, datetime) else value for key, value in row.items() if key != "hash"}
-    text = json.dumps(covered, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical(covered).encode()).hexdigest()
+
+
+def hash_of(event: StoredEvent) -> str:
+    """The hash that an event must have."""
+    return chained_hash(vars(event))
 
 
 def after(

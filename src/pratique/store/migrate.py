@@ -46,9 +46,14 @@ def refuse_newer(database: Database) -> str | None:
 
 def check_current(database: Database) -> None:
     """Raise `Conflict` unless the schema of `database` is the one of this version."""
-    _, scripts = _scripts()
-    if refuse_newer(database) != scripts.get_current_head():
+    if not is_current(database):
         raise Conflict("this home was last used by an older Pratique", hint="bring it up to date with: pratique up")
+
+
+def is_current(database: Database) -> bool:
+    """Whether the schema of `database` is the one of this version; raises `Conflict` for one of the future."""
+    _, scripts = _scripts()
+    return refuse_newer(database) == scripts.get_current_head()
 
 
 def _scripts() -> tuple[Config, ScriptDirectory]:

@@ -195,9 +195,25 @@ computes = Table(
     Column("name", String(255), primary_key=True),
     Column("spec", JSON, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),  # Why, in the words of who did it.
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
+    Index(None, "subject", "sequence"),
+)
+
+journal_seals = Table(
+    # Signatures over the journal, each for the events since the one before: see `store.seals`.
+    "journal_seals",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("head", String(64), nullable=False),  # The hash of the last event.
+    Column("time", UtcDateTime, nullable=False),
+    Column("key", String(16), nullable=False),
+    Column("previous", String(64), nullable=False),  # The digest of the seal before.
+    Column("signature", String(128), nullable=False),
     CheckConstraint("state IN ('Running', 'Stopped')", name="state"),
 )
 

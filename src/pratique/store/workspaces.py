@@ -46,6 +46,15 @@ def is_approved_only(tags: Mapping[str, str]) -> bool:
     return str(tags.get(PROMOTION, "")).strip().lower() == APPROVED_ONLY
 
 
+REQUIRE_REASON: Final = "pratique.require-reason"
+"""The tag that says whether whoever changes something in a workspace says why."""
+
+
+def asks_for_reasons(tags: Mapping[str, str]) -> bool:
+    """Whether a workspace with these tags asks for reasons."""
+    return str(tags.get(REQUIRE_REASON, "")).strip().lower() == "true"
+
+
 def add(tx: Connection, workspace: Workspace) -> None:
     """Write a new workspace; one without a `tracking` gets it here."""
     tracking = workspace.tracking or new_tracking(workspace.name)

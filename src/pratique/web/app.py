@@ -7,9 +7,11 @@ from fastapi import Depends, FastAPI, Request
 
 from pratique import __version__
 from pratique.base.errors import NotFound
+from pratique.store import seals
 from pratique.store.jobs import WALKED
 from pratique.web import authorize, errors, git, identity
 from pratique.web.api import (
+    audit,
     computes,
     data_profiles,
     datastores,
@@ -44,6 +46,7 @@ from pratique.web.platform import Platform
 _API = "/api/v1"
 
 
+from pratique.web.reasons import Reasons
 async def plain_path(request: Request) -> None:
     """Raise `NotFound` for a path with a NUL: nothing has one in its name, and PostgreSQL cannot even be asked."""
     if "\0" in request.scope["path"]:
@@ -71,9 +74,10 @@ def create_app(platform: Platform) -> FastAPI:
     app.state.platform = platform
     app.add_middleware(PlainJson)
     errors.install(app)
-    platform.database.on_commit(platform.bell.ring)
-    platform.database.on_commit(platform.beside_jobs.ring, besides=(WALKED,))
+    platform.database.on_commit(platform.bell.ring, besides=(seals.TOPIC,))
+    platform.database.on_commit(platform.beside_jobs.ring, besides=(WALKED, seals.TOPIC))
     nouns = (
+    app.add_middleware(Reasons)
         groups,
         workspaces,
         uploads,
@@ -94,6 +98,7 @@ def create_app(platform: Platform) -> FastAPI:
         vaults,
         variable_groups,
         service_connections,
+        audit,
         stage_environments,
         api_identity,
     )

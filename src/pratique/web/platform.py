@@ -12,6 +12,7 @@ from pratique.base.errors import InvalidInput, Problem
 from pratique.base.home import Home
 from pratique.base.settings import Settings
 from pratique.control.credentials import SignIns
+from pratique.control.journal_key import JournalKey
 from pratique.control.tokens import Issuer
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
@@ -68,6 +69,11 @@ class Platform:
 
     @cached_property
     def ids(self) -> Ids:
+    @cached_property
+    def journal_key(self) -> JournalKey:
+        """What the journal is signed with."""
+        return JournalKey(self.home.keys)
+
         """How documents name things as Azure does."""
         return Ids(self.home.subscription, self.database)
 

@@ -1,0 +1,167 @@
+"""Verifies an exported journal of Pratique; one file, which needs Python and `cryptography` and nothing else.
+
+    python journal_verifier.py JOURNAL KEY [HEAD]
+
+JOURNAL is what `pratique audit export` wrote, KEY what `pratique audit key show` printed (PEM; several may
+follow each other), HEAD a signed head that `pratique audit head` wrote earlier and that was kept elsewhere.
+Without a head it cannot be told whether the end was cut off, or whether all was written and signed anew with
+the same key, and it says so.
+
+    0  whole, as far as it says      1  not whole: what and where      2  a file cannot be read, or wrong usage
+
+Each line is one event, {"event": {…}, "hash": …}, or one seal, {"seal": {…}, "signature": …}, as `canonical`
+writes it. `hash` is the SHA-256 of the event, which names the hash of the event before; a seal is signed with
+Ed25519, names the hash of the last event that it covers and the digest of the seal before.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+
+GENESIS = "0" * 64
+END_OF_KEY = "-----END PUBLIC KEY-----"
+
+
+class NotWholeError(Exception):
+    """Something was changed, removed, added or moved."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found whole."""
+
+    events: int
+    seals: int
+    unsealed: int
+    head: str
+    compared_to: int | None
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def canonical(document: Mapping[str, Any]) -> str:
+    """The one spelling of a document that is hashed and signed."""
+    return _ENCODER.encode(document)
+
+
+def digest_of_seal(seal: Mapping[str, Any], signature: str) -> str:
+    """What the next seal says of this one."""
+    return hashlib.sha256(f"{canonical(seal)}\n{signature}".encode()).hexdigest()
+
+
+def key_name(key: Ed25519PublicKey) -> str:
+    """What seals call the key."""
+    return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
+
+
+def read_keys(pem: str) -> dict[str, Ed25519PublicKey]:
+    """The keys of a text by their names; raises `ValueError` for anything else."""
+    blocks = [f"{block.strip()}\n{END_OF_KEY}\n" for block in pem.split(END_OF_KEY) if block.strip()]
+    keys = [load_pem_public_key(block.encode()) for block in blocks]
+    if not keys or not all(isinstance(key, Ed25519PublicKey) for key in keys):
+        raise ValueError("expected public keys of Ed25519 as PEM")
+    return {key_name(key): key for key in keys if isinstance(key, Ed25519PublicKey)}
+
+
+def check_signature(seal: Mapping[str, Any], signature: str, keys: Mapping[str, Ed25519PublicKey], what: str) -> None:
+    """Raise `NotWholeError` unless one of `keys` signed exactly this."""
+    key = keys.get(str(seal.get("key")))
+    if key is None:
+        raise NotWholeError(f"{what} names the key {seal.get('key')!r}, which is none of {', '.join(keys)}")
+    try:
+        raw = bytes.fromhex(signature)
+        key.verify(raw, canonical(seal).encode())
+        if raw.hex() != signature:
+            raise ValueError
+    except (InvalidSignature, ValueError, TypeError) as error:
+        raise NotWholeError(f"{what} is not signed by the key {seal['key']}") from error
+
+
+def verify(
+    lines: Iterable[str], keys: Mapping[str, Ed25519PublicKey], kept: Mapping[str, Any] | None = None
+) -> Verified:
+    """What is whole in `lines`; raises `NotWholeError` at the first line that is not.
+
+    `kept` is a signed head of an earlier day: {"seal": …, "signature": …}.
+    """
+    if kept:
+        check_signature(kept["seal"], kept["signature"], keys, "the head that was kept")
+    number, hashed, seals, covered, chained = 0, GENESIS, 0, 0, GENESIS
+    is_compared = False
+    for at, raw in enumerate(lines, 1):
+        line, what = raw.rstrip("\n"), f"line {at}"
+        try:
+            row = json.loads(line)
+            is_event = set(row) == {"event", "hash"}
+            body, proof = (row["event"], row["hash"]) if is_event else (row["seal"], row["signature"])
+            text = canonical(body)
+            spelt = f'{{"event":{text},"hash":"{proof}"}}' if is_event else f'{{"seal":{text},"signature":"{proof}"}}'
+        except (ValueError, KeyError, TypeError) as error:
+            raise NotWholeError(f"{what} is neither an event nor a seal") from error
+        if spelt != line:
+            raise NotWholeError(f"{what} is not written as it was exported")
+        if is_event:
+            number, what = number + 1, f"event {number + 1}"
+            if body.get("sequence") != number:
+                raise NotWholeError(f"{what} is missing: the next one is {body.get('sequence')}")
+            if body.get("previous_hash") != hashed:
+                raise NotWholeError(f"{what} does not follow the one before it")
+            hashed = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+            if proof != hashed:
+                raise NotWholeError(f"{what} was changed: its hash is another")
+            continue
+        seals, what = seals + 1, f"seal {seals + 1}"
+        said = (body.get("number"), body.get("first"), body.get("last"), body.get("head"), body.get("previous"))
+        if said != (seals, covered + 1, number, hashed, chained) or number <= covered:
+            raise NotWholeError(f"{what} does not cover the events {covered + 1} to {number} after the seal before it")
+        check_signature(body, proof, keys, what)
+        covered, chained = number, digest_of_seal(body, proof)
+        if kept and kept["seal"]["number"] == seals:
+            if (kept["seal"], kept["signature"]) != (body, proof):
+                raise NotWholeError(f"{what} is not the head that was kept: the journal was written and signed anew")
+            is_compared = True
+    if kept and not is_compared:
+        raise NotWholeError(f"the end was cut off: the head that was kept is seal {kept['seal']['number']}, of {seals}")
+    return Verified(number, seals, number - covered, hashed, kept["seal"]["last"] if kept else None)
+
+
+def main(arguments: list[str]) -> int:
+    """Verify what is named; returns the exit code."""
+    if len(arguments) not in (2, 3):
+        print(__doc__, file=sys.stderr)
+        return 2
+    try:
+        with open(arguments[1], encoding="utf-8") as file:
+            keys = read_keys(file.read())
+        kept = None
+        if arguments[2:]:
+            with open(arguments[2], encoding="utf-8") as file:
+                kept = json.load(file)
+            kept["seal"]["number"], kept["seal"]["last"], kept["signature"]
+        with open(arguments[0], encoding="utf-8", newline="\n") as lines:
+            found = verify(lines, keys, kept)
+    except NotWholeError as error:
+        print(f"NOT WHOLE: {error}")
+        return 1
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"cannot be read: {error!r}", file=sys.stderr)
+        return 2
+    print(f"whole: {found.events} events, {found.seals} seals, head {found.head}")
+    print(f"not sealed yet: the last {found.unsealed}")
+    if found.compared_to is None:
+        print("NOT COMPARED with a head kept elsewhere: a cut end, or all of it signed anew, would not show")
+    else:
+        print(f"compared with the head of event {found.compared_to} that was kept elsewhere")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

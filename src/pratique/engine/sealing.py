@@ -1,0 +1,29 @@
+"""Seals the journal: signs what was told since the last look, twice a second and without being woken.
+
+What does not follow the last seal is not signed: the step fails, which the
+platform's state shows, until somebody has looked.
+"""
+
+from pratique.base.clock import utc_now
+from pratique.control.journal_key import JournalKey
+from pratique.engine.workbench import Workbench
+from pratique.store import seals
+
+
+class JournalSealer:
+    """Writes the next seal."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._database = bench.database
+        self._key = JournalKey(bench.home.keys)
+
+    def step(self) -> bool:
+        """Seal one batch; whether there was one."""
+        with self._database.read() as tx:
+            if not seals.is_due(tx):
+                return False
+            seal = seals.due(tx, self._key.signer(), now=utc_now())
+        if seal is None:
+            return False
+        with self._database.write(seals.TOPIC) as tx:
+            return seals.add(tx, seal)

@@ -1,0 +1,116 @@
+"""Seals: signatures over the journal, each for the events since the one before it.
+
+    events   1 ── 2 ── 3 ── 4 ── 5 ── 6 ── 7      each names the hash of the one before
+    seals    └──── 1 ────┘  └── 2 ──┘  unsealed   each names the last hash and the seal before, and is signed
+
+What is signed and how it is spelt is in `content.journal_verifier`, which
+anybody can run without this platform.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, select
+
+from pratique.base.clock import iso
+from pratique.base.errors import StorageFailed
+from pratique.content.journal_verifier import GENESIS, canonical, digest_of_seal
+from pratique.store import events
+from pratique.store.rows import value_of
+from pratique.store.schema import journal_seals
+
+TOPIC: Final = "journal seals"
+"""Of writes that nobody waits for but who waits for seals."""
+MOST: Final = 10_000
+"""Events that one seal covers at most, so that no batch is large."""
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True)
+class Seal:
+    """One signature over the events `first` to `last`."""
+
+    number: int
+    first: int
+    last: int
+    head: str
+    """The hash of the event `last`."""
+    time: datetime
+    key: str
+    previous: str
+    signature: str
+
+    def statement(self) -> dict[str, Any]:
+        """What is signed."""
+        return {
+            "format": FORMAT,
+            "number": self.number,
+            "first": self.first,
+            "last": self.last,
+            "head": self.head,
+            "time": iso(self.time),
+            "key": self.key,
+            "previous": self.previous,
+        }
+
+    def to_document(self) -> dict[str, Any]:
+        """The seal as it is exported."""
+        return {"seal": self.statement(), "signature": self.signature}
+
+    @property
+    def digest(self) -> str:
+        """What the next seal says of this one."""
+        return digest_of_seal(self.statement(), self.signature)
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Signs texts with the key called `name`."""
+
+    name: str
+    sign: Callable[[str], str]
+
+
+def newest(tx: Connection) -> Seal | None:
+    """The last seal."""
+    row = tx.execute(select(journal_seals).order_by(journal_seals.c.number.desc()).limit(1)).first()
+    return value_of(Seal, row) if row else None
+
+
+def is_due(tx: Connection) -> bool:
+    """Whether there are events that no seal covers."""
+    seal = newest(tx)
+    return events.last_sequence(tx) > (seal.last if seal else 0)
+
+
+def due(tx: Connection, signer: Signer, *, now: datetime) -> Seal | None:
+    """The next seal, over what none covers yet; None when there is nothing.
+
+    Raises `StorageFailed` for events that do not follow what was sealed before: nobody signs what was changed.
+    """
+    before = newest(tx)
+    first, previous = (before.last + 1, before.head) if before else (1, GENESIS)
+    told = events.after(tx, first - 1, limit=MOST)
+    if not told:
+        return None
+    for expected, event in enumerate(told, first):
+        if event.sequence != expected or event.previous_hash != previous or event.hash != events.hash_of(event):
+            raise StorageFailed(
+                f"the journal was changed: event {expected} does not fit the one before it, so nothing is sealed",
+                hint="pratique audit verify; keep a copy of the home, and restore a backup",
+            )
+        previous = event.hash
+    number, digest = (before.number + 1, before.digest) if before else (1, GENESIS)
+    unsigned = Seal(number, first, told[-1].sequence, previous, now, signer.name, digest, "")
+    return replace(unsigned, signature=signer.sign(canonical(unsigned.statement())))
+
+
+def add(tx: Connection, seal: Seal) -> bool:
+    """Write a seal; False when another was written meanwhile."""
+    before = newest(tx)
+    if (before.number if before else 0) != seal.number - 1:
+        return False
+    tx.execute(insert(journal_seals).values(**vars(seal)))
+    return True

@@ -1,0 +1,363 @@
+"""The journal with its seals: whatever is done to it afterwards is found."""
+
+import random
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import Connection, delete, insert, select, text, update
+
+from pratique.base import reason
+from pratique.base.errors import InvalidInput, StorageFailed
+from pratique.content import journal_verifier
+from pratique.content.journal_verifier import GENESIS, NotWholeError, Verified, key_name, verify
+from pratique.store import events, journal, seals, workspaces
+from pratique.store.database import Database
+from pratique.store.events import Event, chained_hash
+from pratique.store.schema import events as event_table
+from pratique.store.schema import journal_seals as seal_table
+from pratique.store.seals import Seal, Signer
+
+ADA: Final = {"id": "1", "name": "ada", "type": "user"}
+KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+OTHER: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+KEYS: Final = {key_name(KEY.public_key()): KEY.public_key()}
+
+
+def signer_of(key: Ed25519PrivateKey) -> Signer:
+    return Signer(key_name(key.public_key()), lambda said: key.sign(said.encode()).hex())
+
+
+def told(number: int) -> Event:
+    data = {"count": number, "note": "ü" * (number % 3), "list": [1.5, None, {"b": True, "a": "x"}]}
+    return Event(f"Pratique.Tested{'AB'[number % 2]}", f"things/{number}", "/workspaces/dev", ADA, data, ("a", "b"))
+
+
+def seal_next(database: Database, now: datetime, key: Ed25519PrivateKey = KEY) -> Seal | None:
+    with database.write() as tx:
+        seal = seals.due(tx, signer_of(key), now=now)
+        assert seal is None or seals.add(tx, seal)
+    return seal
+
+
+@pytest.fixture
+def sealed(database: Database, now: datetime) -> Database:
+    """A journal of 60 events under 8 seals, and 3 events that none covers yet."""
+    number = 0
+    for batch in (1, 5, 10, 4, 12, 8, 9, 11):
+        with database.write() as tx:
+            for _ in range(batch):
+                number += 1
+                with reason.bound("because" if number % 4 else ""):
+                    events.append(tx, told(number), now=now + timedelta(seconds=number))
+        seal_next(database, now + timedelta(seconds=number, milliseconds=700))
+    with database.write() as tx:
+        for _ in range(3):
+            number += 1
+            events.append(tx, told(number), now=now + timedelta(seconds=number))
+    return database
+
+
+def kept_head(database: Database) -> dict[str, Any]:
+    with database.read() as tx:
+        head = seals.newest(tx)
+    assert head is not None
+    return head.to_document()
+
+
+def verified(database: Database, kept: dict[str, Any] | None = None) -> Verified:
+    return verify(journal.lines(database), KEYS, kept)
+
+
+def test_an_untouched_journal_is_whole_and_says_what_it_was_compared_with(sealed: Database) -> None:
+    found = verified(sealed)
+    assert (found.events, found.seals, found.unsealed, found.compared_to) == (63, 8, 3, None)
+    assert verified(sealed, kept_head(sealed)).compared_to == 60
+
+
+def test_a_head_of_an_earlier_day_still_fits(database: Database, now: datetime) -> None:
+    with database.write() as tx:
+        events.append(tx, told(1), now=now)
+    seal_next(database, now)
+    kept = kept_head(database)
+    with database.write() as tx:
+        events.append(tx, told(2), now=now)
+    seal_next(database, now)
+    assert verified(database, kept).compared_to == 1
+
+
+def test_a_seal_covers_what_came_since_the_one_before(sealed: Database) -> None:
+    with sealed.read() as tx:
+        rows = [(row.number, row.first, row.last) for row in tx.execute(select(seal_table))]
+    assert rows[:3] == [(1, 1, 1), (2, 2, 6), (3, 7, 16)]
+
+
+def test_nothing_new_is_not_sealed(sealed: Database, now: datetime) -> None:
+    assert seal_next(sealed, now) is not None
+    assert seal_next(sealed, now) is None
+
+
+def test_of_two_who_seal_the_same_one_writes(sealed: Database, now: datetime) -> None:
+    with sealed.write() as tx:
+        seal = seals.due(tx, signer_of(KEY), now=now)
+        assert seal is not None
+        assert seals.add(tx, seal)
+        assert not seals.add(tx, seal)
+
+
+def test_what_does_not_follow_is_not_sealed(sealed: Database, now: datetime) -> None:
+    with sealed.write() as tx:
+        tx.execute(update(event_table).where(event_table.c.sequence == 62).values(subject="things/other"))
+    with pytest.raises(StorageFailed, match="event 62"):
+        seal_next(sealed, now)
+
+
+def test_a_cut_end_shows_only_against_a_head_that_was_kept(sealed: Database) -> None:
+    kept = kept_head(sealed)
+    with sealed.write() as tx:
+        tx.execute(delete(event_table).where(event_table.c.sequence > 49))
+        tx.execute(delete(seal_table).where(seal_table.c.number > 7))
+    assert verified(sealed).compared_to is None
+    with pytest.raises(NotWholeError, match="cut off"):
+        verified(sealed, kept)
+
+
+# --- a thousand tamperings -------------------------------------------------------------------------------------------
+
+Tamper = Callable[[Connection, random.Random], None]
+EVENTS: Final = 63
+SEALED: Final = 60
+SEALS: Final = 8
+
+
+@contextmanager
+def undone(database: Database) -> Iterator[Connection]:
+    """A transaction that leaves nothing."""
+    with database.write() as tx:
+        yield tx
+        tx.rollback()
+
+
+def flip(table: str, key: str, column: str, numbers: int) -> Tamper:
+    """Change one byte of one column of one row, as somebody with an editor for the file does."""
+    read = f"SELECT typeof({column}), {column} FROM {table} WHERE {key} = ?"  # noqa: S608 - names of columns.
+    write = f"UPDATE OR REPLACE {table} SET {column} = CAST(? AS {{}}) WHERE {key} = ?"  # noqa: S608
+
+    def tamper(tx: Connection, chance: random.Random) -> None:
+        number = chance.randint(1, numbers)
+        kind, value = tx.exec_driver_sql(read, (number,)).one()
+        if kind == "integer":
+            tx.exec_driver_sql(write.format("INTEGER"), (value ^ (1 << chance.randrange(16)), number))
+            return
+        raw = bytearray(value.encode() or b"x")
+        if value:
+            at = chance.randrange(len(raw))
+            raw[at] = chance.choice([byte for byte in range(256) if byte != raw[at]])
+        tx.exec_driver_sql(write.format("TEXT"), (bytes(raw), number))
+
+    return tamper
+
+
+def delete_event(tx: Connection, chance: random.Random) -> None:
+    tx.execute(delete(event_table).where(event_table.c.sequence == chance.randint(1, EVENTS - 1)))
+
+
+def delete_and_close_the_gap(tx: Connection, chance: random.Random) -> None:
+    gone = chance.randint(1, EVENTS - 1)
+    tx.execute(delete(event_table).where(event_table.c.sequence == gone))
+    tx.execute(update(event_table).where(event_table.c.sequence > gone).values(sequence=-event_table.c.sequence))
+    tx.execute(update(event_table).where(event_table.c.sequence < 0).values(sequence=-event_table.c.sequence - 1))
+
+
+def delete_seal(tx: Connection, chance: random.Random) -> None:
+    tx.execute(delete(seal_table).where(seal_table.c.number == chance.randint(1, SEALS)))
+
+
+def insert_event(tx: Connection, chance: random.Random) -> None:
+    """Put a row between two others, chained to the one before it."""
+    before = chance.randint(1, EVENTS - 1)
+    row = dict(tx.execute(select(event_table).where(event_table.c.sequence == before)).one()._mapping)
+    tx.execute(update(event_table).where(event_table.c.sequence > before).values(sequence=-event_table.c.sequence))
+    tx.execute(update(event_table).where(event_table.c.sequence < 0).values(sequence=-event_table.c.sequence + 1))
+    new = {**row, "sequence": before + 1, "id": f"new-{before}", "previous_hash": row["hash"]}
+    tx.execute(insert(event_table).values(**{**new, "hash": chained_hash(new)}))
+
+
+def swap_events(tx: Connection, chance: random.Random) -> None:
+    one, other = chance.sample(range(1, EVENTS + 1), 2)
+    for source, target in ((one, -1), (other, one), (-1, other)):
+        tx.execute(update(event_table).where(event_table.c.sequence == source).values(sequence=target))
+
+
+def swap_seals(tx: Connection, chance: random.Random) -> None:
+    one, other = chance.sample(range(1, SEALS + 1), 2)
+    for source, target in ((one, -1), (other, one), (-1, other)):
+        tx.execute(update(seal_table).where(seal_table.c.number == source).values(number=target))
+
+
+def truncate(tx: Connection, chance: random.Random) -> None:
+    """Cut the end off, with the seals of what is gone."""
+    last = chance.randint(0, SEALED - 1)
+    tx.execute(delete(event_table).where(event_table.c.sequence > last))
+    tx.execute(delete(seal_table).where(seal_table.c.last > last))
+
+
+def signed_anew(key: Ed25519PrivateKey, *, is_from_the_start: bool) -> Tamper:
+    """Change a row, chain all that follow again, and seal them again, as whoever has the key can."""
+
+    def tamper(tx: Connection, chance: random.Random) -> None:
+        changed = 1 if is_from_the_start else chance.randint(1, SEALED)
+        previous = GENESIS
+        for row in tx.execute(select(event_table).order_by(event_table.c.sequence)).all():
+            facts = dict(row._mapping)
+            if row.sequence >= changed:
+                facts["previous_hash"] = previous
+                if row.sequence == changed:
+                    facts["subject"] = "things/forged"
+                facts["hash"] = chained_hash(facts)
+                tx.execute(update(event_table).where(event_table.c.sequence == row.sequence).values(**facts))
+            previous = facts["hash"]
+        heads = {row.sequence: row.hash for row in tx.execute(select(event_table.c.sequence, event_table.c.hash))}
+        digest, signer = GENESIS, signer_of(key)
+        for row in tx.execute(select(seal_table).order_by(seal_table.c.number)).all():
+            seal = Seal(**row._mapping)
+            if seal.last >= changed:
+                seal = replace(seal, head=heads[seal.last], previous=digest, key=signer.name)
+                seal = replace(seal, signature=signer.sign(journal_verifier.canonical(seal.statement())))
+                tx.execute(update(seal_table).where(seal_table.c.number == seal.number).values(**vars(seal)))
+            digest = seal.digest
+
+    return tamper
+
+
+KINDS: Final[dict[str, Tamper]] = {
+    **{f"a byte of events.{one.name}": flip("events", "sequence", one.name, EVENTS) for one in event_table.c},
+    **{f"a byte of journal_seals.{one.name}": flip("journal_seals", "number", one.name, SEALS) for one in seal_table.c},
+    "an event deleted": delete_event,
+    "an event deleted and the gap closed": delete_and_close_the_gap,
+    "a seal deleted": delete_seal,
+    "an event inserted": insert_event,
+    "two events swapped": swap_events,
+    "two seals swapped": swap_seals,
+    "the end cut off": truncate,
+    "signed anew with another key": signed_anew(OTHER, is_from_the_start=True),
+    "signed anew from some row with the same key": signed_anew(KEY, is_from_the_start=False),
+    "all of it signed anew with the same key": signed_anew(KEY, is_from_the_start=True),
+}
+
+
+class Within(Database):
+    """Reads inside of a transaction that is not committed, so that what was tampered with is undone."""
+
+    def __init__(self, tx: Connection) -> None:
+        self._tx = tx
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        yield self._tx
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)  # Where anybody with an editor can do it.
+def test_each_of_a_thousand_tamperings_is_found(sealed: Database) -> None:
+    kept, chance, found, missed = kept_head(sealed), random.Random(20261121), Counter[str](), []  # noqa: S311 - the same on purpose.
+    names = sorted(KINDS)
+    for count in range(1000):
+        name = names[count % len(names)]
+        with undone(sealed) as tx:
+            KINDS[name](tx, chance)
+            try:
+                verify(journal.lines(Within(tx)), KEYS, kept)
+                missed.append(f"{count}: {name}")
+            except NotWholeError:
+                found[name] += 1
+    assert missed == []
+    assert (sum(found.values()), set(found)) == (1000, set(KINDS))
+    assert verified(sealed, kept).compared_to == SEALED, "the untouched one is whole"
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_a_changed_byte_of_an_exported_file_is_found(sealed: Database, tmp_path: Path) -> None:
+    raw = "".join(f"{line}\n" for line in journal.lines(sealed)).encode()
+    chance, kept = random.Random(7), kept_head(sealed)  # noqa: S311
+    for _ in range(200):
+        at = chance.randrange(len(raw))
+        changed = bytearray(raw)
+        changed[at] = chance.choice([byte for byte in range(256) if byte != raw[at]])
+        text_of = bytes(changed).decode("utf-8", "backslashreplace")
+        with pytest.raises(NotWholeError):
+            verify(text_of.split("\n")[:-1] if text_of.endswith("\n") else text_of.split("\n"), KEYS, kept)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_the_verifier_alone_says_it_with_its_exit_code(sealed: Database, tmp_path: Path) -> None:
+    """The file as it is shipped, far from the package, with the exported journal and the public key."""
+    program, exported, key, head = (tmp_path / name for name in ("verifier.py", "journal", "key.pem", "head.json"))
+    program.write_text(Path(journal_verifier.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    exported.write_text("".join(f"{line}\n" for line in journal.lines(sealed)), encoding="utf-8")
+    key.write_bytes(KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    head.write_text(journal_verifier.canonical(kept_head(sealed)))
+
+    def run(*files: Path) -> "subprocess.CompletedProcess[str]":
+        argv = [sys.executable, "-I", str(program), *map(str, files)]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
+
+    whole, compared = run(exported, key), run(exported, key, head)
+    assert (whole.returncode, compared.returncode) == (0, 0)
+    assert "NOT COMPARED" in whole.stdout
+    assert "compared with the head of event 60" in compared.stdout
+    exported.write_text(exported.read_text(encoding="utf-8").replace("things/7", "things/8", 1), encoding="utf-8")
+    broken = run(exported, key)
+    assert (broken.returncode, broken.stdout) == (1, "NOT WHOLE: event 7 was changed: its hash is another\n")
+    assert run(exported).returncode == 2
+    assert run(exported, tmp_path / "absent.pem").returncode == 2
+
+
+# --- reasons ---------------------------------------------------------------------------------------------------------
+
+
+def ask_for_reasons(database: Database) -> None:
+    with database.write() as tx:
+        found = workspaces.get(tx, "dev")
+        assert found is not None
+        workspaces.change(tx, replace(found, tags={"pratique.require-reason": "true"}))
+
+
+def test_the_reason_of_whoever_asks_is_in_each_event(database: Database, now: datetime) -> None:
+    with reason.bound("ticket 12: wrong data"), database.write() as tx:
+        events.append(tx, told(1), now=now)
+    with database.read() as tx:
+        assert events.after(tx, 0)[0].reason == "ticket 12: wrong data"
+
+
+def test_a_workspace_that_asks_takes_nothing_of_a_person_without_a_reason(database: Database, now: datetime) -> None:
+    ask_for_reasons(database)
+    with pytest.raises(InvalidInput, match="asks for a reason") as refused, reason.bound(""), database.write() as tx:
+        events.append(tx, told(1), now=now)
+    assert "--reason" in refused.value.hint
+    with reason.bound("why not"), database.write() as tx:
+        assert events.append(tx, told(1), now=now) == 1
+
+
+@pytest.mark.parametrize("actor", [{**ADA, "run": 7}, {**ADA, "type": "job"}, {**ADA, "type": "platform"}])
+def test_programs_that_somebody_began_are_not_asked(database: Database, now: datetime, actor: dict[str, Any]) -> None:
+    ask_for_reasons(database)
+    with reason.bound(""), database.write() as tx:
+        assert events.append(tx, replace(told(1), actor=actor), now=now) == 1
+
+
+def test_the_engine_and_other_workspaces_ask_nobody(database: Database, now: datetime) -> None:
+    ask_for_reasons(database)
+    with database.write() as tx:
+        assert events.append(tx, told(1), now=now) == 1
+    with reason.bound(""), database.write() as tx:
+        assert events.append(tx, replace(told(1), source="/workspaces/qa"), now=now) == 2
+        assert tx.execute(text("SELECT count(*) FROM events")).scalar_one() == 2
