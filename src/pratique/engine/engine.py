@@ -62,7 +62,6 @@ class Engine:
             Loop("triggers", Triggers(bench).step, self._stop, idle=_NET),
             Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
             Loop("journal-sealer", JournalSealer(bench).step, quiet, idle=_WATCH),
-            Loop("key-sets", KeySets(bench).step, self._stop, idle=_NET),
             Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(
                 Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)
