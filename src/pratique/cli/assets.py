@@ -195,6 +195,9 @@ def _enter_download(table: Table, noun: Noun) -> None:
 
         found = _assets(place, noun).show(name, version_of(version, label))
         fetch(place, str(found.get("manifest") or ""), Path(download_path) / name)
+        if said := (found.get("properties") or {}).get("pratique.onnx"):
+            which = f"--name {name} --version {found['version']}"
+            say(f"onnx: {said}; its report: pratique ml model convert {which} --download-path FOLDER")
 
 
 def version_of(version: str | None, label: str | None) -> str:

@@ -4,6 +4,7 @@
     <experiment>/models/<model>/artifacts/…   a model of MLflow 3, logged apart from its run
     logged/<run>/artifacts/<name>/…           the same model, where its run is asked for it (`link_model`)
     registry/<name>/<version>/…               the files of a registered version: not rows, but its manifest
+    reports/<name>/<version>/<property>/…     what the platform found out about it, such as `pratique.onnx`
 
 Clients write only below an experiment. A registered version pins a manifest, so
 nothing that happens to the files of its run ever changes it.
@@ -26,7 +27,9 @@ from pratique.store.artifacts import Artifact
 from pratique.store.database import Transaction
 
 REGISTRY: Final = "registry"
+REPORTS: Final = "reports"
 _LOGGED: Final = "logged"
+_OF_VERSIONS: Final = (f"{REGISTRY}/", f"{REPORTS}/")
 _WRITABLE: Final = re.compile(r"[0-9]+/[^/]+/.+", re.ASCII)
 _RUN_ID: Final = re.compile(r"[0-9a-zA-Z_-]{1,64}", re.ASCII)
 
@@ -48,7 +51,7 @@ def find(tx: Transaction, actor: Actor, workspace: str, path: str) -> Entry:
     """The file at `path`; raises `NotFound`, and `InvalidInput` for a folder."""
     _may(tx, actor, workspace, "artifacts/read")
     check_relative(path)
-    if path.startswith(f"{REGISTRY}/"):
+    if path.startswith(_OF_VERSIONS):
         manifest, inner = _of_version(tx, actor, workspace, path)
         entry = next((one for one in manifest.entries if one.path == inner), None)
         folder = any(one.path.startswith(f"{inner}/") for one in manifest.entries)
@@ -69,7 +72,7 @@ def listing(tx: Transaction, actor: Actor, workspace: str, path: str) -> list[Li
     folder = path.strip("/")
     if folder:
         check_relative(folder)
-    if folder.startswith(f"{REGISTRY}/"):
+    if folder.startswith(_OF_VERSIONS):
         manifest, inner = _of_version(tx, actor, workspace, folder)
         return _children(((one.path, one.size) for one in manifest.entries), inner)
     return _children(((one.path, one.size) for one in artifacts.below(tx, workspace, folder)), folder)
@@ -183,13 +186,18 @@ def version_root(name: str, version: str) -> str:
     return f"{REGISTRY}/{name}/{version}"
 
 
+def report_root(name: str, version: str, found: str) -> str:
+    """The folder, inside the artifact root, of what was found out about a version; `found` is the property."""
+    return f"{REPORTS}/{name}/{version}/{found}"
+
+
 def _may(tx: Transaction, actor: Actor, workspace: str, action: str) -> None:
     workspaces.get(tx, actor, workspace)
     permit(actor, action, workspace_scope(workspace))
 
 
 def _check_below_an_experiment(path: str) -> None:
-    if path.startswith(f"{REGISTRY}/"):
+    if path.startswith(_OF_VERSIONS):
         raise Forbidden(
             "the files of a registered model version can never be changed",
             hint="log the changed model in a run and register it: it becomes the next version",
@@ -199,15 +207,19 @@ def _check_below_an_experiment(path: str) -> None:
 
 
 def _of_version(tx: Transaction, actor: Actor, workspace: str, path: str) -> tuple[Manifest, str]:
-    """The manifest of the version that `path` names, and the path inside it."""
+    """The manifest of the version, or of the report about one, that `path` names, and the path inside it."""
     permit(actor, "models/read", workspace_scope(workspace))
     parts = path.split("/")
-    name, version = [*parts, ""][1:3]
+    name, version, property_ = [*parts, "", "", ""][1:4]
     found = assets.version(tx, workspace, "models", name, version)
-    manifest = holdings.manifest(tx, workspace, found.manifest or "") if found else None
+    if parts[0] == REPORTS:
+        digest, inner, what = (found.properties.get(f"{property_}.report") if found else None), parts[4:], "a report"
+    else:
+        digest, inner, what = (found.manifest if found else None), parts[3:], "files"
+    manifest = holdings.manifest(tx, workspace, digest or "")
     if manifest is None:
-        raise NotFound(f"there is no model {name}:{version} with files in workspace {workspace!r}")
-    return manifest, "/".join(parts[3:])
+        raise NotFound(f"there is no model {name}:{version} with {what} in workspace {workspace!r}")
+    return manifest, "/".join(inner)
 
 
 def _children(files: Iterable[tuple[str, int]], folder: str) -> list[Listed]:

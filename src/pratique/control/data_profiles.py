@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from pratique.base.errors import NotFound
-from pratique.control import assets
+from pratique.control import assets, collections
 from pratique.control.actor import Actor
 from pratique.control.permissions import permit, workspace_scope
 from pratique.store import data_profiles
@@ -32,7 +32,8 @@ def get(tx: Transaction, actor: Actor, workspace: str, name: str, version: str) 
 
 def of_version(tx: Transaction, version: AssetVersion) -> DataProfile | None:
     """The profile of what `version` consists of, whichever version it was made for."""
-    return data_profiles.get(tx, version.workspace, version.manifest) if version.manifest else None
+    files = collections.files_of(tx, version).digest if collections.is_growing(version) else version.manifest
+    return data_profiles.get(tx, version.workspace, files) if files else None
 
 
 def keep(
@@ -48,9 +49,10 @@ def keep(
     """Keep what was measured of a version's files; raises `NotFound` for a version without files."""
     known = assets.get(tx, actor, workspace, "data", name, version)
     permit(actor, "data/write", workspace_scope(workspace))
-    if not known.manifest:
+    files = collections.pinned(tx, known, now=now) if collections.is_growing(known) else known.manifest
+    if not files:
         raise NotFound(f"data {name}:{known.version} has no files")
-    made = DataProfile(workspace, known.manifest, document, now, actor.to_document())
+    made = DataProfile(workspace, files, document, now, actor.to_document())
     data_profiles.put(tx, made)
     assets.tell(tx, actor, "Pratique.DataProfiled", known, now=now)
     return made

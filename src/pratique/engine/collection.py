@@ -8,7 +8,8 @@
     azureml://datastores/workspaceblobstore/paths/modelDataCollector/<endpoint>/<deployment>/<collection>/<time>/…
 
 A spool is removed after its files are stored under a name that comes from its
-own, so one that is taken twice after a crash is there once.
+own, so one that is taken twice after a crash is there once. A data asset shows
+each collection: see `control.collections`.
 """
 
 import json
@@ -22,11 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.clock import utc_now
+from pratique.base.errors import Conflict, InvalidInput
 from pratique.base.home import Home
 from pratique.base.logging import get_logger
-from pratique.control import datastores
+from pratique.control import collections, datastores
 from pratique.engine.workbench import Workbench
-from pratique.specs.deployment import collections_of
+from pratique.specs.deployment import assets_of, collections_of
 from pratique.specs.references import DatastorePath
 from pratique.store import deployments, workspaces
 from pratique.store.deployments import OnlineDeployment
@@ -45,18 +47,27 @@ def folder_of(home: Home, deployment_id: str) -> Path:
     return home.root / "collected" / deployment_id
 
 
-def prepare(home: Home, deployment: OnlineDeployment) -> Mapping[str, str]:
-    """Make the place for what the deployment collects; the variables that say so to its replicas."""
+def prepare(bench: Workbench, deployment: OnlineDeployment) -> Mapping[str, str]:
+    """Make the place for what the deployment collects; the variables that say so to its replicas.
+
+    Raises `Conflict` when an asset of something else has the name of one that shall show what is collected.
+    """
     wanted = collections_of(deployment.spec.get("data_collector"))
     if not wanted:
         return {}
-    folder = folder_of(home, deployment.id)
+    assets = assets_of(deployment.spec.get("data_collector"), deployment.endpoint, deployment.name)
+    with bench.database.read() as tx:
+        for collection, (name, version) in assets.items():
+            place = _place(deployment.endpoint, deployment.name, collection)
+            collections.check_free(tx, deployment.workspace, name, version, place)
+    folder = folder_of(bench.home, deployment.id)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = {
         "workspace": deployment.workspace,
         "endpoint": deployment.endpoint,
         "deployment": deployment.name,
         "collections": wanted,
+        "assets": assets,
         "rolling_rate": (deployment.spec.get("data_collector") or {}).get("rolling_rate"),
     }
     _write(folder / "about.json", about)
@@ -126,10 +137,18 @@ class Collector:
         if not any(files.iterdir()):
             return
         manifest = self._bench.blobs.put_folder(files)
-        place = DatastorePath(datastores.DEFAULT, f"modelDataCollector/{about['endpoint']}/{about['deployment']}")
+        workspace, of, now = str(about["workspace"]), (str(about["endpoint"]), str(about["deployment"])), utc_now()
+        filled = {entry.path.partition("/")[0] for entry in manifest.entries}
         with self._bench.database.write() as tx:
-            if workspaces.get(tx, about["workspace"]):
-                datastores.put(tx, about["workspace"], place, manifest, now=utc_now())
+            if not workspaces.get(tx, workspace):
+                return
+            datastores.put(tx, workspace, _place(*of), manifest, now=now)
+            for collection in sorted(filled):
+                name, version = about.get("assets", {}).get(collection) or (f"{'-'.join(of)}-{collection}", "1")
+                try:
+                    collections.show(tx, workspace, name, version, _place(*of, collection), now=now)
+                except (Conflict, InvalidInput) as error:  # What is collected is kept all the same.
+                    _log.warning("collection.not_shown", collection=collection, reason=str(error))
 
     def _set_aside(self, folder: Path, about: Mapping[str, Any], spools: Sequence[Path], said: str) -> None:
         """One that cannot be read must not keep the others: alone it is renamed, of several each is tried alone."""
@@ -148,6 +167,11 @@ class Collector:
             is_known = deployments.by_id(tx, folder.name) is not None
         if not is_known and not any(folder.glob("*.spool*")):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place(*names: str) -> DatastorePath:
+    """Where what a deployment of an endpoint collects lies, or one collection of it."""
+    return DatastorePath(datastores.DEFAULT, "/".join(("modelDataCollector", *names)))
 
 
 def _is_orphan(part: Path) -> bool:

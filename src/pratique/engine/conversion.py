@@ -13,14 +13,14 @@ else.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.clock import utc_now
 from pratique.content.manifest import Manifest
 from pratique.control import examinations
-from pratique.engine import packages, workshop
+from pratique.engine import grpc_sockets, packages, workshop
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 from pratique.specs.packages import PackageRequest
@@ -34,6 +34,7 @@ BOOSTING: Final = ("onnxmltools>=1.12",)
 """What the converter needs beside that for models of xgboost and lightgbm."""
 RUNTIME: Final = PackageRequest(None, ("numpy>=1.26", "onnxruntime>=1.18"))
 """What serves a converted model."""
+RUNTIME_WITH_GRPC: Final = replace(RUNTIME, requirements=(*RUNTIME.requirements, *grpc_sockets.PACKAGES))
 Say = Callable[[str], None]
 
 
@@ -89,12 +90,17 @@ def converted(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest
         say(f"onnx: the model stays as it is: {found.report['reason']}; report: {found.place / 'parity.json'}")
         return None
     say(f"onnx: {found.sentence}; report: {found.place / 'parity.json'}")
-    return Converted(found.file, runtime(bench, say))
+    return Converted(found.file, runtime(bench, say, runtime_of(deployment)))
 
 
-def runtime(bench: Workbench, say: Say) -> Path:
+def runtime_of(deployment: OnlineDeployment) -> PackageRequest:
+    """What serves the converted model of a deployment."""
+    return RUNTIME_WITH_GRPC if grpc_sockets.is_wished(deployment.spec) else RUNTIME
+
+
+def runtime(bench: Workbench, say: Say, request: PackageRequest = RUNTIME) -> Path:
     """The Python that serves converted models."""
-    return packages.python_of(bench.environments, RUNTIME, logs=bench.home.logs, say=say)
+    return packages.python_of(bench.environments, request, logs=bench.home.logs, say=say)
 
 
 def convert(bench: Workbench, manifest: Manifest, say: Say) -> Conversion:

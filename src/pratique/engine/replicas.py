@@ -29,7 +29,7 @@ from pratique.compute.task import Exited, Lost, Observation, Running, Task
 from pratique.content.hashing import hash_file
 from pratique.content.manifest import Manifest
 from pratique.control import promotion
-from pratique.engine import collection, conversion, packages, views
+from pratique.engine import collection, conversion, grpc_sockets, packages, views
 from pratique.engine.abandon import while_wanted
 from pratique.engine.failures import how_ended
 from pratique.engine.probes import Probe
@@ -44,6 +44,8 @@ GRACE: Final = timedelta(seconds=10)
 """How long a replica may take to end beyond the longest of its requests."""
 _INIT_FAILED: Final = 70
 """The model server's exit code when the script or the model could not be loaded."""
+_USED_UP: Final = 71
+"""… and when the model kept so much memory that no call could be answered any more."""
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.02
 """Seconds between two questions whether it is ready: few for a model that loads at once, long for one that takes its
@@ -66,6 +68,8 @@ class Launch:
     environment: Mapping[str, str]
     grace: float
     """Seconds that a replica may take to end: its longest request, and a little."""
+    speaks_grpc: bool = False
+    """Whether each replica listens on a second socket."""
 
 
 def socket_of(home: Home, replica: Replica) -> Path:
@@ -105,7 +109,7 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
         shutil.copyfile(faster.file, file)
         environment["PRATIQUE_ONNX_MODEL"] = str(file)
     grace = request_timeout(deployment.spec) + GRACE
-    launch = Launch(str(python), environment, grace.total_seconds())
+    launch = Launch(str(python), environment, grace.total_seconds(), grpc_sockets.is_wished(deployment.spec))
     _write_private(_launch_file(bench.home, deployment.id, deployment.revision), json.dumps(asdict(launch)))
 
 
@@ -115,11 +119,14 @@ def start(bench: Workbench, replica: Replica) -> Observation:
     files = _files(bench.home, replica.deployment_id, replica.revision)
     scratch = folder_of(bench.home, replica) / "tmp"
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    grpc = grpc_sockets.socket_of(bench.home, replica) if launch.speaks_grpc else None
+    if grpc is not None:
+        grpc.parent.mkdir(mode=0o700, exist_ok=True)
     return bench.compute.start(
         Task(
             folder=folder_of(bench.home, replica),
             argv=(launch.python, "-m", "pratique_serving"),
-            environment=launch.environment,
+            environment={**launch.environment, **({"PRATIQUE_GRPC": f"unix:{grpc}"} if grpc else {})},
             working_folder=files,
             log=log_of(bench.home, replica),
             socket=socket_of(bench.home, replica),
@@ -131,6 +138,7 @@ def start(bench: Workbench, replica: Replica) -> Observation:
                 bench.home.sources,
                 scratch,
                 spool=launch.environment.get("PRATIQUE_COLLECT"),
+                door=grpc.parent if grpc else None,
             ),
         )
     )
@@ -192,11 +200,14 @@ def stop_all(bench: Workbench, many: Sequence[Replica]) -> None:
     """Stop replicas side by side; each finishes the requests that it has."""
     grace = max((_grace(bench.home, replica) for replica in many), default=GRACE)
     _stop_all(bench, [folder_of(bench.home, replica) for replica in many], grace=grace)
+    for replica in many:
+        grpc_sockets.forget(bench.home, replica)
 
 
 def stop_revision(bench: Workbench, deployment_id: str, revision: int) -> None:
     """Stop every start of one revision and remove its files; the logs stay."""
     _stop_all(bench, [folder for found, folder in _starts(bench.home, deployment_id) if found == revision])
+    grpc_sockets.forget_all(bench.home, deployment_id, revision)
     shutil.rmtree(_files(bench.home, deployment_id, revision), ignore_errors=True)
     _launch_file(bench.home, deployment_id, revision).unlink(missing_ok=True)
 
@@ -220,6 +231,7 @@ def others(home: Home, deployment_id: str, revision: int) -> list[int]:
 def remove(bench: Workbench, deployment_id: str) -> None:
     """Stop every replica of a deployment and remove all its files."""
     _stop_all(bench, [folder for _, folder in _starts(bench.home, deployment_id)])
+    grpc_sockets.forget_all(bench.home, deployment_id)
     shutil.rmtree(bench.home.replicas / deployment_id, ignore_errors=True)
 
 
@@ -389,9 +401,12 @@ def _python(bench: Workbench, deployment: OnlineDeployment, say: Say) -> Path:
     if environment:
         return packages.python_for(bench.environments, environment["spec"], logs=bench.home.logs, say=say)
     if "onnx" in (deployment.resolved.get("model") or {}):
-        return conversion.runtime(bench, say)
+        return conversion.runtime(bench, say, conversion.runtime_of(deployment))
     manifest = _manifest_of_model(bench, deployment)
-    return packages.python_for_model(bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say)
+    extra = grpc_sockets.PACKAGES if grpc_sockets.is_wished(deployment.spec) else ()
+    return packages.python_for_model(
+        bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say, extra=extra
+    )
 
 
 def _manifest_of_model(bench: Workbench, deployment: OnlineDeployment) -> Manifest:
@@ -428,7 +443,7 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
         "AZUREML_SERVICE_NAME": deployment.endpoint,
         "PRATIQUE_DEPLOYMENT": f"{deployment.workspace}/{deployment.endpoint}/{deployment.name}",
         **_model_named(deployment),
-        **collection.prepare(bench.home, deployment),
+        **collection.prepare(bench, deployment),
     }
     return {**defaults, **given, **fixed, **_what_is_served(deployment, files)}
 
@@ -451,9 +466,15 @@ def _what_is_served(deployment: OnlineDeployment, files: Path) -> dict[str, str]
     return {"PRATIQUE_ONNX_MODEL": str(place / model["onnx"] if model["onnx"] != model["path_name"] else place)}
 
 
+_EXITS: Final = {
+    _INIT_FAILED: "failed while it loaded the model or ran init()",
+    _USED_UP: "ended because the model kept all the memory that it may take (PRATIQUE_MEMORY_BYTES)",
+}
+
+
 def _how(seen: Observation) -> str:
     if isinstance(seen, Exited):
-        return "failed while it loaded the model or ran init()" if seen.code == _INIT_FAILED else how_ended(seen)
+        return _EXITS.get(seen.code or 0) or how_ended(seen)
     if isinstance(seen, Lost):
         return f"was lost: {seen.reason}"
     return "did not start"

@@ -24,13 +24,15 @@ def of_job(folder: Path, python: Path, *, written_inputs: Iterable[str]) -> View
     )
 
 
-def of_replica(files: Path, python: Path, sources: Path, scratch: Path, *, spool: str | None = None) -> View:
+def of_replica(
+    files: Path, python: Path, sources: Path, scratch: Path, *, spool: str | None = None, door: Path | None = None
+) -> View:
     """The view of a replica: its working folder `files`, in which model and code stay as they were written.
 
-    `spool` is the folder into which it collects.
+    `spool` is the folder into which it collects, `door` the one where it makes a socket of its own.
     """
     return View(
         readable=(*places_of(python), sources, files / "model", files / "code"),
-        writable=(files, *([Path(spool)] if spool else [])),
+        writable=(files, *([Path(spool)] if spool else []), *([door] if door else [])),
         scratch=scratch,
     )

@@ -28,7 +28,7 @@ from pratique.specs.grammar import (
 )
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.model import InlineModel
-from pratique.specs.references import Purpose
+from pratique.specs.references import Asset, Purpose, parse_reference
 
 MAX_REQUEST_TIMEOUT_MS = 180_000  # Azure's own limit for managed endpoints.
 
@@ -99,7 +99,7 @@ class CollectionData(Part):
 
     name: Text | None = Field(default=None, description="Name of the data asset.")
     version: Text | Whole | None = Field(default=None, description="Its version.")
-    path: Text | None = Field(default=None, description="Where it is kept.")
+    path: Text | None = planned("Where it is kept; modelDataCollector/ENDPOINT/DEPLOYMENT of workspaceblobstore.")
 
 
 class Collection(Part):
@@ -107,9 +107,13 @@ class Collection(Part):
 
     enabled: Flag | None = Field(default=None, description="Whether it is collected.")
     sampling_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="Share of requests.")
-    data: CollectionData | Text | None = planned(
-        "The data asset; what is collected lies in workspaceblobstore below modelDataCollector/ENDPOINT/DEPLOYMENT."
-    )
+    data: (
+        Annotated[
+            Annotated[FilledText, asset_reference("data"), Tag("<text>")] | Annotated[CollectionData, Tag("<mapping>")],
+            TextOrMapping,
+        ]
+        | None
+    ) = Field(default=None, description="The data asset that shows it; version 1 of ENDPOINT-DEPLOYMENT-COLLECTION.")
     client_id: Text | None = planned("The identity that writes it.")
 
 
@@ -229,6 +233,7 @@ class OnlineDeployment(Spec):
             yield Found((), "a deployment with a code_configuration needs an environment")
         if isinstance(tags := value.get("tags"), Mapping):
             yield from _problems_with_optimizing(tags.get("pratique.optimize"), has_code)
+            yield from _problems_with_grpc(tags.get("pratique.grpc"), has_code)
         if isinstance(environment, Mapping):
             yield from below(("environment",), problems_with_environment(environment))
 
@@ -244,6 +249,29 @@ def collections_of(collector: Mapping[str, Any] | None) -> dict[str, float]:
     found = {name: one or {} for name, one in named.items() if one is None or one.get("enabled") is not False}
     shares = {name: one.get("sampling_rate") for name, one in found.items()}
     return {name: everywhere if own is None else float(own) for name, own in shares.items()}
+
+
+def assets_of(collector: Mapping[str, Any] | None, endpoint: str, deployment: str) -> dict[str, tuple[str, str]]:
+    """Name and version of the data asset that shows each collection which is kept."""
+    named = (collector or {}).get("collections") or {}
+    given = {name: (named.get(name) or {}).get("data") or {} for name in collections_of(collector)}
+    return {name: _asset_of(data, f"{endpoint}-{deployment}-{name}") for name, data in given.items()}
+
+
+def _asset_of(data: Mapping[str, Any] | str, usual: str) -> tuple[str, str]:
+    if isinstance(data, str):
+        reference = parse_reference(data)
+        return (reference.name, reference.version or "1") if isinstance(reference, Asset) else (usual, "1")
+    return str(data.get("name") or usual), str(data.get("version") or "1")
+
+
+def _problems_with_grpc(wished: object, has_code: bool) -> Iterator[Found]:
+    """Only a model whose inputs the server knows has the Open Inference Protocol."""
+    key, text = ("tags", "pratique.grpc"), str(wished).lower() if isinstance(wished, bool) else wished
+    if text not in (None, "true", "false"):
+        yield Found(key, f"expected true or false, got {wished!r}")
+    elif text == "true" and has_code:
+        yield Found(key, "a script has no tensors with names", "leave out code_configuration, or this tag")
 
 
 def _problems_with_optimizing(wished: object, has_code: bool) -> Iterator[Found]:

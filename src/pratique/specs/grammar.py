@@ -50,6 +50,7 @@ from pratique.specs.words import did_you_mean
 OWN_SETTINGS: Final[Mapping[str, str]] = {
     "pratique.optimize": "onnx on a deployment: an MLflow model is served as ONNX, if that changes no decision.",
     "pratique.collect.redact": "Columns of a deployment, with commas between them, whose values are never collected.",
+    "pratique.grpc": "true on a deployment without a script: its replicas speak the Open Inference Protocol over gRPC.",
     "pratique.promotion": "approved-only on a workspace: models come in only as an approval of a run was given for.",
     "pratique.digest": "Digest of the manifest behind a version; written by the platform.",
     "pratique.require-reason": "true on a workspace: whoever changes something or reads a secret in it says why.",

@@ -4,10 +4,12 @@ import json
 import os
 from pathlib import Path
 
+from pratique.base.clock import utc_now
+from pratique.control import assets, collections, inputs
 from pratique.engine.collection import Collector, folder_of, tally
 from pratique.store import datastores
 
-from .conftest import House
+from .conftest import OWNER, House
 
 BODY = json.dumps({"input_data": {"columns": ["a"], "data": [[1.5]]}}).encode()
 ABOUT = {
@@ -44,6 +46,43 @@ def test_a_spool_is_stored_once_also_when_it_is_taken_twice(house: House) -> Non
     path.write_bytes(kept)
     Collector(house.bench).step()
     assert stored(house) == ["modelDataCollector/credit/blue/model_inputs/2025/11/24/one.parquet"]
+
+
+def test_a_data_asset_shows_what_is_there_by_now(house: House) -> None:
+    spool(house, "one.spool")
+    Collector(house.bench).step()
+    with house.database.read() as tx:
+        found = assets.get(tx, OWNER, "dev", "data", "credit-blue-model_inputs", "@latest")
+        before = collections.files_of(tx, found)
+    place = "azureml://datastores/workspaceblobstore/paths/modelDataCollector/credit/blue/model_inputs"
+    assert (found.version, found.type, found.path, found.manifest) == ("1", "uri_folder", place, None)
+    spool(house, "two.spool")
+    Collector(house.bench).step()
+    with house.database.write() as tx:
+        pinned = collections.pinned(tx, found, now=utc_now())
+        after = collections.files_of(tx, found)
+        given = inputs.of_path(
+            tx, "dev", "azureml:credit-blue-model_inputs:1", "uri_folder", "ro_mount", "x", now=utc_now()
+        )
+    assert [entry.path for entry in after.entries] == ["2025/11/24/one.parquet", "2025/11/24/two.parquet"]
+    assert before.digest != after.digest == pinned == given["manifest"]
+    assert len(house.told("Pratique.DataRegistered")) == 1
+
+
+def test_an_asset_of_something_else_is_not_taken_for_a_collection(house: House) -> None:
+    path = house.upload({"a": "b"}, "seen")
+    spec = {"name": "credit-blue-model_inputs", "version": "1", "type": "uri_folder", "path": path}
+    with house.database.write() as tx:
+        assets.create(tx, OWNER, "dev", "data", spec, now=utc_now())
+    spool(house, "one.spool")
+    Collector(house.bench).step()
+    assert len(stored(house)) == 1
+    house.make_endpoint()
+    house.deploy("def init(): pass\ndef run(raw): return 1\n", data_collector={"collections": {"model_inputs": {}}})
+    house.deployer.step()
+    error = house.deployment().error
+    assert error is not None
+    assert "cannot show what is collected" in error["message"]
 
 
 def test_one_that_cannot_be_read_is_set_aside_and_the_others_go_on(house: House) -> None:

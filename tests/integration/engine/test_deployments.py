@@ -14,7 +14,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed, InternalError, NotFound
 from pratique.compute.task import Absent
 from pratique.control import endpoints as endpoint_verbs
-from pratique.engine import replicas
+from pratique.engine import grpc_sockets, replicas
 from pratique.store import deployments, workspaces
 
 from .conftest import OWNER, Beside, House, Killed, kill, replica, until
@@ -38,6 +38,16 @@ def run(raw):
     return "late"
 """
 RAISES = "def init():\n    raise ValueError('no weights')\n\ndef run(raw):\n    return 1\n"
+LEAKS = """
+kept = []
+
+def init():
+    pass
+
+def run(raw):
+    kept.append(bytearray(30_000_000))
+    return len(kept)
+"""
 LEAVES = "import sys\n\ndef init():\n    sys.exit(0)\n\ndef run(raw):\n    return 1\n"
 
 
@@ -562,6 +572,41 @@ def test_a_lonely_replica_that_dies_is_replaced_while_callers_wait(house: House)
     error = house.deployment().error
     assert error is not None
     assert "signal 9" in error["message"]
+
+
+def test_a_replica_that_keeps_its_memory_is_replaced_with_a_reason_and_no_other_notices(house: House) -> None:
+    house.make_endpoint()
+    house.deploy(LEAKS, all_traffic=True, environment_variables={"PRATIQUE_MEMORY_BYTES": "200000000"})
+    house.deploy(ANSWERS.format(answer="one"), name="green")
+    while house.deployer.step():
+        house.watcher.step()
+    house.watcher.step()
+    answers = [house.score()]
+    while answers[-1] != 500:
+        assert len(answers) < 50
+        answers.append(house.score())
+    assert answers[:2] == [1, 2]
+    assert house.score() == 1, "who comes then waits for the fresh process"
+    watched_until(house, lambda: house.replicas()[0].restarts == 1 and states(house) == ["Ready"])
+    error = house.deployment().error
+    assert error is not None
+    assert "kept all the memory that it may take" in error["message"]
+    assert any("the model keeps what it takes" in line for line in error["log_tail"])
+    assert (house.score(name="green"), house.deployment("green").error) == ("one", None)
+
+
+def test_a_replica_that_speaks_grpc_has_a_folder_for_its_socket_until_it_is_gone(house: House) -> None:
+    house.make_endpoint()
+    house.deploy(ANSWERS.format(answer="one"))
+    house.deployer.step()
+    [plain] = house.replicas()
+    assert "PRATIQUE_GRPC" not in (house.home.replicas / plain.deployment_id / "files-of" / "1.json").read_text()
+    folder = grpc_sockets.socket_of(house.home, plain).parent
+    assert folder.parent == house.home.runtime
+    folder.mkdir()
+    house.delete()
+    house.deployer.step()
+    assert not folder.exists()
 
 
 def test_a_replica_that_never_passes_its_readiness_probe_fails_the_deployment(house: House) -> None:

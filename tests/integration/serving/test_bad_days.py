@@ -54,7 +54,7 @@ def gone(scorer: Scorer, *, computed: bool) -> int:
 
 def test_a_model_that_keeps_its_memory_ends_with_a_reason(scorers: Scorers) -> None:
     scorer = scorers.script(LEAKS, PRATIQUE_MEMORY_BYTES=str(BOUND))
-    statuses = []
+    statuses: list[int] = []
     while not statuses or statuses[-1] == 200:
         assert len(statuses) < 100
         statuses.append(scorer.ask("POST", "/score", "20000000").status)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pratique.base.errors import InvalidInput, NotYet
-from pratique.specs.deployment import OnlineDeployment, collections_of
+from pratique.specs.deployment import OnlineDeployment, assets_of, collections_of
 from pratique.specs.kinds import load
 from pratique.specs.reader import document_of, parse_document
 
@@ -74,7 +74,6 @@ def test_a_managed_deployment_is_understood_and_what_is_not_run_is_said() -> Non
         "request_settings.max_queue_wait_ms",
         "instance_type",
         "app_insights_enabled",
-        "data_collector.collections.model_inputs.data",
         "egress_public_network_access",
     ]
 
@@ -126,6 +125,15 @@ def test_an_mlflow_model_needs_neither_code_nor_environment() -> None:
             },
             "a script calls its model itself",
         ),
+        ({"tags": {"pratique.grpc": "yes"}}, "tags.pratique.grpc: expected true or false, got 'yes'"),
+        (
+            {
+                "tags": {"pratique.grpc": "true"},
+                "code_configuration": {"code": "s", "scoring_script": "s.py"},
+                "environment": "azureml:e:1",
+            },
+            "a script has no tensors with names",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_at_its_key(keys: dict[str, Any], said: str) -> None:
@@ -162,3 +170,18 @@ def test_triton_models_are_not_run_yet() -> None:
 )
 def test_what_a_data_collector_keeps(given: Any, kept: dict[str, float]) -> None:
     assert collections_of(given) == kept
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (None, ("credit-blue-model_inputs", "1")),
+        ({"name": "seen"}, ("seen", "1")),
+        ({"version": 3}, ("credit-blue-model_inputs", "3")),
+        ("azureml:seen:4", ("seen", "4")),
+        ("azureml:seen@latest", ("seen", "1")),
+    ],
+)
+def test_a_data_asset_shows_each_collection(data: Any, shown: tuple[str, str]) -> None:
+    collector = {"collections": {"model_inputs": {"data": data}, "off": {"enabled": False}}}
+    assert assets_of(collector, "credit", "blue") == {"model_inputs": shown}

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, Problem
-from pratique.control import assets, components, data_profiles, environments
+from pratique.control import assets, collections, components, data_profiles, environments
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
 from pratique.store.assets import Archived, AssetVersion, Shown
@@ -54,7 +54,7 @@ def document(version: AssetVersion | Shown, platform: Platform) -> dict[str, Any
 
 def _path(version: AssetVersion | Shown) -> str | None:
     if version.manifest is None:
-        return None
+        return version.path or None
     name = version.path.rpartition("/")[2]
     return f"azureml://workspaces/{version.workspace}/{version.kind}/{version.name}/versions/{version.version}/{name}"
 
@@ -116,6 +116,10 @@ def router_for(kind: Kind) -> APIRouter:
             found = assets.get(tx, actor, workspace, kind, name, version)
             said = document(found, platform) | ({"manifest": found.manifest} if found.manifest else {})
             said |= _profile(tx, found) if kind == "data" else {}
+            is_growing = collections.is_growing(found)
+        if is_growing:  # Whoever asks is told of the files that are there now.
+            with platform.database.write() as tx:
+                said |= {"manifest": collections.pinned(tx, found, now=utc_now())}
         if actor.run is not None:  # What a run of a delivery reads, an approval of it is given for.
             with platform.database.write() as tx:
                 assets.note_use(tx, actor, found, is_made=False, now=utc_now())

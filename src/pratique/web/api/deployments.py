@@ -12,7 +12,7 @@ from fastapi.responses import PlainTextResponse
 from pratique.base.clock import iso, utc_now
 from pratique.control import deployments
 from pratique.control.actor import Actor
-from pratique.engine import delivery_logs
+from pratique.engine import delivery_logs, grpc_sockets
 from pratique.engine.collection import tally
 from pratique.store import replicas
 from pratique.store.database import Transaction
@@ -64,7 +64,7 @@ def document(deployment: OnlineDeployment, processes: Sequence[Replica], platfor
                 **_collected(platform, deployment),
                 **({"pratique.retires_at": iso(deployment.retire_at)} if deployment.retire_at else {}),
             },
-            "replicas": [_replica(row) for row in served],
+            "replicas": [_replica(row, deployment, platform) for row in served],
             "timings": dict(deployment.timings) or None,
             "error": deployment.error,
             "creation_context": creation_context(deployment.created_at, deployment.created_by),
@@ -77,10 +77,12 @@ def _collected(platform: Platform, deployment: OnlineDeployment) -> dict[str, st
     return {f"pratique.collected.{name}": str(count) for name, count in tally(platform.home, deployment.id).items()}
 
 
-def _replica(replica: Replica) -> dict[str, Any]:
-    """How one replica is; `start` is in the name of its folder."""
+def _replica(replica: Replica, deployment: OnlineDeployment, platform: Platform) -> dict[str, Any]:
+    """How one replica is, and where it speaks gRPC if it does; `start` is in the name of its folder."""
     facts = {"slot": replica.slot, "state": replica.state, "restarts": replica.restarts, "start": replica.start}
-    return present({**facts, "error": replica.error})
+    grpc = grpc_sockets.is_wished(deployment.applied_spec or deployment.spec)
+    address = f"unix:{grpc_sockets.socket_of(platform.home, replica)}" if grpc else None
+    return present({**facts, "grpc": address, "error": replica.error})
 
 
 def shown(tx: Transaction, deployment: OnlineDeployment, platform: Platform) -> dict[str, Any]:

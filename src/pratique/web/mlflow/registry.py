@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, NotYet
-from pratique.control import registry
+from pratique.control import artifacts, registry
 from pratique.control.actor import Actor
 from pratique.control.registry import LoggedModel, NamedModel, Registration, Source
 from pratique.control.workspaces import tracking_of
@@ -439,10 +439,21 @@ def version_document(version: AssetVersion, aliases: Mapping[str, str]) -> dict[
         "status": "READY",
         "run_link": version.properties.get(registry.RUN_LINK, ""),
         "model_id": version.properties.get(registry.MODEL_ID, ""),
-        "tags": _pairs(version.tags),
+        "tags": _pairs({**_found_out(version), **version.tags}),
         "aliases": [alias for alias, text in aliases.items() if text == version.version],
     }
     return {key: value for key, value in document.items() if value != ""}
+
+
+def _found_out(version: AssetVersion) -> dict[str, str]:
+    """What the platform found out about a version: each in a sentence, and where MLflow's clients get the report."""
+    told: dict[str, str] = {}
+    for key in version.properties:
+        name = key.removesuffix(".report")
+        if name != key and name in version.properties:
+            root = artifacts.report_root(version.name, version.version, name)
+            told |= {name: version.properties[name], key: f"mlflow-artifacts:/{root}"}
+    return told
 
 
 def _version(platform: Platform, actor: Actor, workspace: str, name: str, text: str) -> dict[str, Any]:
