@@ -11,13 +11,35 @@ What no role grants is denied, and a route of the API that names no action does 
 
 A role is given at a scope and counts for everything below it: `/` is the whole home, `/groups/NAME` a resource group \
 with its workspaces, `/workspaces/NAME` one workspace, `/delivery/PROJECT` a project with its pipelines, \
+`/workspaces/NAME/endpoints/NAME` one online endpoint with its deployments, \
 `/delivery/PROJECT/environments/NAME` an environment that stages deploy to, where an Approver decides, and \
 `/vaults/NAME` one vault.
-No role reads the secrets in a vault: its access policies say who may.
+The actions of secrets are data actions: as in Azure no `*` of an ordinary role reaches them, so an Owner reads a vault \
+only by an access policy or a role of secrets.
 Azure's ids of these are taken as well.
 
 ```sh
 pratique role assignment create --assignee ci --role Contributor --scope /workspaces/dev
+```"""
+
+_CUSTOM: Final = """A role of your own names actions of this table, with `*`, `noun/*` or `*/verb` for several, \
+and the scopes at which it may be given.
+What means no action is refused by its name.
+
+```json
+{
+  "Name": "Job Operator",
+  "Description": "Looks at everything, starts and stops jobs.",
+  "Actions": ["*/read", "jobs/*"],
+  "NotActions": [],
+  "DataActions": [],
+  "AssignableScopes": ["/workspaces/dev"]
+}
+```
+
+```sh
+pratique role definition create --role-definition job-operator.json
+pratique role assignment create --assignee ci --role "Job Operator" --scope /workspaces/dev
 ```"""
 
 _OTHERS: Final = {
@@ -43,6 +65,8 @@ def page() -> str:
         "Roles and permissions",
         _INTRODUCTION,
         table(("action", *ASSIGNABLE), [(code(one), *(_has(role, one) for role in ASSIGNABLE)) for one in actions]),
+        "## Roles of your own",
+        _CUSTOM,
         "## Roles of the platform's own parts",
         "Nobody can be given these.",
         table(

@@ -202,7 +202,7 @@ def test_a_role_is_given_once_at_a_scope(database: Database, ada: Principal, now
     with pytest.raises(IntegrityError), database.write() as tx:
         principals.assign(tx, RoleAssignment(new_id(), ada.id, "Reader", "/workspaces/dev", now, {}))
     with database.write() as tx:
-        principals.unassign_scope(tx, "/workspaces/dev")
+        principals.unassign_from(tx, "/workspaces/dev")
         assert [one.scope for one in principals.assignments(tx)] == ["/workspaces/qa"]
 
 

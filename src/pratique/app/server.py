@@ -33,8 +33,8 @@ from pratique.control.workspaces import tracking_of
 from pratique.engine import packages
 from pratique.engine.engine import Engine
 from pratique.engine.workbench import Workbench
+from pratique.store import principals as stored_principals
 from pratique.store.migrate import migrate
-from pratique.store.principals import Principal
 from pratique.store.wake import CommitListener
 from pratique.tracking.client import RunsClient
 from pratique.web.app import create_app
@@ -91,6 +91,7 @@ def serve() -> None:
         bell=Bell(),
         check_environment=partial(packages.check, parts.environments),
         parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
+        announce=partial(_announce, parts, owner.id),
     )
     app = create_app(platform)
     listener = CommitListener(parts.database, engine.ring) if settings.database_url else None
@@ -99,8 +100,8 @@ def serve() -> None:
         engine.start()
         if listener:
             listener.start()
-        _announce(parts, owner)
-        _keep_announcing(parts, owner)
+        _announce(parts, owner.id)
+        _keep_announcing(parts, owner.id)
         _serve(app, engine.begin_to_stop)
     finally:
         engine.stop(_ENGINE_STOPS_WITHIN)
@@ -157,7 +158,7 @@ def _serve(app: object, ending: Callable[[], None]) -> None:
     _Server(config, ending).run(sockets=[listener])
 
 
-def _keep_announcing(parts: Parts, owner: Principal) -> None:
+def _keep_announcing(parts: Parts, owner: str) -> None:
     """Renew the owner's token as long as this process lives."""
 
     def renew() -> None:
@@ -171,10 +172,14 @@ def _keep_announcing(parts: Parts, owner: Principal) -> None:
     threading.Thread(target=renew, name="owner-token", daemon=True).start()
 
 
-def _announce(parts: Parts, owner: Principal) -> None:
+def _announce(parts: Parts, owner: str) -> None:
     """Write where the doors are and the owner's token, for the commands of whoever can read the home."""
+    with parts.database.read() as tx:
+        found = stored_principals.get(tx, owner)
+    if found is None:
+        return  # Somebody else owns the home now; the next start makes its owner again.
     facts = {"door": parts.door, "endpoints": parts.endpoints_door, "pid": os.getpid()}
-    token = grants.token_of(parts.issuer, owner, lasting=_OWNER_TOKEN_LASTS, now=utc_now())
+    token = grants.token_of(parts.issuer, found, lasting=_OWNER_TOKEN_LASTS, now=utc_now())
     _write_private(parts.home.runtime / "owner.token", token)
     _write_private(parts.home.runtime / "door.json", json.dumps(facts))
 

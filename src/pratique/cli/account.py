@@ -7,11 +7,26 @@ from pratique.cli.place import Place, said_subscription
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import warn
 from pratique.cli.usage import UsageError
-from pratique.client.account import read_account, subscription, token_end
+from pratique.client.account import read_account, subscription, token_end, token_for
+from pratique.client.principals import Principals
 
 Document = dict[str, Any]
 
 TABLE = Table("account")
+
+_RESOURCES: Final = {
+    "aad-graph": "https://graph.windows.net/",
+    "arm": "https://management.core.windows.net/",
+    "batch": "https://batch.core.windows.net/",
+    "data-lake": "https://datalake.azure.net/",
+    "media": "https://rest.media.azure.net",
+    "ms-graph": "https://graph.microsoft.com/",
+    "oss-rdbms": "https://ossrdbms-aad.database.windows.net",
+}
+"""Audiences by the names that az has for them."""
+_SIGN_IN: Final = frozenset({"openid", "profile", "email", "offline_access"})
+"""Scopes that say nothing about an audience."""
+_DEFAULT: Final = "/.default"
 
 COLUMNS: Final = {"Name": "name", "Cloud": "environmentName", "SubscriptionId": "id", "User": "user.name"}
 
@@ -47,9 +62,9 @@ def set_current(*, wanted: str) -> None:
 @TABLE.verb(
     "get-access-token",
     arguments=(
-        flag("resource", help="Audience, in the form of Azure AD v1. The token is for this platform whatever it says."),
-        flag("scope", nargs="+", help="Audience, in the form of v2. The token is for this platform whatever it says."),
-        flag("resource_type", help="Audience by its kind. The token is for this platform whatever it says."),
+        flag("resource", help="Whom the token is meant for, its aud: api://NAME, or an address of Azure."),
+        flag("scope", nargs="+", help="The same as scopes: what stands before /.default is the audience."),
+        flag("resource_type", choices=sorted(_RESOURCES), help="The same, by the name of one of Azure's parts."),
         flag("tenant", "--tenant", "-t", help="Tenant; there is one, and a warning when it is another."),
     ),
     examples={"A token for curl": "pratique account get-access-token --query accessToken -o tsv"},
@@ -57,17 +72,20 @@ def set_current(*, wanted: str) -> None:
 def get_access_token(
     platform: Place, *, resource: str | None, scope: list[str] | None, resource_type: str | None, tenant: str | None
 ) -> Document:
-    """Print a token for the platform's API."""
-    if sum(1 for audience in (resource, scope, resource_type) if audience) > 1:
-        raise UsageError("--resource, --scope and --resource-type exclude one another")
+    """Print a token, for the platform's API unless another audience is named.
+
+    A token for another audience says who you are to whoever knows this platform's keys, and opens nothing here.
+    The addresses of Azure's own management, Azure ML and Key Vault are this platform.
+    """
+    audience = _audience(resource, scope, resource_type)
     connection = platform.connection
     account = subscription(read_account(connection))
     if tenant and tenant != account["tenantId"]:
         warn(f"there is one tenant here, {account['tenantId']}; {tenant!r} chooses nothing")
-    profile = connection.door.profile
-    ends = profile.expires_on if profile else token_end(connection.door.token)
+    token = token_for(connection, audience) if audience else connection.door.token
+    ends = token_end(token)
     return {
-        "accessToken": connection.door.token,
+        "accessToken": token,
         # az prints local time without a zone here, and its readers expect that.
         "expiresOn": datetime.fromtimestamp(ends).strftime("%Y-%m-%d %H:%M:%S.%f"),
         "expires_on": ends,
@@ -75,3 +93,42 @@ def get_access_token(
         "tenant": account["tenantId"],
         "tokenType": "Bearer",
     }
+
+
+@TABLE.verb(
+    "revoke",
+    arguments=(flag("who", "--id", help="Whose, by name or id; your own when it is left out."),),
+    examples={
+        "End your own tokens everywhere": "pratique account revoke",
+        "End those of a program": "pratique account revoke --id ci",
+    },
+)
+def revoke(platform: Place, *, who: str | None) -> Document:
+    """End every token and browser session of somebody; whoever has the secret may log in again.
+
+    From the next request on. A token for another audience is judged by whoever takes it, until it expires.
+    """
+    connection = platform.connection
+    return Principals(connection).revoke(who or str(read_account(connection)["id"]))
+
+
+def _audience(resource: str | None, scopes: list[str] | None, resource_type: str | None) -> str:
+    """Whom the token is meant for; empty for the platform itself."""
+    if sum(1 for given in (resource, scopes, resource_type) if given) > 1:
+        raise UsageError("--resource, --scope and --resource-type exclude one another")
+    if resource_type:
+        return _RESOURCES[resource_type]
+    if not scopes:
+        return resource or ""
+    named = {_before_the_scope(one) for one in scopes if one not in _SIGN_IN}
+    if len(named) > 1:
+        raise UsageError("the scopes name several audiences; a token has one", hint="ask for each by itself")
+    return named.pop() if named else ""
+
+
+def _before_the_scope(scope: str) -> str:
+    """The audience of ``https://x/.default`` or ``api://x/read``; what has no such end is one itself."""
+    if scope.endswith(_DEFAULT):
+        return scope.removesuffix(_DEFAULT)
+    scheme, separator, rest = scope.partition("://")
+    return scheme + separator + rest.rpartition("/")[0] if separator and "/" in rest else scope

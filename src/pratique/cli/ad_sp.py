@@ -20,7 +20,7 @@ ID: Final = flag("app_id", "--id", help="Its appId or display name.", required=T
     "create-for-rbac",
     arguments=(
         flag("name", "--name", "--display-name", "-n", help="Name for people.", default=""),
-        flag("role", help="Role to give it: Owner, Contributor, Reader or Approver."),
+        flag("role", help="Role to give it, such as Contributor; see `pratique role definition list`."),
         flag("scopes", nargs="+", default=[], help="Where the role counts."),
         flag("years", type=int, default=1, help="How long the secret is good, 1 to 10."),
     ),

@@ -32,6 +32,20 @@ def create(platform: Place, *, user_principal_name: str, display_name: str, pass
     )
 
 
+@TABLE.verb(
+    "update",
+    arguments=(ID, flag("password", help="Another password; made, and shown this once, when it is left out.")),
+    examples={"Give a person another password": "pratique ad user update --id ada@example.com"},
+)
+def update(platform: Place, *, user_id: str, password: str | None) -> Document:
+    """Give a person another password; the old one, every token and every browser session are good no more."""
+    made = Principals(platform.connection).reset_credential(user_id, password=password)
+    if password is not None:
+        return {key: value for key, value in made.items() if key != "password"}
+    warn("the password is shown this once; keep it where secrets are kept")
+    return made
+
+
 @TABLE.verb("show", arguments=(ID,), examples={"Show a person": "pratique ad user show --id ada@example.com"})
 def show(platform: Place, *, user_id: str) -> Document:
     """Show a person."""

@@ -16,8 +16,8 @@ Document = dict[str, Any]
 
 TABLE = Table("role assignment")
 
-ASSIGNEE: Final = flag("assignee", "--assignee", "--assignee-object-id", help="Name of a user, or appId of a program.")
-ROLE: Final = flag("role", help="Owner, Contributor, Reader or Approver.")
+ASSIGNEE: Final = flag("assignee", "--assignee", "--assignee-object-id", help="Name of a user or a group, or appId of a program.")
+ROLE: Final = flag("role", help="A role, such as Contributor; see `pratique role definition list`.")
 SCOPE: Final = flag(
     "scope", help="Where it counts, such as /subscriptions/ID/resourceGroups/NAME; -g is short for that."
 )
@@ -29,16 +29,14 @@ COLUMNS: Final = {"Id": "id", "Principal": "principalName", "Role": "roleDefinit
     arguments=(
         ASSIGNEE.required(), ROLE.required(), SCOPE,
         flag("principal_type", "--assignee-principal-type", choices=["User", "ServicePrincipal", "Group"],
-             help="Groups of people are refused: they are not known here."),
+             help="Accepted for scripts written for az; the assignee is looked up."),
     ),
     examples={
         "Let a program deploy": "pratique role assignment create --assignee APP_ID --role Contributor -g credit-rg"
     },
 )  # fmt: skip
 def create(in_group: Place, *, assignee: str, role: str, scope: str | None, principal_type: str | None) -> Document:
-    """Give a role to a user or a program."""
-    if principal_type == "Group":
-        raise UsageError("groups of people are not known here", hint="assign the role to each user")
+    """Give a role to a user, a program or a group."""
     return Roles(in_group.connection).assign(role, assignee=assignee, scope=_scope(in_group, scope))
 
 

@@ -70,6 +70,12 @@ def renewed(door: Door) -> Door:
     return replace(door, token=profile.token, profile=profile)
 
 
+def token_for(connection: Connection, audience: str) -> str:
+    """Another token of whoever `connection` speaks for, meant for `audience`."""
+    answer: Document = connection.post(path_of("tokens"), {"audience": audience})
+    return str(answer["access_token"])
+
+
 def token_end(token: str) -> int:
     """When `token` ends, in seconds since 1970: its ``exp``, or what we vouch for when it has none."""
     parts = token.split(".")

@@ -48,6 +48,53 @@ class Principals:
     def delete_service_principal(self, app_id: str) -> None:
         self._connection.delete(path_of("service-principals", app_id))
 
+    def reset_credential(self, who: str, *, years: int = 1, password: str | None = None) -> Document:
+        """`appId`, `displayName`, `tenant` and the new `password`, which is shown this once."""
+        body: Document = {"years": years} if password is None else {"years": years, "password": password}
+        found: Document = self._connection.post(path_of("principals", who, "credential"), body)
+        return found
+
+    def revoke(self, who: str) -> Document:
+        """End every token and session of somebody."""
+        found: Document = self._connection.post(path_of("principals", who, "revoke"))
+        return found
+
+
+class PrincipalGroups:
+    """Groups of principals."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, name: str, *, description: str) -> Document:
+        found: Document = self._connection.put(path_of("principal-groups", name), {"description": description})
+        return found
+
+    def all(self) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of("principal-groups"))
+        return found
+
+    def show(self, group: str) -> Document:
+        found: Document = self._connection.get(path_of("principal-groups", group))
+        return found
+
+    def remove(self, group: str) -> None:
+        self._connection.delete(path_of("principal-groups", group))
+
+    def add(self, group: str, member: str) -> None:
+        self._connection.put(path_of("principal-groups", group, "members", member), {})
+
+    def take_out(self, group: str, member: str) -> None:
+        self._connection.delete(path_of("principal-groups", group, "members", member))
+
+    def members(self, group: str) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of("principal-groups", group, "members"))
+        return found
+
+    def check(self, group: str, member: str) -> Document:
+        found: Document = self._connection.get(path_of("principal-groups", group, "members", member))
+        return found
+
 
 class Roles:
     """Who has which role where."""
@@ -67,3 +114,44 @@ class Roles:
 
     def remove(self, assignment_id: str) -> None:
         self._connection.delete(path_of("role-assignments", assignment_id))
+
+
+class Definitions:
+    """The roles that there are, and those that somebody defined."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, name: str, body: Document) -> Document:
+        found: Document = self._connection.post(path_of("role-definitions", name), body)
+        return found
+
+    def update(self, name: str, body: Document) -> Document:
+        found: Document = self._connection.put(path_of("role-definitions", name), body)
+        return found
+
+    def all(self) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of("role-definitions"))
+        return found
+
+    def show(self, name: str) -> Document:
+        found: Document = self._connection.get(path_of("role-definitions", name))
+        return found
+
+    def remove(self, name: str) -> None:
+        self._connection.delete(path_of("role-definitions", name))
+
+
+class SigningKeys:
+    """What tokens are signed with."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self) -> list[Document]:
+        found: list[Document] = self._connection.get(path_of("signing-keys"))
+        return found
+
+    def rotate(self) -> list[Document]:
+        found: list[Document] = self._connection.post(path_of("signing-keys", "rotate"))
+        return found

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-Kind = Literal["user", "service_principal", "job", "unit", "platform"]
+Kind = Literal["user", "service_principal", "managed_identity", "job", "unit", "platform"]
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class Grant:
 
     role: str
     scope: str
+    actions: frozenset[str] = frozenset()
+    """What a role that somebody defined grants; those of the table are known by their names."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,14 @@ class Actor:
     grants: tuple[Grant, ...] = ()
     run: int | None = None
     """The run of a delivery whose unit asks, by the token of a service connection; nobody else can say so."""
+
+    @cached_property
+    def grants_at(self) -> Mapping[str, tuple[Grant, ...]]:
+        """The grants by their scopes: whoever has roles in a thousand places is asked about few of them."""
+        found: dict[str, tuple[Grant, ...]] = {}
+        for grant in self.grants:
+            found[grant.scope] = (*found.get(grant.scope, ()), grant)
+        return found
 
     def to_document(self) -> Mapping[str, Any]:
         """The actor as events and `creation_context` show it."""

@@ -11,7 +11,7 @@ from pratique.control import content, endpoints, environments, promotion
 from pratique.control.actor import Actor
 from pratique.control.assets import referenced
 from pratique.control.lookups import Lookups
-from pratique.control.permissions import permit, workspace_scope
+from pratique.control.permissions import endpoint_scope, permit, workspace_scope
 from pratique.store import deployments, events
 from pratique.store import endpoints as stored_endpoints
 from pratique.store.database import Transaction
@@ -45,7 +45,7 @@ def write(
     that is how replicas are restarted.
     """
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
-    permit(actor, "deployments/write", workspace_scope(workspace))
+    permit(actor, "deployments/write", endpoint_scope(workspace, endpoint_name))
     name = check_name("deployment", str(spec["name"]))
     endpoints.check_not_going(endpoint)
     resolved = _resolved(tx, actor, workspace, spec, now=now)
@@ -98,7 +98,7 @@ def write(
 def get(tx: Transaction, actor: Actor, workspace: str, endpoint_name: str, name: str) -> OnlineDeployment:
     """The deployment called `name` of an endpoint; raises `NotFound`."""
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
-    permit(actor, "deployments/read", workspace_scope(workspace))
+    permit(actor, "deployments/read", endpoint_scope(workspace, endpoint_name))
     if deployment := deployments.get(tx, endpoint.id, name):
         return deployment
     raise NotFound(
@@ -110,7 +110,7 @@ def get(tx: Transaction, actor: Actor, workspace: str, endpoint_name: str, name:
 def every(tx: Transaction, actor: Actor, workspace: str, endpoint_name: str) -> list[OnlineDeployment]:
     """The deployments of an endpoint, by name."""
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
-    permit(actor, "deployments/read", workspace_scope(workspace))
+    permit(actor, "deployments/read", endpoint_scope(workspace, endpoint_name))
     return deployments.of_endpoint(tx, endpoint.id)
 
 
@@ -119,7 +119,7 @@ def delete(
 ) -> OnlineDeployment:
     """Let a deployment go; `Conflict` while the endpoint sends it traffic."""
     known = get(tx, actor, workspace, endpoint_name, name)
-    permit(actor, "deployments/delete", workspace_scope(workspace))
+    permit(actor, "deployments/delete", endpoint_scope(workspace, endpoint_name))
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
     _check_without_traffic(endpoint, name)
     _let_go(tx, actor, known, now=now)

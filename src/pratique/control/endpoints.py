@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from pratique.base.errors import Conflict, InvalidInput, NotFound, NotYet, Problem
+from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id, new_secret
 from pratique.base.names import check_name
 from pratique.control import workspaces
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
-from pratique.control.permissions import permit, workspace_scope
+from pratique.control.permissions import endpoint_scope, permit, workspace_scope
+from pratique.control.tokens import Issuer
 from pratique.specs.traffic import check_traffic
-from pratique.store import deployments, endpoints, events, replicas
+from pratique.store import deployments, endpoints, events, principals, replicas
 from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.endpoints import OnlineEndpoint
@@ -26,7 +27,10 @@ from pratique.store.sealing import Sealer
 
 Slot = Literal["primary", "secondary"]
 _SPLIT: Final = ("traffic", "mirror_traffic")
-_CHANGEABLE: Final = (*_SPLIT, "tags", "description", "properties")
+_CHANGEABLE: Final = (*_SPLIT, "tags", "description", "properties", "public_network_access")
+AUTH_MODES: Final = ("key", "aml_token", "aad_token")
+TOKEN_LASTS: Final = timedelta(hours=1)
+"""How long a token of an endpoint with `auth_mode: aml_token` opens it."""
 
 
 def write(
@@ -38,8 +42,8 @@ def write(
     another: a file that says nothing of traffic must not take an endpoint down.
     """
     workspaces.get(tx, actor, workspace)
-    permit(actor, "endpoints/write", workspace_scope(workspace))
     name = check_name("endpoint", str(spec["name"]))
+    permit(actor, "endpoints/write", endpoint_scope(workspace, name))
     _check_auth_mode(str(spec.get("auth_mode") or "key"))
     traffic, mirror = dict(spec.get("traffic") or {}), dict(spec.get("mirror_traffic") or {})
     if known := endpoints.get(tx, workspace, name):
@@ -79,12 +83,12 @@ def update(
     seen: int | None = None,
     now: datetime,
 ) -> OnlineEndpoint:
-    """Change traffic, mirror traffic, tags, description or properties; each given one whole, empty traffic for none.
+    """Change traffic, mirror traffic, tags, description, properties or public network access; each given one whole, empty traffic for none.
 
     `Conflict` when the endpoint is not at the generation that was `seen`.
     """
     known = get(tx, actor, workspace, name)
-    permit(actor, "endpoints/write", workspace_scope(workspace))
+    permit(actor, "endpoints/write", endpoint_scope(workspace, name))
     _check_seen(known, seen)
     check_changeable(changes, _CHANGEABLE, what=name)
     split = (changes.get("traffic", known.traffic), changes.get("mirror_traffic", known.mirror_traffic))
@@ -109,7 +113,7 @@ def promote(
     the endpoint has changed, or when `to` is not ready to answer.
     """
     known = get(tx, actor, workspace, name)
-    permit(actor, "endpoints/write", workspace_scope(workspace))
+    permit(actor, "endpoints/write", endpoint_scope(workspace, name))
     _check_seen(known, seen)
     behind = {row.name: row for row in deployments.of_endpoint(tx, known.id)}
     if to not in behind:
@@ -132,7 +136,7 @@ def promote(
 def get(tx: Transaction, actor: Actor, workspace: str, name: str) -> OnlineEndpoint:
     """The endpoint called `name`; raises `NotFound`."""
     workspaces.get(tx, actor, workspace)
-    permit(actor, "endpoints/read", workspace_scope(workspace))
+    permit(actor, "endpoints/read", endpoint_scope(workspace, name))
     if endpoint := endpoints.get(tx, workspace, name):
         return endpoint
     raise NotFound(
@@ -151,7 +155,7 @@ def every(tx: Transaction, actor: Actor, workspace: str) -> list[OnlineEndpoint]
 def delete(tx: Transaction, actor: Actor, workspace: str, name: str, *, now: datetime) -> OnlineEndpoint:
     """Let an endpoint go with its deployments; it is gone when the engine has stopped them."""
     known = get(tx, actor, workspace, name)
-    permit(actor, "endpoints/delete", workspace_scope(workspace))
+    permit(actor, "endpoints/delete", endpoint_scope(workspace, name))
     if known.provisioning_state == "Deleting":
         return known
     endpoints.wish(tx, known.id, now=now, provisioning_state="Deleting")
@@ -167,13 +171,50 @@ def delete(tx: Transaction, actor: Actor, workspace: str, name: str, *, now: dat
     return get(tx, actor, workspace, name)
 
 
+def gone(tx: Transaction, actor: Actor, endpoint: OnlineEndpoint, *, now: datetime) -> None:
+    """Forget an endpoint that nothing is behind any more, with the roles that were given at it."""
+    endpoints.remove(tx, endpoint.id)
+    principals.unassign_from(tx, endpoint_scope(endpoint.workspace, endpoint.name))
+    tell(tx, actor, "Pratique.EndpointDeleted", endpoint, now=now)
+
+
 def keys(tx: Transaction, actor: Actor, workspace: str, name: str, *, sealer: Sealer, now: datetime) -> dict[str, str]:
     """Both keys of an endpoint, {"primaryKey", "secondaryKey"}; that they were read is an event."""
     known = get(tx, actor, workspace, name)
-    permit(actor, "endpoints/keys", workspace_scope(workspace))
+    permit(actor, "endpoints/keys", endpoint_scope(workspace, name))
     tell(tx, actor, "Pratique.EndpointKeysRead", known, now=now)
     primary, secondary = opened_keys(known, sealer)
     return {"primaryKey": primary, "secondaryKey": secondary}
+
+
+def auth_mode(endpoint: OnlineEndpoint) -> str:
+    """How callers prove themselves: ``key``, ``aml_token`` or ``aad_token``."""
+    return str(endpoint.spec.get("auth_mode") or "key")
+
+
+def token_audience(endpoint: OnlineEndpoint) -> str:
+    """Whom a token is meant for that opens just this endpoint; one of the same name, made later, is another."""
+    return f"endpoint:{endpoint.id}"
+
+
+def token(
+    tx: Transaction, actor: Actor, workspace: str, name: str, *, issuer: Issuer, now: datetime
+) -> tuple[str, datetime]:
+    """A token that opens an endpoint with `auth_mode: aml_token`, and its end; that it was made is an event."""
+    known = get(tx, actor, workspace, name)
+    permit(actor, "endpoints/score", endpoint_scope(workspace, name))
+    if (mode := auth_mode(known)) != "aml_token":
+        hint = (
+            f"pratique ml online-endpoint get-credentials --name {name}"
+            if mode == "key"
+            else "pratique account get-access-token --resource https://ml.azure.com"
+        )
+        raise Conflict(f"online endpoint {name!r} has auth_mode {mode}: no token is made for it alone", hint=hint)
+    made = issuer.issue(
+        actor.id, kind=actor.kind, name=actor.name, lasting=TOKEN_LASTS, now=now, audience=token_audience(known)
+    )
+    tell(tx, actor, "Pratique.EndpointTokenIssued", known, now=now)
+    return made, now + TOKEN_LASTS
 
 
 def opened_keys(endpoint: OnlineEndpoint, sealer: Sealer) -> tuple[str, str]:
@@ -187,7 +228,7 @@ def regenerate_key(
 ) -> OnlineEndpoint:
     """Replace one of the two keys; the other stays valid, so that callers can move."""
     known = get(tx, actor, workspace, name)
-    permit(actor, "endpoints/keys", workspace_scope(workspace))
+    permit(actor, "endpoints/keys", endpoint_scope(workspace, name))
     check_not_going(known)
     sealed = sealer.seal(new_secret(), context=f"{known.id}/{slot}")
     endpoints.wish(tx, known.id, now=now, provisioning_state="Updating", **{f"{slot}_key": sealed})
@@ -276,12 +317,9 @@ def _without_split(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_auth_mode(mode: str) -> None:
-    if mode not in ("key", "aml_token", "aad_token"):
+    if mode not in AUTH_MODES:
         said = f"expected key, aml_token or aad_token; got {mode!r}"
         raise InvalidInput(said, problems=[Problem(said, key="auth_mode")])
-    if mode != "key":
-        said = f"auth_mode {mode!r} is not available yet"
-        raise NotYet(said, hint="use auth_mode: key", problems=[Problem(said, key="auth_mode")])
 
 
 def check_not_going(endpoint: OnlineEndpoint) -> None:

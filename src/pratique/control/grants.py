@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pratique.base.errors import Unauthenticated
+from pratique.base.errors import Forbidden, Unauthenticated
 from pratique.control.actor import Actor, Grant, Kind
-from pratique.control.permissions import workspace_scope
+from pratique.control.permissions import ROLES, workspace_scope
+from pratique.control.role_definitions import granted_by
 from pratique.control.scopes import group_of
-from pratique.control.tokens import Issuer
+from pratique.control.tokens import OUR_AUDIENCES, Issuer
 from pratique.control.unit_actors import (
     ACCESS,
     CHECKOUT,
@@ -24,22 +25,52 @@ from pratique.control.unit_actors import (
     actor_of_unit,
     running_unit,
 )
-from pratique.store import jobs, principals, workspaces
+from pratique.store import jobs, principals, role_definitions, workspaces
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
-from pratique.store.principals import Principal
+from pratique.store.principals import Principal, RoleAssignment
 
 SERVICES: Final = {"mlflow": (Grant("Tracking", "/"),)}
 """Parts of the platform that call its API, with what each may do."""
 
-_KINDS: Final[Mapping[str, Kind]] = {"user": "user", "service_principal": "service_principal"}
+_KINDS: Final[Mapping[str, Kind]] = {
+    "user": "user",
+    "service_principal": "service_principal",
+    "managed_identity": "managed_identity",
+}
 _JOB: Final = "job:"
 _SERVICE: Final = "service:"
 
 
 def token_of(issuer: Issuer, principal: Principal, *, lasting: timedelta, now: datetime) -> str:
-    """A token for a user or a service principal."""
-    return issuer.issue(principal.id, kind=principal.kind, name=principal.name, lasting=lasting, now=now)
+    """A token for a user or a service principal; it ends with the principal's generation of tokens."""
+    claims, name = _generation(principal), principal.name
+    return issuer.issue(principal.id, kind=principal.kind, name=name, lasting=lasting, now=now, claims=claims)
+
+
+def token_for(
+    tx: Transaction, issuer: Issuer, claims: Mapping[str, Any], audience: str, *, lasting: timedelta, now: datetime
+) -> str:
+    """Another token of whom verified `claims` stand for, meant for `audience`; it ends no later than they do.
+
+    Raises `Forbidden` for what is not a principal, such as a job, and an audience that is not this platform.
+    """
+    actor, kind = actor_of(tx, claims), str(claims.get("kind"))
+    if kind not in _KINDS and audience not in OUR_AUDIENCES:
+        raise Forbidden(
+            f"a {actor.kind} is nobody to {audience[:100]!r}",
+            hint="give the job a managed identity: identity: {type: managed}",
+        )
+    kept = {key: claims[key] for key in ("gen", "run", "unit", "job", "deployment") if key in claims}
+    left = datetime.fromtimestamp(int(claims["exp"]), UTC) - now
+    until = min(lasting, max(left, timedelta(seconds=1)))
+    return issuer.issue(
+        str(claims["sub"]), kind=kind, name=actor.name, lasting=until, now=now, audience=audience, claims=kept
+    )
+
+
+def _generation(principal: Principal) -> dict[str, Any]:
+    return {"gen": principal.token_generation}
 
 
 def token_of_job(issuer: Issuer, job: Job, *, lasting: timedelta, now: datetime) -> str:
@@ -66,7 +97,7 @@ def token_of_connection(
     issuer: Issuer, principal: Principal, *, run: int, unit: str, lasting: timedelta, now: datetime
 ) -> str:
     """A token of a service principal for a unit of a run; it ends with the unit, whatever `lasting` says."""
-    claims = {"run": run, "unit": unit}
+    claims = {"run": run, "unit": unit, **_generation(principal)}
     name = principal.name
     return issuer.issue(principal.id, kind=principal.kind, name=name, lasting=lasting, now=now, claims=claims)
 
@@ -81,7 +112,7 @@ def exchanged(tx: Transaction, issuer: Issuer, token: str, *, client_id: str, la
     if actor.run is None or client_id not in (actor.id, actor.name):
         raise Unauthenticated("the client id or its secret is wrong")
     left = datetime.fromtimestamp(int(claims["exp"]), UTC) - now
-    said = {"run": actor.run, "unit": str(claims["unit"])}
+    said = {"run": actor.run, "unit": str(claims["unit"]), "gen": claims.get("gen", 0)}
     until = min(lasting, max(left, timedelta(seconds=1)))
     return issuer.issue(actor.id, kind=actor.kind, name=actor.name, lasting=until, now=now, claims=said)
 
@@ -109,6 +140,8 @@ def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
     found = principals.get(tx, subject)
     if found is None or found.kind != kind:
         raise Unauthenticated("the principal of this token does not exist any more", hint="pratique login")
+    if claims.get("gen", 0) != found.token_generation:
+        raise Unauthenticated("the tokens of this principal were revoked", hint="pratique login")
     if "unit" in claims:
         return replace(actor_for(tx, found), run=running_unit(tx, str(claims["unit"])).run)
     return actor_for(tx, found)
@@ -116,9 +149,17 @@ def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
 
 def actor_for(tx: Transaction, principal: Principal) -> Actor:
     """A principal, whose identity was proven, with its present roles."""
-    assigned = principals.assignments(tx, principal=principal.id)
-    grants = tuple(_reaching(tx, (Grant(row.role, row.scope) for row in assigned)))
+    grants = tuple(_reaching(tx, _held(tx, principals.reaching(tx, principal.id))))
     return Actor(principal.id, principal.name, _KINDS[principal.kind], grants)
+
+
+def _held(tx: Transaction, assigned: Iterable[RoleAssignment]) -> Iterable[Grant]:
+    """The role of each assignment once, with the actions of one that somebody defined."""
+    for role, scope in dict.fromkeys((row.role, row.scope) for row in assigned):
+        if role in ROLES:
+            yield Grant(role, scope)
+        elif defined := role_definitions.named(tx, role):
+            yield Grant(role, scope, granted_by(defined))
 
 
 def _reaching(tx: Transaction, grants: Iterable[Grant]) -> Iterable[Grant]:
@@ -127,7 +168,7 @@ def _reaching(tx: Transaction, grants: Iterable[Grant]) -> Iterable[Grant]:
         yield grant
         if group := group_of(grant.scope):
             for workspace in workspaces.in_group(tx, group):
-                yield Grant(grant.role, workspace_scope(workspace.name))
+                yield replace(grant, scope=workspace_scope(workspace.name))
 
 
 def _job(tx: Transaction, subject: str) -> Actor:

@@ -67,7 +67,7 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
         )
     groups.remove(tx, name)
     # A role must not wait for a group that somebody makes later under the same name.
-    principals.unassign_scope(tx, group_scope(name))
+    principals.unassign_from(tx, group_scope(name))
     _tell(tx, actor, "Pratique.ResourceGroupDeleted", name, now=now)
 
 

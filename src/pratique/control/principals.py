@@ -28,7 +28,18 @@ from pratique.store.principals import Principal
 USER: Final = "user"
 SERVICE_PRINCIPAL: Final = "service_principal"
 
-_WORDS: Final = {USER: "user", SERVICE_PRINCIPAL: "service principal"}
+_WORDS: Final = {
+    USER: "user",
+    SERVICE_PRINCIPAL: "service principal",
+    "group": "group",
+    "managed_identity": "managed identity",
+}
+_EVENTS: Final = {
+    USER: "Pratique.UserCreated",
+    SERVICE_PRINCIPAL: "Pratique.ServicePrincipalCreated",
+    "group": "Pratique.PrincipalGroupCreated",
+    "managed_identity": "Pratique.ManagedIdentityCreated",
+}
 _LOOKS_LIKE_AN_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 
 
@@ -51,13 +62,36 @@ def create_service_principal(
 
 
 def reset_credential(tx: Transaction, actor: Actor, who: str, *, credential: Credential, now: datetime) -> Principal:
-    """Replace the secret of `who` (id or name) and end its browser sessions; the old secret is good no more."""
+    """Replace the secret of `who` (id or name), and end its sessions and every token that was given for the old one.
+
+    From the next request on; a token for somebody else's API goes on there until it expires.
+    """
     found = _reachable(tx, actor, "principals/write", who)
+    if found.kind not in (USER, SERVICE_PRINCIPAL):
+        raise InvalidInput(f"{found.name!r} is a {_WORDS[found.kind]} and has no secret")
     changed = {"secret_hash": credential.hash, "secret_expires_at": credential.expires_at}
     principals.change(tx, found.id, **changed)
-    principals.remove_browser_tokens(tx, found.id)
+    _end_tokens(tx, found)
     _tell(tx, actor, "Pratique.CredentialReset", found, expires=credential.expires_at, now=now)
     return principals.get(tx, found.id) or found
+
+
+def revoke(tx: Transaction, actor: Actor, who: str, *, now: datetime) -> Principal:
+    """End every token and browser session that `who` (id or name) has; the secret stays good."""
+    found = _reachable(tx, actor, "principals/write", who)
+    _end_tokens(tx, found)
+    _tell(tx, actor, "Pratique.TokensRevoked", found, now=now)
+    return principals.get(tx, found.id) or found
+
+
+def _end_tokens(tx: Transaction, principal: Principal) -> None:
+    principals.change(tx, principal.id, token_generation=principal.token_generation + 1)
+    principals.remove_browser_tokens(tx, principal.id)
+
+
+def add_group(tx: Transaction, actor: Actor, name: str, *, description: str, now: datetime) -> Principal:
+    """Write a group of principals; `principal_groups.create` is the verb."""
+    return _create(tx, actor, "group", name, description or name, None, now=now)
 
 
 def get(tx: Transaction, actor: Actor, who: str, *, kind: str) -> Principal:
@@ -94,8 +128,8 @@ def ensure_owner(tx: Transaction, name: str, *, now: datetime) -> Principal:
     found = principals.named(tx, called)
     if found and found.kind != USER:
         raise AlreadyExists(
-            f"{called!r} is a service principal, so it cannot be the user who owns this home",
-            hint=f"delete it: pratique ad sp delete --id {found.id}",
+            f"{called!r} is a {_WORDS[found.kind]}, so it cannot be the user who owns this home",
+            hint=f"delete it: pratique ad {'group' if found.kind == 'group' else 'sp'} delete --id {found.id}",
         )
     owner = found or _add(tx, PLATFORM, USER, called, called, None, now=now)
     held = {(row.role, row.scope) for row in principals.assignments(tx, principal=owner.id)}
@@ -105,7 +139,14 @@ def ensure_owner(tx: Transaction, name: str, *, now: datetime) -> Principal:
 
 
 def _create(
-    tx: Transaction, actor: Actor, kind: str, name: str, display_name: str, credential: Credential, *, now: datetime
+    tx: Transaction,
+    actor: Actor,
+    kind: str,
+    name: str,
+    display_name: str,
+    credential: Credential | None,
+    *,
+    now: datetime,
 ) -> Principal:
     permit(actor, "principals/write", HOME)
     check_name("principal", name)
@@ -136,8 +177,7 @@ def _add(
         created_at=now,
     )
     principals.add(tx, principal)
-    event = "Pratique.UserCreated" if kind == USER else "Pratique.ServicePrincipalCreated"
-    _tell(tx, actor, event, principal, expires=principal.secret_expires_at, now=now)
+    _tell(tx, actor, _EVENTS[kind], principal, expires=principal.secret_expires_at, now=now)
     return principal
 
 

@@ -133,7 +133,7 @@ def delete(tx: Transaction, actor: Actor, known: Repository, *, now: datetime) -
         )
     repositories.remove(tx, known.id)
     # A role must not wait for a repository that somebody makes later under the same name.
-    principals.unassign_scope(tx, repository_scope(known.project, known.name))
+    principals.unassign_from(tx, repository_scope(known.project, known.name))
     tell(tx, actor, "Pratique.RepositoryDeleted", known, now=now)
 
 

@@ -8,9 +8,10 @@ from typing import Final
 from pratique.base.errors import Conflict, InvalidInput, NotFound, NotYet, Problem
 from pratique.base.ids import new_id
 from pratique.control.actor import Actor
-from pratique.control.permissions import ASSIGNABLE, permit
+from pratique.control.permissions import ASSIGNABLE, covers, permit
 from pratique.control.scopes import (
     HOME,
+    endpoint_of,
     group_of,
     parse_scope,
     project_of,
@@ -19,17 +20,27 @@ from pratique.control.scopes import (
     vault_of,
     workspace_of,
 )
-from pratique.store import events, groups, principals, projects, repositories, stage_environments, vaults, workspaces
+from pratique.store import (
+    endpoints,
+    events,
+    groups,
+    principals,
+    projects,
+    repositories,
+    role_definitions,
+    stage_environments,
+    vaults,
+    workspaces,
+)
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.principals import Principal, RoleAssignment
 
 OWNER: Final = "Owner"
+_GROUP: Final = "group"
+_PEOPLE: Final = ("user", "service_principal")
 
-_LATER: Final = (
-    "AzureML Data Scientist", "AzureML Compute Operator", "Key Vault Secrets User", "Key Vault Secrets Officer",
-    "User Access Administrator",
-)  # fmt: skip
+_LATER: Final = ("User Access Administrator", "Key Vault Administrator", "AzureML Registry User")
 """Azure's roles that this version knows by name only."""
 
 
@@ -43,10 +54,11 @@ class Assigned:
 
 def assign(tx: Transaction, actor: Actor, *, role: str, assignee: str, scope: str, now: datetime) -> Assigned:
     """Give `assignee` (id or name) the role; an assignment which is there already is answered as it is."""
-    where, wanted = parse_scope(scope), _role_called(role)
+    where = parse_scope(scope)
     permit(actor, "roles/write", where)
+    wanted = _role_called(tx, role, where)
     _check_exists(tx, where)
-    principal = find_principal(tx, assignee)
+    principal = find_assignee(tx, assignee)
     for known in principals.assignments(tx, principal=principal.id):
         if (known.role, known.scope) == (wanted, where):
             return Assigned(known, principal)
@@ -65,7 +77,7 @@ def every(tx: Transaction, actor: Actor, *, assignee: str | None = None, scope: 
     """The assignments at exactly `scope`, or all of the home; those of one principal when `assignee` names it."""
     where = parse_scope(scope) if scope else None
     permit(actor, "roles/read", where or HOME)
-    only = find_principal(tx, assignee).id if assignee else None
+    only = find_assignee(tx, assignee).id if assignee else None
     known = {principal.id: principal for kind in principals.KINDS for principal in principals.every(tx, kind)}
     return [
         Assigned(row, known[row.principal])
@@ -98,9 +110,12 @@ def unassign(tx: Transaction, actor: Actor, id: str, *, now: datetime) -> None: 
 
 
 def keep_an_owner(tx: Transaction, *, without: Sequence[RoleAssignment]) -> None:
-    """Raise `Conflict` when nobody would be Owner of the whole home without these assignments."""
-    gone = {row.id for row in without if _owns_home(row)}
-    if gone and not any(_owns_home(row) and row.id not in gone for row in principals.assignments(tx)):
+    """Raise `Conflict` when nobody would be Owner of the whole home without these assignments.
+
+    A group counts for nothing here: whoever is in it may leave it.
+    """
+    gone = {row.id for row in without if _owns_home(tx, row)}
+    if gone and not any(_owns_home(tx, row) and row.id not in gone for row in principals.assignments(tx)):
         raise Conflict(
             "this is the last Owner of the home",
             hint="make another first: pratique role assignment create --role Owner --scope / --assignee NAME",
@@ -108,27 +123,48 @@ def keep_an_owner(tx: Transaction, *, without: Sequence[RoleAssignment]) -> None
 
 
 def find_principal(tx: Transaction, who: str) -> Principal:
-    """The principal whose id or name is `who`; raises `NotFound`."""
+    """The principal that can act whose id or name is `who`; raises `NotFound`, and `InvalidInput` for a group."""
+    found = find_assignee(tx, who)
+    if found.kind == _GROUP:
+        raise InvalidInput(
+            f"{found.name!r} is a group, and a group is given roles only",
+            hint=f"pratique role assignment create --assignee {found.name} --role ROLE --scope SCOPE",
+        )
+    return found
+
+
+def find_assignee(tx: Transaction, who: str) -> Principal:
+    """The principal or the group whose id or name is `who`; raises `NotFound`."""
     found = (principals.get(tx, who) or principals.named(tx, who)) if who.isprintable() else None
     if found:
         return found
     raise NotFound(
         f"there is no user or service principal {who[:128]!r}",
-        hint="pratique ad user list, pratique ad sp list",
+        hint="pratique ad user list, pratique ad sp list, pratique ad group list",
     )
 
 
-def _owns_home(row: RoleAssignment) -> bool:
-    return (row.role, row.scope) == (OWNER, HOME)
+def _owns_home(tx: Transaction, row: RoleAssignment) -> bool:
+    if (row.role, row.scope) != (OWNER, HOME):
+        return False
+    holder = principals.get(tx, row.principal)
+    return holder is not None and holder.kind in _PEOPLE
 
 
-def _role_called(text: str) -> str:
+def _role_called(tx: Transaction, text: str, scope: str) -> str:
+    """The role called `text`, of the table or defined by somebody, which may be given at `scope`."""
+    called = text.strip().casefold()
     for role in ASSIGNABLE:
-        if role.casefold() == text.strip().casefold():
+        if role.casefold() == called:
             return role
-    known = ", ".join(ASSIGNABLE)
+    if defined := role_definitions.named(tx, text.strip()):
+        if not any(covers(one, scope) for one in defined.assignable_scopes):
+            said = f"the role {defined.name!r} may be given at {', '.join(defined.assignable_scopes)}, not at {scope}"
+            raise InvalidInput(said, problems=[Problem(said, key="scope")])
+        return defined.name
+    known = ", ".join((*ASSIGNABLE, *(one.name for one in role_definitions.every(tx))))
     for role in _LATER:
-        if role.casefold() == text.strip().casefold():
+        if role.casefold() == called:
             raise NotYet(f"the role {role!r} is not there yet", hint=f"roles of this version: {known}")
     said = f"there is no role {text[:100]!r}"
     raise InvalidInput(said, hint=f"roles: {known}", problems=[Problem(said, key="role", hint=f"one of {known}")])
@@ -138,6 +174,11 @@ def _check_exists(tx: Transaction, scope: str) -> None:
     """A role may not wait for a thing that somebody makes later under the same name."""
     if (workspace := workspace_of(scope)) and workspaces.get(tx, workspace) is None:
         raise NotFound(f"there is no workspace {workspace!r}", hint="pratique ml workspace list")
+    if (endpoint := endpoint_of(scope)) and endpoints.get(tx, *endpoint) is None:
+        raise NotFound(
+            f"there is no online endpoint {endpoint[1]!r} in workspace {endpoint[0]!r}",
+            hint=f"pratique ml online-endpoint list --workspace-name {endpoint[0]}",
+        )
     if (group := group_of(scope)) and groups.get(tx, group) is None:
         raise NotFound(f"there is no resource group {group!r}", hint="pratique group list")
     if (project := project_of(scope)) and projects.get(tx, project) is None:

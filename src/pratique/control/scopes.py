@@ -5,6 +5,7 @@ what is written                                            what it means
 /subscriptions/ID                                          the same: a home is one subscription
 /groups/NAME, [/subscriptions/ID]/resourceGroups/NAME      a resource group and its workspaces
 /workspaces/NAME, or an id ending in it, Azure's or ours   one workspace
+…/onlineEndpoints/NAME or …/endpoints/NAME below it        one online endpoint with its deployments
 /delivery/PROJECT                                          a project, with everything in it
 /delivery/PROJECT/repositories/NAME                        one repository
 /delivery/PROJECT/environments/NAME                        one environment that stages deploy to
@@ -17,6 +18,7 @@ from typing import Final
 from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.base.names import check_name
 from pratique.control.permissions import (
+    endpoint_scope,
     group_scope,
     project_scope,
     repository_scope,
@@ -34,6 +36,9 @@ _GROUP_SCOPE: Final = re.compile(_GROUP, re.IGNORECASE)
 _WORKSPACE_SCOPE: Final = re.compile(
     rf"(?:{_GROUP}(?:{re.escape(_PROVIDER)})?)?/workspaces/(?P<workspace>[^/]+)", re.IGNORECASE
 )
+_ENDPOINT_SCOPE: Final = re.compile(
+    _WORKSPACE_SCOPE.pattern + r"/(?:onlineEndpoints|online-endpoints|endpoints)/(?P<endpoint>[^/]+)", re.IGNORECASE
+)
 _DELIVERY_SCOPE: Final = re.compile(
     r"/delivery/(?P<project>[^/]+)(?:/repositories/(?P<repository>[^/]+)|/environments/(?P<environment>[^/]+))?",
     re.IGNORECASE,
@@ -43,7 +48,7 @@ _BELOW_WORKSPACE: Final = re.compile(_WORKSPACE_SCOPE.pattern + r"/.+", re.IGNOR
 
 
 def parse_scope(text: str) -> str:
-    """`text` as a scope of ours; raises `InvalidInput`, or `NotYet` for one that lies below a workspace."""
+    """`text` as a scope of ours; raises `InvalidInput`, or `NotYet` for what else lies below a workspace."""
     asked = text.removesuffix("/")
     if text == HOME or _SUBSCRIPTION_SCOPE.fullmatch(asked):
         return HOME
@@ -51,6 +56,9 @@ def parse_scope(text: str) -> str:
         return group_scope(check_name("resource group", found["group"]))
     if found := _WORKSPACE_SCOPE.fullmatch(asked):
         return workspace_scope(check_name("workspace", found["workspace"]))
+    if found := _ENDPOINT_SCOPE.fullmatch(asked):
+        workspace = check_name("workspace", found["workspace"])
+        return endpoint_scope(workspace, check_name("endpoint", found["endpoint"]))
     if found := _DELIVERY_SCOPE.fullmatch(asked):
         project = check_name("delivery project", found["project"])
         if found["environment"] is not None:
@@ -63,8 +71,8 @@ def parse_scope(text: str) -> str:
     if found := _BELOW_WORKSPACE.fullmatch(asked):
         workspace = check_name("workspace", found["workspace"])
         raise NotYet(
-            f"roles below a workspace are not given yet: {text[:200]!r}",
-            hint=f"give the role at {workspace_scope(workspace)}",
+            f"roles below a workspace are given at its endpoints alone: {text[:200]!r}",
+            hint=f"give the role at {workspace_scope(workspace)}, or at {workspace_scope(workspace)}/endpoints/NAME",
         )
     said = (
         f"{text[:200]!r} is not a scope: expected /, /groups/NAME, /workspaces/NAME, /delivery/PROJECT, "
@@ -75,7 +83,17 @@ def parse_scope(text: str) -> str:
 
 def workspace_of(scope: str) -> str | None:
     """The workspace that `scope` is, if it is one."""
-    return scope.removeprefix("/workspaces/") if scope.startswith("/workspaces/") else None
+    found = _WORKSPACE_OF.fullmatch(scope)
+    return found["workspace"] if found and found["endpoint"] is None else None
+
+
+def endpoint_of(scope: str) -> tuple[str, str] | None:
+    """The workspace and the endpoint that `scope` is, if it is one of an endpoint."""
+    found = _WORKSPACE_OF.fullmatch(scope)
+    return (found["workspace"], found["endpoint"]) if found and found["endpoint"] is not None else None
+
+
+_WORKSPACE_OF: Final = re.compile(r"/workspaces/(?P<workspace>[^/]+)(?:/endpoints/(?P<endpoint>[^/]+))?")
 
 
 def group_of(scope: str) -> str | None:

@@ -89,7 +89,7 @@ def delete(tx: Transaction, actor: Actor, project: str, which: str, *, now: date
         )
     stage_environments.remove(tx, known.id)
     # A role must not wait for an environment that somebody makes later under the same name.
-    principals.unassign_scope(tx, stage_environment_scope(project, known.name))
+    principals.unassign_from(tx, stage_environment_scope(project, known.name))
     _tell(tx, actor, "Pratique.StageEnvironmentDeleted", known, now=now)
 
 

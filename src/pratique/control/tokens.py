@@ -16,7 +16,7 @@ another process has replaced it.
 import json
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,19 @@ from pratique.base.ids import new_id
 
 AUDIENCE: Final = "pratique"
 """Whom a token for our own API is meant for."""
+
+OUR_AUDIENCES: Final = frozenset(
+    {AUDIENCE}
+    | {
+        name + slash
+        for name in (
+            "https://management.azure.com", "https://management.core.windows.net",
+            "https://ml.azure.com", "https://vault.azure.net",
+        )
+        for slash in ("", "/")
+    }
+)  # fmt: skip
+"""What Azure calls the parts that this platform is here: a token for one of them is meant for our own API too."""
 
 LONGEST: Final = timedelta(days=30)
 """No token lasts longer; so much longer does a key verify after it stopped signing."""
@@ -61,6 +74,18 @@ class _Key:
 
     def verifies(self, now: datetime) -> bool:
         return self.retires_at is None or now < self.retires_at
+
+
+@dataclass(frozen=True)
+class KeyState:
+    """A key as it may be shown."""
+
+    kid: str
+    state: str
+    """``announced``, ``signing`` or ``verifying``."""
+    signs_from: datetime
+    retires_at: datetime | None
+    """None while no other key is to take its place."""
 
 
 class Issuer:
@@ -105,15 +130,15 @@ class Issuer:
         }
         return jwt.encode({"alg": _ALGORITHM, "typ": "JWT", "kid": key.kid}, body, key.key, [_ALGORITHM])
 
-    def verify(self, token: str, *, now: datetime, audience: str = AUDIENCE) -> Mapping[str, Any]:
-        """The claims of `token`; raises `Unauthenticated` unless we signed it, for `audience`, and it is in force."""
+    def verify(self, token: str, *, now: datetime, audiences: Collection[str] = OUR_AUDIENCES) -> Mapping[str, Any]:
+        """The claims of `token`; raises `Unauthenticated` unless we signed it, for one of `audiences`, in force now."""
         if len(token) > _MAX_LENGTH:
             raise _refused(f"it is longer than {_MAX_LENGTH} characters")
         rules = jwt.JWTClaimsRegistry(
             now=int(now.timestamp()),
             leeway=int(SKEW.total_seconds()),
             iss={"essential": True, "value": self.issuer},
-            aud={"essential": True, "value": audience},
+            aud={"essential": True, "values": sorted(audiences)},
             sub={"essential": True},
             nbf={"essential": True},
             exp={"essential": True},
@@ -147,6 +172,15 @@ class Issuer:
             _write(self._path, [*kept, new])
             return new.kid
 
+    def states(self, *, now: datetime) -> list[KeyState]:
+        """The keys that sign or verify at `now`, in the order in which they sign."""
+        signing = self._signing(now)
+        return [
+            KeyState(key.kid, _state(key, signing, now), key.signs_from, key.retires_at)
+            for key in sorted(self._keys(), key=lambda key: key.signs_from)
+            if key.verifies(now)
+        ]
+
     def _signing(self, now: datetime) -> _Key:
         keys = self._keys()
         return max((key for key in keys if key.signs_from <= now), key=lambda key: key.signs_from, default=keys[0])
@@ -176,6 +210,12 @@ class Issuer:
             self._known = _parse(self._path)
             self._stamp = (facts.st_ino, facts.st_mtime_ns)
         return self._known
+
+
+def _state(key: _Key, signing: _Key, now: datetime) -> str:
+    if key.kid == signing.kid:
+        return "signing"
+    return "announced" if key.signs_from > now else "verifying"
 
 
 def _refused(reason: str) -> Unauthenticated:

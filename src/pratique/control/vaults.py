@@ -1,8 +1,10 @@
 """Vaults: made, shown, deleted for the time being, recovered, purged; and who may do what with their secrets.
 
-A role decides about the vault, an access policy about the secrets in it, and
-no role reads a secret: whoever makes a vault is given all permissions by a
-policy, and every other policy is given by an Owner, with its event.
+A role decides about the vault, and an access policy or a role of secrets (Key
+Vault Secrets User, Key Vault Secrets Officer, or one that names data actions)
+about the secrets in it. No other role reads a secret, not even Owner: whoever
+makes a vault is given all permissions by a policy, and every other policy or
+role is given by an Owner, with its event.
 """
 
 from collections.abc import Mapping, Sequence
@@ -155,20 +157,25 @@ def delete_policy(tx: Transaction, actor: Actor, name: str, who: str, *, now: da
 def let_group_read(tx: Transaction, actor: Actor, name: str, group_id: int, group_name: str, *, now: datetime) -> Vault:
     """Let a variable group read the secrets; only who may read them may hand that on."""
     known = get(tx, actor, name)
-    held = vaults.policy(tx, known.name, actor.id)
     if not is_permitted(actor, "vaults/policies", vault_scope(known.name)):
-        missing = [one for one in ("get", "list") if held is None or one not in held.permissions]
-        if missing:
-            permit_secrets(tx, actor, known, missing[0])
+        for one in ("get", "list"):
+            permit_secrets(tx, actor, known, one)
     _put(tx, actor, known, f"{GROUP}{group_id}", group_name, ("get", "list"), now=now)
     return known
 
 
 def permit_secrets(tx: Transaction, actor: Actor, vault: Vault, permission: str) -> None:
-    """Raise unless a policy allows `actor` that; the same words whether or not the secret is there."""
-    held = vaults.policy(tx, vault.name, actor.id)
-    if held is None or permission not in held.permissions:
+    """Raise unless a policy or a role lets `actor` do that; the same words whether or not the secret is there."""
+    if not is_let(tx, actor, vault, permission):
         raise _refused(actor, vault, permission)
+
+
+def is_let(tx: Transaction, actor: Actor, vault: Vault, permission: str) -> bool:
+    """Whether a policy or a role lets `actor` do that with the secrets."""
+    held = vaults.policy(tx, vault.name, actor.id)
+    if held is not None and permission in held.permissions:
+        return True
+    return is_permitted(actor, f"secrets/{permission}", vault_scope(vault.name))
 
 
 def policies(tx: Transaction, vault: Vault) -> list[tuple[Policy, str]]:
@@ -207,8 +214,10 @@ def _checked(permissions: Sequence[str]) -> tuple[str, ...]:
 
 def _may_see(tx: Transaction, actor: Actor, vault: Vault) -> bool:
     """Whoever may do something with the secrets sees the vault as well."""
-    is_let = vaults.policy(tx, vault.name, actor.id) is not None
-    return is_let or is_permitted(actor, "vaults/read", vault_scope(vault.name))
+    if vaults.policy(tx, vault.name, actor.id) is not None:
+        return True
+    asked = ("vaults/read", *(f"secrets/{one}" for one in PERMISSIONS))
+    return any(is_permitted(actor, one, vault_scope(vault.name)) for one in asked)
 
 
 def _deleted(tx: Transaction, actor: Actor, name: str) -> Vault:
@@ -220,7 +229,7 @@ def _deleted(tx: Transaction, actor: Actor, name: str) -> Vault:
 
 def _gone(tx: Transaction, actor: Actor, vault: Vault, *, now: datetime) -> None:
     vaults.remove(tx, vault.name)
-    principals.unassign_scope(tx, vault_scope(vault.name))
+    principals.unassign_from(tx, vault_scope(vault.name))
     _tell(tx, actor, "Pratique.VaultPurged", vault, now=now)
 
 

@@ -10,7 +10,7 @@ from pratique.base.names import check_name
 from pratique.control import groups
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
-from pratique.control.permissions import group_scope, is_permitted, permit, workspace_scope
+from pratique.control.permissions import group_scope, is_permitted, is_permitted_within, permit, workspace_scope
 from pratique.store import deployments, events, jobs, principals, workspaces
 from pratique.store.database import Database, Transaction
 from pratique.store.events import Event
@@ -51,8 +51,8 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
         _check_keeps_asking(actor, known, wanted)
     # Told first: whether a reason is asked for is what the workspace says until now.
     _tell(tx, actor, "Pratique.WorkspaceUpdated" if known else "Pratique.WorkspaceCreated", name, now=now)
-    return wanted
     (workspaces.change if known else workspaces.add)(tx, wanted)
+    return wanted
 
 
 def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any], *, now: datetime) -> Workspace:
@@ -66,17 +66,15 @@ def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any],
         _check_stays_guarded(actor, known, wanted)
         _check_keeps_asking(actor, known, wanted)
         _tell(tx, actor, "Pratique.WorkspaceUpdated", name, now=now)
+        workspaces.change(tx, wanted)
     return wanted
 
-        workspaces.change(tx, wanted)
 
 def _check_promotion(wanted: Workspace) -> None:
     """A word that means nothing must not look like a guard."""
     if PROMOTION in wanted.tags and not is_approved_only(wanted.tags):
         said = f"expected {APPROVED_ONLY}; got {str(wanted.tags[PROMOTION])[:64]!r}"
         raise InvalidInput(f"tags.{PROMOTION}: {said}", problems=[Problem(said, key=f"tags.{PROMOTION}")])
-
-
     if (asks := str(wanted.tags.get(REQUIRE_REASON, "false")).strip().lower()) not in ("true", "false"):
         said = f"expected true or false; got {asks[:64]!r}"
         raise InvalidInput(f"tags.{REQUIRE_REASON}: {said}", problems=[Problem(said, key=f"tags.{REQUIRE_REASON}")])
@@ -86,8 +84,10 @@ def _check_keeps_asking(actor: Actor, known: Workspace, wanted: Workspace | None
     """Only whoever gives roles lets a workspace ask for no reasons any more."""
     if asks_for_reasons(known.tags) and (wanted is None or not asks_for_reasons(wanted.tags)):
         permit(actor, "roles/write", workspace_scope(known.name))
+
+
 def _check_stays_guarded(actor: Actor, known: Workspace, wanted: Workspace | None) -> None:
-    """Only whoever gives roles opens a workspace that takes nothing but what was approved, and no task of a run."""
+    """Only whoever gives roles takes a guard away, and no task of a run: promotion, signatures, pickles."""
     stays = wanted is not None and is_approved_only(wanted.tags)
     if is_approved_only(known.tags) and not stays:
         permit(actor, "roles/write", workspace_scope(known.name))
@@ -98,9 +98,12 @@ def _check_stays_guarded(actor: Actor, known: Workspace, wanted: Workspace | Non
 
 
 def get(tx: Transaction, actor: Actor, name: str) -> Workspace:
-    """The workspace called `name`; raises `NotFound`, also for one that the caller may not see."""
+    """The workspace called `name`; raises `NotFound`, also for one that the caller may not see.
+
+    Whoever has a role at something in it, such as an endpoint, sees the workspace around it.
+    """
     found = workspaces.get(tx, name)
-    if found is None or not is_permitted(actor, "workspaces/read", workspace_scope(name)):
+    if found is None or not is_permitted_within(actor, "workspaces/read", workspace_scope(name)):
         raise NotFound(
             f"there is no workspace {name!r}",
             hint=f"pratique ml workspace list, or make it: pratique ml workspace create --name {name}",
@@ -113,7 +116,7 @@ def every(tx: Transaction, actor: Actor) -> list[Workspace]:
     return [
         workspace
         for workspace in workspaces.every(tx)
-        if is_permitted(actor, "workspaces/read", workspace_scope(workspace.name))
+        if is_permitted_within(actor, "workspaces/read", workspace_scope(workspace.name))
     ]
 
 
@@ -122,6 +125,7 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
     known = get(tx, actor, name)
     permit(actor, "workspaces/delete", workspace_scope(name))
     _check_stays_guarded(actor, known, None)
+    _check_keeps_asking(actor, known, None)
     if served := deployments.in_workspace(tx, name):
         raise Conflict(
             f"workspace {name!r} still serves {served[0].endpoint}/{served[0].name}",
@@ -132,10 +136,9 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
             f"workspace {name!r} still runs job {running[0].name}",
             hint=f"pratique ml job cancel --name {running[0].name} --workspace-name {name}",
         )
-    _check_keeps_asking(actor, known, None)
-    workspaces.remove(tx, name)
-    principals.unassign_scope(tx, workspace_scope(name))
     _tell(tx, actor, "Pratique.WorkspaceDeleted", name, now=now)
+    workspaces.remove(tx, name)
+    principals.unassign_from(tx, workspace_scope(name))
 
 
 def tracking_of(database: Database, name: str) -> str:

@@ -246,8 +246,7 @@ class Deployer:
             verbs.tell(tx, PLATFORM, "Pratique.DeploymentDeleted", deployment, now=now)
             endpoint = endpoints.by_id(tx, deployment.endpoint_id)
             if endpoint and endpoint.provisioning_state == "Deleting" and not deployments.of_endpoint(tx, endpoint.id):
-                endpoints.remove(tx, endpoint.id)
-                endpoint_verbs.tell(tx, PLATFORM, "Pratique.EndpointDeleted", endpoint, now=now)
+                endpoint_verbs.gone(tx, PLATFORM, endpoint, now=now)
 
     def _try_later(self, deployment: OnlineDeployment, lease: Lease, error: Exception) -> None:
         """Write down why it does not get on and come back to it in a while."""

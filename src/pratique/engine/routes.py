@@ -12,7 +12,7 @@ tried again, later each time, or at once when somebody wishes something else.
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pratique.base.clock import utc_now
@@ -20,11 +20,15 @@ from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.logging import get_logger
 from pratique.control import endpoints as endpoint_verbs
 from pratique.control.actor import PLATFORM
+from pratique.engine import endpoint_tokens
+from pratique.engine.apis import ApiRoutes, ApiRows
 from pratique.engine.failures import error_document
 from pratique.engine.replicas import request_timeout, socket_of
 from pratique.engine.workbench import Workbench
+from pratique.gateway.apis import ApiRoute
 from pratique.gateway.model import DeploymentRoute, EndpointRoute
-from pratique.store import deployments, endpoints, replicas, workspaces
+from pratique.store import apim, deployments, endpoints, replicas, workspaces
+from pratique.store.apim import Api
 from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.endpoints import OnlineEndpoint
@@ -41,6 +45,18 @@ class _Wish:
 
     workspaces: Sequence[str]
     routes: Sequence[EndpointRoute]
+    apis: Sequence[ApiRoute] = ()
+
+
+@dataclass(frozen=True)
+class _Unsettled:
+    """Of which the rows do not say yet that they are served as they are wished."""
+
+    endpoints: Sequence[OnlineEndpoint]
+    apis: Sequence[Api]
+
+    def __bool__(self) -> bool:
+        return bool(self.endpoints or self.apis)
 
 
 @dataclass
@@ -63,6 +79,7 @@ class Routes:
         self._refused: Mapping[str, str] = {}
         self._failure: _Failure | None = None
         self._opened: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {}
+        self._apis = ApiRoutes(bench.sealer)
 
     def step(self) -> bool:
         """Publish when something changed; never finds more to do."""
@@ -87,8 +104,8 @@ class Routes:
         if reason := self._refused.get(endpoint):
             raise _refusal(reason)
 
-    def _read(self) -> tuple[_Wish, list[OnlineEndpoint]]:
-        """What is wished, and the endpoints of which the rows do not say yet that it is so."""
+    def _read(self) -> tuple[_Wish, _Unsettled]:
+        """What is wished, and of what the rows do not say yet that it is so."""
         with self._bench.database.read() as tx:
             wished = endpoints.every(tx)
             names = [workspace.name for workspace in workspaces.every(tx)]
@@ -96,10 +113,17 @@ class Routes:
             for row in deployments.every(tx):
                 behind.setdefault(row.endpoint_id, []).append(row)
             processes = replicas.by_deployment(tx)
-        served = [endpoint for endpoint in wished if not _is_going(endpoint)]
-        routes = [self._route(endpoint, behind.get(endpoint.id, ()), processes) for endpoint in served]
+            rows = ApiRows.of(tx)
+            served = [endpoint for endpoint in wished if not _is_going(endpoint)]
+            tokens = endpoint_tokens.of_endpoints(tx, served, self._bench.issuer, now=utc_now())
+        routes = [
+            replace(self._route(endpoint, behind.get(endpoint.id, ()), processes), tokens=tokens.get(endpoint.id))
+            for endpoint in served
+        ]
+        apis = self._apis.made(rows, {route.label: route for route in routes})
         unsettled = [endpoint for endpoint in wished if _is_unsettled(endpoint, behind.get(endpoint.id, ()))]
-        return _Wish(names, routes), unsettled
+        waiting = [api for api in rows.apis if api.generation != api.applied]
+        return _Wish(names, routes, apis), _Unsettled(unsettled, waiting)
 
     def _route(
         self,
@@ -116,6 +140,7 @@ class Routes:
             traffic={name: share for name, share in endpoint.traffic.items() if name in names},
             mirror={name: share for name, share in endpoint.mirror_traffic.items() if name in names},
             deployments=tuple(_deployment(self._bench, row, processes.get(row.id, ())) for row in live),
+            is_private=endpoint.spec.get("public_network_access") == "disabled",
         )
 
     def _keys(self, endpoint: OnlineEndpoint) -> tuple[str, str]:
@@ -125,10 +150,10 @@ class Routes:
             self._opened[endpoint.id] = (sealed, endpoint_verbs.opened_keys(endpoint, self._bench.sealer))
         return self._opened[endpoint.id][1]
 
-    def _publish(self, wish: _Wish, unsettled: Sequence[OnlineEndpoint]) -> None:
+    def _publish(self, wish: _Wish, unsettled: _Unsettled) -> None:
         if wish != self._served:
             try:
-                self._refused = self._bench.gateway.publish(wish.workspaces, wish.routes).rejected
+                self._refused = self._bench.gateway.publish(wish.workspaces, wish.routes, wish.apis).rejected
             except PratiqueError as error:
                 self._fail(wish, unsettled, error)
                 raise
@@ -136,10 +161,13 @@ class Routes:
         # Nothing is written without need: every write wakes all loops, this one too.
         if unsettled:
             with self._bench.database.write() as tx:
-                for endpoint in unsettled:
+                for endpoint in unsettled.endpoints:
                     _settle(tx, endpoint, self._refused.get(_label(endpoint)))
+                for api in unsettled.apis:
+                    label = f"apis/{api.service}/{api.name}"
+                    _settle_api(tx, api, self._apis.broken.get(label) or self._refused.get(label))
 
-    def _fail(self, wish: _Wish, unsettled: Sequence[OnlineEndpoint], error: PratiqueError) -> None:
+    def _fail(self, wish: _Wish, unsettled: _Unsettled, error: PratiqueError) -> None:
         """Nobody knows which routes are served now; say so on every endpoint that waits, once."""
         before = self._failure
         self._served = None
@@ -147,7 +175,7 @@ class Routes:
         pause = min(_LONGEST_PAUSE, 2.0**tries)
         self._failure = _Failure(wish, error, tries, time.monotonic() + pause)
         told = error_document(error)
-        if news := [endpoint for endpoint in unsettled if endpoint.error != told]:
+        if news := [endpoint for endpoint in unsettled.endpoints if endpoint.error != told]:
             with self._bench.database.write() as tx:
                 for endpoint in news:
                     if _is_as_read(tx, endpoint):
@@ -176,8 +204,7 @@ def _settle(tx: Transaction, endpoint: OnlineEndpoint, reason: str | None) -> No
     now = utc_now()
     if _is_going(endpoint):
         if not deployments.of_endpoint(tx, endpoint.id):
-            endpoints.remove(tx, endpoint.id)
-            endpoint_verbs.tell(tx, PLATFORM, "Pratique.EndpointDeleted", endpoint, now=now)
+            endpoint_verbs.gone(tx, PLATFORM, endpoint, now=now)
         return
     state, error = ("Failed", error_document(_refusal(reason))) if reason else ("Succeeded", None)
     endpoints.change(
@@ -187,10 +214,23 @@ def _settle(tx: Transaction, endpoint: OnlineEndpoint, reason: str | None) -> No
         _log.warning("endpoint.refused", endpoint=endpoint.name, workspace=endpoint.workspace, reason=reason)
 
 
+def _settle_api(tx: Transaction, api: Api, reason: str | None) -> None:
+    """Write down that the gateway serves this generation of `api`, or why it does not."""
+    now = apim.api(tx, api.service, api.name)
+    if now is None or now.generation != api.generation:
+        return
+    state, error = ("Failed", error_document(_refusal(reason))) if reason else ("Succeeded", None)
+    apim.change_api(
+        tx, api.service, api.name, applied=api.generation, provisioning_state=state, error=error, updated_at=utc_now()
+    )
+    if reason:
+        _log.warning("api.refused", api=api.name, service=api.service, reason=reason)
+
+
 def _refusal(reason: str) -> ComputeFailed:
     return ComputeFailed(
-        f"the gateway refused this endpoint: {reason}",
-        hint="change what it refuses; until then the endpoint is served as it was before",
+        f"the gateway refused it: {reason}",
+        hint="change what it refuses; until then it is served as it was before",
     )
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from pratique.store.rows import value_of, values_of
-from pratique.store.schema import browser_tokens, principals, role_assignments
+from pratique.store.rows import insert_new, value_of, values_of
+from pratique.store.schema import browser_tokens, principal_members, principals, role_assignments
 
-KINDS: Final = ("user", "service_principal")
+KINDS: Final = ("user", "service_principal", "group", "managed_identity")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,8 @@ class Principal:
     secret_hash: str | None
     secret_expires_at: datetime | None
     created_at: datetime
+    token_generation: int = 0
+    """Raised to end every token that there is."""
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,45 @@ def unassign(tx: Connection, id: str) -> None:  # noqa: A002 - the column's name
     tx.execute(delete(role_assignments).where(role_assignments.c.id == id))
 
 
-def unassign_scope(tx: Connection, scope: str) -> None:
-    """Remove every role assignment at exactly that scope."""
-    tx.execute(delete(role_assignments).where(role_assignments.c.scope == scope))
+def unassign_from(tx: Connection, scope: str) -> None:
+    """Remove every role assignment at that scope and below it."""
+    here = role_assignments.c.scope
+    tx.execute(delete(role_assignments).where(or_(here == scope, here.startswith(f"{scope}/", autoescape=True))))
+
+
+def add_member(tx: Connection, group: str, member: str, *, now: datetime) -> None:
+    """Put a principal into a group; nothing happens when it is in it."""
+    insert_new(tx, principal_members, [{"group": group, "member": member, "created_at": now}], keys=("group", "member"))
+
+
+def remove_member(tx: Connection, group: str, member: str) -> None:
+    """Take a principal out of a group."""
+    table = principal_members.c
+    tx.execute(delete(principal_members).where(table.group == group, table.member == member))
+
+
+def members(tx: Connection, group: str) -> list[Principal]:
+    """Who is in a group, by name."""
+    inside = select(principal_members.c.member).where(principal_members.c.group == group)
+    wanted = select(principals).where(principals.c.id.in_(inside)).order_by(principals.c.name)
+    return values_of(Principal, tx.execute(wanted))
+
+
+def groups_of(tx: Connection, member: str) -> list[Principal]:
+    """The groups that a principal is in, by name."""
+    around = select(principal_members.c.group).where(principal_members.c.member == member)
+    wanted = select(principals).where(principals.c.id.in_(around)).order_by(principals.c.name)
+    return values_of(Principal, tx.execute(wanted))
+
+
+def reaching(tx: Connection, principal: str) -> list[RoleAssignment]:
+    """The role assignments of a principal and of the groups that it is in, oldest first."""
+    around = select(principal_members.c.group).where(principal_members.c.member == principal)
+    holder = role_assignments.c.principal
+    wanted = (
+        select(role_assignments).where(or_(holder == principal, holder.in_(around))).order_by(role_assignments.c.id)
+    )
+    return values_of(RoleAssignment, tx.execute(wanted))
 
 
 def add_browser_token(tx: Connection, token: BrowserToken) -> None:

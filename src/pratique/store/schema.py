@@ -111,8 +111,53 @@ principals = Table(
     Column("display_name", Text, nullable=False),
     Column("secret_hash", Text),
     Column("secret_expires_at", UtcDateTime),
+    Column("token_generation", Integer, nullable=False),  # Tokens of another generation are good no more.
     Column("created_at", UtcDateTime, nullable=False),
-    CheckConstraint("kind IN ('user', 'service_principal')", name="kind"),
+    CheckConstraint("kind IN ('user', 'service_principal', 'group', 'managed_identity')", name="kind"),
+)
+
+principal_members = Table(
+    # Which principals are in a group.
+    "principal_members",
+    metadata,
+    Column("group", ForeignKey("principals.id", ondelete="CASCADE"), primary_key=True),
+    Column("member", ForeignKey("principals.id", ondelete="CASCADE"), primary_key=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "member"),
+)
+
+federated_credentials = Table(
+    # Whom an issuer of somebody else's calls by a subject is this principal here.
+    "federated_credentials",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("principal", ForeignKey("principals.id", ondelete="CASCADE"), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("audience", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("principal", "name"),
+)
+
+role_definitions = Table(
+    # Roles that somebody defined, beside those of the permission table.
+    "role_definitions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("key", String(64), nullable=False, unique=True),  # The name as it is compared.
+    Column("description", Text, nullable=False),
+    Column("actions", JSON, nullable=False),
+    Column("not_actions", JSON, nullable=False),
+    Column("data_actions", JSON, nullable=False),
+    Column("not_data_actions", JSON, nullable=False),
+    Column("assignable_scopes", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
 )
 
 role_assignments = Table(
@@ -150,9 +195,25 @@ events = Table(
     Column("actor", JSON, nullable=False),
     Column("targets", JSON, nullable=False),
     Column("data", JSON, nullable=False),
+    Column("reason", Text, nullable=False),  # Why, in the words of who did it.
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
     Index(None, "type", "sequence"),
+    Index(None, "subject", "sequence"),
+)
+
+journal_seals = Table(
+    # Signatures over the journal, each for the events since the one before: see `store.seals`.
+    "journal_seals",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("head", String(64), nullable=False),  # The hash of the last event.
+    Column("time", UtcDateTime, nullable=False),
+    Column("key", String(16), nullable=False),
+    Column("previous", String(64), nullable=False),  # The digest of the seal before.
+    Column("signature", String(128), nullable=False),
 )
 
 manifests = Table(
@@ -195,25 +256,9 @@ computes = Table(
     Column("name", String(255), primary_key=True),
     Column("spec", JSON, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("reason", Text, nullable=False),  # Why, in the words of who did it.
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
-    Index(None, "subject", "sequence"),
-)
-
-journal_seals = Table(
-    # Signatures over the journal, each for the events since the one before: see `store.seals`.
-    "journal_seals",
-    metadata,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
-    Column("first", BigInteger, nullable=False),
-    Column("last", BigInteger, nullable=False),
-    Column("head", String(64), nullable=False),  # The hash of the last event.
-    Column("time", UtcDateTime, nullable=False),
-    Column("key", String(16), nullable=False),
-    Column("previous", String(64), nullable=False),  # The digest of the seal before.
-    Column("signature", String(128), nullable=False),
     CheckConstraint("state IN ('Running', 'Stopped')", name="state"),
 )
 
@@ -594,12 +639,15 @@ delivery_units = Table(
     Column("timeout", Integer, nullable=False),
     Column("cancel_timeout", Integer, nullable=False),
     Column("cancel_requested_at", UtcDateTime),
+    Column("runs_on_server", Boolean, nullable=False),  # Without a worker: the engine walks it.
+    Column("look_at", UtcDateTime),  # Of those: when it has to be looked at; a wish, an answer or its time.
     Column("created_at", UtcDateTime, nullable=False),
     Column("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     UniqueConstraint("run", "stage", "job", "name", "attempt"),
     CheckConstraint("state IN ('queued', 'running', 'completed')", name="state"),
     Index(None, "state", "created_at"),
+    Index(None, "look_at"),
 )
 
 delivery_steps = Table(
@@ -681,15 +729,12 @@ vaults = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
     CheckConstraint("retention_days BETWEEN 7 AND 90", name="retention_days"),
-    Column("runs_on_server", Boolean, nullable=False),  # Without a worker: the engine walks it.
-    Column("look_at", UtcDateTime),  # Of those: when it has to be looked at; a wish, an answer or its time.
 )
 
 vault_policies = Table(
     # What a holder may do with the secrets: a principal by its id, or variable-group:ID.
     "vault_policies",
     metadata,
-    Index(None, "look_at"),
     Column("vault", ForeignKey("vaults.name", ondelete="CASCADE"), primary_key=True),
     Column("holder", String(64), primary_key=True),
     Column("permissions", JSON, nullable=False),

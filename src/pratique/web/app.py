@@ -25,9 +25,12 @@ from pratique.web.api import (
     examinations,
     groups,
     jobs,
+    principal_groups,
     projects,
     repositories,
+    role_definitions,
     service_connections,
+    signing_keys,
     stage_environments,
     status,
     uploads,
@@ -42,11 +45,11 @@ from pratique.web.bodies import PlainJson
 from pratique.web.mlflow import artifacts, registry, service
 from pratique.web.pages import overview
 from pratique.web.platform import Platform
+from pratique.web.reasons import Reasons
 
 _API = "/api/v1"
 
 
-from pratique.web.reasons import Reasons
 async def plain_path(request: Request) -> None:
     """Raise `NotFound` for a path with a NUL: nothing has one in its name, and PostgreSQL cannot even be asked."""
     if "\0" in request.scope["path"]:
@@ -73,11 +76,11 @@ def create_app(platform: Platform) -> FastAPI:
     )
     app.state.platform = platform
     app.add_middleware(PlainJson)
+    app.add_middleware(Reasons)
     errors.install(app)
     platform.database.on_commit(platform.bell.ring, besides=(seals.TOPIC,))
     platform.database.on_commit(platform.beside_jobs.ring, besides=(WALKED, seals.TOPIC))
     nouns = (
-    app.add_middleware(Reasons)
         groups,
         workspaces,
         uploads,
@@ -94,6 +97,7 @@ def create_app(platform: Platform) -> FastAPI:
         delivery_units,
         examinations,
         events,
+        audit,
         status,
         vaults,
         variable_groups,
@@ -101,6 +105,9 @@ def create_app(platform: Platform) -> FastAPI:
         audit,
         stage_environments,
         api_identity,
+        principal_groups,
+        role_definitions,
+        signing_keys,
     )
     for noun in nouns:
         app.include_router(noun.router, prefix=_API)

@@ -1,6 +1,7 @@
 """Who asks, and may they: what every route says about itself before the server starts.
 
-    allow("jobs/read")            may do it in the {workspace} of the path, else in the whole home
+    allow("jobs/read")            may do it at the {endpoint} or in the {workspace} of the path, else in the whole home
+    allow_within("…/read")        may do it in the {workspace} of the path, or at something in it
     allow_somewhere("…/read")     may do it at some scope: the verb shows what the caller may see
     allow_repository("…/read")    may do it in the {repository} of the {project} of the path, where git asks
     Depends(KNOWN)                anybody whom we know, about themselves
@@ -28,7 +29,15 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import Forbidden, InternalError, Problem, Unauthenticated
 from pratique.control.actor import Actor
 from pratique.control.grants import actor_for, actor_of
-from pratique.control.permissions import ACTIONS, permit, permit_somewhere, repository_scope, workspace_scope
+from pratique.control.permissions import (
+    ACTIONS,
+    endpoint_scope,
+    is_permitted_within,
+    permit,
+    permit_somewhere,
+    repository_scope,
+    workspace_scope,
+)
 from pratique.control.scopes import HOME
 from pratique.control.sessions import actor_of_session
 from pratique.web.platform import Platform, platform_of
@@ -120,12 +129,36 @@ class _Allow(Mark):
 
     def __call__(self, request: Request) -> Actor:
         actor = authenticate(request)
-        workspace = request.path_params.get("workspace")
-        permit(actor, self.action, workspace_scope(workspace) if workspace else HOME)
+        permit(actor, self.action, _scope_of(request))
         return actor
 
     def __str__(self) -> str:
         return self.action
+
+
+@dataclass(frozen=True)
+class _AllowWithin(Mark):
+    """Whoever may do the action in the workspace of the path, or at something in it."""
+
+    action: str
+
+    def __call__(self, request: Request) -> Actor:
+        actor = authenticate(request)
+        scope = _scope_of(request)
+        if not is_permitted_within(actor, self.action, scope):
+            permit(actor, self.action, scope)
+        return actor
+
+    def __str__(self) -> str:
+        return self.action
+
+
+def _scope_of(request: Request) -> str:
+    """Where the path leads, as roles know it."""
+    workspace, endpoint = request.path_params.get("workspace"), request.path_params.get("endpoint")
+    if workspace is None:
+        return HOME
+    return workspace_scope(workspace) if endpoint is None else endpoint_scope(workspace, endpoint)
 
 
 @dataclass(frozen=True)
@@ -167,6 +200,12 @@ def allow(action: str) -> _Allow:
     """A dependency that answers the caller, who may do `action` where the path leads."""
     _check_action(action)
     return _Allow(action)
+
+
+def allow_within(action: str) -> _AllowWithin:
+    """A dependency that answers the caller, who may do `action` where the path leads or at something in it."""
+    _check_action(action)
+    return _AllowWithin(action)
 
 
 def allow_somewhere(action: str) -> _AllowSomewhere:

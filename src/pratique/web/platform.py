@@ -45,6 +45,8 @@ class Platform:
     """The state of each part of the platform: gateway, tracking, engine → ready, starting or down."""
     check_environment: Callable[[Mapping[str, Any]], None] = lambda _spec: None
     """Raises `InvalidInput` for the values of an environment that this machine cannot make."""
+    announce: Callable[[], None] = lambda: None
+    """Writes the owner's token again, for whoever can read the home: the one before may be good no more."""
     beside_jobs: Bell = field(default_factory=Bell)
     """Rings as `bell` does, yet not for the end of a command job, which is the end of no pipeline."""
     sign_ins: SignIns = field(default_factory=SignIns)
@@ -68,12 +70,12 @@ class Platform:
         return Repositories(self.home.repositories)
 
     @cached_property
-    def ids(self) -> Ids:
-    @cached_property
     def journal_key(self) -> JournalKey:
         """What the journal is signed with."""
         return JournalKey(self.home.keys)
 
+    @cached_property
+    def ids(self) -> Ids:
         """How documents name things as Azure does."""
         return Ids(self.home.subscription, self.database)
 

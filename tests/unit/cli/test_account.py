@@ -32,14 +32,33 @@ def test_account_set_accepts_and_warns_of_another(platform: Any, pratique: Any) 
 
 
 def test_a_token_has_az_s_fields(platform: Any, pratique: Any) -> None:
-    token = json.loads(pratique("account", "get-access-token", "--resource", "https://ml.azure.com").out)
+    token = json.loads(pratique("account", "get-access-token").out)
     assert sorted(token) == ["accessToken", "expiresOn", "expires_on", "subscription", "tenant", "tokenType"]
     assert token["accessToken"] == "owner-token"
     assert time.strptime(token["expiresOn"].partition(".")[0], "%Y-%m-%d %H:%M:%S")
     assert token["expires_on"] > time.time() + 3000
-    argv = ["account", "get-access-token", "--scope", "a", "--query", "accessToken", "-o", "tsv"]
-    assert pratique(*argv).out == "owner-token\n"
     assert pratique("account", "get-access-token", "--scope", "a", "--resource", "b").code == 2
+    assert pratique("account", "get-access-token", "--scope", "api://a/x", "api://b/x").code == 2
+    assert pratique("account", "get-access-token", "--resource-type", "graph").code == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "audience"),
+    [
+        (["--resource", "https://ml.azure.com"], "https://ml.azure.com"),
+        (["--resource", "api://credit"], "api://credit"),
+        (["--scope", "https://ml.azure.com/.default"], "https://ml.azure.com"),
+        (["--scope", "api://credit/score", "api://credit/read", "openid"], "api://credit"),
+        (["--scope", "https://management.core.windows.net//.default"], "https://management.core.windows.net/"),
+        (["--resource-type", "arm"], "https://management.core.windows.net/"),
+    ],
+    ids=str,
+)
+def test_a_token_is_meant_for_the_audience_that_was_named(
+    platform: Any, pratique: Any, argv: list[str], audience: str
+) -> None:
+    ran = pratique("account", "get-access-token", *argv, "--query", "accessToken", "-o", "tsv")
+    assert ran.out == f"owner-token-for-{audience}\n"
 
 
 def test_plain_login_says_that_embedded_mode_needs_none(platform: Any, pratique: Any) -> None:
@@ -134,8 +153,7 @@ def test_a_service_principal_which_cannot_get_its_role_is_not_kept(platform: Any
 def test_role_assignments(platform: Any, pratique: Any) -> None:
     argv = ["role", "assignment", "create", "--assignee", "ada", "--role", "Reader"]
     assert pratique(*argv).code == 2
-    assert pratique(*argv, "--scope", "/a", "--assignee-principal-type", "Group").code == 2
-    assert pratique(*argv, "-g", "rg").code == 0
+    assert pratique(*argv, "-g", "rg", "--assignee-principal-type", "Group").code == 0
     [scope] = [one["scope"] for one in platform.roles.values()]
     assert scope.startswith("/subscriptions/")
     assert scope.endswith("/resourceGroups/rg")

@@ -189,6 +189,8 @@ class Handler(BaseHTTPRequestHandler):
                 return self._principals(rest)
             case ["role-assignments", *rest]:
                 return self._roles(rest)
+            case ["tokens"]:
+                return {"access_token": f"{OWNER_TOKEN}-for-{self.body['audience']}", "token_type": "Bearer"}
             case ["links"]:
                 return {"url": f"{self.platform.url}/open/once?next={self.body['next']}"}
         raise RefusedError(404, "NotFound", f"no route {words}")

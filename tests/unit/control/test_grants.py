@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pratique.base.errors import Unauthenticated
+from pratique.base.errors import Forbidden, Unauthenticated
 from pratique.control import principals, roles
 from pratique.control.actor import PLATFORM, Actor, Grant
 from pratique.control.credentials import Credential
-from pratique.control.grants import actor_of, token_of, token_of_job, token_of_service
+from pratique.control.grants import actor_of, token_for, token_of, token_of_job, token_of_service
 from pratique.control.permissions import is_permitted
 from pratique.control.tokens import Issuer
 from pratique.store import groups, jobs, workspaces
@@ -148,3 +148,41 @@ def test_a_token_for_others_does_not_come_in_here(
     stranger = Issuer(tmp_path, issuer.issuer)
     with pytest.raises(Unauthenticated):
         issuer.verify(token_of(stranger, robot, lasting=HOUR, now=now), now=now)
+
+
+def test_the_tokens_of_a_principal_end_with_its_secret_and_those_after_it_count(
+    database: Database, issuer: Issuer, robot: Principal, now: datetime
+) -> None:
+    old = token_of(issuer, robot, lasting=HOUR, now=now)
+    credential = Credential("", "$argon2id$unused", now + HOUR)
+    with database.write() as tx:
+        changed = principals.reset_credential(tx, PLATFORM, "robot", credential=credential, now=now)
+    with pytest.raises(Unauthenticated, match="revoked"):
+        whose(database, issuer, old, now)
+    new = token_of(issuer, changed, lasting=HOUR, now=now)
+    assert whose(database, issuer, new, now).name == "robot"
+    with database.write() as tx:
+        principals.revoke(tx, PLATFORM, "robot", now=now)
+    with pytest.raises(Unauthenticated, match="revoked"):
+        whose(database, issuer, new, now)
+
+
+def test_a_token_for_another_says_who_and_opens_nothing_here_and_ends_with_its_proof(
+    database: Database, issuer: Issuer, robot: Principal, now: datetime
+) -> None:
+    claims = issuer.verify(token_of(issuer, robot, lasting=HOUR, now=now), now=now)
+    with database.read() as tx:
+        token = token_for(tx, issuer, claims, "api://credit", lasting=HOUR * 9, now=now)
+    with pytest.raises(Unauthenticated):
+        whose(database, issuer, token, now)
+    said = issuer.verify(token, now=now, audiences=("api://credit",))
+    assert (said["sub"], said["exp"], said["aud"]) == (robot.id, claims["exp"], "api://credit")
+
+
+def test_a_job_is_nobody_to_others_and_itself_here(database: Database, issuer: Issuer, job: Job, now: datetime) -> None:
+    claims = issuer.verify(token_of_job(issuer, job, lasting=HOUR, now=now), now=now)
+    with database.read() as tx:
+        with pytest.raises(Forbidden, match="nobody to 'api://credit'"):
+            token_for(tx, issuer, claims, "api://credit", lasting=HOUR, now=now)
+        token = token_for(tx, issuer, claims, "https://ml.azure.com", lasting=HOUR, now=now)
+    assert whose(database, issuer, token, now).kind == "job"

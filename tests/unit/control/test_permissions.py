@@ -7,8 +7,10 @@ from pratique.control.actor import PLATFORM, Actor, Grant
 from pratique.control.permissions import (
     ACTIONS,
     ASSIGNABLE,
+    DATA_ACTIONS,
     ROLES,
     is_permitted,
+    is_permitted_within,
     permit,
     permit_somewhere,
     workspace_scope,
@@ -21,7 +23,7 @@ NOT_A_CONTRIBUTORS = {
     "principals/write", "principals/delete", "roles/write", "roles/delete", "approvals/decide",
     "checks/write", "stage_environments/delete",  # Without them there is nothing to decide.
     "service_connections/write", "service_connections/delete",  # One acts as somebody else.
-    "vaults/policies", "vaults/rotate",
+    "vaults/policies", "vaults/rotate", "tokens/rotate",
     "units/report",  # What a worker says of its own unit.
 }  # fmt: skip
 TRACKING = {"workspaces/read", "artifacts/read", "artifacts/write", "content/read", "models/read"}
@@ -30,9 +32,28 @@ JOB = {
     "data/read", "content/read", "environments/read", "workspaces/read",
 }  # fmt: skip
 READS = {action for action in ACTIONS if action.endswith("/read")}
+SCIENCE = {
+    f"{noun}/{verb}"
+    for noun in ("content", "datastores", "data", "environments", "models", "components", "jobs", "runs", "artifacts",
+                 "endpoints", "deployments")
+    for verb in ("read", "write", "delete", "cancel", "keys", "score")
+} & ACTIONS  # fmt: skip
+ABOUT = {"account/read", "status/read"}
 EXPECTED = {
-    "Owner": set(ACTIONS),
-    "Contributor": set(ACTIONS) - NOT_A_CONTRIBUTORS,
+    "Owner": set(ACTIONS) - DATA_ACTIONS,
+    "Contributor": set(ACTIONS) - DATA_ACTIONS - NOT_A_CONTRIBUTORS,
+    "AzureML Data Scientist": SCIENCE
+    | ABOUT
+    | {
+        "groups/read",
+        "workspaces/read",
+        "computes/read",
+        "events/read",
+        "sessions/write",
+    },
+    "AzureML Compute Operator": ABOUT | {"workspaces/read", "computes/read", "computes/write", "computes/delete"},
+    "Key Vault Secrets User": ABOUT | {"secrets/get", "secrets/list"},
+    "Key Vault Secrets Officer": ABOUT | DATA_ACTIONS | {"vaults/read"},
     "Reader": READS | {"sessions/write"},
     "Approver": READS | {"approvals/decide", "sessions/write"},
     "Tracking": TRACKING,
@@ -108,6 +129,21 @@ def test_a_refusal_says_who_what_and_where() -> None:
     with pytest.raises(Forbidden, match="ann may not do jobs/write at /workspaces/dev") as caught:
         permit(somebody("Reader"), "jobs/write", DEV)
     assert "role assignment create" in caught.value.hint
+
+
+def test_within_means_there_or_at_something_inside() -> None:
+    inside = somebody("Reader", f"{DEV}/endpoints/credit")
+    assert is_permitted_within(inside, "workspaces/read", DEV)
+    assert not is_permitted(inside, "workspaces/read", DEV)
+    assert not is_permitted_within(inside, "workspaces/write", DEV)
+    assert not is_permitted_within(inside, "workspaces/read", workspace_scope("de"))
+    assert not is_permitted_within(inside, "workspaces/read", workspace_scope("dev2"))
+
+
+def test_a_grant_that_brings_its_actions_grants_them_and_no_others() -> None:
+    actor = Actor("1", "ann", "user", (Grant("Ours", DEV, frozenset({"jobs/read"})),))
+    assert {action for action in ACTIONS if is_permitted(actor, action, DEV)} == {"jobs/read"}
+    assert not is_permitted(actor, "jobs/read", "/")
 
 
 def test_somewhere_means_at_any_scope_that_grants_it() -> None:

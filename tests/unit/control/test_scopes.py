@@ -3,7 +3,7 @@
 import pytest
 
 from pratique.base.errors import InvalidInput, NotYet
-from pratique.control.scopes import group_of, parse_scope, workspace_of
+from pratique.control.scopes import endpoint_of, group_of, parse_scope, workspace_of
 
 SUBSCRIPTION = "/subscriptions/8f5c1b1e-0000-4000-8000-000000000000"
 PROVIDER = "/providers/Microsoft.MachineLearningServices/workspaces"
@@ -25,6 +25,11 @@ PROVIDER = "/providers/Microsoft.MachineLearningServices/workspaces"
         (f"{SUBSCRIPTION}/resourceGroups/team{PROVIDER.lower()}/dev", "/workspaces/dev"),
         (f"/resourceGroups/team{PROVIDER}/dev", "/workspaces/dev"),
         ("/resourceGroups/team/workspaces/dev", "/workspaces/dev"),
+        (
+            f"{SUBSCRIPTION}/resourceGroups/team{PROVIDER}/dev/onlineEndpoints/credit",
+            "/workspaces/dev/endpoints/credit",
+        ),
+        ("/workspaces/dev/endpoints/credit", "/workspaces/dev/endpoints/credit"),
         ("/delivery/credit/environments/qa", "/delivery/credit/environments/qa"),
         ("/vaults/kv-dev", "/vaults/kv-dev"),
         (f"{SUBSCRIPTION}/resourceGroups/team/providers/Microsoft.KeyVault/vaults/kv-dev", "/vaults/kv-dev"),
@@ -68,11 +73,14 @@ def test_what_is_no_scope_is_refused_and_never_widened(written: str) -> None:
     assert not isinstance(caught.value, NotYet)
 
 
-def test_a_scope_below_a_workspace_is_said_to_come_later() -> None:
+def test_what_else_lies_below_a_workspace_is_said_to_come_later() -> None:
     with pytest.raises(NotYet, match="below a workspace"):
-        parse_scope(f"{SUBSCRIPTION}/resourceGroups/team{PROVIDER}/dev/onlineEndpoints/credit")
+        parse_scope(f"{SUBSCRIPTION}/resourceGroups/team{PROVIDER}/dev/models/credit")
 
 
 def test_a_scope_knows_what_it_is() -> None:
     assert (workspace_of("/workspaces/dev"), workspace_of("/groups/dev"), workspace_of("/")) == ("dev", None, None)
+    assert workspace_of("/workspaces/dev/endpoints/credit") is None
+    assert endpoint_of("/workspaces/dev/endpoints/credit") == ("dev", "credit")
+    assert endpoint_of("/workspaces/dev") is None
     assert (group_of("/groups/team"), group_of("/workspaces/team"), group_of("/")) == ("team", None, None)

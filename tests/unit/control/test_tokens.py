@@ -156,10 +156,31 @@ def test_added_claims_travel(issuer: Issuer, now: datetime) -> None:
 
 
 def test_a_token_for_another_audience_is_refused_here_and_taken_there(issuer: Issuer, now: datetime) -> None:
-    token = issuer.issue("x", kind="user", name="x", lasting=HOUR, now=now, audience="https://ml.azure.com")
+    token = issuer.issue("x", kind="user", name="x", lasting=HOUR, now=now, audience="api://credit")
     with pytest.raises(Unauthenticated):
         issuer.verify(token, now=now)
-    assert issuer.verify(token, now=now, audience="https://ml.azure.com")["sub"] == "x"
+    assert issuer.verify(token, now=now, audiences=("api://credit",))["sub"] == "x"
+
+
+@pytest.mark.parametrize(
+    "audience", ["https://management.azure.com/", "https://ml.azure.com", "https://vault.azure.net"]
+)
+def test_what_azure_calls_its_management_is_this_platform(issuer: Issuer, now: datetime, audience: str) -> None:
+    token = issuer.issue("x", kind="user", name="x", lasting=HOUR, now=now, audience=audience)
+    assert issuer.verify(token, now=now)["aud"] == audience
+
+
+def test_a_key_is_shown_in_each_of_its_states(tmp_path: Path, now: datetime) -> None:
+    issuer = Issuer(tmp_path, DOOR)
+    assert [key.state for key in issuer.states(now=now)] == ["signing"]
+    new = issuer.rotate(now=now)
+    assert [key.state for key in issuer.states(now=now)] == ["signing", "announced"]
+    later = now + timedelta(minutes=11)
+    assert [(key.state, key.kid == new) for key in issuer.states(now=later)] == [
+        ("verifying", False),
+        ("signing", True),
+    ]
+    assert [key.kid for key in issuer.states(now=now + LONGEST + timedelta(hours=1))] == [new]
 
 
 WRONG_CLAIMS: list[dict[str, Any]] = [

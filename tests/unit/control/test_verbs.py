@@ -237,7 +237,8 @@ def test_each_role_may_exactly_what_its_table_grants(stage: Stage, role: str) ->
     before = stage.told()
     wrong = []
     for name, verb in VERBS.items():
-        nearby = Grant(role, verb.scope), Grant(role, "/workspaces/dev"), Grant(role, "/groups/team")
+        sees = (Grant("Sees", f"/workspaces/{name}", frozenset({"workspaces/read"})) for name in ("dev", "qa-1"))
+        nearby = Grant(role, verb.scope), Grant(role, "/workspaces/dev"), Grant(role, "/groups/team"), *sees
         actor = Actor("7", "eve", "user", nearby)
         may = is_permitted(actor, verb.action, verb.scope)
         did = attempt(stage, verb, actor)

@@ -9,14 +9,16 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from pratique.base.clock import iso, utc_now
+from pratique.base.errors import Unauthenticated
 from pratique.base.ids import new_id
 from pratique.control import principals, roles, sessions
 from pratique.control.actor import Actor
 from pratique.control.credentials import Credential, new_credential
+from pratique.control.grants import token_for
 from pratique.control.principals import SERVICE_PRINCIPAL, USER
 from pratique.control.roles import Assigned
 from pratique.store.principals import Principal
@@ -28,7 +30,14 @@ from pratique.web.platform import Platform, platform_of
 router = APIRouter(tags=["identity"])
 
 _YEAR: Final = timedelta(days=365)
-_TYPES: Final = {USER: "User", SERVICE_PRINCIPAL: "ServicePrincipal"}
+_TYPES: Final = {
+    USER: "User",
+    SERVICE_PRINCIPAL: "ServicePrincipal",
+    "group": "Group",
+    "managed_identity": "ServicePrincipal",
+}
+_LONGEST_AUDIENCE: Final = 512
+_TOKEN_LASTS: Final = timedelta(hours=1)
 
 Parts = Annotated[Platform, Depends(platform_of)]
 Somebody = Annotated[Actor, Depends(KNOWN)]
@@ -72,6 +81,12 @@ class RoleRequest(_Request):
     role: str
     assignee: str
     scope: str
+
+
+class TokenRequest(_Request):
+    """Whom another token is meant for."""
+
+    audience: str = Field(min_length=1, max_length=_LONGEST_AUDIENCE, pattern=r"^[\x21-\x7e]+$")
 
 
 class LinkRequest(_Request):
@@ -178,7 +193,31 @@ def reset_credential(id: str, body: CredentialRequest, platform: Parts, actor: S
     credential = new_credential(now=now, lasting=body.years * _YEAR, secret=body.password)
     with platform.database.write() as tx:
         changed = principals.reset_credential(tx, actor, id, credential=credential, now=now)
+    platform.announce()
     return _with_secret(platform, changed, credential)
+
+
+@router.post("/principals/{id}/revoke")
+def revoke(id: str, platform: Parts, actor: Somebody) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
+    """End every token and browser session of somebody, of oneself or, as an Owner, of anybody."""
+    with platform.database.write() as tx:
+        changed = principals.revoke(tx, actor, id, now=utc_now())
+    platform.announce()
+    return {"id": changed.id, "name": changed.name}
+
+
+@router.post("/tokens", dependencies=[Depends(KNOWN)])
+def token(request: Request, body: TokenRequest, platform: Parts) -> dict[str, Any]:
+    """Another token of the caller, meant for `audience`; it ends no later than the one that asks for it."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("a token is given for a token alone", hint="Authorization: Bearer TOKEN")
+    now = utc_now()
+    with platform.database.read() as tx:
+        claims = platform.issuer.verify(value.strip(), now=now)
+        made = token_for(tx, platform.issuer, claims, body.audience, lasting=_TOKEN_LASTS, now=now)
+    ends = platform.issuer.verify(made, now=now, audiences=(body.audience,))["exp"]
+    return {"access_token": made, "expires_on": int(ends), "resource": body.audience, "token_type": "Bearer"}
 
 
 @router.get("/role-assignments")

@@ -11,7 +11,7 @@ from pratique.store.workspaces import Workspace
 from pratique.web.api.changes import WorkspaceChanges, read_changes
 from pratique.web.api.fields import creation_context
 from pratique.web.api.specs import WorkspaceBody, read_spec
-from pratique.web.auth import KNOWN, allow, allow_somewhere
+from pratique.web.auth import KNOWN, allow, allow_somewhere, allow_within
 from pratique.web.platform import Platform, platform_of
 
 router = APIRouter(prefix="/workspaces", tags=["workspaces"])
@@ -58,7 +58,9 @@ def create(
 
 
 @router.get("/{workspace}")
-def get(platform: Here, actor: Annotated[Actor, Depends(allow("workspaces/read"))], workspace: str) -> dict[str, Any]:
+def get(
+    platform: Here, actor: Annotated[Actor, Depends(allow_within("workspaces/read"))], workspace: str
+) -> dict[str, Any]:
     """One workspace."""
     with platform.database.read() as tx:
         return document(workspaces.get(tx, actor, workspace), platform)

@@ -88,6 +88,9 @@ def test_a_secret_is_replaced_by_its_owner_and_the_old_one_is_good_no_more(call:
     assert new["password"] != made["password"]
     assert token_for(call, "ci", made["password"]) == 401
     assert token_for(call, "ci", new["password"]) == 200
+    assert call("POST", f"{API}/principals/ci/credential", headers=own, json={}).status_code == 401
+    form["client_secret"] = new["password"]
+    own = {"Authorization": "Bearer " + call("POST", "/oauth2/token", data=form).json()["access_token"]}
     assert call("POST", f"{API}/principals/ann/credential", headers=own, json={}).status_code == 403
 
 
@@ -169,3 +172,109 @@ def test_no_secret_is_found_anywhere_but_in_the_answer_that_made_it(
         assert len(secret) > 20
         for place in (shown, journal, logged, on_disk):
             assert secret not in place
+
+
+# --- groups, roles that somebody defined, revocation, audiences, keys -------------------------------------------------
+
+
+def test_a_group_is_made_filled_and_given_a_role(call: Any, owner: dict[str, str], bearer: Bearer) -> None:
+    bob = bearer("bob")
+    made = call("PUT", f"{API}/principal-groups/scientists", headers=owner, json={"description": "Who trains"})
+    assert (made.status_code, made.json()["displayName"]) == (201, "scientists")
+    body = {"role": "Reader", "assignee": "scientists", "scope": "/workspaces/dev"}
+    given = call("POST", f"{API}/role-assignments", headers=owner, json=body).json()
+    assert (given["principalType"], given["principalName"]) == ("Group", "scientists")
+    jobs = f"{API}/workspaces/dev/jobs"
+    assert call("GET", jobs, headers=bob).status_code == 403
+    members = f"{API}/principal-groups/scientists/members"
+    assert call("PUT", f"{members}/bob", headers=owner).status_code == 204
+    assert call("GET", jobs, headers=bob).status_code == 200
+    assert call("GET", f"{members}/bob", headers=owner).json() == {"value": True}
+    assert [one["userPrincipalName"] for one in call("GET", members, headers=owner).json()] == ["bob"]
+    assert call("DELETE", f"{members}/bob", headers=owner).status_code == 204
+    assert call("GET", jobs, headers=bob).status_code == 403
+    assert call("DELETE", f"{API}/principal-groups/scientists", headers=owner).status_code == 204
+    assert call("GET", f"{API}/principal-groups", headers=owner).json() == []
+
+
+def test_a_defined_role_opens_what_it_names(call: Any, owner: dict[str, str], bearer: Bearer) -> None:
+    said = {"actions": ["workspaces/read", "models/read"], "assignable_scopes": ["/workspaces/dev"]}
+    path = f"{API}/role-definitions/Model%20Viewer"
+    assert call("POST", path, headers=owner, json=said).status_code == 201
+    bob = bearer("bob", "Model Viewer", "/workspaces/dev")
+    assert call("GET", f"{API}/workspaces/dev/models", headers=bob).status_code == 200
+    assert call("GET", f"{API}/workspaces/dev/jobs", headers=bob).status_code == 403
+    assert call("PUT", path, headers=owner, json={**said, "actions": ["jobs/read"]}).status_code == 200
+    assert call("GET", f"{API}/workspaces/dev/models", headers=bob).status_code == 403
+    listed = call("GET", f"{API}/role-definitions", headers=owner).json()
+    assert [one["roleName"] for one in listed if one["roleType"] == "CustomRole"] == ["Model Viewer"]
+    assert call("DELETE", path, headers=owner).status_code == 409
+    refused = call("POST", f"{API}/role-definitions/Other", headers=owner, json={**said, "actions": ["models/fly"]})
+    assert refused.status_code == 400
+    assert "models/fly" in refused.text
+
+
+def test_a_role_at_one_endpoint_opens_that_endpoint_and_shows_its_workspace(
+    call: Any, owner: dict[str, str], bearer: Bearer
+) -> None:
+    endpoints = f"{API}/workspaces/dev/online-endpoints"
+    for name in ("credit", "other"):
+        body = {"spec": {"name": name, "auth_mode": "key"}}
+        assert call("PUT", f"{endpoints}/{name}", headers=owner, json=body).status_code == 202
+    bob = bearer("bob", "Contributor", "/workspaces/dev/endpoints/credit")
+    assert call("GET", f"{endpoints}/credit/keys", headers=bob).status_code == 200
+    assert call("GET", f"{endpoints}/credit/deployments", headers=bob).status_code == 200
+    for path in ("/other", "/other/keys", "/other/deployments", ""):
+        assert call("GET", endpoints + path, headers=bob).status_code == 403, path
+    assert call("GET", f"{API}/workspaces/dev", headers=bob).json()["name"] == "dev"
+    assert call("GET", f"{API}/workspaces/qa-1", headers=bob).status_code == 403
+    assert [one["name"] for one in call("GET", f"{API}/workspaces", headers=bob).json()] == ["dev"]
+    assert call("GET", f"{API}/workspaces/dev/jobs", headers=bob).status_code == 403
+
+
+def test_another_secret_ends_every_token_of_the_one_before(call: Any, owner: dict[str, str]) -> None:
+    made = call("POST", f"{API}/service-principals", headers=owner, json={"name": "ci"}).json()
+    form = {"grant_type": "client_credentials", "client_id": "ci", "client_secret": made["password"]}
+    token = {"Authorization": "Bearer " + call("POST", "/oauth2/token", data=form).json()["access_token"]}
+    assert call("GET", f"{API}/account", headers=token).status_code == 200
+    call("POST", f"{API}/principals/ci/credential", headers=owner, json={})
+    assert call("GET", f"{API}/account", headers=token).status_code == 401
+
+
+def test_everybody_ends_their_own_tokens_and_nobody_those_of_others(
+    call: Any, owner: dict[str, str], bearer: Bearer
+) -> None:
+    bob = bearer("bob", "Contributor")
+    assert call("POST", f"{API}/principals/ann/revoke", headers=bob).status_code == 403
+    assert call("POST", f"{API}/principals/bob/revoke", headers=bob).json()["name"] == "bob"
+    assert call("GET", f"{API}/account", headers=bob).status_code == 401
+    assert call("GET", f"{API}/account", headers=owner).status_code == 200
+
+
+def test_a_token_names_its_audience_and_a_session_gets_none(
+    call: Any, owner: dict[str, str], platform: Platform
+) -> None:
+    answer = call("POST", f"{API}/tokens", headers=owner, json={"audience": "api://credit"}).json()
+    assert (
+        call("GET", f"{API}/account", headers={"Authorization": f"Bearer {answer['access_token']}"}).status_code == 401
+    )
+    own = call("POST", f"{API}/tokens", headers=owner, json={"audience": "https://management.azure.com/"}).json()
+    assert call("GET", f"{API}/account", headers={"Authorization": f"Bearer {own['access_token']}"}).status_code == 200
+    for wrong in ("", "a b", "x" * 513, "\x00"):
+        assert call("POST", f"{API}/tokens", headers=owner, json={"audience": wrong}).status_code == 400, wrong
+    link = call("POST", f"{API}/links", headers=owner).json()["url"]
+    call("GET", link.removeprefix(platform.door))
+    said = call("POST", f"{API}/tokens", headers={"Origin": platform.door}, json={"audience": "api://credit"})
+    assert said.status_code == 401
+
+
+def test_keys_are_rotated_by_an_owner_and_no_token_is_refused_for_it(
+    call: Any, owner: dict[str, str], bearer: Bearer
+) -> None:
+    assert call("POST", f"{API}/signing-keys/rotate", headers=bearer("bob", "Contributor")).status_code == 403
+    states = [one["state"] for one in call("POST", f"{API}/signing-keys/rotate", headers=owner).json()]
+    assert states == ["signing", "announced"]
+    assert len(call("GET", "/.well-known/jwks.json").json()["keys"]) == 2
+    shown = call("GET", f"{API}/signing-keys", headers=owner)
+    assert shown.status_code == 200
+    assert "PRIVATE" not in shown.text

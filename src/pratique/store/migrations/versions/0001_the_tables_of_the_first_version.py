@@ -68,10 +68,61 @@ def upgrade() -> None:
         sa.Column("display_name", sa.Text(), nullable=False),
         sa.Column("secret_hash", sa.Text(), nullable=True),
         sa.Column("secret_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("token_generation", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("kind IN ('user', 'service_principal')", name=op.f("ck_principals_kind")),
+        sa.CheckConstraint(
+            "kind IN ('user', 'service_principal', 'group', 'managed_identity')", name=op.f("ck_principals_kind")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_principals")),
         sa.UniqueConstraint("name", name=op.f("uq_principals_name")),
+    )
+    op.create_table(
+        "principal_members",
+        sa.Column("group", sa.String(length=36), nullable=False),
+        sa.Column("member", sa.String(length=36), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["group"], ["principals.id"], name=op.f("fk_principal_members_group"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["member"], ["principals.id"], name=op.f("fk_principal_members_member"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("group", "member", name=op.f("pk_principal_members")),
+    )
+    op.create_index(op.f("ix_principal_members_member"), "principal_members", ["member"], unique=False)
+    op.create_table(
+        "federated_credentials",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("principal", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("audience", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["principal"], ["principals.id"], name=op.f("fk_federated_credentials_principal"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_federated_credentials")),
+        sa.UniqueConstraint("principal", "name", name=op.f("uq_federated_credentials_principal_name")),
+    )
+    op.create_table(
+        "role_definitions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("actions", sa.JSON(), nullable=False),
+        sa.Column("not_actions", sa.JSON(), nullable=False),
+        sa.Column("data_actions", sa.JSON(), nullable=False),
+        sa.Column("not_data_actions", sa.JSON(), nullable=False),
+        sa.Column("assignable_scopes", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_role_definitions")),
+        sa.UniqueConstraint("key", name=op.f("uq_role_definitions_key")),
     )
     op.create_table(
         "resource_groups",
@@ -568,6 +619,8 @@ def upgrade() -> None:
         sa.Column("timeout", sa.Integer(), nullable=False),
         sa.Column("cancel_timeout", sa.Integer(), nullable=False),
         sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("runs_on_server", sa.Boolean(), nullable=False),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -579,6 +632,7 @@ def upgrade() -> None:
         ),
     )
     with op.batch_alter_table("delivery_units", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_delivery_units_look_at"), ["look_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_delivery_units_state_created_at"), ["state", "created_at"], unique=False)
 
     op.create_table(
@@ -667,8 +721,6 @@ def upgrade() -> None:
             ["repository"], ["repositories.id"], name=op.f("fk_pushes_repository"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pushes")),
-        sa.Column("runs_on_server", sa.Boolean(), nullable=False),
-        sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
     )
     with op.batch_alter_table("pushes", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_pushes_state_created_at"), ["state", "created_at"], unique=False)
@@ -681,7 +733,6 @@ def upgrade() -> None:
     sa.Column('principal', sa.String(length=36), nullable=True),
     sa.Column('url', sa.Text(), nullable=False),
     sa.Column('resource_group', sa.String(length=90), nullable=False),
-        batch_op.create_index(batch_op.f("ix_delivery_units_look_at"), ["look_at"], unique=False)
     sa.Column('workspace', sa.String(length=33), nullable=False),
     sa.Column('is_for_all', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
