@@ -84,6 +84,20 @@ def test_a_connection_and_who_may_use_it(pratique: Run, delivery: str) -> None:
     assert pratique(*endpoint, "show", "--id", "aml-dev", *P).returncode == 3
 
 
+def test_a_connection_to_an_address_has_no_principal(pratique: Run) -> None:
+    endpoint = ("devops", "service-endpoint")
+    create = (*endpoint, "create", "--name", "tickets", *P)
+    assert pratique(*create).returncode == 2
+    assert pratique(*create, "--url", "https://here", "--service-principal", "ci").returncode == 2
+    for wrong in ("ftp://here", "https://", "https://ann@here/", "https://here/?x=1"):
+        assert "is no address" in pratique(*create, "--url", wrong).stderr
+    assert pratique(*create, "--url", "https://here", "--workspace", "dev").returncode == 1
+    made = json.loads(pratique(*create, "--url", "https://tickets.example.com/api/").stdout)
+    assert (made["type"], made["url"], made["data"]) == ("generic", "https://tickets.example.com/api", {})
+    assert pratique(*endpoint, "update", "--id", "tickets", "--workspace", "dev", *P).returncode == 1
+    assert pratique(*endpoint, "delete", "--id", "tickets", "--yes", *P).returncode == 0
+
+
 def test_an_environment_and_its_checks(pratique: Run) -> None:
     environment = ("pipelines", "environment")
     assert pratique(*environment, "create", "--name", "qa", *P, who="cleo", role="Contributor").returncode == 0
