@@ -32,7 +32,7 @@ endpoint_name: plain
 model: {path: totals.onnx, type: custom_model}
 instance_type: Standard_DS1_v2
 instance_count: 1
-tags: {pratique.collect.redact: name}
+tags: {pratique.collect.redact: name, pratique.grpc: true}
 environment_variables: {PRATIQUE_COLLECT_SECONDS: "1"}
 data_collector:
   collections:
@@ -41,6 +41,31 @@ data_collector:
   rolling_rate: day
 """
 BODY: Final = {"input_data": {"columns": ["amount", "count", "name"], "data": [[1.5, 2, "Ada"], [2.0, 3, "Bo"]]}}
+
+
+CLIENT: Final = """
+import sys
+import grpc
+
+def ask(name, body=b""):
+    return channel.unary_unary("/inference.GRPCInferenceService/" + name)(body, timeout=60, wait_for_ready=True)
+
+channel = grpc.insecure_channel(sys.argv[1])
+assert ask("ServerReady") == b"\\x08\\x01"
+print(ask("ModelMetadata", b"\\x0a\\x05model"))
+"""
+"""A client of the Open Inference Protocol; the environment of the deployment has what it needs."""
+
+
+def asked_over_grpc(platform: Installation, address: str) -> str:
+    """What the model at `address` says of itself."""
+    [launch] = [
+        file for file in platform.home.glob("replicas/*/files-of/1.json") if "PRATIQUE_ONNX" in file.read_text()
+    ]
+    python = json.loads(launch.read_text().splitlines()[-1])["python"]
+    said = subprocess.run([python, "-c", CLIENT, address], capture_output=True, text=True, timeout=120, check=False)
+    assert said.returncode == 0, said.stderr
+    return said.stdout
 
 
 def test_one_onnx_file_is_a_deployment_and_what_it_predicts_is_kept_as_parquet(platform: Installation) -> None:
@@ -58,16 +83,21 @@ def test_one_onnx_file_is_a_deployment_and_what_it_predicts_is_kept_as_parquet(p
 
     until(collected, "what was predicted is stored")
     place = "azureml://datastores/workspaceblobstore/paths/modelDataCollector/plain/blue/model_inputs"
-    platform.do("ml", "data", "create", "-n", "seen", "-v", "1", "--type", "uri_folder", "--path", place, cwd=project)
-    platform.do("ml", "data", "download", "-n", "seen", "-v", "1", "--download-path", "got", cwd=project)
-    rows = duckdb.read_parquet(f"{project}/got/seen/**/*.parquet").order("correlationid").fetchall()
-    names = duckdb.read_parquet(f"{project}/got/seen/**/*.parquet").columns
+    seen = "plain-blue-model_inputs"
+    assert platform.get("ml", "data", "show", "-n", seen, "-v", "1", cwd=project)["path"] == place
+    platform.do("ml", "data", "download", "-n", seen, "-v", "1", "--download-path", "got", cwd=project)
+    rows = duckdb.read_parquet(f"{project}/got/{seen}/**/*.parquet").order("correlationid").fetchall()
+    names = duckdb.read_parquet(f"{project}/got/{seen}/**/*.parquet").columns
     found = [dict(zip(names, row, strict=True)) for row in rows]
     assert [(row["amount"], row["count"], row["name"], row["status"]) for row in found] == [
         (1.5, 2, "redacted", 200),
         (2.0, 3, "redacted", 200),
     ]
+    shown = platform.get("ml", "online-deployment", "show", "-n", "blue", "-e", "plain", cwd=project)
+    address = shown["replicas"][0]["grpc"]
+    assert "amount" in asked_over_grpc(platform, address)
     platform.do("ml", "online-endpoint", "delete", "-n", "plain", "--yes", cwd=project)
+    assert not Path(address.removeprefix("unix:")).exists()
 
 
 @pytest.fixture(scope="module")
