@@ -18,9 +18,9 @@ from pratique.engine.pipelines import PipelineWorker, RunsBehind, bring_forward
 from pratique.engine.rotation import Rotation
 from pratique.engine.rounds import Rounds
 from pratique.engine.routes import Routes
-from pratique.engine.services import Service
 from pratique.engine.sealing import JournalSealer
 from pratique.engine.server_jobs import ServerJobs
+from pratique.engine.services import Service
 from pratique.engine.sweeper import Sweeper
 from pratique.engine.timekeeper import Timekeeper
 from pratique.engine.triggers import Triggers
@@ -77,10 +77,10 @@ class Engine:
                 self._deliveries,
                 idle=_NET,
             ),
+            Loop("server-jobs", ServerJobs(bench).step, self._deliveries, idle=_ROUNDS),
             *(
                 Loop(f"worker-{number}", Worker(bench, self._jobs, turn).step, self._jobs, idle=_NET)
                 for number in range(max(1, int(machine.cores)))
-            Loop("server-jobs", ServerJobs(bench).step, self._deliveries, idle=_ROUNDS),
             ),
             *(
                 Loop(f"pipelines-{number}", PipelineWorker(bench, self._jobs).step, self._jobs, idle=_NET)
