@@ -71,6 +71,7 @@ lock: .venv/.uv ## Resolve the lock files again
 	$(UV) pip compile --quiet $(LOCK) --group build -c locks/developer.txt pyproject.toml -o locks/platform.txt
 	$(UV) pip compile --quiet $(LOCK) locks/bootstrap.in -o locks/bootstrap.txt
 	$(UV) pip compile --quiet $(LOCK) locks/oracle.in -o locks/oracle.txt
+	$(UV) pip compile --quiet $(LOCK) locks/model-signing.in -o locks/model-signing.txt
 	$(UV) pip compile --quiet $(LOCK) --overrides tracking/overrides.txt tracking/requirements.in -o src/pratique/tracking/requirements.lock
 
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade \

@@ -117,6 +117,16 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
         "models/NAME:VERSION",
         "Somebody measured how much load a model bears; `data.outcome` says what is recommended.",
     ),
+    "Pratique.KeyDistrusted": ("trusted-keys/NAME", "A workspace believes a key no more; `data.key` says which."),
+    "Pratique.KeyTrusted": ("trusted-keys/NAME", "A workspace believes what a key signs; `data.key` says which."),
+    "Pratique.ModelScanned": (
+        "models/NAME:VERSION",
+        "The pickles of a model were looked through; `data.outcome` says what was found.",
+    ),
+    "Pratique.ModelSigned": (
+        "models/NAME:VERSION",
+        "Somebody signed the files of a model; `data.key` is whose key, by its SHA-256.",
+    ),
     "Pratique.ModelRenamed": ("models/NAME", "A registered model has another name; `data.from` is the one before."),
     "Pratique.PrincipalDeleted": ("principals/ID", "A user or a service principal was deleted."),
     "Pratique.ReplicaEnded": (

@@ -1,4 +1,4 @@
-"""Conversions and profiles of models as people read them."""
+"""Conversions, profiles and scans of models as people read them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -24,6 +24,18 @@ def conversion_text(found: Mapping[str, Any]) -> str:
     lines += [f"refused by both: {what}" for what in report["refuses"]]
     for row in report["flipped"][:_SHOWN]:
         lines.append(f"  {row['original']!r} became {row['converted']!r} for {row['row']}")
+    return "\n".join(lines) + "\n"
+
+
+def scan_text(found: Mapping[str, Any]) -> str:
+    """The verdict over each pickle, the worst first."""
+    report = found.get("report")
+    if not report:
+        return _asked(found)
+    lines = [str(report["sentence"])]
+    for one in sorted(report["found"], key=lambda one: one["verdict"] == "harmless"):
+        why = "; ".join(part for part in (", ".join(one["names"]), one["reason"]) if part)
+        lines.append(f"  {one['verdict']:<10} {one['path']}{f': {why}' if why else ''}")
     return "\n".join(lines) + "\n"
 
 

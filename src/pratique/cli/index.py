@@ -27,6 +27,12 @@ INDEX: Final = (
     ),
     Row("ml validate", "pratique.cli.validate", "Check Azure ML files of any kind, without a platform."),
     Row("ml workspace", "pratique.cli.workspace", "Where assets, jobs and endpoints live.", is_group=True),
+    Row(
+        "ml workspace trusted-key",
+        "pratique.cli.workspace_trusted_key",
+        "Whose signatures of models a workspace believes.",
+        is_group=True,
+    ),
     Row("devops project", "pratique.cli.devops_project", "What pipelines belong to.", is_group=True),
     Row("pipelines", "pratique.cli.pipelines", "Azure Pipelines files: what they mean, under a name.", is_group=True),
     Row("pipelines run", "pratique.cli.pipelines_run", "Run a pipeline, of a working tree or by its name."),

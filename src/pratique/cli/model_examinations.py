@@ -1,4 +1,4 @@
-"""`ml model convert` and `ml model profile`: what the platform finds out about a model. Azure has no such verbs."""
+"""`ml model convert`, `profile` and `scan`: what the platform finds out about a model. Azure has no such verbs."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +15,10 @@ Document = dict[str, Any]
 
 
 def enter(table: Table) -> None:
-    """Enter both verbs into the table of models."""
+    """Enter the verbs into the table of models."""
     _enter_convert(table)
     _enter_profile(table)
+    _enter_scan(table)
 
 
 def _enter_convert(table: Table) -> None:
@@ -107,9 +108,30 @@ def _enter_profile(table: Table) -> None:
         return Report(profile_text(found), values=found)
 
 
+def _enter_scan(table: Table) -> None:
+    @table.verb(
+        "scan",
+        arguments=(NAME, VERSION, LABEL, NO_WAIT),
+        examples={"What would it run": "pratique ml model scan -n credit -v 1"},
+    )
+    def scan(place: Place, *, name: str, version: str | None, label: str | None, no_wait: bool) -> Report:
+        """Look for what the pickles of a model would run when it is loaded, without loading it.
+
+        Pratique's own verb; `az` has none. The files are read in a sandbox without a network, also inside of
+        archives and compressed files. Names that are known to run code, and names that nobody knows, are found; so is
+        what cannot be read to its end. Ends with exit code 1 then. The report is kept with the version, and a
+        workspace with the tag `pratique.pickles: scan` loads only models in which nothing is found.
+        """
+        from pratique.cli.examination_text import scan_text
+
+        found = _asked(place, "scans", name, version_of(version, label), {}, no_wait=no_wait)
+        report = found.get("report") or {}
+        return Report(scan_text(found), values=found, exit_code=int(report.get("verdict", "harmless") != "harmless"))
+
+
 def _asked(
     place: Place,
-    kind: Literal["conversions", "profiles"],
+    kind: Literal["conversions", "profiles", "scans"],
     name: str,
     version: str,
     settings: Document,

@@ -25,6 +25,16 @@ _REQUIRE_REASON: Final = flag(
     help="Whether whoever changes something or reads a secret in it says why, with --reason; "
     "kept as the tag pratique.require-reason.",
 )  # fmt: skip
+_SIGNED_MODELS: Final = flag(
+    "require_signed_models", choices=["true", "false"],
+    help="Whether it loads only models that a key which it trusts has signed; "
+    "kept as the tag pratique.require-signed-models.",
+)  # fmt: skip
+_PICKLES: Final = flag(
+    "pickles", choices=["allow", "scan", "refuse"],
+    help="What it does with models that hold pickles: load them, load those in which a scan finds nothing, or none; "
+    "kept as the tag pratique.pickles.",
+)  # fmt: skip
 
 
 @TABLE.verb(
@@ -81,10 +91,11 @@ def list_all(in_group: Place) -> list[Document]:
 
 @TABLE.verb(
     "update",
-    arguments=(NAME, DISPLAY_NAME, DESCRIPTION, _REQUIRE_REASON),
+    arguments=(NAME, DISPLAY_NAME, DESCRIPTION, _REQUIRE_REASON, _SIGNED_MODELS, _PICKLES),
     examples={
         "Describe a workspace": "pratique ml workspace update -n credit --description 'Credit risk'",
         "Ask for reasons": "pratique ml workspace update -n credit --require-reason true",
+        "Load only what was signed": "pratique ml workspace update -n credit-qa --require-signed-models true",
     },
 )
 def update(
@@ -94,6 +105,8 @@ def update(
     display_name: str | None,
     description: str | None,
     require_reason: str | None,
+    require_signed_models: str | None,
+    pickles: str | None,
     edits: Edits,
 ) -> Document:
     """Change what is said about a workspace: tags, description, display_name."""
@@ -103,11 +116,16 @@ def update(
     current = workspaces.show(_workspace(in_group, name))
     changes = changes_of(current, edits, allowed=CHANGEABLE)
     changes |= {key: value for key, value in (("display_name", display_name), ("description", description)) if value}
-    if require_reason:
-        tags = changes.get("tags", current.get("tags") or {})
-        changes["tags"] = {**tags, "pratique.require-reason": require_reason}
+    rules = {
+        "pratique.require-reason": require_reason,
+        "pratique.require-signed-models": require_signed_models,
+        "pratique.pickles": pickles,
+    }
+    if any(rules.values()):
+        tags = changes.get("tags") or current.get("tags") or {}
+        changes["tags"] = {**tags, **{key: value for key, value in rules.items() if value}}
     if not changes:
-        raise UsageError("nothing to change", hint="give --set, --display-name, --description or --require-reason")
+        raise UsageError("nothing to change", hint="give --set, --display-name, --description or a rule")
     return workspaces.update(str(current["name"]), changes)
 
 

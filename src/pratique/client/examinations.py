@@ -17,7 +17,9 @@ class Examinations:
         self._connection = connection
         self._root = ("workspaces", workspace)
 
-    def ask(self, kind: Literal["conversions", "profiles"], name: str, version: str, settings: Document) -> Document:
+    def ask(
+        self, kind: Literal["conversions", "profiles", "scans"], name: str, version: str, settings: Document
+    ) -> Document:
         """Ask about a version, which may be ``@label``; answers before it is found out."""
         found: Document = self._connection.post(
             path_of(*self._root, "models", name, "versions", version, kind), settings

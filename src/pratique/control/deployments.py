@@ -7,7 +7,7 @@ from typing import Any, Final
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id
 from pratique.base.names import check_name
-from pratique.control import content, endpoints, environments, promotion
+from pratique.control import content, demands, endpoints, environments, promotion
 from pratique.control.actor import Actor
 from pratique.control.assets import referenced
 from pratique.control.lookups import Lookups
@@ -51,6 +51,7 @@ def write(
     resolved = _resolved(tx, actor, workspace, spec, now=now)
     known = deployments.get(tx, endpoint.id, name)
     _check_promotion(tx, actor, known, workspace, f"deployment {endpoint_name}/{name}", resolved, now=now)
+    demands.check_deployed(tx, workspace, resolved.get("model") or {}, what=f"deployment {endpoint_name}/{name}")
     if known is None:
         deployment = OnlineDeployment(
             id=new_id(),

@@ -20,9 +20,13 @@ from pratique.store.assets import AssetVersion
 from pratique.store.database import Transaction
 from pratique.store.examinations import Examination, Kind
 
-PROPERTIES: Final[Mapping[Kind, str]] = {"conversion": "pratique.onnx", "profile": "pratique.profile"}
+PROPERTIES: Final[Mapping[Kind, str]] = {
+    "conversion": "pratique.onnx", "profile": "pratique.profile", "scan": "pratique.scan",
+}  # fmt: skip
 """Where the sentence stands among the properties of a version."""
-_EVENTS: Final[Mapping[Kind, str]] = {"conversion": "Pratique.ModelConverted", "profile": "Pratique.ModelProfiled"}
+_EVENTS: Final[Mapping[Kind, str]] = {
+    "conversion": "Pratique.ModelConverted", "profile": "Pratique.ModelProfiled", "scan": "Pratique.ModelScanned",
+}  # fmt: skip
 
 
 def ask(
@@ -38,11 +42,11 @@ def ask(
 ) -> Examination:
     """Let the platform find out; whoever asks may write models, because code of the model runs for it.
 
-    Raises `InvalidInput` for a model that is not MLflow's, whose packages nobody knows.
+    Raises `InvalidInput` for a model that is not MLflow's, whose packages nobody knows, unless it is only scanned.
     """
     known = assets.get(tx, actor, workspace, "models", name, version)
     permit(actor, "models/write", workspace_scope(workspace))
-    if known.type != "mlflow_model" or not known.manifest:
+    if (known.type != "mlflow_model" and kind != "scan") or not known.manifest:
         raise InvalidInput(
             f"model {known.name}:{known.version} is of type {known.type or 'custom_model'}; only an mlflow_model says "
             "how it is loaded",
@@ -69,7 +73,7 @@ def newest(tx: Transaction, actor: Actor, workspace: str, name: str, version: st
     known = assets.get(tx, actor, workspace, "models", name, version)
     if found := examinations.newest(tx, known.id, kind):
         return found
-    verb = {"conversion": "convert", "profile": "profile"}[kind]
+    verb = {"conversion": "convert", "profile": "profile", "scan": "scan"}[kind]
     raise NotFound(
         f"nobody has asked for the {kind} of model {known.name}:{known.version} yet",
         hint=f"pratique ml model {verb} --name {known.name} --version {known.version} --workspace-name {workspace}",

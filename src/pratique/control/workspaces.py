@@ -7,7 +7,7 @@ from typing import Any
 
 from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem
 from pratique.base.names import check_name
-from pratique.control import groups
+from pratique.control import demands, groups
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import group_scope, is_permitted, is_permitted_within, permit, workspace_scope
@@ -46,6 +46,7 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
     if known == wanted:
         return wanted
     _check_promotion(wanted)
+    demands.demands_of(wanted.tags)
     if known:
         _check_stays_guarded(actor, known, wanted)
         _check_keeps_asking(actor, known, wanted)
@@ -63,6 +64,7 @@ def update(tx: Transaction, actor: Actor, name: str, changes: Mapping[str, Any],
     wanted = replace(known, **changes)
     if wanted != known:
         _check_promotion(wanted)
+        demands.demands_of(wanted.tags)
         _check_stays_guarded(actor, known, wanted)
         _check_keeps_asking(actor, known, wanted)
         _tell(tx, actor, "Pratique.WorkspaceUpdated", name, now=now)
@@ -95,6 +97,11 @@ def _check_stays_guarded(actor: Actor, known: Workspace, wanted: Workspace | Non
             raise Forbidden(
                 f"a task of a run does not open workspace {known.name!r}, which takes only what was approved"
             )
+    now = demands.demands_of(wanted.tags) if wanted is not None else demands.Demands()
+    if now.is_below(demands.demands_of(known.tags)):
+        permit(actor, "roles/write", workspace_scope(known.name))
+        if actor.run is not None:
+            raise Forbidden(f"a task of a run does not take back what workspace {known.name!r} demands of models")
 
 
 def get(tx: Transaction, actor: Actor, name: str) -> Workspace:

@@ -147,6 +147,13 @@ def _materialise(attempt: Attempt, digest: str, target: Path, *, writable: bool)
         manifest = holdings.manifest(tx, attempt.job.workspace, digest)
     if manifest is None:
         raise ComputeFailed(f"the content {digest} that the job names is gone", hint="submit the job again")
+    if damaged := bench.blobs.changed(manifest):
+        first = next(entry for entry in manifest.entries if entry.path == damaged[0])
+        raise ComputeFailed(
+            f"what the job reads was changed in the store: {', '.join(damaged[:3])}",
+            hint=f"nothing was started; bring {bench.blobs.path(first.digest)} back from a backup (its name is its "
+            "SHA-256), or upload it again under another version",
+        )
     bench.blobs.materialise(manifest, target, writable=writable)
 
 

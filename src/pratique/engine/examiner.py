@@ -13,7 +13,7 @@ from pratique.base.errors import ComputeFailed, NotFound
 from pratique.base.logging import get_logger
 from pratique.content.manifest import Manifest
 from pratique.control.assets import manifest_of
-from pratique.engine import conversion, model_profiles
+from pratique.engine import conversion, model_profiles, pickles, trust
 from pratique.engine.abandon import Left, while_wanted
 from pratique.engine.failures import error_document
 from pratique.engine.heartbeat import LEASE, heartbeat
@@ -61,6 +61,10 @@ class Examiner:
 
     def _work(self, examination: Examination, say: conversion.Say) -> dict[str, Any]:
         version, manifest = self._model(examination)
+        if examination.kind == "scan":
+            seen = pickles.scan(self._bench, manifest)
+            return {**seen.report, "sentence": seen.sentence, "files": pickles.keep(self._bench, version, seen).digest}
+        trust.check(self._bench, version.workspace, manifest, what=f"model {version.name}:{version.version}")
         if examination.kind == "conversion":
             found = conversion.convert(self._bench, manifest, say)
             files = conversion.keep(self._bench, version, found)

@@ -95,7 +95,8 @@ class Pruning:
     def folders(self) -> Iterator[Leftover]:
         """Everything beside content."""
         yield from self._unused_environments()
-        yield from self._conversions()
+        yield from self._examined("conversions", "pratique.onnx")
+        yield from self._examined("scans", "pratique.scan")
         yield from self._attempts()
         yield from self._delivery_runs()
         yield from self._logs()
@@ -137,14 +138,15 @@ class Pruning:
                 continue
             yield lock.digest if lock else None
 
-    def _conversions(self) -> Iterator[Leftover]:
-        root = self._home.root / "conversions"
+    def _examined(self, kind: str, key: str) -> Iterator[Leftover]:
+        """What was found out about models that nothing names any more; `key` is the property of those that do."""
+        root = self._home.root / kind
         # The folders first: a deployment that is made now has none among them, or one that is young.
         found = [path for path in root.glob("*") if path.stat().st_mtime < self._before.timestamp()]
         with self._database.read() as tx:
             named = {(one.resolved.get("model") or {}).get("manifest") for one in deployments.every(tx)}
-            named |= {one.manifest for one in self._models(tx) if "pratique.onnx" in one.properties}
-        yield from (_folder("conversions", path) for path in found if path.name not in named)
+            named |= {one.manifest for one in self._models(tx) if key in one.properties}
+        yield from (_folder(kind, path) for path in found if path.name not in named)
 
     def _models(self, tx: Transaction) -> Iterator[AssetVersion]:
         for one in workspaces.every(tx):

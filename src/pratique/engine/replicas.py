@@ -5,8 +5,10 @@
     <home>/replicas/<deployment>/<revision>-<slot>-<start>/       one start: shim files and console.log
 
 What a revision runs is written down, so that it can be started again as it
-was, whatever has been wished since. The socket belongs to the slot and not to
-the start, so that a restart changes nothing for the gateway.
+was, whatever has been wished since. Every start hashes these files again, and
+asks whether the workspace still lets the model be loaded (`engine.written`). The
+socket belongs to the slot and not to the start, so that a restart changes
+nothing for the gateway.
 """
 
 import json
@@ -16,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -29,7 +31,7 @@ from pratique.compute.task import Exited, Lost, Observation, Running, Task
 from pratique.content.hashing import hash_file
 from pratique.content.manifest import Manifest
 from pratique.control import promotion
-from pratique.engine import collection, conversion, grpc_sockets, packages, views
+from pratique.engine import collection, conversion, grpc_sockets, packages, views, written
 from pratique.engine.abandon import while_wanted
 from pratique.engine.failures import how_ended
 from pratique.engine.probes import Probe
@@ -70,6 +72,11 @@ class Launch:
     """Seconds that a replica may take to end: its longest request, and a little."""
     speaks_grpc: bool = False
     """Whether each replica listens on a second socket."""
+    workspace: str = ""
+    model: str = ""
+    """The manifest of the model, by digest; empty when there is none."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The SHA-256 of every file that was written for it, by its path in the folder of the revision."""
 
 
 def socket_of(home: Home, replica: Replica) -> Path:
@@ -98,6 +105,8 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
 
     `check` is asked while an environment is built, and ends the wait by raising.
     """
+    model = str((deployment.resolved.get("model") or {}).get("manifest") or "")
+    while_wanted(lambda _: written.check_model(bench, deployment.workspace, model), say=say, check=check)
     faster = while_wanted(lambda tell: _converted(bench, deployment, tell), say=say, check=check)
     python = (
         faster.python if faster else while_wanted(lambda tell: _python(bench, deployment, tell), say=say, check=check)
@@ -110,13 +119,22 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
         environment["PRATIQUE_ONNX_MODEL"] = str(file)
     grace = request_timeout(deployment.spec) + GRACE
     launch = Launch(str(python), environment, grace.total_seconds(), grpc_sockets.is_wished(deployment.spec))
-    _write_private(_launch_file(bench.home, deployment.id, deployment.revision), json.dumps(asdict(launch)))
+    files = written.digests(_files(bench.home, deployment.id, deployment.revision))
+    launch = replace(launch, workspace=deployment.workspace, model=model, files=files)
+    text = written.sealed(json.dumps(asdict(launch)))
+    _write_private(_launch_file(bench.home, deployment.id, deployment.revision), text)
 
 
 def start(bench: Workbench, replica: Replica) -> Observation:
-    """Start a replica of a revision that was prepared; finds it when it runs already."""
+    """Start a replica of a revision that was prepared; finds it when it runs already.
+
+    Raises `ComputeFailed` when a file of it is no longer what was written, or its model may not be loaded any more.
+    """
     launch = _read_launch(bench.home, replica.deployment_id, replica.revision)
     files = _files(bench.home, replica.deployment_id, replica.revision)
+    if not isinstance(observe(bench, replica), Running):
+        written.check_files(files, launch.files)
+        written.check_model(bench, launch.workspace, launch.model)
     scratch = folder_of(bench.home, replica) / "tmp"
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     grpc = grpc_sockets.socket_of(bench.home, replica) if launch.speaks_grpc else None
@@ -316,7 +334,7 @@ def _grace(home: Home, replica: Replica) -> timedelta:
 
 def _read_launch(home: Home, deployment_id: str, revision: int) -> Launch:
     try:
-        return Launch(**json.loads(_launch_file(home, deployment_id, revision).read_text(encoding="utf-8")))
+        return Launch(**json.loads(written.unsealed(_launch_file(home, deployment_id, revision))))
     except (OSError, ValueError, TypeError) as error:
         raise ComputeFailed(
             f"the files of revision {revision} are gone, so it cannot be started again: {error}",

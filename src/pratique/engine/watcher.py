@@ -24,6 +24,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.base.logging import get_logger
 from pratique.compute.task import Absent, Observation, Running
+from pratique.control import demands
 from pratique.control import deployments as verbs
 from pratique.control.actor import PLATFORM
 from pratique.engine import probes, replicas
@@ -80,13 +81,16 @@ class Watcher:
         with self._bench.database.read() as tx:
             living = [row for row in deployments.every(tx) if row.applied and not row.is_going]
             known = rows.by_deployment(tx)
+            guarded = demands.guarded(tx)
         self._retire(living)
         keys = set()
         for deployment in living:
             served = [row for row in known.get(deployment.id, []) if deployment.serves(row.revision, row.slot)]
             keys |= {_key(replica) for replica in served}
             for replica in served:
-                self._look_safely(deployment, replica, is_alone=len(served) == 1)
+                # Where models are asked for who vouches for them, no shim starts one again unasked.
+                is_held = len(served) == 1 and deployment.workspace not in guarded
+                self._look_safely(deployment, replica, is_alone=is_held)
         self._falls = {key: falls for key, falls in self._falls.items() if key in keys}
         if self._looks_soon:
             self._stop.rest(_SOON)

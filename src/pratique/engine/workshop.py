@@ -11,6 +11,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -34,12 +35,13 @@ def make(
     manifest: Manifest,
     *,
     python: Path,
-    program: str,
+    program: str | Path,
     arguments: Sequence[str] = (),
     files: Sequence[tuple[str, Path]] = (),
 ) -> None:
     """Have ``python -m program MODEL OUT …`` fill the folder `place`, unless it is there; whatever it left is kept.
 
+    A program that is a path is a file that `python` runs as it is. None of them has a network.
     `files` are laid beside the model before, by name: ``../NAME`` of it.
     """
     with _one_at_a_time:
@@ -70,11 +72,15 @@ def _lay_out(bench: Workbench, work: Path, manifest: Manifest, files: Sequence[t
         shutil.copyfile(source, work / "model" / name)
 
 
-def _run(bench: Workbench, work: Path, python: Path, program: str, arguments: Sequence[str]) -> None:
+def _run(bench: Workbench, work: Path, python: Path, program: str | Path, arguments: Sequence[str]) -> None:
     attempt = work / "attempt"
+    named = ("-m", program) if isinstance(program, str) else ("-I", str(program))
+    view = views.of_replica(work, python, bench.home.sources, work / "tmp")
+    if isinstance(program, Path):
+        view = replace(view, readable=(*view.readable, program))
     task = Task(
         folder=attempt,
-        argv=(str(python), "-m", program, str(work / "model" / "it"), str(work / "out"), *arguments),
+        argv=(str(python), *named, str(work / "model" / "it"), str(work / "out"), *arguments),
         environment={
             "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
             "PYTHONPATH": str(package_copy("pratique_serving", bench.home.sources)),
@@ -84,7 +90,7 @@ def _run(bench: Workbench, work: Path, python: Path, program: str, arguments: Se
         working_folder=work,
         log=work / _LOG,
         timeout=LONGEST,
-        view=views.of_replica(work, python, bench.home.sources, work / "tmp"),
+        view=replace(view, has_network=False),
     )
     seen = bench.compute.start(task)
     while not isinstance(seen, Exited | Lost):

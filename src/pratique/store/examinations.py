@@ -1,4 +1,4 @@
-"""What the platform was asked to find out about versions of models: whether they convert, how much they bear.
+"""What the platform was asked to find out about versions of models: whether they convert, bear much, run code.
 
 Queued ──► Running ──► Completed, with a report
               └──────► Failed, with the reason
@@ -16,7 +16,7 @@ from pratique.store.leases import Lease
 from pratique.store.rows import value_of
 from pratique.store.schema import examinations
 
-Kind = Literal["conversion", "profile"]
+Kind = Literal["conversion", "profile", "scan"]
 ENDED: Final = ("Completed", "Failed")
 
 

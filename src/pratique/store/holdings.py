@@ -5,11 +5,13 @@ workspace may only name what was uploaded to it or made in it.
 """
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, Literal
 
 from sqlalchemy import Connection, bindparam, select
 
+from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.content.manifest import Manifest
 from pratique.store.rows import batches, insert_new
 from pratique.store.schema import holdings, manifests
@@ -39,9 +41,20 @@ def add_manifest(tx: Connection, workspace: str, manifest: Manifest, *, now: dat
 
 
 def manifest(tx: Connection, workspace: str, digest: str) -> Manifest | None:
-    """The manifest of that digest, if `workspace` holds it."""
+    """The manifest of that digest, if `workspace` holds it; raises `StorageFailed` when its row was changed."""
     row = tx.execute(_MANIFEST, {"workspace": workspace, "digest": digest}).first()
-    return Manifest.from_document(row.document) if row else None
+    return _sound(row.document, digest) if row else None
+
+
+def _sound(document: object, digest: str) -> Manifest:
+    with suppress(InvalidInput):
+        found = Manifest.from_document(document)
+        if found.digest == digest:
+            return found
+    raise StorageFailed(
+        f"the list of files {digest[:12]} was changed in the database, and is not used",
+        hint="restore the home from a backup: pratique backup restore; or upload the same files as a new version",
+    )
 
 
 def hold(tx: Connection, workspace: str, kind: Kind, things: Iterable[tuple[str, int]], *, now: datetime) -> None:

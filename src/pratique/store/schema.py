@@ -300,6 +300,32 @@ data_profiles = Table(
     Column("created_by", JSON, nullable=False),
 )
 
+trusted_keys = Table(
+    # Whose signatures of models a workspace believes.
+    "trusted_keys",
+    metadata,
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("pem", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("workspace", "name"),
+)
+
+model_signatures = Table(
+    # Who vouches for the files of a model: the same for every version with these files. The document is content.
+    "model_signatures",
+    metadata,
+    Column("workspace", ForeignKey("workspaces.name", ondelete="CASCADE"), primary_key=True),
+    Column("manifest", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("pem", Text, nullable=False),
+    Column("blob", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+)
+
 assets = Table(
     # One row per name; `kind` is data, environments, models or components.
     "assets",
@@ -386,7 +412,7 @@ examinations = Table(
     Column("ended_at", UtcDateTime),
     Column("created_by", JSON, nullable=False),
     *_lease(),
-    CheckConstraint("kind IN ('conversion', 'profile')", name="kind"),
+    CheckConstraint("kind IN ('conversion', 'profile', 'scan')", name="kind"),
     CheckConstraint("status IN ('Queued', 'Running', 'Completed', 'Failed')", name="status"),
     Index(None, "version_id", "kind"),
 )

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Body, Depends, Query, Response
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, Problem
-from pratique.control import assets, collections, components, data_profiles, environments
+from pratique.control import assets, collections, components, data_profiles, environments, signatures
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
 from pratique.store.assets import Archived, AssetVersion, Shown
 from pratique.store.database import Transaction
 from pratique.web.api.changes import AssetChanges, Changes, ComponentChanges, ModelChanges, read_changes
 from pratique.web.api.fields import creation_context, indented_listing, listing, present
+from pratique.web.api.signatures import signature_document
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
@@ -117,6 +118,7 @@ def router_for(kind: Kind) -> APIRouter:
             said = document(found, platform) | ({"manifest": found.manifest} if found.manifest else {})
             said |= _profile(tx, found) if kind == "data" else {}
             is_growing = collections.is_growing(found)
+            said |= _signatures(tx, found) if kind == "models" else {}
         if is_growing:  # Whoever asks is told of the files that are there now.
             with platform.database.write() as tx:
                 said |= {"manifest": collections.pinned(tx, found, now=utc_now())}
@@ -160,6 +162,12 @@ def _profile(tx: Transaction, version: AssetVersion) -> dict[str, Any]:
         return {}
     size = {"rows": found.document["rows"], "columns": len(found.document["columns"])}
     return {"profile": size | creation_context(found.created_at, found.created_by)}
+
+
+def _signatures(tx: Transaction, version: AssetVersion) -> dict[str, Any]:
+    """Who vouches for these files."""
+    found = signatures.of_version(tx, version)
+    return {"signatures": [signature_document(one) for one in found]} if found else {}
 
 
 def _tagged(versions: Iterable[Shown], wanted: Sequence[str]) -> list[Shown]:

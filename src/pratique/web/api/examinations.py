@@ -26,6 +26,12 @@ class ConversionBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ScanBody(BaseModel):
+    """There is nothing to choose."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class ProfileBody(BaseModel):
     """How the model is loaded, and what is wished of it."""
 
@@ -56,6 +62,16 @@ def profile(
     """Ask how much load the model bears."""
     with platform.database.write() as tx:
         asked = examinations.ask(tx, actor, workspace, name, version, "profile", body.model_dump(), now=utc_now())
+        return _document(asked)
+
+
+@router.post("/models/{name}/versions/{version}/scans")
+def scan(
+    platform: Here, actor: Writer, workspace: str, name: str, version: str, body: Annotated[ScanBody, Body()]
+) -> dict[str, Any]:
+    """Ask what the model's pickles would run."""
+    with platform.database.write() as tx:
+        asked = examinations.ask(tx, actor, workspace, name, version, "scan", body.model_dump(), now=utc_now())
         return _document(asked)
 
 

@@ -233,6 +233,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace", "manifest", name=op.f("pk_data_profiles")),
     )
     op.create_table(
+        "trusted_keys",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("pem", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_trusted_keys_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workspace", "fingerprint", name=op.f("pk_trusted_keys")),
+        sa.UniqueConstraint("workspace", "name", name=op.f("uq_trusted_keys_workspace_name")),
+    )
+    op.create_table(
+        "model_signatures",
+        sa.Column("workspace", sa.String(length=33), nullable=False),
+        sa.Column("manifest", sa.String(length=64), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("pem", sa.Text(), nullable=False),
+        sa.Column("blob", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["workspace"], ["workspaces.name"], name=op.f("fk_model_signatures_workspace"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("workspace", "manifest", "fingerprint", name=op.f("pk_model_signatures")),
+    )
+    op.create_table(
         "datastores",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("workspace", sa.String(length=33), nullable=False),
@@ -416,7 +444,7 @@ def upgrade() -> None:
         sa.Column("created_by", sa.JSON(), nullable=False),
         sa.Column("lease_token", sa.String(length=64), nullable=True),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("kind IN ('conversion', 'profile')", name=op.f("ck_examinations_kind")),
+        sa.CheckConstraint("kind IN ('conversion', 'profile', 'scan')", name=op.f("ck_examinations_kind")),
         sa.CheckConstraint(
             "status IN ('Queued', 'Running', 'Completed', 'Failed')", name=op.f("ck_examinations_status")
         ),
