@@ -7,17 +7,19 @@ derives their ids from the home, so that they are the same tomorrow.
 import base64
 import binascii
 import json
+import os
 import time
 from dataclasses import replace
 from typing import Final
 
 from pratique.base.errors import InvalidInput
 from pratique.client.connection import Connection, Document, path_of
-from pratique.client.door import Door
-from pratique.client.profile import Profile, save_profile
+from pratique.client.door import Door, check_url
+from pratique.client.profile import IDENTITY, Profile, save_profile
 
 SUBSCRIPTION_NAME: Final = "pratique"
 
+_IDENTITY_PATH: Final = "/identity/token"
 _UNKNOWN_LIFETIME: Final = 3600
 """Seconds that we vouch for a token which does not say when it ends."""
 
@@ -60,12 +62,39 @@ def sign_in(url: str, *, client_id: str, client_secret: str, tenant: str) -> Pro
     return _with_new_token(Profile(url, client_id, client_secret, tenant, "", 0))
 
 
+def log_in_as_identity(client_id: str = "") -> Profile:
+    """Log in as the managed identity of the job or deployment that this runs in, and keep the token."""
+    profile = _with_identity_token(Profile(identity_door(), client_id, "", "", "", 0, IDENTITY))
+    save_profile(profile)
+    return profile
+
+
+def identity_door() -> str:
+    """The door of the platform that gave this process its identity; raises `InvalidInput` when none did."""
+    place = os.environ.get("IDENTITY_ENDPOINT", "")
+    if not place or not os.environ.get("IDENTITY_HEADER"):
+        raise InvalidInput(
+            "nothing gave this process a managed identity: IDENTITY_ENDPOINT and IDENTITY_HEADER are not set",
+            hint="run it in a job with identity: {type: managed}",
+        )
+    return check_url(place.removesuffix(_IDENTITY_PATH))
+
+
+def _with_identity_token(profile: Profile) -> Profile:
+    if profile.url != identity_door():
+        raise InvalidInput("the login was as the identity of another job", hint="pratique login --identity")
+    query = {"resource": "pratique"} | ({"client_id": profile.client_id} if profile.client_id else {})
+    headers = {"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]}
+    answer = Connection(Door(profile.url, "", None)).get(_IDENTITY_PATH, query, headers=headers)
+    return replace(profile, token=str(answer["access_token"]), expires_on=int(answer["expires_on"]))
+
+
 def renewed(door: Door) -> Door:
     """`door`, with a new token when the profile's is about to end."""
     profile = door.profile
     if profile is None or profile.expires_on - _MARGIN > time.time():
         return door
-    profile = _with_new_token(profile)
+    profile = _with_identity_token(profile) if profile.kind == IDENTITY else _with_new_token(profile)
     save_profile(profile)
     return replace(door, token=profile.token, profile=profile)
 

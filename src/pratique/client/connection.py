@@ -93,9 +93,9 @@ class Connection:
             ),
         )
 
-    def get(self, path: str, query: Query | None = None) -> Any:
+    def get(self, path: str, query: Query | None = None, *, headers: Mapping[str, str] | None = None) -> Any:
         """What is at `path`; the shape of the answer is the route's."""
-        return self._json("GET", path, query=query)
+        return _parsed(self._request("GET", path, query=query, headers=headers))
 
     def put(self, path: str, body: Document) -> Any:
         return self._json("PUT", path, body=body)

@@ -19,6 +19,10 @@ PROFILE_FILE: Final = "pratique-profile.json"
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+CLIENT: Final = "client"
+IDENTITY: Final = "identity"
+
+
 @dataclass(frozen=True)
 class Profile:
     """A service principal that logged in, and the door that knows it."""
@@ -31,6 +35,8 @@ class Profile:
     token: str
     expires_on: int
     """Seconds since 1970."""
+    kind: str = CLIENT
+    """How another token is got: by the secret of a client, or as the `IDENTITY` of the job that this runs in."""
 
 
 def configuration_folder() -> Path:
@@ -44,7 +50,10 @@ def load_profile() -> Profile | None:
     path = configuration_folder() / PROFILE_FILE
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
-        return Profile(**{field.name: written[field.name] for field in fields(Profile)})
+        return Profile(
+            **{field.name: written[field.name] for field in fields(Profile) if field.name != "kind"},
+            kind=str(written.get("kind", CLIENT)),
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id, new_secret
 from pratique.base.names import check_name
-from pratique.control import workspaces
+from pratique.control import managed_identities, workspaces
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import endpoint_scope, permit, workspace_scope
@@ -69,7 +69,9 @@ def write(
         created_by=actor.to_document(),
     )
     endpoints.add(tx, endpoint)
-    tell(tx, actor, "Pratique.EndpointCreated", endpoint, now=now)
+    own = managed_identities.ensure(tx, managed_identities.of_endpoint(workspace, name), now=now)
+    data = {"traffic": traffic, "mirror_traffic": mirror, "identity": own.id}
+    tell(tx, actor, "Pratique.EndpointCreated", endpoint, now=now, data=data)
     return endpoint
 
 
@@ -83,7 +85,9 @@ def update(
     seen: int | None = None,
     now: datetime,
 ) -> OnlineEndpoint:
-    """Change traffic, mirror traffic, tags, description, properties or public network access; each given one whole, empty traffic for none.
+    """Change traffic, mirror traffic, tags, description, properties or public network access.
+
+    Each given one is the whole new value; empty traffic is none.
 
     `Conflict` when the endpoint is not at the generation that was `seen`.
     """
@@ -175,6 +179,7 @@ def gone(tx: Transaction, actor: Actor, endpoint: OnlineEndpoint, *, now: dateti
     """Forget an endpoint that nothing is behind any more, with the roles that were given at it."""
     endpoints.remove(tx, endpoint.id)
     principals.unassign_from(tx, endpoint_scope(endpoint.workspace, endpoint.name))
+    managed_identities.forget(tx, managed_identities.of_endpoint(endpoint.workspace, endpoint.name))
     tell(tx, actor, "Pratique.EndpointDeleted", endpoint, now=now)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pratique.base.errors import Forbidden, Unauthenticated
 from pratique.control.actor import Actor, Grant, Kind
+from pratique.control.managed_identities import check_runs
 from pratique.control.permissions import ROLES, workspace_scope
 from pratique.control.role_definitions import granted_by
 from pratique.control.scopes import group_of
@@ -144,7 +145,7 @@ def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
         raise Unauthenticated("the tokens of this principal were revoked", hint="pratique login")
     if "unit" in claims:
         return replace(actor_for(tx, found), run=running_unit(tx, str(claims["unit"])).run)
-    return actor_for(tx, found)
+    return replace(actor_for(tx, found), run=check_runs(tx, claims))
 
 
 def actor_for(tx: Transaction, principal: Principal) -> Actor:

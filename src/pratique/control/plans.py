@@ -176,6 +176,8 @@ class _Planning(Lookups):
         for each in ("identity", "services", "queue_settings"):
             if given.get(each):
                 spec[each] = given[each]
+        if self.defaults.identity and not spec.get("identity"):
+            spec["identity"] = self.defaults.identity
         self.tried(
             key,
             lambda _: bind_command(
@@ -424,12 +426,15 @@ class _Defaults:
     compute: str | None
     datastore: str
     """Its name; empty when the pipeline names none."""
+    identity: Mapping[str, Any] | None
+    """With which its steps reach other services, unless they say another."""
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> "_Defaults":
         settings = spec.get("settings") or {}
         compute = spec.get("compute") or settings.get("default_compute")
-        return cls(compute, str(settings.get("default_datastore") or "").removeprefix("azureml:"))
+        datastore = str(settings.get("default_datastore") or "").removeprefix("azureml:")
+        return cls(compute, datastore, spec.get("identity"))
 
 
 @dataclass(frozen=True)

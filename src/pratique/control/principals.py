@@ -38,7 +38,6 @@ _EVENTS: Final = {
     USER: "Pratique.UserCreated",
     SERVICE_PRINCIPAL: "Pratique.ServicePrincipalCreated",
     "group": "Pratique.PrincipalGroupCreated",
-    "managed_identity": "Pratique.ManagedIdentityCreated",
 }
 _LOOKS_LIKE_AN_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound, Problem
 from pratique.base.names import check_name
-from pratique.control import demands, groups
+from pratique.control import demands, groups, managed_identities
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import group_scope, is_permitted, is_permitted_within, permit, workspace_scope
@@ -52,6 +52,7 @@ def create(tx: Transaction, actor: Actor, spec: Mapping[str, Any], *, group: str
         _check_keeps_asking(actor, known, wanted)
     # Told first: whether a reason is asked for is what the workspace says until now.
     _tell(tx, actor, "Pratique.WorkspaceUpdated" if known else "Pratique.WorkspaceCreated", name, now=now)
+    managed_identities.ensure(tx, managed_identities.of_workspace(name), now=now)
     (workspaces.change if known else workspaces.add)(tx, wanted)
     return wanted
 
@@ -146,6 +147,7 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
     _tell(tx, actor, "Pratique.WorkspaceDeleted", name, now=now)
     workspaces.remove(tx, name)
     principals.unassign_from(tx, workspace_scope(name))
+    managed_identities.forget(tx, managed_identities.of_workspace(name))
 
 
 def tracking_of(database: Database, name: str) -> str:

@@ -22,7 +22,7 @@ from typing import Any, Final
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.compute.task import Task
-from pratique.control import grants
+from pratique.control import grants, managed_identities
 from pratique.control.inputs import DIRECT
 from pratique.control.plans import RETRIES
 from pratique.engine import packages, runs, views
@@ -243,6 +243,7 @@ def _facts(attempt: Attempt) -> dict[str, str]:
         workspace = workspaces.get(tx, job.workspace)
         root = jobs.name_of(tx, job.root) if job.root else None
     return {
+        **_identity(attempt),
         "AZUREML_RUN_ID": job.name,
         "AZUREML_ROOT_RUN_ID": root or job.name,
         "AZUREML_EXPERIMENT_ID": job.experiment_id,
@@ -251,6 +252,18 @@ def _facts(attempt: Attempt) -> dict[str, str]:
         "AZUREML_ARM_WORKSPACE_NAME": job.workspace,
         "AZUREML_ARM_PROJECT_NAME": runs.experiment_of(job),
     }
+
+
+def _identity(attempt: Attempt) -> dict[str, str]:
+    """How a job that says so gets tokens of the identity of its workspace's jobs."""
+    bench, job, now = attempt.bench, attempt.job, utc_now()
+    if not managed_identities.is_asked_for(job.spec):
+        return {}
+    name = managed_identities.of_workspace(job.workspace)
+    proof = managed_identities.proof_of_job(bench.issuer, job, lasting=_TOKEN_LASTS, now=now)
+    with bench.database.write() as tx:
+        managed_identities.ensure(tx, name, now=now)
+        return managed_identities.variables(tx, bench.door, proof, name)
 
 
 def _token(attempt: Attempt) -> str:

@@ -24,13 +24,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.base.home import Home
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
 from pratique.content.hashing import hash_file
 from pratique.content.manifest import Manifest
-from pratique.control import promotion
+from pratique.control import managed_identities, promotion
 from pratique.engine import collection, conversion, grpc_sockets, packages, views, written
 from pratique.engine.abandon import while_wanted
 from pratique.engine.failures import how_ended
@@ -461,9 +462,20 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
         "AZUREML_SERVICE_NAME": deployment.endpoint,
         "PRATIQUE_DEPLOYMENT": f"{deployment.workspace}/{deployment.endpoint}/{deployment.name}",
         **_model_named(deployment),
+        **_identity(bench, deployment),
         **collection.prepare(bench, deployment),
     }
     return {**defaults, **given, **fixed, **_what_is_served(deployment, files)}
+
+
+def _identity(bench: Workbench, deployment: OnlineDeployment) -> dict[str, str]:
+    """How its score script gets tokens of the endpoint's identity."""
+    name = managed_identities.of_endpoint(deployment.workspace, deployment.endpoint)
+    with bench.database.read() as tx:
+        if managed_identities.find(tx, name) is None:
+            return {}
+        proof = managed_identities.proof_of_deployment(bench.issuer, deployment, now=utc_now())
+        return managed_identities.variables(tx, bench.door, proof, name)
 
 
 def _model_named(deployment: OnlineDeployment) -> dict[str, str]:

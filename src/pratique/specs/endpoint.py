@@ -1,12 +1,12 @@
 """Online endpoints: ``pratique ml online-endpoint create``."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from pratique.base.errors import InvalidInput
-from pratique.specs.grammar import Choice, NotRun, Part, Spec, Tags, Text, Whole, checked, named, planned
+from pratique.specs.grammar import Choice, Part, Spec, Tags, Text, Whole, checked, named, planned
 from pratique.specs.keys import Found
 from pratique.specs.references import parse_compute
 from pratique.specs.traffic import problems_with_traffic
@@ -32,9 +32,14 @@ class Identity(Part):
     """With which identity the endpoint reaches other services."""
 
     type: Annotated[Literal["system_assigned", "user_assigned"], Choice] = Field(description="Who makes it.")
-    user_assigned_identities: list[AssignedIdentity | Text] | None = Field(default=None, description="Which ones.")
+    user_assigned_identities: list[AssignedIdentity | Text] | None = planned("Which ones.")
     principal_id: Text | None = Field(default=None, description="Its principal id; written by the platform.")
     tenant_id: Text | None = Field(default=None, description="Its tenant; written by the platform.")
+
+    def planned_keys(self) -> Iterator[str]:
+        if self.type == "user_assigned":
+            yield "type"
+        yield from super().planned_keys()
 
 
 class OnlineEndpoint(Spec):
@@ -45,11 +50,9 @@ class OnlineEndpoint(Spec):
     }  # fmt: skip
 
     name: Annotated[str, named("endpoint")] = Field(description="Name of the endpoint.")
-    auth_mode: Annotated[
-        Literal["key", "aml_token", "aad_token"],
-        Choice,
-        NotRun({"aml_token": "authentication by Azure ML tokens is", "aad_token": "authentication by Entra tokens is"}),
-    ] = Field(default="key", description="How callers say who they are.")
+    auth_mode: Annotated[Literal["key", "aml_token", "aad_token"], Choice] = Field(
+        default="key", description="How callers say who they are: a key, a token of the endpoint, or one of their own."
+    )
     description: Text | None = Field(default=None, description="What it is, for people.")
     tags: Tags = Field(default_factory=dict, description="Tags; they can be changed later.")
     properties: Tags = Field(default_factory=dict, description="Properties; they stay as they are.")
@@ -61,9 +64,11 @@ class OnlineEndpoint(Spec):
     )
     location: Text | None = planned("Region of the endpoint.")
     compute: Annotated[Text, checked(_named_compute)] | None = planned("Kubernetes compute of the endpoint.")
-    identity: Identity | None = planned("The identity with which it reaches other services.")
-    public_network_access: Annotated[Literal["enabled", "disabled"], Choice] | None = planned(
-        "Whether it is reachable from outside; this version listens on loopback only."
+    identity: Identity | None = Field(
+        default=None, description="The identity with which its deployments reach other services; it always has one."
+    )
+    public_network_access: Annotated[Literal["enabled", "disabled"], Choice] | None = Field(
+        default=None, description="`disabled`: it is reachable only through an API of the gateway."
     )
 
     @classmethod

@@ -232,9 +232,14 @@ class JobIdentity(Part):
     type: Annotated[Literal["managed", "managed_identity", "aml_token", "user_identity"], Choice] = Field(
         description="Whose it is."
     )
-    client_id: Text | None = Field(default=None, description="Its client id.")
-    object_id: Text | None = Field(default=None, description="Its object id.")
-    msi_resource_id: Text | None = Field(default=None, description="Its resource id.")
+    client_id: Text | None = planned("Its client id; the jobs of a workspace have one identity.")
+    object_id: Text | None = planned("Its object id.")
+    msi_resource_id: Text | None = planned("Its resource id.")
+
+    def planned_keys(self) -> Iterator[str]:
+        if self.type == "user_identity":
+            yield "type"
+        yield from super().planned_keys()
 
 
 class JobService(Part):
@@ -289,7 +294,9 @@ class CommandJob(Spec):
     limits: Limits | None = Field(default=None, description="When it is stopped.")
     distribution: Distribution | None = planned("Several processes for one job.")
     services: dict[str, JobService] | None = planned("Interactive services beside the job.")
-    identity: JobIdentity | None = planned("The identity with which it reaches other services.")
+    identity: JobIdentity | None = Field(
+        default=None, description="The identity with which it reaches other services; `managed` is the workspace's."
+    )
     queue_settings: QueueSettings | None = planned("How it waits for serverless compute.")
     parent_job_name: Text | None = planned("The job of which it is a part.")
 

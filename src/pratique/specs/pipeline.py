@@ -222,7 +222,7 @@ class _CommandKeys(_Step):
     compute: ComputeUse | None = Field(default=None, description="Where it runs.")
     distribution: Distribution | None = planned("Several processes for one step.")
     environment_variables: Variables = Field(default_factory=dict, description="Environment variables of the command.")
-    identity: JobIdentity | None = planned("The identity with which it reaches other services.")
+    identity: JobIdentity | None = Field(default=None, description="The identity with which it reaches other services.")
     limits: Limits | None = Field(default=None, description="When it is stopped.")
     queue_settings: QueueSettings | None = planned("How it waits for serverless compute.")
     resources: Resources | None = Field(default=None, description="What it asks of a compute.")
@@ -398,7 +398,7 @@ class PipelineJob(Spec):
     jobs: dict[str, Step] = Field(default_factory=dict, description="The steps by name.")
     component: PipelineComponentUse | None = Field(default=None, description="A pipeline component instead of steps.")
     services: dict[str, JobService] | None = planned("Interactive services beside the job.")
-    identity: JobIdentity | None = planned("The identity with which it reaches other services.")
+    identity: JobIdentity | None = Field(default=None, description="The identity with which it reaches other services.")
 
     @model_validator(mode="before")
     @classmethod

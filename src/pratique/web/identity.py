@@ -3,10 +3,12 @@
 POST /oauth2/token                        client id and secret → token (OAuth 2.0, client credentials)
 GET  /.well-known/openid-configuration    where the rest is
 GET  /.well-known/jwks.json               the public keys
+GET  /identity/token                      a job's or a deployment's proof → a token of its identity
 GET  /open/{token}                        a one-time link → a session's cookie
 POST /logout                              the session ends
 """
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -19,8 +21,10 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, TooLarge, Unauthenticated
+from pratique.control import managed_identities
 from pratique.control.grants import exchanged, token_of
 from pratique.control.sessions import SESSION_LASTS, close_session, open_link
+from pratique.control.tokens import AUDIENCE
 from pratique.web.auth import PUBLIC, basic_pair, check_origin, session_cookie
 from pratique.web.browser import local_path, sign_in_page
 from pratique.web.platform import Platform, platform_of
@@ -29,6 +33,7 @@ router = APIRouter(tags=["identity"])
 
 TOKEN_LASTS: Final = timedelta(hours=1)
 
+_AUDIENCE: Final = re.compile(r"[\x21-\x7e]{1,512}")
 _FORM_LIMIT: Final = 16_384  # Bytes; an id, a secret and a scope need a few hundred.
 _NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
@@ -43,6 +48,31 @@ async def token(request: Request, platform: Parts) -> JSONResponse:
         raise InvalidInput("the grant_type is not client_credentials, the only one that we know")
     client_id, secret = _client(request, form)
     answer = await run_in_threadpool(_token_for, platform, client_id, secret)
+    return JSONResponse(answer, headers=_NOT_KEPT)
+
+
+@router.get("/identity/token", dependencies=[Depends(PUBLIC)])
+def identity_token(
+    request: Request, platform: Parts, resource: str = "", scope: str = "", client_id: str = ""
+) -> JSONResponse:
+    """A token of the managed identity of a job or a deployment, in the way of Azure's ``IDENTITY_ENDPOINT``.
+
+    The proof is the header ``X-IDENTITY-HEADER``, or ``secret`` as older clients send it.
+    """
+    proof = request.headers.get("x-identity-header") or request.headers.get("secret") or ""
+    audience = resource or scope.removesuffix("/.default") or AUDIENCE
+    if not _AUDIENCE.fullmatch(audience):
+        raise InvalidInput("the resource is no audience: 1 to 512 visible ASCII characters")
+    now = utc_now()
+    with platform.database.read() as tx:
+        own, made = managed_identities.token(
+            tx, platform.issuer, proof, audience=audience, client_id=client_id, now=now
+        )
+    ends = int((now + managed_identities.TOKEN_LASTS).timestamp())
+    answer = {
+        "access_token": made, "client_id": own.id, "expires_on": str(ends), "not_before": str(int(now.timestamp())),
+        "resource": audience, "token_type": "Bearer",
+    }  # fmt: skip
     return JSONResponse(answer, headers=_NOT_KEPT)
 
 

@@ -9,6 +9,7 @@ known from every document of a workspace that this server writes.
 
 from typing import Final
 
+from pratique.control import managed_identities
 from pratique.store import workspaces
 from pratique.store.database import Database
 
@@ -18,8 +19,9 @@ _PROVIDER: Final = "providers/Microsoft.MachineLearningServices"
 class Ids:
     """The ids of one platform."""
 
-    def __init__(self, subscription: str, database: Database) -> None:
+    def __init__(self, subscription: str, tenant: str, database: Database) -> None:
         self._subscription = subscription
+        self._tenant = tenant
         self._database = database
         self._groups: dict[str, str] = {}
 
@@ -33,6 +35,14 @@ class Ids:
     def inside(self, workspace: str, *words: str) -> str:
         """The id of what `words` lead to in a workspace, such as ``models``, name, ``versions``, version."""
         return "/".join((self.of_workspace(workspace, self._group(workspace)), *words))
+
+    def identity(self, name: str) -> dict[str, str] | None:
+        """The managed identity called `name` as Azure shows it; None where there is none."""
+        with self._database.read() as tx:
+            found = managed_identities.find(tx, name)
+        if found is None:
+            return None
+        return {"type": "system_assigned", "principal_id": found.id, "tenant_id": self._tenant}
 
     def _group(self, workspace: str) -> str:
         if known := self._groups.get(workspace):

@@ -47,6 +47,8 @@ class Platform:
     """Raises `InvalidInput` for the values of an environment that this machine cannot make."""
     announce: Callable[[], None] = lambda: None
     """Writes the owner's token again, for whoever can read the home: the one before may be good no more."""
+    lock_of: Callable[[Mapping[str, Any]], str] = lambda _spec: ""
+    """The digest of the lock that the values of an environment were settled to on this machine; empty for none."""
     beside_jobs: Bell = field(default_factory=Bell)
     """Rings as `bell` does, yet not for the end of a command job, which is the end of no pipeline."""
     sign_ins: SignIns = field(default_factory=SignIns)
@@ -77,7 +79,7 @@ class Platform:
     @cached_property
     def ids(self) -> Ids:
         """How documents name things as Azure does."""
-        return Ids(self.home.subscription, self.database)
+        return Ids(self.home.subscription, self.home.tenant, self.database)
 
 
 def platform_of(request: Request) -> Platform:

@@ -234,3 +234,34 @@ def test_env_without_a_platform_still_gives_az(nowhere: Path, pratique: Any) -> 
     az = nowhere / "config/bin/az"
     assert os.access(az, os.X_OK)
     assert "-P -m pratique" in az.read_text()
+
+
+# --- managed identities -----------------------------------------------------------------------------------------------
+
+
+def test_a_job_logs_in_as_its_identity_and_gets_another_token_when_one_ends(
+    platform: Any, pratique: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = pratique("login", "--identity")
+    assert ran.code == 1
+    assert "IDENTITY_ENDPOINT" in ran.err
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"{platform.url}/identity/token")
+    monkeypatch.setenv("IDENTITY_HEADER", "proof")
+    assert pratique("login", "--identity", "--service-principal").code == 2
+    assert pratique("login", "--identity").code == 0
+    path = tmp_path / "config/pratique-profile.json"
+    written = json.loads(path.read_text())
+    assert (written["token"], written["client_secret"], written["kind"]) == ("token-of-the-job", "", "identity")
+    assert "proof" not in path.read_text()
+    path.write_text(json.dumps(written | {"token": "old", "expires_on": int(time.time()) + 5}))
+    assert pratique("group", "list").code == 0
+    assert json.loads(path.read_text())["token"] == "token-of-the-job"
+
+
+def test_a_profile_that_an_earlier_version_wrote_is_read(platform: Any, pratique: Any, tmp_path: Path) -> None:
+    pratique(*LOGIN)
+    path = tmp_path / "config/pratique-profile.json"
+    written = json.loads(path.read_text())
+    del written["kind"]
+    path.write_text(json.dumps(written))
+    assert pratique("group", "list").code == 0

@@ -1,7 +1,9 @@
 """Tokens from secrets, the published keys, and how a browser comes in and goes."""
 
 import base64
+import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -10,9 +12,11 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from pratique.base.clock import utc_now
-from pratique.control import principals, roles
+from pratique.control import managed_identities, principals, roles
 from pratique.control.actor import PLATFORM
 from pratique.control.credentials import Credential, new_credential
+from pratique.store import jobs
+from pratique.store.jobs import Job
 from pratique.store.principals import Principal
 from pratique.web.platform import Platform
 
@@ -206,3 +210,48 @@ def test_a_foreign_page_cannot_log_anybody_out(call: Any, bearer: Bearer) -> Non
 
 def test_logging_out_without_a_session_is_no_error(call: Any) -> None:
     assert call("POST", "/logout").status_code == 204
+
+
+# --- managed identities -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proof(platform: Platform) -> str:
+    """What a running job of dev has, whose identity reads that workspace."""
+    now = utc_now()
+    job = Job("j1", "dev", "brave_boat", {}, {}, {}, "Running", 1, "", "", False, False, None, {}, now, now, None, {})
+    with platform.database.write() as tx:
+        jobs.add(tx, job)
+        managed_identities.ensure(tx, "workspaces/dev", now=now)
+        roles.assign(tx, PLATFORM, role="Reader", assignee="workspaces/dev", scope="/workspaces/dev", now=now)
+    return managed_identities.proof_of_job(platform.issuer, job, lasting=timedelta(hours=1), now=now)
+
+
+@pytest.mark.parametrize("header", ["X-IDENTITY-HEADER", "Secret"])
+def test_a_job_gets_a_token_of_its_identity_as_azure_s_libraries_ask_for_it(call: Any, proof: str, header: str) -> None:
+    query = {"resource": "https://management.azure.com/", "api-version": "2019-08-01"}
+    answer = call("GET", "/identity/token", params=query, headers={header: proof})
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    said = answer.json()
+    assert (said["token_type"], said["resource"]) == ("Bearer", "https://management.azure.com/")
+    assert int(said["expires_on"]) > time.time() + 3000
+    bearer = {"Authorization": f"Bearer {said['access_token']}"}
+    assert call("GET", "/api/v1/account", headers=bearer).json()["name"] == "workspaces/dev"
+    assert call("GET", "/api/v1/workspaces/dev/models", headers=bearer).status_code == 200
+    assert call("GET", "/api/v1/workspaces/qa-1/jobs", headers=bearer).status_code == 403
+    assert call("POST", "/api/v1/links", headers=bearer).status_code == 403
+
+
+def test_without_its_proof_nobody_gets_a_token_of_an_identity(call: Any, proof: str, platform: Platform) -> None:
+    for headers in (
+        {},
+        {"X-IDENTITY-HEADER": ""},
+        {"X-IDENTITY-HEADER": "a.b.c"},
+        {"Authorization": f"Bearer {proof}"},
+    ):
+        assert call("GET", "/identity/token", headers=headers).status_code == 401
+    assert call("GET", "/api/v1/account", headers={"Authorization": f"Bearer {proof}"}).status_code == 401
+    for resource in ("a b", "x" * 513):
+        answer = call("GET", "/identity/token", params={"resource": resource}, headers={"X-IDENTITY-HEADER": proof})
+        assert answer.status_code == 400

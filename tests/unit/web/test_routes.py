@@ -18,6 +18,7 @@ EXPECTED_PUBLIC: Final = {
     "/api/v1/openapi.json",
     "/api/v1/status",
     "/oauth2/token",
+    "/identity/token",
     "/.well-known/jwks.json",
     "/.well-known/openid-configuration",
     "/open/{link}",

@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Depends
+from fastapi import APIRouter, Body, Depends, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pratique.base.clock import utc_now
-from pratique.control import endpoints
+from pratique.control import endpoints, managed_identities
 from pratique.control.actor import Actor
 from pratique.store.endpoints import OnlineEndpoint
 from pratique.web.api.changes import EndpointChanges, read_changes
@@ -22,6 +22,7 @@ Reader = Annotated[Actor, Depends(allow("endpoints/read"))]
 Writer = Annotated[Actor, Depends(allow("endpoints/write"))]
 Deleter = Annotated[Actor, Depends(allow("endpoints/delete"))]
 KeyHolder = Annotated[Actor, Depends(allow("endpoints/keys"))]
+Scorer = Annotated[Actor, Depends(allow("endpoints/score"))]
 SETTLED: Final = ("Succeeded", "Failed")
 """States which nothing leaves by itself."""
 _LONGEST_KEPT: Final = 30 * 24 * 3600
@@ -38,6 +39,7 @@ def document(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any]:
             "kind": "Managed",
             "auth_mode": endpoint.spec.get("auth_mode") or "key",
             "description": endpoint.spec.get("description"),
+            "identity": platform.ids.identity(managed_identities.of_endpoint(endpoint.workspace, endpoint.name)),
             "location": "local",
             "provisioning_state": endpoint.provisioning_state,
             "public_network_access": endpoint.spec.get("public_network_access") or "enabled",
@@ -133,6 +135,21 @@ def keys(platform: Here, actor: KeyHolder, workspace: str, endpoint: str) -> dic
     """Both keys."""
     with platform.database.write() as tx:
         return endpoints.keys(tx, actor, workspace, endpoint, sealer=platform.sealer, now=utc_now())
+
+
+@router.post("/{endpoint}/token")
+def token(platform: Here, actor: Scorer, workspace: str, endpoint: str, response: Response) -> dict[str, Any]:
+    """A token that opens just this endpoint, for an hour."""
+    response.headers["Cache-Control"] = "no-store"
+    with platform.database.write() as tx:
+        made, until = endpoints.token(tx, actor, workspace, endpoint, issuer=platform.issuer, now=utc_now())
+    renew = until - endpoints.TOKEN_LASTS / 4
+    return {
+        "accessToken": made,
+        "tokenType": "Bearer",
+        "expiryTimeUtc": int(until.timestamp()),
+        "refreshAfterTimeUtc": int(renew.timestamp()),
+    }
 
 
 @router.post("/{endpoint}/regenerate-keys")

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends
 
 from pratique.base.clock import utc_now
-from pratique.control import workspaces
+from pratique.control import managed_identities, workspaces
 from pratique.control.actor import Actor
 from pratique.store.workspaces import Workspace
 from pratique.web.api.changes import WorkspaceChanges, read_changes
-from pratique.web.api.fields import creation_context
+from pratique.web.api.fields import creation_context, present
 from pratique.web.api.specs import WorkspaceBody, read_spec
 from pratique.web.auth import KNOWN, allow, allow_somewhere, allow_within
 from pratique.web.platform import Platform, platform_of
@@ -20,7 +20,7 @@ Here = Annotated[Platform, Depends(platform_of)]
 
 def document(workspace: Workspace, platform: Platform) -> dict[str, Any]:
     """A workspace as Azure prints it."""
-    return {
+    shown = {
         "id": platform.ids.of_workspace(workspace.name, workspace.resource_group),
         "name": workspace.name,
         "resource_group": workspace.resource_group,
@@ -30,9 +30,11 @@ def document(workspace: Workspace, platform: Platform) -> dict[str, Any]:
         "tags": dict(workspace.tags),
         "mlflow_tracking_uri": f"{platform.door}/mlflow/{workspace.name}",
         "discovery_url": f"{platform.door}/api/v1/workspaces/{workspace.name}",
+        "identity": platform.ids.identity(managed_identities.of_workspace(workspace.name)),
         "provisioning_state": "Succeeded",
         "creation_context": creation_context(workspace.created_at, workspace.created_by),
     }
+    return present(shown)
 
 
 @router.get("")
