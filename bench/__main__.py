@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.measures import assets, delivery, deployments, machine, memory, pipelines, rollout, start, verbs
+from bench.measures import assets, delivery, deployments, journal, machine, memory, pipelines, rollout, start, verbs
 from bench.measures.home import bench_home
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
@@ -31,6 +31,7 @@ def main() -> None:
             delivery.measure(home),
             deployments.measure(home),
             rollout.measure(home),
+            journal.measure(home.root),
         ]
     page = "\n\n".join([_HEAD, *parts]) + "\n"
     if chosen.only_print:

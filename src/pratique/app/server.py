@@ -91,6 +91,7 @@ def serve() -> None:
         bell=Bell(),
         check_environment=partial(packages.check, parts.environments),
         parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
+        lock_of=partial(packages.lock_of, parts.environments),
         announce=partial(_announce, parts, owner.id),
     )
     app = create_app(platform)

@@ -1,7 +1,7 @@
 """`audit`: the journal as evidence."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
@@ -112,7 +112,7 @@ def read_keys_of(pem: str, name: str) -> dict[str, Any]:
         raise InvalidInput(f"{name}: {error}", hint="pratique audit key show -o tsv --query public_key") from error
 
 
-def _lines(platform: Place, file: str | None) -> Iterator[str]:
+def _lines(platform: Place, file: str | None) -> Generator[str, None, None]:
     if file is None:
         try:
             yield from Audit(platform.connection).lines()

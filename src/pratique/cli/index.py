@@ -25,6 +25,7 @@ INDEX: Final = (
         "Addresses that answer requests, and their traffic.",
         is_group=True,
     ),
+    Row("ml prediction", "pratique.cli.prediction", "Single answers of endpoints, and what is behind.", is_group=True),
     Row("ml validate", "pratique.cli.validate", "Check Azure ML files of any kind, without a platform."),
     Row("ml workspace", "pratique.cli.workspace", "Where assets, jobs and endpoints live.", is_group=True),
     Row(

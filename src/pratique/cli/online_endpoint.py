@@ -8,12 +8,14 @@ from typing import Any, Final
 from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.cli.arguments import FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
+from pratique.cli.lineage_text import told
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Report, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import failure_of, wait_until, wait_until_gone
 from pratique.client.endpoints import Deployments, Endpoints, is_settled
+from pratique.client.lineage import Lineage
 from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
@@ -86,6 +88,28 @@ def show(place: Place, *, name: str, local: bool) -> Document:
 
 @TABLE.verb(
     "list",
+@TABLE.verb(
+    "blame",
+    arguments=(
+        flag("endpoint", "endpoint", nargs="?", help="The endpoint, instead of --name."),
+        OPTIONAL_NAME.saying("Name."),
+        flag("at", help="The moment, such as 2026-03-04T05:06:07Z; UTC unless it says otherwise, default now."),
+    ),
+    examples={
+        "What answers now": "pratique ml online-endpoint blame credit",
+        "What answered then": "pratique ml online-endpoint blame --name credit --at 2026-03-04T05:06:07Z",
+    },
+)
+def blame(place: Place, *, endpoint: str | None, name: str | None, at: str | None) -> Report:
+    """Tell what answered at a moment: the split, who changed it and why, each model with its job, data, approvals.
+
+    Read from the journal, so it is known of endpoints that are gone as well. With -o json the answer has the graph.
+    """
+    if bool(endpoint) == bool(name):
+        raise UsageError("name one endpoint", hint="pratique ml online-endpoint blame NAME")
+    return told(Lineage(place.connection, place.workspace).of_endpoint(str(endpoint or name), at or ""))
+
+
     arguments=(LOCAL,),
     examples={"List the endpoints": "pratique ml online-endpoint list -o table"},
     columns=COLUMNS,

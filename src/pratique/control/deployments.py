@@ -92,8 +92,9 @@ def write(
         retire_at=None,
         updated_at=now,
     )
-    tell(tx, actor, "Pratique.DeploymentUpdated", known, now=now)
-    return get(tx, actor, workspace, endpoint_name, name)
+    updated = get(tx, actor, workspace, endpoint_name, name)
+    tell(tx, actor, "Pratique.DeploymentUpdated", updated, now=now)
+    return updated
 
 
 def get(tx: Transaction, actor: Actor, workspace: str, endpoint_name: str, name: str) -> OnlineDeployment:
@@ -149,8 +150,9 @@ def tell(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an event about `deployment`."""
-    model = deployment.resolved.get("model") or {}
+    model, code = deployment.resolved.get("model") or {}, deployment.resolved.get("code") or {}
     facts = {"model": f"{model.get('name')}:{model.get('version')}", "digest": model.get("manifest")} if model else {}
+    facts |= {"code": code["manifest"]} if code else {}
     subject = f"endpoints/{deployment.endpoint}/deployments/{deployment.name}"
     scope = workspace_scope(deployment.workspace)
     events.append(tx, Event(event, subject, scope, actor.to_document(), {**facts, **(data or {})}), now=now)

@@ -157,7 +157,7 @@ class Deployer:
             endpoint = endpoints.by_id(tx, deployment.endpoint_id)
             if deployment.all_traffic and endpoint:
                 mirror = {name: share for name, share in endpoint.mirror_traffic.items() if name != deployment.name}
-                _send_traffic(tx, endpoint, {deployment.name: 100}, mirror)
+                _send_traffic(tx, endpoint, {deployment.name: 100}, mirror, deployment.name)
         try:
             self._routes.publish()
             self._routes.check(f"{deployment.workspace}/{deployment.endpoint}")
@@ -180,7 +180,7 @@ class Deployer:
         before: dict[str, Any] = {"applied": deployment.applied, "applied_spec": dict(deployment.applied_spec)}
         with self._bench.database.write() as tx:
             if deployments.apply(tx, lease, deployment, **before) and deployment.all_traffic and endpoint:
-                _send_traffic(tx, endpoint, dict(endpoint.traffic), dict(endpoint.mirror_traffic))
+                _send_traffic(tx, endpoint, dict(endpoint.traffic), dict(endpoint.mirror_traffic), deployment.name)
 
     def _retire_others(self, deployment: OnlineDeployment) -> None:
         """Stop what served before, as soon as nothing is in progress there, and the replicas that are too many."""
@@ -299,8 +299,13 @@ def _of_revision(tx: Transaction, deployment: OnlineDeployment, revision: int) -
     return [row for row in rows.of_deployment(tx, deployment.id) if row.revision == revision]
 
 
-def _send_traffic(tx: Transaction, endpoint: OnlineEndpoint, traffic: dict[str, int], mirror: dict[str, int]) -> None:
-    """Change the split, unless it is so or the endpoint is being deleted."""
+def _send_traffic(
+    tx: Transaction, endpoint: OnlineEndpoint, traffic: dict[str, int], mirror: dict[str, int], by: str
+) -> None:
+    """Change the split as the deployment `by` asked for, unless it is so or the endpoint is being deleted."""
     now = endpoints.by_id(tx, endpoint.id)
     if now and (now.traffic, now.mirror_traffic) != (traffic, mirror) and now.provisioning_state != "Deleting":
-        endpoints.wish(tx, endpoint.id, now=utc_now(), traffic=traffic, mirror_traffic=mirror)
+        moment = utc_now()
+        endpoints.wish(tx, endpoint.id, now=moment, traffic=traffic, mirror_traffic=mirror)
+        said = {"traffic": traffic, "mirror_traffic": mirror, "previous_traffic": now.traffic, "by": by}
+        endpoint_verbs.tell(tx, PLATFORM, "Pratique.EndpointUpdated", now, now=moment, data=said)

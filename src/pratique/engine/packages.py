@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pratique.base.errors import ComputeFailed
+from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.compute.environments import Environments
 from pratique.content.manifest import Manifest
 from pratique.engine.building import Say, built
@@ -35,6 +35,15 @@ def python_at_once(environments: Environments, spec: Mapping[str, Any], *, say: 
 def check(environments: Environments, spec: Mapping[str, Any]) -> None:
     """Raise `InvalidInput` when the environment `spec` needs conda, which is not used or not there; builds nothing."""
     environments.check(translate(spec))
+
+
+def lock_of(environments: Environments, spec: Mapping[str, Any]) -> str:
+    """The digest of the lock that the environment `spec` was settled to; empty when it never was, here."""
+    try:
+        lock = environments.known(translate(spec))
+    except PratiqueError:
+        return ""
+    return lock.digest if lock else ""
 
 
 def python_of(environments: Environments, request: PackageRequest, *, logs: Path, say: Say) -> Path:

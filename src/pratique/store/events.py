@@ -29,6 +29,8 @@ GENESIS: Final = "0" * 64
 """What the first event names as the hash of the one before."""
 _LAST: Final = select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1)
 _INSERT: Final = insert(events)
+_MOST: Final = 1000
+"""Events that one question about a thing is answered from."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,19 @@ def newest(tx: Connection, *, limit: int, sources: Collection[str] | None = None
     """The last `limit` events, in order; with `sources`, of these only."""
     wanted = _of(sources).order_by(events.c.sequence.desc()).limit(limit)
     return [StoredEvent(**row._mapping) for row in tx.execute(wanted)][::-1]
+
+
+def about(
+    tx: Connection, source: str, subject: str, *, types: Sequence[str] = (), until: datetime | None = None
+) -> list[StoredEvent]:
+    """What happened to `subject` there, the newest first; of `types` and not after `until` where they are given."""
+    wanted = select(events).where(events.c.source == source, events.c.subject == subject)
+    if types:
+        wanted = wanted.where(events.c.type.in_(list(types)))
+    if until is not None:
+        wanted = wanted.where(events.c.time <= until)
+    rows = tx.execute(wanted.order_by(events.c.sequence.desc()).limit(_MOST))
+    return [StoredEvent(**row._mapping) for row in rows]
 
 
 def _of(sources: Collection[str] | None) -> Select[Any]:

@@ -109,6 +109,13 @@ def get(tx: Connection, workspace: str, name: str) -> Job | None:
     return value_of(Job, row) if row else None
 
 
+def of_mlflow_run(tx: Connection, workspace: str, run_id: str) -> Job | None:
+    """The job whose run of MLflow that is; a step that was run, before those that have its results."""
+    wanted = select(jobs).where(jobs.c.workspace == workspace, jobs.c.run_id == run_id)
+    row = tx.execute(wanted.order_by(jobs.c.reused_from.is_not(None), jobs.c.created_at).limit(1)).first()
+    return value_of(Job, row) if row else None
+
+
 def by_id(tx: Connection, id: str) -> Job | None:  # noqa: A002 - the column's name.
     """The job with that id."""
     row = tx.execute(_BY_ID, {"wanted": id}).first()
