@@ -106,7 +106,6 @@ def create_app(platform: Platform) -> FastAPI:
         signatures,
         variable_groups,
         service_connections,
-        audit,
         stage_environments,
         api_identity,
         principal_groups,
