@@ -64,6 +64,11 @@ _RULES: Final = {
         "3 to 24 letters, digits or single hyphens, starting with a letter",
     ),
     "secret": (r"[A-Za-z0-9-]{1,127}", "1 to 127 letters, digits or hyphens"),
+    "API service": (r"[A-Za-z](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?", "1 to 50 letters, digits or hyphens"),
+    "API": (r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?", "1 to 80 letters, digits, _ . -"),
+    "operation": (r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?", "1 to 80 letters, digits, _ . -"),
+    "named value": (r"[A-Za-z0-9_.-]{1,256}", "1 to 256 letters, digits, _ . -"),
+    "subscription": (r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?", "1 to 80 letters, digits, _ . -"),
     "artifact": (r"[^\x00-\x1f\x7f\"\\/:<>|*?]{1,255}", '1 to 255 characters, none of " \\ / : < > | * ?'),
     "principal": (r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,127}", "1 to 128 letters, digits, _ . @ + -"),
 }
@@ -84,7 +89,7 @@ def problem_with_name(kind: str, name: str) -> str:
 
 
 def _article(kind: str) -> str:
-    return "an" if kind[0] in "aeiou" else "a"
+    return "an" if kind[0] in "aeiouA" else "a"
 
 
 def check_name(kind: str, name: str) -> str:

@@ -44,7 +44,7 @@ VERBS: Final[Mapping[str, str]] = {
     "ml model share": f"{_NO_REGISTRY}: download it with pratique ml model download and create it in the other "
     "workspace",
     "ml online-deployment list-model-monitor": "monitors are not in this version",
-    "ml online-endpoint get-token": "callers prove themselves by key: pratique ml online-endpoint get-credentials",
+    "ml online-endpoint get-token": "it is one of the credentials: pratique ml online-endpoint get-credentials",
     "ml workspace diagnose": "see `pratique doctor`",
     "ml workspace list-keys": "a workspace has no storage account of its own, so it has no keys",
     "ml workspace outbound-rule": _NO_NETWORK,

@@ -28,7 +28,9 @@ COLUMNS: Final = {
     "Auth": "auth_mode",
     "Scoring URI": "scoring_uri",
 }
-CHANGEABLE: Final = ("description", "mirror_traffic", "tags", "traffic")
+CHANGEABLE: Final = ("description", "mirror_traffic", "public_network_access", "tags", "traffic")
+AUDIENCE: Final = "https://ml.azure.com"
+"""Whom a caller's own token is meant for that opens an endpoint with `auth_mode: aad_token`."""
 TRAFFIC: Final = flag(
     "traffic", "--traffic", "-r", help='Shares in percent, such as "blue=90 green=10"; 0 to 100 in all.'
 )
@@ -235,7 +237,9 @@ def invoke(place: Place, *, name: str, request_file: str, deployment_name: str |
         raise InvalidInput(
             f"the endpoint {name} has no address yet", hint=f"see `pratique ml online-endpoint show -n {name}`"
         )
-    return score(str(uri), key=str(endpoints.keys(name)["primaryKey"]), body=body, deployment=deployment_name or "")
+    found = _credentials(place, endpoints, name)
+    key = str(found.get("primaryKey") or found.get("accessToken"))
+    return score(str(uri), key=key, body=body, deployment=deployment_name or "")
 
 
 @TABLE.verb(
@@ -244,8 +248,8 @@ def invoke(place: Place, *, name: str, request_file: str, deployment_name: str |
     examples={"The key for curl": "pratique ml online-endpoint get-credentials -n credit --query primaryKey -o tsv"},
 )
 def get_credentials(place: Place, *, name: str) -> Document:
-    """Show the keys of an endpoint."""
-    return Endpoints(place.connection, place.workspace).keys(name)
+    """Show the keys of an endpoint, or a token for one that takes tokens."""
+    return _credentials(place, Endpoints(place.connection, place.workspace), name)
 
 
 @TABLE.verb(
@@ -264,6 +268,20 @@ def regenerate_keys(place: Place, *, name: str, key_type: str, yes: bool) -> Doc
     confirm(f"The {key_type} key of {name} will stop working.", yes=yes)
     endpoints.regenerate_key(name, key_type)
     return endpoints.keys(name)
+
+
+def _credentials(place: Place, endpoints: Endpoints, name: str) -> Document:
+    """What opens an endpoint: both keys, a token made for it, or one of the caller's own for Azure ML's audience."""
+    from pratique.client.account import token_end, token_for
+
+    match endpoints.show(name).get("auth_mode"):
+        case "aml_token":
+            return endpoints.token(name)
+        case "aad_token":
+            token = token_for(place.connection, AUDIENCE)
+            return {"accessToken": token, "tokenType": "Bearer", "expiryTimeUtc": token_end(token)}
+        case _:
+            return endpoints.keys(name)
 
 
 def said_local(local: bool) -> None:

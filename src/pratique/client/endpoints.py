@@ -54,6 +54,11 @@ class Endpoints:
         found: Document = self._connection.get(path_of(*self._root, name, "keys"))
         return found
 
+    def token(self, name: str) -> Document:
+        """`accessToken`, which opens just this endpoint for an hour."""
+        found: Document = self._connection.post(path_of(*self._root, name, "token"))
+        return found
+
     def regenerate_key(self, name: str, key_type: str) -> None:
         """Make a new ``primary`` or ``secondary`` key; the old one stops working."""
         self._connection.post(path_of(*self._root, name, "regenerate-keys"), {"key_type": key_type})

@@ -13,6 +13,7 @@ from pratique.engine.delivery_units import UnitRunner, units_at_once
 from pratique.engine.deployments import Deployer
 from pratique.engine.examiner import Examiner
 from pratique.engine.jobs import Worker, canceled_in_queue, in_turn
+from pratique.engine.key_sets import KeySets
 from pratique.engine.loop import Loop, Stop, join_all
 from pratique.engine.pipelines import PipelineWorker, RunsBehind, bring_forward
 from pratique.engine.rotation import Rotation
@@ -60,8 +61,9 @@ class Engine:
             Loop("runs-behind", RunsBehind(bench).step, quiet, idle=_ROUNDS),
             Loop("collector", Collector(bench).step, quiet, idle=_NET),
             Loop("triggers", Triggers(bench).step, self._stop, idle=_NET),
-            Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
             Loop("journal-sealer", JournalSealer(bench).step, quiet, idle=_WATCH),
+            Loop("key-sets", KeySets(bench).step, self._stop, idle=_NET),
+            Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
             Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(
                 Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)

@@ -4,10 +4,12 @@ Plain values, made by whoever knows the rows. `problem_with` says what Envoy
 would choke on, so that one bad endpoint is left out instead of stopping all.
 """
 
+import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -38,6 +40,41 @@ class DeploymentRoute:
 
 
 @dataclass(frozen=True)
+class Provider:
+    """Whose tokens are taken: what `jwt_authn` checks before a call goes on."""
+
+    issuer: str
+    audiences: tuple[str, ...]
+    """Empty: any. Envoy remembers tokens for each provider, so those of two audiences are two providers."""
+    source: str
+    """Where its keys are from; the keys of one source may change, and it is the same provider."""
+    key_set: str = field(repr=False)
+    """A JSON Web Key Set as text."""
+    header: str = "Authorization"
+    scheme: str = "Bearer"
+    skew: int = 60
+    """Seconds that the clocks may be apart, 1 or more."""
+    must_expire: bool = True
+
+    @property
+    def name(self) -> str:
+        """Tells it from others by what it checks; its keys may change under it."""
+        said = json.dumps(
+            [self.issuer, self.audiences, self.source, self.header, self.scheme, self.skew, self.must_expire]
+        )
+        return hashlib.sha256(said.encode()).hexdigest()[:20]
+
+
+@dataclass(frozen=True)
+class EndpointTokens:
+    """The tokens that open an endpoint, instead of its keys."""
+
+    provider: Provider
+    subjects: tuple[tuple[str, int], ...] | None = None
+    """Only tokens for these, each with the generation of tokens that is good; None takes whoever has one."""
+
+
+@dataclass(frozen=True)
 class EndpointRoute:
     """One endpoint: who may call it and where its calls go."""
 
@@ -50,6 +87,10 @@ class EndpointRoute:
     mirror: Mapping[str, int]
     """Percent of the unpinned requests that are copied, by deployment."""
     deployments: tuple[DeploymentRoute, ...]
+    tokens: EndpointTokens | None = None
+    """None: its keys open it."""
+    is_private: bool = False
+    """Reachable only through an API; whoever has a key is told so."""
 
     @property
     def label(self) -> str:

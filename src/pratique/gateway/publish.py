@@ -1,9 +1,10 @@
 """Making routes effective: files for Envoy, in an order that never drops a request.
 
-    preflight ─► clusters (new and old) ─► routes ─► clusters (new only)
+    preflight ─► clusters, tokens, limits (new and old) ─► routes ─► tokens, limits, clusters (new only)
 
 Each arrow waits until Envoy says that it has the version that was written. A
-route therefore never names a cluster that is not there, in either direction.
+route therefore never names a cluster, or a check of tokens, that is not there,
+in either direction.
 When Envoy is down the files are written all the same: it starts with them, and
 it serves from them while the platform itself is down.
 
@@ -16,7 +17,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,13 +29,15 @@ from pratique.base.errors import InternalError, Unavailable
 from pratique.base.home import Home
 from pratique.base.names import check_name
 from pratique.gateway.admin import Admin
+from pratique.gateway.apis import ApiRoute, problem_with_api, shape_of, trial_api
 from pratique.gateway.files import prepare_folder, write_private
 from pratique.gateway.model import Doors, EndpointRoute, problem_with
 from pratique.gateway.preflight import Preflight
-from pratique.gateway.render import door, scoring
-from pratique.gateway.render.bootstrap import Files, bootstrap, trial
+from pratique.gateway.render import apis as api_pages
+from pratique.gateway.render import door, limits, scoring, tokens
+from pratique.gateway.render.bootstrap import Files, bootstrap, trial, wanted_tokens
 from pratique.gateway.render.clusters import deployment_clusters
-from pratique.gateway.render.resources import Json, branches_of, discovery
+from pratique.gateway.render.resources import Json, branches_of, discovery, extension_resource
 
 _TAKEN_WITHIN: Final = timedelta(seconds=30)
 """Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
@@ -46,6 +49,9 @@ _REFUSED_WITHIN: Final = 0.3
 """Seconds after which Envoy is asked whether it has refused a file; counting takes it longer than reading a version."""
 
 _REMEMBERED: Final = 10_000
+_EXTENSIONS: Final = "extension_config_discovery.http_filter"
+"""Where Envoy counts what it took of the settings of filters."""
+
 Signature = tuple[int, int, int]
 
 
@@ -54,7 +60,7 @@ class Published:
     """What became of a publication."""
 
     rejected: Mapping[str, str]
-    """Endpoints that were left as they were, by ``workspace/name``, with the reason."""
+    """Endpoints that were left as they were, by ``workspace/name``, and APIs by their label, with the reason."""
     effective: bool
     """False when Envoy is down: it will start with what was written."""
 
@@ -82,6 +88,7 @@ class Gateway:
         self._known: dict[Path, tuple[Signature | None, Json]] = {}
         self._rendered: dict[str, tuple[EndpointRoute, _Rendering]] = {}
         self._refusals: dict[str, Mapping[str, Any]] = {}
+        self._apis: dict[str, tuple[ApiRoute, Sequence[Json]]] = {}
 
     def argv(self) -> tuple[str, ...]:
         """Envoy's command line; whoever supervises processes starts it, after `write_bootstrap`."""
@@ -107,26 +114,35 @@ class Gateway:
             self._files.clusters: [],
             self._files.door_routes: [door.door_routes([])],
             self._files.endpoint_routes: [scoring.scoring_routes({})],
+            self._files.tokens: [extension_resource(tokens.FILTER, tokens.token_settings([]))],
+            self._files.limits: [extension_resource(limits.FILTER, limits.limit_settings([]))],
         }
         for file, resources in empty.items():
             if not self._resources(file):
                 write_private(file, discovery(resources)[1])
 
-    def publish(self, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute]) -> Published:
+    def publish(
+        self, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute], apis: Sequence[ApiRoute] = ()
+    ) -> Published:
         """Make these, and only these, what the doors route; effective when it returns.
 
         An endpoint that Envoy would refuse keeps the routes it had, if any, and
-        is named in `rejected`; the others are published. Raises `InvalidInput`
-        for a workspace that cannot be one, `StorageFailed`, and `InternalError`
-        when Envoy refuses what it had validated; then the former routes stay.
+        is named in `rejected`; so does an API, over its endpoint as it is now.
+        The others are published. Raises `InvalidInput` for a workspace that
+        cannot be one, `StorageFailed`, and `InternalError` when Envoy refuses
+        what it had validated; then the former routes stay.
         """
         names = [check_name("workspace", name) for name in workspaces]
         with self._lock:
             rejected = self._sift(endpoints)
             accepted = [row for row in endpoints if row.label not in rejected]
-            renderings = self._held(rejected) | {row.label: self._render(row) for row in accepted}
-            effective = self._switch(names, renderings)
-        return Published(rejected, effective)
+            held = self._held(rejected)
+            renderings = held | {row.label: self._render(row) for row in accepted}
+            standing = [self._rendered[label][0] for label in held if label in self._rendered]
+            routed, refused = self._sift_apis(apis, {row.label: row for row in (*accepted, *standing)})
+            wish = _Wish(names, renderings, [*accepted, *standing], routed, is_whole=len(standing) == len(held))
+            effective = self._switch(wish)
+        return Published(rejected | refused, effective)
 
     def drain(self, workspace: str, endpoint: str, deployment: str, revision: int, *, timeout: timedelta) -> bool:
         """Wait until no request is in progress at one revision of a deployment; False when `timeout` passed before.
@@ -174,6 +190,33 @@ class Gateway:
     def _refusal(self, endpoints: Sequence[EndpointRoute]) -> str:
         return self._preflight.refusal(trial(self._doors, [], [_trial(row) for row in endpoints]))
 
+    def _sift_apis(
+        self, apis: Sequence[ApiRoute], served: Mapping[str, EndpointRoute]
+    ) -> tuple[list[ApiRoute], dict[str, str]]:
+        """What to route of `apis` over the endpoints that are `served`, and which are refused, with the reason.
+
+        One that is refused goes on as it was; one that never was goes nowhere.
+        """
+        rows = [replace(api, backend=served.get(api.backend.label) if api.backend else None) for api in apis]
+        refused = {api.label: said for api in rows if (said := problem_with_api(api))}
+        untried = [api for api in rows if api.label not in refused and shape_of(api) not in self._passed]
+        if untried and self._refusal_of_apis(untried):
+            refused |= {api.label: said for api in untried if (said := self._refusal_of_apis([api]))}
+        self._passed |= {shape_of(api) for api in untried if api.label not in refused}
+        routed = [api if api.label not in refused else self._former(api) for api in rows]
+        return [api for api in routed if api is not None], refused
+
+    def _refusal_of_apis(self, apis: Sequence[ApiRoute]) -> str:
+        return self._preflight.refusal(trial(self._doors, [], [], [trial_api(api) for api in apis]))
+
+    def _former(self, api: ApiRoute) -> ApiRoute | None:
+        """`api` as it was accepted last, over its endpoint as it is now."""
+        known = self._apis.get(api.label)
+        if known is None:
+            return None
+        backend = api.backend if api.backend and known[0].backend_label == api.backend_label else None
+        return replace(known[0], backend=backend)
+
     def _held(self, labels: Mapping[str, str]) -> dict[str, _Rendering]:
         """What is published now of `labels`."""
         if not labels:
@@ -189,20 +232,54 @@ class Gateway:
 
     # Making it effective.
 
-    def _switch(self, workspaces: Sequence[str], renderings: Mapping[str, _Rendering]) -> bool:
+    def _switch(self, wish: "_Wish") -> bool:
+        renderings = wish.renderings
         clusters = [row for label in sorted(renderings) for row in renderings[label].clusters]
         branches = {scoring.endpoint_prefix(label): rendering.routes for label, rendering in renderings.items()}
+        branches |= {api_pages.api_prefix(api): self._api(api) for api in wish.apis}
         kept = {row["name"] for row in clusters}
         leaving = [row for row in self._resources(self._files.clusters) if row["name"] not in kept]
+        checks = self._steps_of(
+            self._files.tokens, tokens.FILTER, tokens.token_settings(wanted_tokens(wish.endpoints, wish.apis)),
+            tokens.both, wish.is_whole,
+        )  # fmt: skip
+        counts = self._steps_of(
+            self._files.limits, limits.FILTER, limits.limit_settings(wish.apis), limits.both, is_whole=True
+        )
         steps = (
             _Step(self._files.clusters, [*clusters, *leaving], "cluster_manager.cds"),
-            _Step(self._files.door_routes, [door.door_routes(sorted(workspaces))], "http.door.rds.door"),
+            checks[0],
+            counts[0],
+            _Step(self._files.door_routes, [door.door_routes(sorted(wish.workspaces))], "http.door.rds.door"),
             _Step(self._files.endpoint_routes, [scoring.scoring_routes(branches)], "http.endpoints.rds.endpoints"),
+            checks[1],
+            counts[1],
             _Step(self._files.clusters, clusters, "cluster_manager.cds"),
         )
         # Every file is written, even when Envoy is down and the first wait says so.
         taken = [self._take(step) for step in steps]
+        self._apis = {label: row for label, row in self._apis.items() if label in {api.label for api in wish.apis}}
         return all(taken) and self.is_ready()
+
+    def _steps_of(
+        self, file: Path, name: str, wanted: Json, both: Callable[[Json, Json], Json], is_whole: bool
+    ) -> tuple["_Step", "_Step"]:
+        """The settings of a filter for both the former routes and the new ones, and for the new ones alone.
+
+        Unless `is_whole`: then somebody's settings are not known any more, and what was there stays.
+        """
+        known = self._resources(file)
+        union = both(known[0]["typed_config"], wanted) if known else wanted
+        statistic = f"{_EXTENSIONS}.{name}"
+        first = _Step(file, [extension_resource(name, union)], statistic)
+        return first, _Step(file, [extension_resource(name, wanted)], statistic) if is_whole else first
+
+    def _api(self, api: ApiRoute) -> Sequence[Json]:
+        """The routes of an API; remembered as those of endpoints are."""
+        known = self._apis.get(api.label)
+        if known is None or known[0] != api:
+            known = self._apis[api.label] = (api, api_pages.api_routes(api))
+        return known[1]
 
     def _take(self, step: "_Step") -> bool:
         """Write one file and wait for Envoy; True when it has it, False when Envoy is down."""
@@ -289,6 +366,19 @@ class Gateway:
 
 
 @dataclass(frozen=True)
+class _Wish:
+    """Everything that the doors are to route."""
+
+    workspaces: Sequence[str]
+    renderings: Mapping[str, _Rendering]
+    endpoints: Sequence[EndpointRoute]
+    """Whose renderings these are, as far as they are known."""
+    apis: Sequence[ApiRoute]
+    is_whole: bool
+    """Whether all of them are known."""
+
+
+@dataclass(frozen=True)
 class _Step:
     """One file to write, and the statistics in which Envoy says what it made of it."""
 
@@ -314,6 +404,8 @@ def _shape(endpoint: EndpointRoute) -> object:
     return (
         endpoint.label,
         len(endpoint.keys),
+        endpoint.tokens and replace(endpoint.tokens, provider=replace(endpoint.tokens.provider, key_set="")),
+        endpoint.is_private,
         tuple(replace(row, sockets=(), revision=1) for row in endpoint.deployments),
     )
 

@@ -11,6 +11,7 @@ from pratique.store import seals
 from pratique.store.jobs import WALKED
 from pratique.web import authorize, errors, git, identity
 from pratique.web.api import (
+    apim,
     audit,
     computes,
     data_profiles,
@@ -103,7 +104,7 @@ def create_app(platform: Platform) -> FastAPI:
         audit,
         status,
         vaults,
-        signatures,
+        apim,
         variable_groups,
         service_connections,
         stage_environments,

@@ -45,6 +45,7 @@ from pratique.engine.rounds import Rounds
 from pratique.engine.routes import Routes
 from pratique.engine.watcher import Watcher
 from pratique.engine.workbench import Workbench
+from pratique.gateway.apis import ApiRoute
 from pratique.gateway.model import EndpointRoute
 from pratique.gateway.publish import Published
 from pratique.specs.packages import PackageRequest
@@ -122,14 +123,18 @@ class Gateway:
 
     def __init__(self) -> None:
         self.published: list[tuple[list[str], list[EndpointRoute]]] = []
+        self.apis: list[ApiRoute] = []
         self.drained: list[str] = []
         self.refusals: dict[str, str] = {}
         self.error: PratiqueError | None = None
 
-    def publish(self, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute]) -> Published:
+    def publish(
+        self, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute], apis: Sequence[ApiRoute] = ()
+    ) -> Published:
         if self.error:
             raise self.error
         self.published.append((list(workspaces), list(endpoints)))
+        self.apis = list(apis)
         labels = {row.label for row in endpoints}
         return Published({label: why for label, why in self.refusals.items() if label in labels}, effective=True)
 

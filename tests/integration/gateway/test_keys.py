@@ -154,6 +154,7 @@ def test_every_file_of_the_gateway_is_private(credit: House) -> None:
     folder = credit.home.gateway
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     files = [path for path in folder.iterdir() if path.is_file()]
-    assert {path.name for path in files} == {"bootstrap.json", "cds.json", "rds-door.json", "rds-endpoints.json"}
+    published = {"cds.json", "rds-door.json", "rds-endpoints.json", "ecds-tokens.json", "ecds-limits.json"}
+    assert {path.name for path in files} == {"bootstrap.json", *published}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE(Path(credit.home.socket("envoy-admin")).stat().st_mode) == 0o600

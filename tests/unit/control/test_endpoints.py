@@ -1,12 +1,14 @@
 """Endpoints: what is wished of traffic and keys, and that nothing is lost on the way."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pratique.base.errors import Conflict, InternalError, InvalidInput, NotFound, NotYet
+from pratique.base.errors import Conflict, Forbidden, InternalError, InvalidInput, NotFound, Unauthenticated
 from pratique.control import deployments, endpoints
+from pratique.control.tokens import Issuer
 from pratique.store import deployments as deployment_rows
 from pratique.store import endpoints as rows
 from pratique.store import replicas
@@ -92,17 +94,47 @@ def test_a_file_that_says_nothing_of_traffic_keeps_it(world: Any, split: OnlineE
 
 
 @pytest.mark.parametrize("mode", ["aml_token", "aad_token"])
-def test_another_authentication_is_refused_by_name_also_for_one_that_is_there(world: Any, mode: str) -> None:
-    with pytest.raises(NotYet, match=mode):
-        world.endpoint(auth_mode=mode)
+def test_another_way_to_authenticate_keeps_the_keys_and_an_unknown_one_is_refused(world: Any, mode: str) -> None:
     made = world.endpoint(auth_mode="key")
-    with pytest.raises(NotYet, match=mode):
-        world.endpoint(auth_mode=mode)
+    changed = world.endpoint(auth_mode=mode)
+    assert (changed.primary_key, changed.spec["auth_mode"], changed.generation) == (made.primary_key, mode, 2)
     with pytest.raises(InvalidInput, match="expected key"):
         world.endpoint(auth_mode="none")
     with pytest.raises(InvalidInput, match="credit: 1 problem"):
         update(world, auth_mode="key")
-    assert get(world) == made
+    assert get(world) == changed
+
+
+def test_a_token_is_made_for_an_endpoint_that_takes_such_tokens_and_for_who_may_score(
+    world: Any, tmp_path: Path
+) -> None:
+    issuer = Issuer(tmp_path, "http://127.0.0.1:7070")
+    made = world.endpoint(auth_mode="aml_token")
+
+    def token(who: Any, name: str = "credit") -> Any:
+        with world.database.write() as tx:
+            return endpoints.token(tx, who, "dev", name, issuer=issuer, now=world.now)
+
+    text, until = token(world.owner)
+    claims = issuer.verify(text, now=world.now, audiences=[endpoints.token_audience(made)])
+    assert (claims["sub"], claims["exp"], until) == (
+        world.owner.id,
+        int(until.timestamp()),
+        world.now + timedelta(hours=1),
+    )
+    with pytest.raises(Unauthenticated):
+        issuer.verify(text, now=world.now)
+    with pytest.raises(Forbidden):
+        token(world.reader)
+    world.endpoint("keyed")
+    with pytest.raises(Conflict, match="auth_mode key"):
+        token(world.owner, "keyed")
+    assert text not in repr(world.told())
+
+
+def test_a_private_endpoint_is_made_so_by_its_file_or_later(world: Any) -> None:
+    assert world.endpoint(public_network_access="disabled").spec["public_network_access"] == "disabled"
+    assert update(world, public_network_access="enabled").spec["public_network_access"] == "enabled"
 
 
 @pytest.mark.parametrize(

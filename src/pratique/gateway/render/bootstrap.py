@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pratique.gateway.model import Doors, EndpointRoute
-from pratique.gateway.render import door, scoring
+from pratique.gateway.apis import ApiRoute
+from pratique.gateway.model import Doors, EndpointRoute, Provider
+from pratique.gateway.render import apis, door, limits, scoring, tokens
 from pratique.gateway.render.clusters import deployment_clusters, platform_clusters
 from pratique.gateway.render.listeners import (
     door_manager,
     endpoints_manager,
     listener,
     watched,
+    watched_filter,
     watched_routes,
 )  # fmt: skip
 from pratique.gateway.render.resources import Json, extension
@@ -58,6 +60,14 @@ class Files:
     def endpoint_routes(self) -> Path:
         return self.folder / "rds-endpoints.json"
 
+    @property
+    def tokens(self) -> Path:
+        return self.folder / "ecds-tokens.json"
+
+    @property
+    def limits(self) -> Path:
+        return self.folder / "ecds-limits.json"
+
 
 def bootstrap(doors: Doors, files: Files) -> Json:
     """The two doors, with clusters and routes from the watched files."""
@@ -70,6 +80,8 @@ def bootstrap(doors: Doors, files: Files) -> Json:
                 doors,
                 watched_routes(door.ROUTES, files.door_routes),
                 watched_routes(scoring.ROUTES, files.endpoint_routes),
+                watched_filter(tokens.FILTER, files.tokens, tokens.token_settings([])),
+                watched_filter(limits.FILTER, files.limits, limits.limit_settings([])),
             ),
             "clusters": platform_clusters(doors.api_socket, doors.mlflow_socket),
         },
@@ -78,29 +90,51 @@ def bootstrap(doors: Doors, files: Files) -> Json:
     }
 
 
-def trial(doors: Doors, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute]) -> Json:
+def trial(
+    doors: Doors, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute], published: Sequence[ApiRoute] = ()
+) -> Json:
     """The same doors with everything inside one file, for ``envoy --mode validate``; it is never run."""
     branches = {scoring.endpoint_prefix(row.label): scoring.endpoint_routes(row) for row in endpoints}
+    branches |= {apis.api_prefix(api): apis.api_routes(api) for api in published}
+    behind = {row.label: row for row in (*endpoints, *(api.backend for api in published if api.backend))}
     return {
         "static_resources": {
             "listeners": _listeners(
                 doors,
                 {"route_config": _untyped(door.door_routes(workspaces))},
                 {"route_config": _untyped(scoring.scoring_routes(branches))},
+                as_filter(tokens.FILTER, tokens.token_settings(wanted_tokens(endpoints, published))),
+                as_filter(limits.FILTER, limits.limit_settings(published)),
             ),
             "clusters": [
                 *platform_clusters(doors.api_socket, doors.mlflow_socket),
-                *(_untyped(cluster) for row in endpoints for cluster in deployment_clusters(row)),
+                *(_untyped(cluster) for row in behind.values() for cluster in deployment_clusters(row)),
             ],
         },
         "layered_runtime": _RUNTIME,
     }
 
 
-def _listeners(doors: Doors, door_routes: Json, endpoint_routes: Json) -> list[Json]:
+def wanted_tokens(endpoints: Sequence[EndpointRoute], published: Sequence[ApiRoute]) -> Sequence[Sequence[Provider]]:
+    """For each endpoint and API that asks for tokens: whose."""
+    return [
+        *((row.tokens.provider,) for row in endpoints if row.tokens),
+        *(api.providers for api in published if api.policy.token),
+    ]
+
+
+def as_filter(name: str, settings: Json) -> Json:
+    """A filter with its settings in it."""
+    return {"name": name, "typed_config": settings}
+
+
+def _listeners(
+    doors: Doors, door_routes: Json, endpoint_routes: Json, token_filter: Json, limit_filter: Json
+) -> list[Json]:
+    scores = endpoints_manager(endpoint_routes, doors.score_body_limit, token_filter, limit_filter)
     return [
         listener(door.ROUTES, doors.door_port, door_manager(door_routes, doors.upload_body_limit)),
-        listener(scoring.ROUTES, doors.endpoints_port, endpoints_manager(endpoint_routes, doors.score_body_limit)),
+        listener(scoring.ROUTES, doors.endpoints_port, scores),
     ]
 
 

@@ -1,7 +1,7 @@
 """The two doors: where they listen, how they read a request, and the filters it passes.
 
     door        strip ─ permission (ext_authz) ─ body limits ─ router
-    endpoints   strip ─ key ─ buffer ─ model errors (Lua) ─ router
+    endpoints   strip ─ other origins ─ key ─ token ─ claims, addresses ─ limits ─ buffer ─ errors (Lua) ─ router
 
 Both authorising filters are on for every route and must be switched off by
 name: a route that forgot its keys or its permission lets nobody through.
@@ -55,8 +55,11 @@ def door_manager(routes: Mapping[str, Any], upload_limit: int) -> Json:
     return _manager(door.ROUTES, routes, filters, door_replies())
 
 
-def endpoints_manager(routes: Mapping[str, Any], body_limit: int) -> Json:
-    """How the endpoints' door treats requests; what a model answers is never a page of ours."""
+def endpoints_manager(routes: Mapping[str, Any], body_limit: int, tokens: Json, limits: Json) -> Json:
+    """How the endpoints' door treats requests; what a model answers is never a page of ours.
+
+    `tokens` and `limits` are the filters whose settings change, watched or as they are.
+    """
     answers = [
         _header("content-security-policy", "sandbox"),
         _header("x-content-type-options", "nosniff"),
@@ -68,7 +71,11 @@ def endpoints_manager(routes: Mapping[str, Any], body_limit: int) -> Json:
         _strip(
             answers, [{"remove": "cookie"}, {"append": {"header": client_id, "append_action": "OVERWRITE_IF_EXISTS"}}]
         ),
+        _stock("cors", "Cors", {}),
         _stock("api_key_auth", "ApiKeyAuth", {"key_sources": [{"header": "Authorization"}]}),
+        tokens,
+        _stock("rbac", "RBAC", {}),
+        limits,
         # A model gets whole requests only: no slow caller holds it, and its time limit counts its own work.
         _stock("buffer", "Buffer", {"max_request_bytes": body_limit}),
         _stock("lua", "Lua", {"default_source_code": {"inline_string": MODEL_ERRORS}}),
@@ -80,6 +87,12 @@ def endpoints_manager(routes: Mapping[str, Any], body_limit: int) -> Json:
 def watched_routes(name: str, file: Path) -> Json:
     """Routes from a file that Envoy watches."""
     return {"rds": {"route_config_name": name, "config_source": watched(file)}}
+
+
+def watched_filter(name: str, file: Path, default: Json) -> Json:
+    """A filter whose settings are a resource in a file; `default` is what counts until it is read."""
+    source = {"config_source": watched(file), "default_config": default, "type_urls": [default["@type"]]}
+    return {"name": name, "config_discovery": source}
 
 
 def watched(file: Path) -> Json:

@@ -4,12 +4,14 @@ Envoy's own words are turned into JSON, ``{"error": {"code", "message"}}``, with
 the status that Azure's front end gives. What a model answers keeps its body;
 `MODEL_ERRORS` only changes its status.
 
-    nobody with this key             401      path or deployment unknown      404
+    nobody with this key or token    401      path or deployment unknown      404
+    an address or a private endpoint 403      a rate limit of a policy        429
     longer than request_timeout_ms   408      body too large                  413
     too many requests in progress    429      the model answered other than 200,
     misdirected host                 421      died, or is not there           424
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +19,8 @@ from pratique.gateway.render.resources import Json, extension, set_header
 
 STATUS_HEADER: Final = "ms-azureml-model-error-statuscode"
 REASON_HEADER: Final = "ms-azureml-model-error-reason"
+_REFUSED_BY: Final = "x-pratique-refused-by"
+"""On its way through the filters, a refusal says here which of them it was."""
 
 MODEL_ERRORS: Final = f"""
 -- Azure's front end: whatever a model answers other than 200 is a failed dependency.
@@ -25,8 +29,23 @@ function envoy_on_response(handle)
   local headers = handle:headers()
   local status = headers:get(":status")
   if headers:get("x-envoy-upstream-service-time") == nil then
-    -- Who has no key does not learn which deployment would have answered.
-    if status == "401" then headers:remove("azureml-model-deployment") end
+    local by = headers:get("{_REFUSED_BY}")
+    if by == nil then return end
+    headers:remove("{_REFUSED_BY}")
+    -- Who is not let in does not learn which deployment would have answered.
+    headers:remove("azureml-model-deployment")
+    local kind = nil
+    if string.find(by, "jwt_authn", 1, true) or string.find(by, "required-claims", 1, true) then
+      kind = "token"
+    elseif string.find(by, "ip-filter", 1, true) then
+      kind = "address"
+    elseif status == "401" then
+      kind = "key"
+    end
+    local said = kind and handle:metadata():get(kind)
+    if said == nil then return end
+    headers:replace(":status", handle:metadata():get(kind .. "-status"))
+    headers:replace("content-length", handle:body():setBytes(said))
     return
   end
   headers:remove("x-envoy-upstream-service-time")
@@ -40,6 +59,7 @@ end
 """
 """Lua, because it is the only stock filter that changes a status and keeps the body."""
 
+_WHO = {_REFUSED_BY: "%RESPONSE_CODE_DETAILS%"}
 _NOT_READY = {STATUS_HEADER: "503", REASON_HEADER: "model_not_ready"}
 _DIED = {STATUS_HEADER: "502", REASON_HEADER: "model_error"}
 
@@ -51,6 +71,7 @@ _TOO_MANY = ("UO",)
 _NOBODY_THERE = ("UF", "UH", "NC")
 _BROKEN = ("UC", "UR", "LR", "UPE")
 _NOT_PERMITTED = ("UAEX",)
+_FORBIDDEN: Final = 403
 """Envoy's response flags, by what they mean here."""
 
 
@@ -65,7 +86,9 @@ def scoring_replies() -> Json:
             _reply(_flags(_TOO_MANY), 429, "TooManyRequests", many, {REASON_HEADER: "too_many_pending_request"}),
             _reply(_flags(_NOBODY_THERE), 424, "ModelNotReady", "no replica of the deployment is running", _NOT_READY),
             _reply(_flags(_BROKEN), 424, "ModelFailed", "the model ended while it worked on the request", _DIED),
-            _reply(_status(401), 401, "Unauthenticated", key),
+            _reply(_status(429), 429, "RateLimited", "more calls than the policy of the API allows; try again later"),
+            _reply(_status(401), 401, "Unauthenticated", key, _WHO),
+            _reply(_status(403), 403, "Forbidden", "%LOCAL_REPLY_BODY%", _WHO),
             *_ANY_DOOR,
         ]
     }
@@ -90,6 +113,18 @@ def door_replies() -> Json:
             *_ANY_DOOR,
         ]
     }
+
+
+def refusals(*, key: str = "", token: str = "", token_status: int = 401, address: str = "") -> Json:
+    """What a route says to who is not let in, as its metadata; for an empty text the door's own words stay."""
+    said = {"key": (401, key), "token": (token_status, token), "address": (403, address)}
+    fields: dict[str, str] = {}
+    for kind, (status, message) in said.items():
+        if message:
+            code = "Forbidden" if status == _FORBIDDEN else "Unauthenticated"
+            fields[kind] = json.dumps({"error": {"code": code, "message": message}})
+            fields[f"{kind}-status"] = str(status)
+    return {"filter_metadata": {"envoy.filters.http.lua": fields}}
 
 
 def _reply(condition: Json, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Json:

@@ -22,6 +22,11 @@ def extension(name: str, kind: str, fields: Mapping[str, Any] | None = None) -> 
     return {"name": name, "typed_config": typed(kind, fields)}
 
 
+def extension_resource(name: str, settings: Json) -> Json:
+    """The settings of a filter as a resource of their own."""
+    return typed("envoy.config.core.v3.TypedExtensionConfig", {"name": name, "typed_config": settings})
+
+
 def seconds(duration: timedelta) -> str:
     """A duration as Envoy writes it."""
     return f"{duration.total_seconds():.3f}s"

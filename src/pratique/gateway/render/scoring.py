@@ -1,18 +1,22 @@
-"""Routes of the endpoints' door: key, pinned deployment, split, mirror.
+"""Routes of the endpoints' door: key or token, pinned deployment, split, mirror.
 
     POST|GET|OPTIONS  /endpoints/<workspace>/<name>/score          → /score
     GET               /endpoints/<workspace>/<name>/swagger.json   → /swagger.json
+    any               /apis/<service>/<path>/<operation>           → see `apis`
 
 With the header ``azureml-model-deployment`` a call goes to the deployment it
 names, whatever its share; otherwise shares decide. Every one of these routes
-carries the endpoint's keys; one that forgot them would let nobody in.
+carries the endpoint's keys, or asks for a token; one that forgot them would let
+nobody in.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pratique.gateway.model import DeploymentRoute, EndpointRoute, cluster_name
+from pratique.gateway.render.replies import refusals
 from pratique.gateway.render.resources import (
+    SKIPPED,
     Json,
     all_of,
     by_prefix,
@@ -25,19 +29,24 @@ from pratique.gateway.render.resources import (
     set_header,
     typed,
 )
+from pratique.gateway.render.tokens import FILTER as TOKENS
+from pratique.gateway.render.tokens import RULES, needs, only_subjects
 
 ROUTES: Final = "endpoints"
 """The name of this door's route configuration."""
 
 PIN: Final = "azureml-model-deployment"
 
+_WHO_MAY: Final = "a token for this endpoint is needed: Authorization: Bearer TOKEN"
 _EVERYTHING: Final = {"prefix": "/"}
-_OPENAPI: Final = header_is(":path", r"[^?]*/swagger\.json(?:\?.*)?")
+KEYS: Final = "envoy.filters.http.api_key_auth"
+_ENDPOINTS: Final = header_is(":path", r"/endpoints/.*")
+_OPENAPI: Final = header_is(":path", r"/endpoints/[^?]*/swagger\.json(?:\?.*)?")
 
 # Before an endpoint is looked up, once for all of them: one that is not called properly is not named.
 _GUARDS: Final = (
     (
-        negated(header_is(":path", r"/endpoints/[^/?]+/[^/?]+/(?:score|swagger\.json)(?:\?.*)?")),
+        negated(header_is(":path", r"/endpoints/[^/?]+/[^/?]+/(?:score|swagger\.json)(?:\?.*)?|/apis/[^/?]+/.+")),
         direct("other", _EVERYTHING, 404, "there is no such path; an endpoint has /score and /swagger.json"),
     ),
     (
@@ -45,7 +54,7 @@ _GUARDS: Final = (
         direct("method", _EVERYTHING, 405, "swagger.json takes GET"),
     ),
     (
-        negated(header_is(":method", "POST|GET|OPTIONS")),
+        all_of(negated(header_is(":method", "POST|GET|OPTIONS")), _ENDPOINTS),
         direct("method", _EVERYTHING, 405, "score takes POST, GET and OPTIONS"),
     ),
 )
@@ -84,32 +93,49 @@ def endpoint_prefix(label: str) -> str:
 
 def endpoint_routes(endpoint: EndpointRoute) -> list[Json]:
     """The routes below an endpoint's prefix: named deployments first, then the split."""
-    pinned = {"prefix": "/", "headers": [{"name": PIN, "present_match": True}]}
-    unknown = direct("unknown-pin", pinned, 404, f"no deployment has the name in {PIN}")
-    rows = [*(_pinned(endpoint, row) for row in endpoint.deployments), unknown, _split(endpoint)]
-    return [_for_keys(row, endpoint.keys) for row in rows]
+    base = {"prefix": endpoint_prefix(endpoint.label)}
+    if endpoint.is_private:
+        # Behind the key: whoever has none learns nothing.
+        closed = "public network access to this endpoint is disabled: it is reached through an API"
+        return [_guarded(direct("private", base, 403, closed), endpoint)]
+    rows = leading(endpoint, base, {"prefix_rewrite": "/"})
+    return [_guarded(row, endpoint) for row in rows]
 
 
-def _pinned(endpoint: EndpointRoute, deployment: DeploymentRoute) -> Json:
-    match = {"prefix": endpoint_prefix(endpoint.label), "headers": [exact_header(PIN, deployment.name)]}
-    return {"name": "pin", "match": match, "route": _action([_share(endpoint, deployment, 100)])}
+def leading(endpoint: EndpointRoute, match: Json, rewrite: Json, *, hidden: Sequence[str] = ()) -> list[Json]:
+    """Routes to the deployments of `endpoint` for what `match` takes; who may take them is for the caller to say.
+
+    A mirror does not get the headers `hidden`.
+    """
+    pinned = [_pinned(endpoint, row, match, rewrite) for row in endpoint.deployments]
+    is_named: Json = {"name": PIN, "present_match": True}
+    unknown = direct("unknown-pin", _with(match, is_named), 404, f"no deployment has the name in {PIN}")
+    return [*pinned, unknown, _split(endpoint, match, rewrite, hidden)]
 
 
-def _split(endpoint: EndpointRoute) -> Json:
+def _with(match: Json, header: Json) -> Json:
+    return match | {"headers": [*match.get("headers", ()), header]}
+
+
+def _pinned(endpoint: EndpointRoute, deployment: DeploymentRoute, match: Json, rewrite: Json) -> Json:
+    shares = [_share(endpoint, deployment, 100)]
+    return {"name": "pin", "match": _with(match, exact_header(PIN, deployment.name)), "route": _action(shares, rewrite)}
+
+
+def _split(endpoint: EndpointRoute, match: Json, rewrite: Json, hidden: Sequence[str]) -> Json:
     shares = [
         _share(endpoint, deployment, weight)
         for deployment in endpoint.deployments
         if (weight := endpoint.traffic.get(deployment.name, 0)) > 0
     ]
     if not shares:
-        return direct("split", _EVERYTHING, 404, "no deployment of the endpoint takes traffic")
-    match = {"prefix": endpoint_prefix(endpoint.label)}
-    return {"name": "split", "match": match, "route": _action(shares) | _mirrors(endpoint)}
+        return direct("split", match, 404, "no deployment of the endpoint takes traffic")
+    return {"name": "split", "match": match, "route": _action(shares, rewrite) | _mirrors(endpoint, hidden)}
 
 
-def _action(shares: Sequence[Json]) -> Json:
+def _action(shares: Sequence[Json], rewrite: Json) -> Json:
     # The deployment's cluster has the time limit.
-    return {"weighted_clusters": {"clusters": list(shares)}, "prefix_rewrite": "/", "timeout": "0s"}
+    return {"weighted_clusters": {"clusters": list(shares)}, "timeout": "0s", **rewrite}
 
 
 def _share(endpoint: EndpointRoute, deployment: DeploymentRoute, weight: int) -> Json:
@@ -125,12 +151,14 @@ def _share(endpoint: EndpointRoute, deployment: DeploymentRoute, weight: int) ->
     }
 
 
-def _mirrors(endpoint: EndpointRoute) -> Json:
+def _mirrors(endpoint: EndpointRoute, hidden: Sequence[str]) -> Json:
+    without = {"request_headers_mutations": [{"remove": name} for name in hidden]} if hidden else {}
     policies = [
         {
             "cluster": cluster_name(endpoint, deployment),
             "runtime_fraction": {"default_value": {"numerator": percent, "denominator": "HUNDRED"}},
             "disable_shadow_host_suffix_append": True,
+            **without,
         }
         for deployment in endpoint.deployments
         if (percent := endpoint.mirror.get(deployment.name, 0)) > 0
@@ -138,8 +166,21 @@ def _mirrors(endpoint: EndpointRoute) -> Json:
     return {"request_mirror_policies": policies} if policies else {}
 
 
-def _for_keys(route: Json, keys: Sequence[str]) -> Json:
-    """`route`, for callers with one of `keys`; the key ends here and is not passed on."""
+def _guarded(route: Json, endpoint: EndpointRoute) -> Json:
+    """`route`, for callers with one of the endpoint's keys, or with a token when it asks for one."""
+    if endpoint.tokens is None:
+        return route | {"typed_per_filter_config": {KEYS: _keys(endpoint.keys)}}
+    tokens = endpoint.tokens
+    filters: Json = {KEYS: SKIPPED, TOKENS: needs((tokens.provider,))}
+    if tokens.subjects is not None:
+        filters[RULES] = only_subjects(tokens.subjects)
+    told = refusals(token=_WHO_MAY)
+    guarded = route | {"typed_per_filter_config": filters, "metadata": told}
+    return guarded | {"request_headers_to_remove": ["authorization"]} if "route" in route else guarded
+
+
+def _keys(keys: Sequence[str]) -> Json:
+    """Settings that let callers with one of `keys` in; the key ends here and is not passed on."""
     # One key under two names makes Envoy refuse the whole file, hence each once.
     credentials = [{"client": f"key-{index}", "key": key} for index, key in enumerate(dict.fromkeys(keys))]
     settings = {
@@ -147,5 +188,4 @@ def _for_keys(route: Json, keys: Sequence[str]) -> Json:
         "key_sources": [{"header": "Authorization"}],
         "forwarding": {"hide_credentials": True},
     }
-    per_route = typed("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", settings)
-    return route | {"typed_per_filter_config": {"envoy.filters.http.api_key_auth": per_route}}
+    return typed("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", settings)

@@ -5,13 +5,13 @@ value, and `null` empties it. Unknown keys are refused, with what is near.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from pratique.control.assets import NO_STAGE
 from pratique.specs.endpoint import Shares
-from pratique.specs.grammar import Flag, Free, Spec, Tags, Text, TextMap
+from pratique.specs.grammar import Choice, Flag, Free, Spec, Tags, Text, TextMap
 from pratique.specs.reader import document_of
 
 
@@ -49,6 +49,9 @@ class EndpointChanges(Changes):
     properties: TextMap = Field(default_factory=dict, description="Properties.")
     traffic: Shares = Field(default_factory=dict, description="Per cent of the requests for each deployment.")
     mirror_traffic: Shares = Field(default_factory=dict, description="Per cent of them copied to one deployment.")
+    public_network_access: Annotated[Literal["enabled", "disabled"], Choice] = Field(
+        default="enabled", description="Whether it is reachable otherwise than through an API."
+    )
 
 
 class JobChanges(Changes):

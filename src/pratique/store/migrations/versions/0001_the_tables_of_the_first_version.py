@@ -953,3 +953,99 @@ def upgrade() -> None:
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_trigger_positions")),
     )
+    op.create_table(
+        "api_services",
+        sa.Column("name", sa.String(length=50), nullable=False),
+        sa.Column("resource_group", sa.String(length=90), nullable=False),
+        sa.Column("location", sa.String(length=90), nullable=False),
+        sa.Column("publisher_name", sa.Text(), nullable=False),
+        sa.Column("publisher_email", sa.Text(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["resource_group"], ["resource_groups.name"], name=op.f("fk_api_services_resource_group")
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_api_services")),
+    )
+    op.create_table(
+        "apis",
+        sa.Column("service", sa.String(length=50), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("path", sa.String(length=400), nullable=False),
+        sa.Column("service_url", sa.Text(), nullable=False),
+        sa.Column("subscription_required", sa.Boolean(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("allow_any_audience", sa.Boolean(), nullable=False),
+        sa.Column("provisioning_state", sa.String(length=20), nullable=False),
+        sa.Column("error", sa.JSON(), nullable=True),
+        sa.Column("generation", sa.Integer(), nullable=False),
+        sa.Column("applied", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["service"], ["api_services.name"], name=op.f("fk_apis_service"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("service", "name", name=op.f("pk_apis")),
+        sa.UniqueConstraint("service", "path", name=op.f("uq_apis_service_path")),
+    )
+    op.create_table(
+        "api_operations",
+        sa.Column("service", sa.String(length=50), nullable=False),
+        sa.Column("api", sa.String(length=256), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("method", sa.String(length=16), nullable=False),
+        sa.Column("url_template", sa.String(length=1000), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["service", "api"],
+            ["apis.service", "apis.name"],
+            name=op.f("fk_api_operations_service_api"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("service", "api", "name", name=op.f("pk_api_operations")),
+    )
+    op.create_table(
+        "api_named_values",
+        sa.Column("service", sa.String(length=50), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("is_secret", sa.Boolean(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["service"], ["api_services.name"], name=op.f("fk_api_named_values_service"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("service", "name", name=op.f("pk_api_named_values")),
+    )
+    op.create_table(
+        "api_subscriptions",
+        sa.Column("service", sa.String(length=50), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("display_name", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("primary_key", sa.Text(), nullable=False),
+        sa.Column("secondary_key", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.CheckConstraint("state IN ('active', 'suspended')", name=op.f("ck_api_subscriptions_state")),
+        sa.ForeignKeyConstraint(
+            ["service"], ["api_services.name"], name=op.f("fk_api_subscriptions_service"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("service", "name", name=op.f("pk_api_subscriptions")),
+    )
+    op.create_table(
+        "api_key_sets",
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("issuer", sa.Text(), nullable=False),
+        sa.Column("key_set", sa.JSON(), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("tried_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("url", name=op.f("pk_api_key_sets")),
+    )

@@ -1,0 +1,184 @@
+"""`apim api`: APIs, by themselves or from an OpenAPI file."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from pratique.cli.apim import SERVICE, check_group
+from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, NO_WAIT, YES
+from pratique.cli.confirm import confirm
+from pratique.cli.place import Place
+from pratique.cli.table import Table, flag
+from pratique.cli.talk import say
+from pratique.cli.usage import UsageError
+from pratique.cli.waiting import failure_of, wait_until
+from pratique.client.apim import Apis, is_settled
+
+Document = dict[str, Any]
+
+TABLE = Table("apim api")
+
+API: Final = flag("api_id", "--api-id", help="Name of the API.", required=True)
+PATH: Final = flag("path", help="Where it is below the gateway's address, such as credit/v1; its name when unset.")
+SERVICE_URL: Final = flag(
+    "service_url", "--service-url", help="The online endpoint behind it: its scoring_uri, with or without /score."
+)
+SUBSCRIPTION_REQUIRED: Final = flag(
+    "subscription_required", "--subscription-required", choices=["true", "false"],
+    help="Whether callers need the key of a subscription; true when unset.",
+)  # fmt: skip
+COLUMNS: Final = {"Name": "name", "Path": "path", "State": "provisioningState", "URL": "url"}
+
+
+@TABLE.verb(
+    "create",
+    arguments=(
+        SERVICE, API, PATH, DISPLAY_NAME, DESCRIPTION, SERVICE_URL, SUBSCRIPTION_REQUIRED,
+        flag("protocols", nargs="+", help="Accepted for scripts written for az: http on loopback."), NO_WAIT,
+    ),
+    examples={
+        "In front of an endpoint": "pratique apim api create -n apim-credit-dev --api-id credit --path credit "
+        "--service-url http://127.0.0.1:7071/endpoints/dev/credit --subscription-required false"
+    },
+    columns=COLUMNS,
+)  # fmt: skip
+def create(
+    in_group: Place,
+    *,
+    service_name: str,
+    api_id: str,
+    path: str | None,
+    display_name: str | None,
+    description: str | None,
+    service_url: str | None,
+    subscription_required: str | None,
+    protocols: list[str] | None,
+    no_wait: bool,
+) -> Document:
+    """Make an API, or change it, and wait until the gateway serves it so.
+
+    Without a subscription and without a policy that checks tokens it lets nobody in.
+    """
+    if protocols:
+        say("--protocols: the gateway listens on loopback, by http")
+    apis = Apis(in_group.connection, check_group(in_group, service_name))
+    changes = _said(path, display_name, description, service_url, subscription_required)
+    made = apis.put(api_id, changes)
+    return made if no_wait else settled(apis, service_name, str(made["name"]))
+
+
+@TABLE.verb(
+    "import",
+    arguments=(
+        SERVICE, API, PATH, DISPLAY_NAME, DESCRIPTION, SERVICE_URL, SUBSCRIPTION_REQUIRED,
+        flag("specification_format", "--specification-format", choices=["OpenApi", "OpenApiJson", "Swagger"],
+             default="OpenApi", help="What the file is; its text says it."),
+        flag("specification_path", "--specification-path", help="The OpenAPI file, YAML or JSON.", required=True),
+        NO_WAIT,
+    ),
+    examples={
+        "What the endpoint says of itself": "pratique apim api import -n apim-credit-dev --api-id credit "
+        "--path credit --specification-path swagger.json "
+        "--service-url http://127.0.0.1:7071/endpoints/dev/credit"
+    },
+    columns=COLUMNS,
+)  # fmt: skip
+def bring(
+    in_group: Place,
+    *,
+    service_name: str,
+    api_id: str,
+    path: str | None,
+    display_name: str | None,
+    description: str | None,
+    service_url: str | None,
+    subscription_required: str | None,
+    specification_format: str,
+    specification_path: str,
+    no_wait: bool,
+) -> Document:
+    """Make an API of an OpenAPI file, or change it: its operations are then those of the file.
+
+    The first server of the file is its backend when it is an endpoint and --service-url says nothing.
+    """
+    from pratique.specs.openapi import read_openapi
+    from pratique.specs.policy import backend_of
+    from pratique.specs.reader import read_document
+
+    del specification_format
+    found = read_openapi(read_document(Path(specification_path)))
+    server = found.server if found.server and backend_of(found.server) else None
+    if found.server and not server and not service_url:
+        say(f"{specification_path}: its server {found.server} is no endpoint of this platform; give --service-url")
+    title, words = display_name or found.title, description or found.description
+    changes = _said(path, title, words, service_url or server, subscription_required)
+    apis = Apis(in_group.connection, check_group(in_group, service_name))
+    made = apis.bring(api_id, {**changes, "operations": [dict(one) for one in found.operations]})
+    return made if no_wait else settled(apis, service_name, str(made["name"]))
+
+
+@TABLE.verb(
+    "show",
+    arguments=(SERVICE, API),
+    examples={"Where it answers": "pratique apim api show -n apim-credit-dev --api-id credit --query url -o tsv"},
+    columns=COLUMNS,
+)
+def show(in_group: Place, *, service_name: str, api_id: str) -> Document:
+    """Show an API."""
+    return Apis(in_group.connection, check_group(in_group, service_name)).show(api_id)
+
+
+@TABLE.verb(
+    "list",
+    arguments=(SERVICE,),
+    examples={"List the APIs": "pratique apim api list -n apim-credit-dev -o table"},
+    columns=COLUMNS,
+)
+def list_all(in_group: Place, *, service_name: str) -> list[Document]:
+    """List the APIs of a service."""
+    return Apis(in_group.connection, check_group(in_group, service_name)).all()
+
+
+@TABLE.verb(
+    "delete",
+    arguments=(SERVICE, API, YES),
+    examples={"Remove an API": "pratique apim api delete -n apim-credit-dev --api-id credit --yes"},
+)
+def delete(in_group: Place, *, service_name: str, api_id: str, yes: bool) -> None:
+    """Delete an API with its operations and its policy."""
+    apis = Apis(in_group.connection, check_group(in_group, service_name))
+    apis.show(api_id)
+    confirm(f"The API {api_id} will be deleted.", yes=yes)
+    apis.delete(api_id)
+    say(f"{api_id}: deleted")
+
+
+def settled(apis: Apis, service: str, name: str) -> Document:
+    """The API when the gateway serves it; raises `ComputeFailed` when it refuses to."""
+    done = wait_until(
+        lambda seconds: apis.show(name, wait=seconds),
+        settled=is_settled,
+        state="provisioningState",
+        name=name,
+        resume=f"pratique apim api show --service-name {service} --api-id {name}",
+    )
+    if done["provisioningState"] != "Succeeded":
+        raise failure_of(done, f"the API {name} is {done['provisioningState']}")
+    return done
+
+
+def _said(
+    path: str | None,
+    display_name: str | None,
+    description: str | None,
+    service_url: str | None,
+    subscription_required: str | None,
+) -> Document:
+    said: Document = {
+        "path": path, "display_name": display_name, "description": description, "service_url": service_url,
+    }  # fmt: skip
+    changes = {key: value for key, value in said.items() if value is not None}
+    if subscription_required is not None:
+        changes["subscription_required"] = subscription_required == "true"
+    if path is not None and path.startswith("http"):
+        raise UsageError("--path is below the gateway's address", hint="the endpoint behind it is --service-url")
+    return changes

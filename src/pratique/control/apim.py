@@ -1,0 +1,311 @@
+"""API management: services, their named values, and subscriptions with their keys.
+
+A service belongs to a resource group, and a role there, or at the home, decides
+about everything in it. Named values that are secret are sealed, and in no list,
+event or error; that one was read is an event.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
+from pratique.base.ids import new_secret
+from pratique.base.names import check_name
+from pratique.control import groups
+from pratique.control.actor import Actor
+from pratique.control.permissions import group_scope, is_permitted, permit
+from pratique.specs.policy import NamedValue, read_policy
+from pratique.store import apim, events
+from pratique.store.apim import ApiNamedValue, ApiService, ApiSubscription
+from pratique.store.database import Transaction
+from pratique.store.events import Event
+from pratique.store.sealing import Sealer
+
+Slot = Literal["primary", "secondary"]
+SLOTS: Final[tuple[Slot, ...]] = ("primary", "secondary")
+_LONGEST_VALUE: Final = 4096
+_STATES: Final = ("active", "suspended")
+
+
+# --- services -----------------------------------------------------------------------------------------------------
+
+
+def create(
+    tx: Transaction, actor: Actor, name: str, *, group: str, location: str, publisher: tuple[str, str],
+    tags: Mapping[str, str], now: datetime,
+) -> ApiService:  # fmt: skip
+    """Make the service called `name`, or let the one of its name become so; `publisher` is a name and an address."""
+    check_name("API service", name)
+    permit(actor, "apim/write", group_scope(group))
+    where = groups.get(tx, actor, group)
+    known = apim.service(tx, name)
+    if known and known.resource_group != where.name:
+        raise Conflict(
+            f"the API service {name!r} belongs to resource group {known.resource_group!r}",
+            hint=f"use --resource-group {known.resource_group}, or choose another name",
+        )
+    before = known or ApiService(name, where.name, where.location, "", "", {}, now, actor.to_document())
+    wanted = replace(
+        before,
+        location=location or before.location,
+        publisher_name=publisher[0] or before.publisher_name,
+        publisher_email=publisher[1] or before.publisher_email,
+        tags={**before.tags, **tags},
+    )
+    if wanted != known:
+        apim.put_service(tx, wanted)
+        tell(tx, actor, "Pratique.ApiServiceUpdated" if known else "Pratique.ApiServiceCreated", wanted, now=now)
+    return wanted
+
+
+def get(tx: Transaction, actor: Actor, name: str) -> ApiService:
+    """The service called `name`; raises `NotFound`, also for one that the caller may not see."""
+    found = apim.service(tx, name)
+    if found is None or not is_permitted(actor, "apim/read", group_scope(found.resource_group)):
+        raise NotFound(f"there is no API service {name[:64]!r}", hint="pratique apim list")
+    return found
+
+
+def every(tx: Transaction, actor: Actor) -> list[ApiService]:
+    """The services that the caller may see, by name."""
+    return [one for one in apim.services(tx) if is_permitted(actor, "apim/read", group_scope(one.resource_group))]
+
+
+def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
+    """Remove a service with its APIs, named values and subscriptions."""
+    known = may(tx, actor, name, "apim/delete")
+    apim.remove_service(tx, known.name)
+    tell(tx, actor, "Pratique.ApiServiceDeleted", known, now=now)
+
+
+def may(tx: Transaction, actor: Actor, name: str, action: str) -> ApiService:
+    """The service called `name`, in which the caller may do `action`."""
+    known = get(tx, actor, name)
+    permit(actor, action, group_scope(known.resource_group))
+    return known
+
+
+# --- named values -------------------------------------------------------------------------------------------------
+
+
+def put_value(
+    tx: Transaction, actor: Actor, service: str, name: str, changes: Mapping[str, Any], *, sealer: Sealer, now: datetime
+) -> ApiNamedValue:
+    """Write the named value called `name`: `value`, `secret`, `display_name`, `tags`; what is not given stays.
+
+    Every policy of the service must still be one with it; raises `InvalidInput` with what would be wrong.
+    """
+    where = may(tx, actor, service, "apim/write")
+    check_name("named value", name)
+    known = {one.name: one for one in apim.named_values_of(tx, service)}
+    before = known.get(name) or ApiNamedValue(service, name, name, False, "", "", [], now)
+    if name not in known and "value" not in changes:
+        said = "a named value needs a value"
+        raise InvalidInput(said, problems=[Problem(said, key="value")])
+    display = check_name("named value", str(changes.get("display_name") or before.display_name))
+    if clash := [one.name for one in known.values() if one.display_name == display and one.name != name]:
+        raise Conflict(f"the named value {clash[0]!r} has the display name {display!r} already")
+    is_secret = bool(changes.get("secret", before.is_secret))
+    if before.is_secret and not is_secret and "value" not in changes:
+        raise Conflict(f"{name!r} is secret, and would be shown", hint="give its value again, with --value")
+    made = replace(before, display_name=display, is_secret=is_secret, tags=[*changes.get("tags", before.tags)])
+    value = str(changes["value"]) if "value" in changes else _value_of(before, sealer).value
+    _check_value(value)
+    sealed = sealer.seal(value, context=made.context) if is_secret else ""
+    made = replace(made, value="" if is_secret else value, sealed=sealed, updated_at=now)
+    apim.put_named_value(tx, made)
+    _follow(tx, service, {before.display_name, display}, sealer=sealer, now=now)
+    tell(tx, actor, "Pratique.ApiNamedValueSet", where, now=now, below=f"values/{name}", data={"secret": is_secret})
+    return made
+
+
+def value(tx: Transaction, actor: Actor, service: str, name: str) -> ApiNamedValue:
+    """The named value called `name`; a secret one without what it says."""
+    get(tx, actor, service)
+    for one in apim.named_values_of(tx, service):
+        if one.name == name:
+            return one
+    raise NotFound(
+        f"the API service {service!r} has no named value {name[:64]!r}", hint=f"pratique apim nv list -n {service}"
+    )
+
+
+def every_value(tx: Transaction, actor: Actor, service: str) -> list[ApiNamedValue]:
+    """The named values of a service, by name."""
+    get(tx, actor, service)
+    return apim.named_values_of(tx, service)
+
+
+def secret_value(tx: Transaction, actor: Actor, service: str, name: str, *, sealer: Sealer, now: datetime) -> str:
+    """What a named value says, also a secret one; that it was read is an event."""
+    where = may(tx, actor, service, "apim/secrets")
+    found = value(tx, actor, service, name)
+    tell(tx, actor, "Pratique.ApiNamedValueRead", where, now=now, below=f"values/{name}")
+    return _value_of(found, sealer).value
+
+
+def delete_value(tx: Transaction, actor: Actor, service: str, name: str, *, sealer: Sealer, now: datetime) -> None:
+    """Remove a named value; `Conflict` while a policy stands on it."""
+    where = may(tx, actor, service, "apim/delete")
+    found = value(tx, actor, service, name)
+    if users := _users(tx, service, {found.display_name}, sealer):
+        raise Conflict(
+            f"the policy of the API {users[0]!r} has {{{{{found.display_name}}}}} in it",
+            hint=f"pratique apim api policy set --service-name {service} --api-id {users[0]} --file …",
+        )
+    apim.remove_named_value(tx, service, name)
+    tell(tx, actor, "Pratique.ApiNamedValueDeleted", where, now=now, below=f"values/{name}")
+
+
+def opened_values(rows: Sequence[ApiNamedValue], sealer: Sealer) -> dict[str, NamedValue]:
+    """What the policies of a service find under each display name."""
+    return {one.display_name: _value_of(one, sealer) for one in rows}
+
+
+def _value_of(row: ApiNamedValue, sealer: Sealer) -> NamedValue:
+    text = sealer.open(row.sealed, context=row.context) if row.sealed else row.value
+    return NamedValue(text, row.is_secret)
+
+
+def _check_value(text: str) -> None:
+    if not text or len(text) > _LONGEST_VALUE or not text.isprintable():
+        said = f"a named value has 1 to {_LONGEST_VALUE} printable characters"
+        raise InvalidInput(said, problems=[Problem(said, key="value")])
+
+
+def _users(tx: Transaction, service: str, names: set[str], sealer: Sealer) -> list[str]:
+    """The APIs whose policies have one of `names` in them; raises when one cannot be read any more."""
+    named = opened_values(apim.named_values_of(tx, service), sealer)
+    return [
+        api.name
+        for api in apim.apis_of(tx, service)
+        if api.policy
+        and names & read_policy(
+            api.policy, file=f"policy of {api.name}", named=named, allow_any_audience=api.allow_any_audience
+        ).named_values
+    ]  # fmt: skip
+
+
+def _follow(tx: Transaction, service: str, names: set[str], *, sealer: Sealer, now: datetime) -> None:
+    """Let the gateway follow a named value that changed."""
+    for api in _users(tx, service, names, sealer):
+        apim.wish_api(tx, service, api, now=now)
+
+
+# --- subscriptions ------------------------------------------------------------------------------------------------
+
+
+def put_subscription(
+    tx: Transaction, actor: Actor, service: str, name: str, changes: Mapping[str, str], *, sealer: Sealer, now: datetime
+) -> ApiSubscription:
+    """Write a subscription: `display_name`, `scope` and `state`; what is not given stays. A new one has new keys."""
+    where = may(tx, actor, service, "apim/write")
+    check_name("subscription", name)
+    known = _subscription(tx, service, name)
+    wanted = known or ApiSubscription(service, name, name, apim.ALL_APIS, "active", "", "", now, actor.to_document())
+    if known is None:
+        primary, secondary = (sealer.seal(new_secret(), context=wanted.context(slot)) for slot in SLOTS)
+        wanted = replace(wanted, primary_key=primary, secondary_key=secondary)
+    wanted = replace(
+        wanted,
+        display_name=changes.get("display_name") or wanted.display_name,
+        scope=changes.get("scope") or wanted.scope,
+        state=changes.get("state") or wanted.state,
+    )
+    if wanted.state not in _STATES:
+        said = f"expected {' or '.join(_STATES)}; got {wanted.state[:64]!r}"
+        raise InvalidInput(said, problems=[Problem(said, key="state")])
+    _check_scope(tx, service, wanted.scope)
+    if wanted != known:
+        apim.put_subscription(tx, wanted)
+        data = {"scope": wanted.scope, "state": wanted.state}
+        tell(tx, actor, "Pratique.ApiSubscriptionSet", where, now=now, below=f"subscriptions/{name}", data=data)
+    return wanted
+
+
+def subscription(tx: Transaction, actor: Actor, service: str, name: str) -> ApiSubscription:
+    """The subscription called `name`; raises `NotFound`."""
+    get(tx, actor, service)
+    if found := _subscription(tx, service, name):
+        return found
+    raise NotFound(
+        f"the API service {service!r} has no subscription {name[:64]!r}",
+        hint=f"pratique apim subscription list -n {service}",
+    )
+
+
+def every_subscription(tx: Transaction, actor: Actor, service: str) -> list[ApiSubscription]:
+    """The subscriptions of a service, by name."""
+    get(tx, actor, service)
+    return apim.subscriptions_of(tx, service)
+
+
+def subscription_keys(
+    tx: Transaction, actor: Actor, service: str, name: str, *, sealer: Sealer, now: datetime
+) -> dict[str, str]:
+    """Both keys, {"primaryKey", "secondaryKey"}; that they were read is an event."""
+    where = may(tx, actor, service, "apim/secrets")
+    found = subscription(tx, actor, service, name)
+    tell(tx, actor, "Pratique.ApiSubscriptionKeysRead", where, now=now, below=f"subscriptions/{name}")
+    primary, secondary = opened_keys(found, sealer)
+    return {"primaryKey": primary, "secondaryKey": secondary}
+
+
+def opened_keys(found: ApiSubscription, sealer: Sealer) -> tuple[str, str]:
+    """Primary and secondary key in clear, for the gateway."""
+    primary = sealer.open(found.primary_key, context=found.context("primary"))
+    return primary, sealer.open(found.secondary_key, context=found.context("secondary"))
+
+
+def regenerate_key(
+    tx: Transaction, actor: Actor, service: str, name: str, slot: Slot, *, sealer: Sealer, now: datetime
+) -> ApiSubscription:
+    """Replace one of the two keys; the other stays valid, so that callers can move."""
+    where = may(tx, actor, service, "apim/secrets")
+    found = subscription(tx, actor, service, name)
+    sealed = sealer.seal(new_secret(), context=found.context(slot))
+    made = replace(found, primary_key=sealed) if slot == "primary" else replace(found, secondary_key=sealed)
+    apim.put_subscription(tx, made)
+    data = {"key_type": slot}
+    tell(tx, actor, "Pratique.ApiSubscriptionKeyRegenerated", where, now=now, below=f"subscriptions/{name}", data=data)
+    return made
+
+
+def delete_subscription(tx: Transaction, actor: Actor, service: str, name: str, *, now: datetime) -> None:
+    """Remove a subscription: its keys open nothing any more."""
+    where = may(tx, actor, service, "apim/delete")
+    subscription(tx, actor, service, name)
+    apim.remove_subscription(tx, service, name)
+    tell(tx, actor, "Pratique.ApiSubscriptionDeleted", where, now=now, below=f"subscriptions/{name}")
+
+
+def _subscription(tx: Transaction, service: str, name: str) -> ApiSubscription | None:
+    return next((one for one in apim.subscriptions_of(tx, service) if one.name == name), None)
+
+
+def _check_scope(tx: Transaction, service: str, scope: str) -> None:
+    beginning, _, name = scope.rpartition("/")
+    if scope == apim.ALL_APIS or (beginning == apim.ALL_APIS and apim.api(tx, service, name)):
+        return
+    said = f"{scope[:100]!r} is neither /apis nor /apis/NAME of an API of this service"
+    raise InvalidInput(said, problems=[Problem(said, key="scope")])
+
+
+def tell(
+    tx: Transaction,
+    actor: Actor,
+    kind: str,
+    service: ApiService,
+    *,
+    now: datetime,
+    below: str = "",
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an event about a service, or about what is `below` it."""
+    subject = "/".join(part for part in (f"apim/{service.name}", below) if part)
+    scope = group_scope(service.resource_group)
+    events.append(
+        tx, Event(kind, subject, scope, actor.to_document(), {"service": service.name, **(data or {})}), now=now
+    )

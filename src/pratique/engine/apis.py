@@ -1,0 +1,132 @@
+"""APIs as the doors route them, made of rows: policy read, keys opened, endpoint put behind.
+
+Each of these costs something and seldom changes, so it is remembered by what
+it was made of.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pratique.base.errors import PratiqueError
+from pratique.control import apim as verbs
+from pratique.control import apis as api_verbs
+from pratique.gateway.apis import ApiRoute, KeySet, Operation
+from pratique.gateway.model import EndpointRoute
+from pratique.specs.policy import NO_POLICY, Policy, backend_of
+from pratique.store import apim
+from pratique.store.apim import Api, ApiKeySet, ApiNamedValue, ApiOperation, ApiSubscription
+from pratique.store.database import Transaction
+from pratique.store.sealing import Sealer
+
+
+@dataclass(frozen=True)
+class ApiRows:
+    """Everything that is written about APIs."""
+
+    apis: Sequence[Api]
+    operations: Mapping[tuple[str, ...], Sequence[ApiOperation]]
+    named_values: Mapping[str, Sequence[ApiNamedValue]]
+    subscriptions: Mapping[str, Sequence[ApiSubscription]]
+    key_sets: Mapping[str, ApiKeySet]
+
+    @classmethod
+    def of(cls, tx: Transaction) -> "ApiRows":
+        """What is written now."""
+        found = apim.every_api(tx)
+        if not found:
+            return cls((), {}, {}, {}, {})
+        return cls(
+            found,
+            _grouped(apim.every_operation(tx), "service", "api"),
+            {key[0]: rows for key, rows in _grouped(apim.every_named_value(tx), "service").items()},
+            {key[0]: rows for key, rows in _grouped(apim.every_subscription(tx), "service").items()},
+            apim.key_sets(tx),
+        )
+
+
+def _grouped(rows: Iterable[Any], *names: str) -> dict[tuple[str, ...], list[Any]]:
+    found: dict[tuple[str, ...], list[Any]] = {}
+    for row in rows:
+        found.setdefault(tuple(getattr(row, name) for name in names), []).append(row)
+    return found
+
+
+@dataclass
+class ApiRoutes:
+    """Makes routes of rows."""
+
+    sealer: Sealer
+    broken: dict[str, str] = field(default_factory=dict)
+    """Why the policy of an API, by its label, cannot be read any more; it goes on with the one before."""
+    _policies: dict[tuple[str, str], tuple[object, Policy]] = field(default_factory=dict)
+    _keys: dict[tuple[str, str], tuple[object, tuple[str, str]]] = field(default_factory=dict)
+
+    def made(self, rows: ApiRows, endpoints: Mapping[str, EndpointRoute]) -> list[ApiRoute]:
+        """The routes of every API over `endpoints`, by ``workspace/name``."""
+        return [self._route(api, rows, endpoints) for api in rows.apis]
+
+    def _route(self, api: Api, rows: ApiRows, endpoints: Mapping[str, EndpointRoute]) -> ApiRoute:
+        policy = self._policy(api, rows.named_values.get(api.service, ()))
+        target = backend_of(policy.backend or api.service_url)
+        backend = endpoints.get(target.label) if target else None
+        urls = policy.token.configurations if policy.token else ()
+        return ApiRoute(
+            service=api.service,
+            name=api.name,
+            path=api.path,
+            operations=tuple(
+                Operation(one.name, one.method, one.url_template)
+                for one in rows.operations.get((api.service, api.name), ())
+            ),
+            backend=backend,
+            needs_key=api.subscription_required,
+            keys=self._subscribers(api, rows.subscriptions.get(api.service, ())),
+            policy=policy,
+            key_sets={
+                url: KeySet(known.issuer, _text(known.key_set))
+                for url in urls
+                if (known := rows.key_sets.get(url)) and known.key_set.get("keys")
+            },
+            backend_label=target.label if target else "",
+            backend_path=target.path if target else "",
+            presents_wrong_key=bool(policy.backend_key and backend and policy.backend_key not in backend.keys),
+        )
+
+    def _policy(self, api: Api, named: Sequence[ApiNamedValue]) -> Policy:
+        key = (api.service, api.name)
+        made_of = (
+            api.policy,
+            api.allow_any_audience,
+            tuple((row.display_name, row.value, row.sealed) for row in named),
+        )
+        known = self._policies.get(key)
+        label = f"apis/{api.service}/{api.name}"
+        if known is None or known[0] != made_of:
+            try:
+                policy = api_verbs.read(api, named, self.sealer)
+                self.broken.pop(label, None)
+            except PratiqueError as error:
+                # Verbs keep this from happening; a home that was changed by hand does not.
+                self.broken[label] = str(error)
+                policy = known[1] if known else replace(NO_POLICY, backend="closed")
+            known = self._policies[key] = (made_of, policy)
+        return known[1]
+
+    def _subscribers(self, api: Api, rows: Sequence[ApiSubscription]) -> tuple[tuple[str, str], ...]:
+        if not api.subscription_required:
+            return ()
+        return tuple((row.name, key) for row in rows if row.opens(api.name) for key in self._opened(row))
+
+    def _opened(self, row: ApiSubscription) -> tuple[str, str]:
+        """Both keys in clear, opened once."""
+        sealed = (row.primary_key, row.secondary_key)
+        known = self._keys.get((row.service, row.name))
+        if known is None or known[0] != sealed:
+            known = self._keys[row.service, row.name] = (sealed, verbs.opened_keys(row, self.sealer))
+        return known[1]
+
+
+def _text(key_set: Mapping[str, Any]) -> str:
+    return json.dumps(key_set, sort_keys=True, separators=(",", ":"))
