@@ -168,7 +168,8 @@ def sandbox(home: Home) -> Finding:
     if kept.mode == "off":
         return Finding("sandbox", "warning", "off: a job can read and change whatever you can", "set sandbox = 'auto'")
     if kept.is_in_force:
-        return Finding("sandbox", "ok", f"{kept.mode}: jobs and scorers see their own files, kept by bubblewrap")
+        said = "jobs and scorers see their own files, and scorers no network unless they ask, kept by bubblewrap"
+        return Finding("sandbox", "ok", f"{kept.mode}: {said}")
     said = f"{kept.mode}: {why_not()}, so a job can read and change whatever you can"
     return Finding("sandbox", "problem" if kept.mode == "require" else "warning", said, REMEDY)
 

@@ -30,6 +30,7 @@ from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
+from pratique.specs.network import has_network
 from pratique.store import holdings, jobs, workspaces
 from pratique.store.jobs import Job
 
@@ -114,8 +115,12 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
         working_folder=attempt.code,
         log=attempt.log,
         timeout=timedelta(seconds=float(timeout)) if timeout else None,
-        view=views.of_job(attempt.folder, python, written_inputs=_written_inputs(job)),
+        view=views.of_job(attempt.folder, python, written_inputs=_written_inputs(job), has_network=_has_network(job)),
     )
+
+
+def _has_network(job: Job) -> bool:
+    return has_network(job.spec, otherwise=True)
 
 
 def _written_inputs(job: Job) -> list[str]:
@@ -208,7 +213,7 @@ def environment_of(attempt: Attempt, python: Path) -> dict[str, str]:
     """
     wished = {str(key): str(value) for key, value in (attempt.job.spec.get("environment_variables") or {}).items()}
     fixed = _facts(attempt)
-    if "MLFLOW_TRACKING_URI" not in wished:
+    if "MLFLOW_TRACKING_URI" not in wished and _has_network(attempt.job):
         fixed["MLFLOW_TRACKING_TOKEN"] = _token(attempt)
     return {**_defaults(attempt, python), **wished, **fixed}
 
@@ -229,6 +234,8 @@ def _defaults(attempt: Attempt, python: Path) -> dict[str, str]:
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
         "MLFLOW_EXPERIMENT_NAME": runs.experiment_of(job),
     }
+    if not _has_network(job):  # MLflow is out of reach, and what waits for it would wait for long.
+        variables = {name: text for name, text in variables.items() if not name.startswith("MLFLOW_")}
     variables |= {f"AZURE_ML_OUTPUT_{name}": str(attempt.output(name)) for name in job.resolved["outputs"]}
     for name, given in job.resolved["inputs"].items():
         if (text := _input_text(attempt, name, given)) is not None:

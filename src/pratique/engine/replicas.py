@@ -38,6 +38,8 @@ from pratique.engine.failures import how_ended
 from pratique.engine.probes import Probe
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
+from pratique.specs.network import KEY as NETWORK
+from pratique.specs.network import MACHINE, has_network
 from pratique.store import deployments, holdings
 from pratique.store import replicas as replica_rows
 from pratique.store.deployments import OnlineDeployment
@@ -78,6 +80,7 @@ class Launch:
     """The manifest of the model, by digest; empty when there is none."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of every file that was written for it, by its path in the folder of the revision."""
+    has_network: bool = False
 
 
 def socket_of(home: Home, replica: Replica) -> Path:
@@ -121,7 +124,10 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
     grace = request_timeout(deployment.spec) + GRACE
     launch = Launch(str(python), environment, grace.total_seconds(), grpc_sockets.is_wished(deployment.spec))
     files = written.digests(_files(bench.home, deployment.id, deployment.revision))
-    launch = replace(launch, workspace=deployment.workspace, model=model, files=files)
+    network = has_network(deployment.spec, otherwise=False)
+    launch = replace(launch, workspace=deployment.workspace, model=model, files=files, has_network=network)
+    if bench.compute.sandbox.is_in_force and not network:
+        say(f"network: none; the tag {NETWORK}: {MACHINE} gives it the machine's")
     text = written.sealed(json.dumps(asdict(launch)))
     _write_private(_launch_file(bench.home, deployment.id, deployment.revision), text)
 
@@ -158,6 +164,7 @@ def start(bench: Workbench, replica: Replica) -> Observation:
                 scratch,
                 spool=launch.environment.get("PRATIQUE_COLLECT"),
                 door=grpc.parent if grpc else None,
+                has_network=launch.has_network,
             ),
         )
     )

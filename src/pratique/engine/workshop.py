@@ -90,7 +90,7 @@ def _run(bench: Workbench, work: Path, python: Path, program: str | Path, argume
         working_folder=work,
         log=work / _LOG,
         timeout=LONGEST,
-        view=replace(view, has_network=False),
+        view=view,
     )
     seen = bench.compute.start(task)
     while not isinstance(seen, Exited | Lost):

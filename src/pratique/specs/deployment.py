@@ -28,6 +28,7 @@ from pratique.specs.grammar import (
 )
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.model import InlineModel
+from pratique.specs.network import problems_with_network
 from pratique.specs.references import Asset, Purpose, parse_reference
 
 MAX_REQUEST_TIMEOUT_MS = 180_000  # Azure's own limit for managed endpoints.
@@ -234,6 +235,7 @@ class OnlineDeployment(Spec):
         if isinstance(tags := value.get("tags"), Mapping):
             yield from _problems_with_optimizing(tags.get("pratique.optimize"), has_code)
             yield from _problems_with_grpc(tags.get("pratique.grpc"), has_code)
+        yield from problems_with_network(value)
         if isinstance(environment, Mapping):
             yield from below(("environment",), problems_with_environment(environment))
 

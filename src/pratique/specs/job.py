@@ -42,6 +42,7 @@ from pratique.specs.grammar import (
     planned,
 )
 from pratique.specs.keys import Found, Key, below
+from pratique.specs.network import problems_with_network
 from pratique.specs.port_names import problems_with_names
 from pratique.specs.problems import refused
 from pratique.specs.references import DatastorePath, LocalPath, Purpose, parse_compute, parse_reference
@@ -332,6 +333,7 @@ class CommandJob(Spec):
         yield from problems_with_names("outputs", outputs)
         yield from _problems_with_literals(inputs)
         yield from _problems_with_outputs(outputs)
+        yield from problems_with_network(value)
         command, environment = value.get("command"), value.get("environment")
         if isinstance(command, str):
             # At this point every input has a value or a problem of its own.

@@ -1,5 +1,6 @@
 """A job cannot spoil another: what it does to its input, its environment, the home and its neighbours."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -130,3 +131,39 @@ def run(_):
     assert confined.score() == {
         "home": False, "code": "Read-only file system", "tmp": "written", "cwd": "written",
     }  # fmt: skip
+
+
+REACHES = """
+import os, socket
+def init(): pass
+def run(_):
+    try:
+        socket.create_connection(("127.0.0.1", {port}), timeout=2).close()
+        return "reached"
+    except OSError as error:
+        return error.strerror
+"""
+
+
+@needs_bubblewrap
+def test_a_replica_has_a_network_only_if_it_asks(confined: House) -> None:
+    confined.make_endpoint()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        script = REACHES.format(port=listener.getsockname()[1])
+        confined.deploy(script)
+        confined.deployer.step()
+        assert confined.score() == "Connection refused", confined.deployment()
+        confined.deploy(script, tags={"pratique.network": "machine"})
+        confined.deployer.step()
+        assert confined.score(revision=2) == "reached"
+
+
+@needs_bubblewrap
+def test_a_job_has_the_machines_network_unless_it_wants_none(confined: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        look = f"(echo > /dev/tcp/127.0.0.1/{port}) 2> /dev/null && echo reached || echo away; env | grep -c MLFLOW"
+        assert "reached" in run(confined, f"{look}; true")
+        name = confined.submit(f"{look}; true", tags={"pratique.network": "none"})
+        confined.worker().step()
+        assert confined.log(name).splitlines()[-2:] == ["away", "0"]
