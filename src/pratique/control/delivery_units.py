@@ -134,11 +134,6 @@ def _take_of_run(tx: Transaction, run: Run, records: Sequence[Record], *, now: d
         delivery_runs.change(tx, run.id, number=number, system={**known.system, "Build.BuildNumber": number})
 
 
-def is_canceled(tx: Transaction, actor: Actor, run: int, unit: str) -> bool:
-    """Whether the unit is to end."""
-    return here(tx, actor, run, unit).unit.cancel_requested_at is not None
-
-
 def fail(tx: Transaction, unit: str, result: Result, reason: str, *, now: datetime) -> UnitRow | None:
     """End a unit whose worker cannot say so any more; None when it has ended meanwhile."""
     known = delivery_runs.unit(tx, unit)

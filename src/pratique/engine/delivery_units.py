@@ -3,7 +3,7 @@
     queued ──a worker starts──► running ──its last record──► completed
        └─ cancelled                └─ it died, or outlived its cancel: ended here, with the reason
 
-One thread does all of it. A server that is killed between the start of a worker
+One thread decides all of it. A server that is killed between the start of a worker
 and the row that tells of it finds the worker by its folder: the start of a
 folder that has run already starts nothing.
 """
@@ -11,6 +11,7 @@ folder that has run already starts nothing.
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -36,6 +37,8 @@ _log = get_logger(__name__)
 _GRACE: Final = timedelta(seconds=10)
 _BESIDES: Final = timedelta(minutes=1)
 """What a worker has for its own end beyond the time that its file gives it."""
+_LAUNCHES: Final = 4
+"""Workers that are started at the same time."""
 WORKER: Final = "pratique.worker"
 """The module of workers."""
 CONSOLE: Final = "console.log"
@@ -55,6 +58,7 @@ class UnitRunner:
         self._bench = bench
         self._stop = stop
         self._at_once = at_once
+        self._launchers = ThreadPoolExecutor(max_workers=_LAUNCHES, thread_name_prefix="unit-start")
         self._deaths = Deaths(stop.ring)
         self._pids: dict[str, int] = {}
         """Of workers that live, by unit."""
@@ -77,24 +81,34 @@ class UnitRunner:
 
     def _begin(self, queued: Sequence[UnitRow], room: int, now: datetime) -> None:
         for unit in queued:
-            if self._stop.is_wished:
-                return
-            if unit.cancel_requested_at is not None:
+            if unit.cancel_requested_at is not None and not self._stop.is_wished:
                 self._end(unit, Result.CANCELED, "the run was cancelled before it began", now)
-            elif room > 0:
-                room -= 1
-                self._start(unit, now)
+        ready = [unit for unit in queued if unit.cancel_requested_at is None][: max(0, room)]
+        started = [unit for unit, seen in zip(ready, self._launched(ready, now), strict=True) if seen is not None]
+        if started:
+            with self._bench.database.write(delivery_runs.TOPIC) as tx:
+                for unit in started:
+                    delivery_runs.start_unit(tx, unit.id, now=now)
 
-    def _start(self, unit: UnitRow, now: datetime) -> None:
+    def _launched(self, units: Sequence[UnitRow], now: datetime) -> list[Observation | None]:
+        """Start the workers of `units`, several at once, because each is mostly waited for; None for what did not."""
+        if self._stop.is_wished:
+            return [None for _ in units]
+        found = list(self._launchers.map(lambda unit: self._start(unit, now), units))
+        for unit, seen in zip(units, found, strict=True):
+            if isinstance(seen, str):
+                self._end(unit, Result.FAILED, seen, now)
+            else:
+                self._note(unit, seen)
+        return [None if isinstance(seen, str) else seen for seen in found]
+
+    def _start(self, unit: UnitRow, now: datetime) -> Observation | str:
+        """The worker of a unit as it runs, or why it could not be started."""
         try:
-            seen = self._bench.workers.start(self._task(unit, now))
+            return self._bench.workers.start(self._task(unit, now))
         except (PratiqueError, OSError) as error:
             _log.warning("unit.not_started", unit=unit.key, run=unit.run, reason=str(error))
-            self._end(unit, Result.FAILED, f"its worker could not be started: {error}", now)
-            return
-        self._note(unit, seen)
-        with self._bench.database.write(delivery_runs.TOPIC) as tx:
-            delivery_runs.start_unit(tx, unit.id, now=now)
+            return f"its worker could not be started: {error}"
 
     def _task(self, unit: UnitRow, now: datetime) -> Task:
         folder = self._folder(unit)

@@ -38,6 +38,8 @@ _FIRST_WORDS: Final = 600.0
 """Seconds in which the platform may be away before the unit has its message."""
 _ASK_EVERY: Final = 30
 """Seconds that the platform may take to say that the run is not cancelled."""
+_FIRST_LOOK: Final = 0.5
+"""Seconds after which it is asked for the first time: most short jobs are over by then."""
 _PAUSE: Final = 2.0
 """Seconds after which it is asked again when it is away."""
 _CONFIGURATION: Final = "PRATIQUE_CONFIG_DIR"
@@ -104,6 +106,7 @@ def _listen(routes: Routes, cancellation: Cancellation, minutes: int) -> None:
 
 
 def _ask(routes: Routes, cancellation: Cancellation) -> None:
+    cancellation.wait(_FIRST_LOOK)
     while not cancellation.is_asked:
         try:
             if routes.is_canceled(wait=_ASK_EVERY):

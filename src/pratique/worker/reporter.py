@@ -4,6 +4,9 @@ Steps never wait for the platform. Logs go, masked, into files of the unit's fol
 and from there by their offsets; records wait in memory. One thread sends both, what a
 step printed before the record that says it ended. While the platform is away it
 asks again; what was sent twice is taken once.
+
+Each request costs the platform a transaction, so what is said within a moment
+travels together: a job of some milliseconds is one request.
 """
 
 import threading
@@ -17,17 +20,19 @@ from pratique.base.errors import PratiqueError
 from pratique.delivery.masking import MaskedLines, Masker
 from pratique.delivery.records import Record
 from pratique.worker.processes import Cancellation
-from pratique.worker.routes import Routes
+from pratique.worker.routes import Piece, Routes
 
 _LONGEST_PAUSE: Final = 5.0
 """Seconds between two attempts to reach the platform."""
 _BREATH: Final = 0.05
-"""Seconds between two pieces of a log: what is printed meanwhile travels together."""
+"""Seconds in which more may be said before something is sent; the end of the job waits for nothing."""
 _PIECE: Final = 1 << 18
 _BATCH: Final = 1 << 16
 """Characters of a log that may wait to be masked together."""
 _TOGETHER: Final = 50
 """Records of one request."""
+_LITTLE: Final = 1 << 15
+"""Bytes of all logs that travel with records; more go by themselves."""
 LARGEST_LOG: Final = 1 << 30
 """Bytes of one step's log; what comes after is not kept, and that is said."""
 
@@ -80,6 +85,13 @@ class StepLog:
             stream.seek(self.sent)
             return stream.read(min(_PIECE, self._size - self.sent))
 
+    def piece(self, data: bytes) -> Piece | None:
+        """`data`, which was not sent yet, as text; None when it is cut within a letter."""
+        try:
+            return Piece(self.number, self.sent, data.decode())
+        except UnicodeDecodeError:
+            return None
+
     def _mask(self) -> None:
         """Mask the lines that wait, and write them; many at once, because looking for each secret has its price."""
         if self._waiting:
@@ -114,7 +126,7 @@ class Reporter:
         self._sequence = 0
         self._under_way = 0
         """How many of the records that wait are being sent."""
-        self._is_closing = False
+        self._closing = threading.Event()
         self.refused = ""
         """Why the platform takes nothing from this unit any more; empty while it does."""
         self._thread = threading.Thread(target=self._work, name="reporter", daemon=True)
@@ -144,7 +156,7 @@ class Reporter:
     def close(self, within: timedelta) -> bool:
         """Send what is left; False when the platform did not take it in time."""
         with self._changed:
-            self._is_closing = True
+            self._closing.set()
             self._changed.notify()
         self._thread.join(within.total_seconds())
         return not self._thread.is_alive() and not self.refused
@@ -153,10 +165,11 @@ class Reporter:
         pause = 0.2
         while not self.refused:
             with self._changed:
-                while not self._has_news() and not self._is_closing:
+                while not self._has_news() and not self._closing.is_set():
                     self._changed.wait()
-                if self._is_closing and not self._has_news():
+                if self._closing.is_set() and not self._has_news():
                     return
+            self._closing.wait(_BREATH)
             try:
                 self._send()
                 pause = 0.2
@@ -181,14 +194,22 @@ class Reporter:
         with self._changed:
             records, logs = self._records[:_TOGETHER], list(self._logs)
             self._under_way = len(records)
+        beside: list[Piece] = []
+        room = _LITTLE if records else 0
         for log in logs:
-            while piece := log.unsent():
-                self._routes.send_log(log.number, log.sent, piece)
-                log.sent += len(piece)
+            while data := log.unsent():
+                piece = log.piece(data)
+                if piece is None or len(data) > room:
+                    self._routes.send_log(log.number, log.sent, data)
+                    log.sent += len(data)
+                    continue
+                room -= len(data)
+                beside.append(piece)
+                break
         if records:
-            self._routes.send_records(records)
+            self._routes.send_records(records, beside)
+            for log in logs:
+                log.sent = next((one.end for one in beside if one.step == log.number), log.sent)
             with self._changed:
                 del self._records[: len(records)]
                 self._under_way = 0
-        elif not self._is_closing:
-            time.sleep(_BREATH)

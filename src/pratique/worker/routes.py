@@ -1,7 +1,8 @@
 """The routes of a unit, as the worker uses them.
 
     GET  UNIT/message            the job message, once
-    POST UNIT/records            {"records": […]}, each taken once by its sequence
+    POST UNIT/records            {"records": […], "logs": [{"step", "offset", "text"}]}, each record taken once by its
+                                 sequence; what the steps printed before comes with it where that is little
     POST UNIT/log?step=&offset=  bytes of a step's log, taken once by their offset
     GET  UNIT/cancel?wait=       {"canceled": true} as soon as the run is cancelled, false after so many seconds
     GET  RUN/artifacts           [{"name", "manifest"}] of the run; of another run: …/runs/ID/artifacts
@@ -11,6 +12,7 @@
 UNIT is `PRATIQUE_UNIT`, a path below the door: …/runs/ID/units/KEY; RUN is what stands before /units.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -20,6 +22,21 @@ from pratique.client.sending import upload_to
 from pratique.content.manifest import Manifest
 from pratique.delivery.message import JobMessage
 from pratique.delivery.records import Record
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a step's log."""
+
+    step: int
+    offset: int
+    """In bytes."""
+    text: str
+
+    @property
+    def end(self) -> int:
+        """The byte behind it."""
+        return self.offset + len(self.text.encode())
 
 
 class Routes:
@@ -34,9 +51,11 @@ class Routes:
         """What to do; a second worker is refused."""
         return JobMessage.of_document(self._connection.get(f"{self._unit}/message"))
 
-    def send_records(self, records: list[Record]) -> None:
+    def send_records(self, records: list[Record], pieces: list[Piece]) -> None:
+        """Report `records`, and before them what the steps have printed."""
         documents = [record.to_document() for record in records]
-        self._connection.post(f"{self._unit}/records", {"records": documents})
+        logs = [{"step": piece.step, "offset": piece.offset, "text": piece.text} for piece in pieces]
+        self._connection.post(f"{self._unit}/records", {"records": documents, "logs": logs})
 
     def send_log(self, step: int, offset: int, data: bytes) -> None:
         self._connection.post_bytes(f"{self._unit}/log?step={step}&offset={offset}", data)

@@ -139,7 +139,11 @@ class Platform:
         match path.removeprefix("/api/v1/delivery/runs/7/").split("/"):
             case ["units", _, "records"]:
                 known = {record.sequence for record in self.records}
-                found = [Record.of_document(one) for one in json.loads(body)["records"]]
+                told = json.loads(body)
+                for piece in told["logs"]:
+                    step, before = piece["step"], self.logs.get(piece["step"], b"")
+                    self.logs[step] = before[: piece["offset"]] + piece["text"].encode()
+                found = [Record.of_document(one) for one in told["records"]]
                 self.records += [record for record in found if record.sequence not in known]
                 return {}
             case ["units", _, "log"]:

@@ -266,7 +266,7 @@ def test_a_cancel_ends_what_waits_and_lets_what_always_runs_run(world: World) ->
         assert delivery_runs.cancel(tx, OWNER, run.id, now=world.now).status == "cancelling"
         delivery_runs.cancel(tx, OWNER, run.id, now=world.now)
     with world.database.read() as tx:
-        assert delivery_units.is_canceled(tx, world.worker(build), run.id, build.id)
+        assert delivery_units.here(tx, world.worker(build), run.id, build.id).unit.cancel_requested_at is not None
     world.end(build, Result.CANCELED)
     world.settle(run)
     clean = world.units(run)["Clean/up/"]

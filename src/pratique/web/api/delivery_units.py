@@ -5,7 +5,7 @@ import time
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import utc_now
@@ -15,6 +15,7 @@ from pratique.control.actor import Actor
 from pratique.delivery.records import Record
 from pratique.engine import delivery_logs, delivery_stories
 from pratique.store import delivery_runs as rows
+from pratique.store.delivery_runs import UnitRow
 from pratique.web.api.fields import Wait
 from pratique.web.auth import KNOWN
 from pratique.web.platform import Platform, platform_of
@@ -30,12 +31,23 @@ _PIECE: Final = 8 << 20
 """Bytes of a log that are taken at once."""
 
 
+class LogPiece(BaseModel):
+    """What a step printed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    step: Annotated[int, Field(ge=-1, le=100_000)]
+    offset: Annotated[int, Field(ge=0, le=_MOST)]
+    text: str
+
+
 class RecordsBody(BaseModel):
-    """What a worker reports."""
+    """What a worker reports, and what was printed before it."""
 
     model_config = ConfigDict(extra="forbid")
 
     records: list[dict[str, Any]]
+    logs: list[LogPiece] = []
 
 
 class SecretsBody(BaseModel):
@@ -57,8 +69,10 @@ def message(platform: Here, actor: Worker, run: int, unit: str) -> dict[str, Any
 
 @router.post("/records")
 def records(platform: Here, actor: Worker, run: int, unit: str, body: Annotated[RecordsBody, Body()]) -> dict[str, Any]:
-    """Take what is new of these records."""
+    """Take what is new of these records, and of what was printed before them."""
     given = [Record.of_document(one) for one in body.records]
+    if body.logs:
+        _add_pieces(platform, actor, run, unit, body.logs)
     now = utc_now()
     with platform.database.write(rows.TOPIC if _changes_nothing_else(given) else rows.MOVED) as tx:
         taken = delivery_units.take(tx, actor, run, unit, given, platform.sealer, now=now)
@@ -81,6 +95,16 @@ def secrets(
             tx, at.run, body.connection, body.vault, body.names, sealer=platform.sealer, now=utc_now()
         )
     return {"secrets": found}
+
+
+def _add_pieces(platform: Platform, actor: Actor, run: int, unit: str, pieces: list[LogPiece]) -> None:
+    with platform.database.read() as tx:
+        here = delivery_units.here(tx, actor, run, unit)
+    if here.unit.state == rows.COMPLETED:
+        return  # They came with its last record, whose answer did not arrive.
+    for piece in pieces:
+        delivery_logs.add(platform.home, here.unit, piece.step, piece.offset, piece.text.encode())
+    platform.bell.ring()
 
 
 def _changes_nothing_else(given: list[Record]) -> bool:
@@ -121,12 +145,16 @@ def _add(platform: Platform, actor: Actor, run: int, unit: str, step: int, offse
 async def canceled(platform: Here, actor: Worker, run: int, unit: str, wait: Wait = 0) -> dict[str, Any]:
     """Whether the unit is to end; with `wait`, as soon as it is, or after that many seconds."""
 
-    def look() -> bool:
+    def look() -> UnitRow:
         with platform.database.read() as tx:
-            return delivery_units.is_canceled(tx, actor, run, unit)
+            return delivery_units.here(tx, actor, run, unit).unit
 
     # Not at each commit: every worker asks all the time, and most commits cancel nothing.
+    # And not beyond the end: whoever asked has gone then, and nobody would hear the answer.
     ends = time.monotonic() + wait
-    while not (found := await run_in_threadpool(look)) and (left := ends - time.monotonic()) > 0:
+    while True:
+        found = await run_in_threadpool(look)
+        left = ends - time.monotonic()
+        if found.cancel_requested_at is not None or found.state == rows.COMPLETED or left <= 0:
+            return {"canceled": found.cancel_requested_at is not None}
         await asyncio.sleep(min(left, _LOOK))
-    return {"canceled": found}

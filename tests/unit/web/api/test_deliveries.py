@@ -152,6 +152,19 @@ WHOLE: dict[str, Any] = {
 }  # fmt: skip
 
 
+def test_what_was_printed_comes_with_the_records_and_each_byte_is_kept_once(project: Any, platform: Platform) -> None:
+    run = queued(project)
+    unit = unit_of(platform, run["id"])
+    route, mine = f"/delivery/runs/1/units/{unit.id}", worker(platform, unit)
+    ended = {**WHOLE, "sequence": 1, "step": 0, "name": "first", "state": "completed", "result": "Succeeded"}
+    whole = {**WHOLE, "sequence": 2, "step": -1, "name": "j", "state": "completed", "result": "Succeeded"}
+    body = {"records": [ended, whole], "logs": [{"step": 0, "offset": 0, "text": "größer\n"}]}
+    for _ in range(2):  # The answer to the first may have been lost.
+        assert project("POST", f"{route}/records", json=body, headers=mine).json() == {"sequence": 2}
+    assert project("GET", f"{route}/logs/0").text == "größer\n"
+    assert project("GET", f"{route}/cancel?wait=30", headers=mine).json() == {"canceled": False}, "it has ended"
+
+
 def test_a_worker_reaches_nothing_else(project: Any, platform: Platform) -> None:
     run = queued(project)
     unit = unit_of(platform, run["id"])
