@@ -87,6 +87,15 @@ SETTINGS: Final = (
         "Makes environments with micromamba or conda: auto (those with packages that are not Python), never or always.",
     ),
     Setting("sandbox_paths", _folders, "", "More folders that they may read then, separated by colons."),
+    Setting(
+        "trusted_issuers", str, "",
+        "OpenID issuers whose tokens federated credentials may name, as they write themselves; separated by commas.",
+    ),
+    Setting("login_issuer", str, "", "OpenID issuer at which people log in: `pratique login --browser`."),
+    Setting("login_client_id", str, "", "What that issuer calls this platform: the audience of its tokens."),
+    Setting(
+        "login_claim", str, "email", "Claim of its tokens that is the name of the user; email has to be verified."
+    ),
     Setting("check_hosts", str, "", "Hosts that REST checks may ask beside loopback, by https; separated by commas."),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
     Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
@@ -94,7 +103,14 @@ SETTINGS: Final = (
 
 # Variables that belong to the command line rather than to the platform.
 CLIENT_VARIABLES: Final = frozenset(
-    {"PRATIQUE_HOME", "PRATIQUE_CONFIG_DIR", "PRATIQUE_URL", "PRATIQUE_TOKEN", "PRATIQUE_RUNTIME_DIR"}
+    {
+        "PRATIQUE_HOME",
+        "PRATIQUE_CONFIG_DIR",
+        "PRATIQUE_URL",
+        "PRATIQUE_TOKEN",
+        "PRATIQUE_RUNTIME_DIR",
+        "PRATIQUE_REASON",
+    }
 )
 
 
@@ -111,6 +127,10 @@ class Settings:
     sandbox: Literal["auto", "require", "off"] = "auto"
     conda: Literal["auto", "never", "always"] = "auto"
     sandbox_paths: str = ""
+    trusted_issuers: str = ""
+    login_issuer: str = ""
+    login_client_id: str = ""
+    login_claim: str = "email"
     check_hosts: str = ""
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000

@@ -88,6 +88,12 @@ INDEX: Final = (
     Row("ad user", "pratique.cli.ad_user", "People.", is_group=True),
     Row("ad sp", "pratique.cli.ad_sp", "Service principals: programs with a secret.", is_group=True),
     Row("ad sp credential", "pratique.cli.ad_sp_credential", "The secret of a program.", is_group=True),
+    Row(
+        "ad app federated-credential",
+        "pratique.cli.ad_app_federated_credential",
+        "Programs that prove themselves elsewhere.",
+        is_group=True,
+    ),
     Row("ad group", "pratique.cli.ad_group", "Groups of people and programs.", is_group=True),
     Row("ad group member", "pratique.cli.ad_group_member", "Who is in a group.", is_group=True),
     Row("role assignment", "pratique.cli.role_assignment", "Who may do what, where.", is_group=True),

@@ -5,12 +5,15 @@ import os
 import sys
 from typing import Any
 
+from pratique.cli.browser import show_page
 from pratique.cli.table import Table, flag, switch
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
-from pratique.client.account import log_in, log_in_as_identity, read_account, subscription
+from pratique.client.account import log_in, log_in_as_identity, log_in_by_token, read_account, subscription
 from pratique.client.connection import Connection
 from pratique.client.door import Door, find_door
+from pratique.client.openid import log_in_by_browser
+from pratique.client.profile import Profile
 
 TABLE = Table("login")
 
@@ -22,6 +25,8 @@ TABLE = Table("login")
         switch("identity", "--identity", "-i", help="Log in as the managed identity of the job that this runs in."),
         flag("username", "--username", "-u", help="A person's name; the appId of a program."),
         flag("password", "--password", "-p", help="The password or secret; asked for when it is left out."),
+        flag("federated_token", help="A token of another issuer, instead of a program's secret."),
+        switch("browser", help="Log in as a person at the OpenID provider of the platform, in a browser."),
         flag("tenant", "--tenant", "-t", help="The tenant that `ad sp create-for-rbac` printed."),
     ),
     examples={
@@ -32,29 +37,50 @@ TABLE = Table("login")
     },
 )
 def login(
-    *, service_principal: bool, identity: bool, username: str | None, password: str | None, tenant: str | None
+    *,
+    service_principal: bool,
+    identity: bool,
+    username: str | None,
+    password: str | None,
+    federated_token: str | None,
+    browser: bool,
+    tenant: str | None,
 ) -> list[dict[str, Any]]:
     """Log in as a person or a service principal.
 
     Without flags it only says who you are: on your own machine, whoever can read PRATIQUE_HOME is the owner.
     """
     if identity:
-        return _as_identity(service_principal or password or tenant, username)
+        return _as_identity(service_principal or password or tenant or federated_token or browser, username)
+    if browser:
+        return _in_browser(service_principal or password or tenant or federated_token or username)
+    if federated_token and (password or not service_principal):
+        raise UsageError("--federated-token goes with --service-principal, and stands for --password/-p")
     if service_principal and not (username and tenant):
         raise UsageError("--service-principal wants --username/-u and --tenant")
     if not username:
         return _as_owner(password, tenant)
     door = find_door()
+    if federated_token:
+        profile = log_in_by_token(door, client_id=username, token=federated_token, tenant=tenant or "")
+        return _told(profile)
     secret = password or _asked("Secret: " if service_principal else "Password: ")
-    profile = log_in(door, client_id=username, client_secret=secret, tenant=tenant or "")
-    say(f"logged in as {username} at {door.url}; until `pratique logout`")
-    return [subscription(read_account(Connection(Door(door.url, profile.token, profile))))]
+    return _told(log_in(door, client_id=username, client_secret=secret, tenant=tenant or ""))
 
 
 def _as_identity(others: object, client_id: str | None) -> list[dict[str, Any]]:
     if others:
         raise UsageError("--identity goes with --username/-u at most, the client id of the identity")
-    profile = log_in_as_identity(client_id or "")
+    return _told(log_in_as_identity(client_id or ""))
+
+
+def _in_browser(others: object) -> list[dict[str, Any]]:
+    if others:
+        raise UsageError("--browser goes with no other flag: the provider asks who you are")
+    return _told(log_in_by_browser(find_door(), show_page))
+
+
+def _told(profile: Profile) -> list[dict[str, Any]]:
     account = subscription(read_account(Connection(Door(profile.url, profile.token, profile))))
     say(f"logged in as {account['user']['name']} at {profile.url}; until `pratique logout`")
     return [account]

@@ -12,13 +12,14 @@ import time
 from dataclasses import replace
 from typing import Final
 
-from pratique.base.errors import InvalidInput
+from pratique.base.errors import InvalidInput, Unauthenticated
 from pratique.client.connection import Connection, Document, path_of
 from pratique.client.door import Door, check_url
-from pratique.client.profile import IDENTITY, Profile, save_profile
+from pratique.client.profile import BROWSER, FEDERATED, IDENTITY, Profile, save_profile
 
 SUBSCRIPTION_NAME: Final = "pratique"
 
+_AGAIN: Final = {BROWSER: "--browser", FEDERATED: "--service-principal --federated-token TOKEN"}
 _IDENTITY_PATH: Final = "/identity/token"
 _UNKNOWN_LIFETIME: Final = 3600
 """Seconds that we vouch for a token which does not say when it ends."""
@@ -62,6 +63,21 @@ def sign_in(url: str, *, client_id: str, client_secret: str, tenant: str) -> Pro
     return _with_new_token(Profile(url, client_id, client_secret, tenant, "", 0))
 
 
+def log_in_by_token(door: Door, *, client_id: str, token: str, tenant: str) -> Profile:
+    """Exchange a token of somebody else's issuer for one of ours and keep that; raises `Unauthenticated`."""
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": client_id,
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": token,
+    }
+    answer: Document = Connection(Door(door.url, "", None)).post_form("/oauth2/token", form)
+    ends = int(time.time()) + int(answer["expires_in"])
+    profile = Profile(door.url, client_id, "", tenant, str(answer["access_token"]), ends, FEDERATED)
+    save_profile(profile)
+    return profile
+
+
 def log_in_as_identity(client_id: str = "") -> Profile:
     """Log in as the managed identity of the job or deployment that this runs in, and keep the token."""
     profile = _with_identity_token(Profile(identity_door(), client_id, "", "", "", 0, IDENTITY))
@@ -94,6 +110,10 @@ def renewed(door: Door) -> Door:
     profile = door.profile
     if profile is None or profile.expires_on - _MARGIN > time.time():
         return door
+    if profile.kind in (BROWSER, FEDERATED):
+        if profile.expires_on > time.time():
+            return door
+        raise Unauthenticated("the login has ended", hint=f"log in again: pratique login {_AGAIN[profile.kind]}")
     profile = _with_identity_token(profile) if profile.kind == IDENTITY else _with_new_token(profile)
     save_profile(profile)
     return replace(door, token=profile.token, profile=profile)

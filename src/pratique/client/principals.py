@@ -142,6 +142,32 @@ class Definitions:
         self._connection.delete(path_of("role-definitions", name))
 
 
+class FederatedCredentials:
+    """How programs prove themselves by tokens of somebody else's issuer."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def create(self, app_id: str, body: Document) -> Document:
+        found: Document = self._connection.post(_federated(app_id), body)
+        return found
+
+    def all(self, app_id: str) -> list[Document]:
+        found: list[Document] = self._connection.get(_federated(app_id))
+        return found
+
+    def show(self, app_id: str, which: str) -> Document:
+        found: Document = self._connection.get(_federated(app_id, which))
+        return found
+
+    def remove(self, app_id: str, which: str) -> None:
+        self._connection.delete(_federated(app_id, which))
+
+
+def _federated(app_id: str, *which: str) -> str:
+    return path_of("service-principals", app_id, "federated-credentials", *which)
+
+
 class SigningKeys:
     """What tokens are signed with."""
 

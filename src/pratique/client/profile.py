@@ -21,6 +21,8 @@ _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXE
 
 CLIENT: Final = "client"
 IDENTITY: Final = "identity"
+BROWSER: Final = "browser"
+FEDERATED: Final = "federated"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Profile:
     expires_on: int
     """Seconds since 1970."""
     kind: str = CLIENT
-    """How another token is got: by the secret of a client, or as the `IDENTITY` of the job that this runs in."""
+    """How another token is got: by the secret of a client, as the `IDENTITY` of the job that this
+    runs in, or not at all: who logged in in a `BROWSER` or by a token of another issuer does so again."""
 
 
 def configuration_folder() -> Path:

@@ -1,6 +1,6 @@
 """Where tokens come from, the keys to check them with, and how a browser comes in and goes.
 
-POST /oauth2/token                        client id and secret → token (OAuth 2.0, client credentials)
+POST /oauth2/token                        client id and secret, or a token of another issuer → token (OAuth 2.0)
 GET  /.well-known/openid-configuration    where the rest is
 GET  /.well-known/jwks.json               the public keys
 GET  /identity/token                      a job's or a deployment's proof → a token of its identity
@@ -9,7 +9,7 @@ POST /logout                              the session ends
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
@@ -21,7 +21,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, TooLarge, Unauthenticated
-from pratique.control import managed_identities
+from pratique.control import federated_credentials, foreign_tokens, managed_identities, people_elsewhere
 from pratique.control.grants import exchanged, token_of
 from pratique.control.sessions import SESSION_LASTS, close_session, open_link
 from pratique.control.tokens import AUDIENCE
@@ -34,7 +34,9 @@ router = APIRouter(tags=["identity"])
 TOKEN_LASTS: Final = timedelta(hours=1)
 
 _AUDIENCE: Final = re.compile(r"[\x21-\x7e]{1,512}")
-_FORM_LIMIT: Final = 16_384  # Bytes; an id, a secret and a scope need a few hundred.
+_FORM_LIMIT: Final = 20_000  # Bytes; a token of another issuer may have 16,384.
+_JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 
 Parts = Annotated[Platform, Depends(platform_of)]
@@ -44,10 +46,8 @@ Parts = Annotated[Platform, Depends(platform_of)]
 async def token(request: Request, platform: Parts) -> JSONResponse:
     """A token for whoever has the secret; the client is named in the form or by HTTP Basic (RFC 6749, 2.3.1)."""
     form = await _form(request)
-    if form.get("grant_type") != "client_credentials":
-        raise InvalidInput("the grant_type is not client_credentials, the only one that we know")
-    client_id, secret = _client(request, form)
-    answer = await run_in_threadpool(_token_for, platform, client_id, secret)
+    proven = _proof_of(request, platform, form)
+    answer = await run_in_threadpool(lambda: _answer(proven(utc_now())))
     return JSONResponse(answer, headers=_NOT_KEPT)
 
 
@@ -89,7 +89,7 @@ def discovery(platform: Parts) -> dict[str, Any]:
         "issuer": platform.issuer.issuer,
         "token_endpoint": f"{platform.door}/oauth2/token",
         "jwks_uri": f"{platform.door}/.well-known/jwks.json",
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": ["client_credentials", _JWT_BEARER],
         "response_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
@@ -132,10 +132,52 @@ def log_out(request: Request, platform: Parts) -> Response:
     return answer
 
 
-def _token_for(platform: Platform, client_id: str, secret: str) -> dict[str, Any]:
-    now = utc_now()
+def _proof_of(request: Request, platform: Platform, form: Mapping[str, str]) -> Callable[[datetime], str]:
+    """What makes a token of what the form proves; raises `InvalidInput` for a form that proves nothing we know."""
+    grant = form.get("grant_type")
+    if grant == _JWT_BEARER:
+        assertion = _needed(form, "assertion")
+        return lambda now: _token_of_person(platform, assertion, now)
+    if grant != "client_credentials":
+        raise InvalidInput(f"the grant_type is neither client_credentials nor {_JWT_BEARER}")
+    if kind := form.get("client_assertion_type"):
+        if kind != _ASSERTION or form.get("client_secret"):
+            raise InvalidInput(f"the client_assertion_type is not {_ASSERTION}, or a secret is given beside it")
+        client_id, assertion = _needed(form, "client_id"), _needed(form, "client_assertion")
+        return lambda now: _token_of_program(platform, client_id, assertion, now)
+    client_id, secret = _client(request, form)
+    return lambda now: _proven(platform, client_id, secret, now)
+
+
+def _needed(form: Mapping[str, str], name: str) -> str:
+    if not form.get(name):
+        raise InvalidInput(f"the form has no {name}")
+    return form[name]
+
+
+def _token_of_program(platform: Platform, client_id: str, assertion: str, now: datetime) -> str:
+    """A token for whoever a token of another issuer proves to be, by a federated credential."""
+    with platform.database.read() as tx:
+        found = federated_credentials.proven(tx, client_id, assertion, verify=platform.foreign_issuers.verify, now=now)
+    return token_of(platform.issuer, found, lasting=TOKEN_LASTS, now=now)
+
+
+def _token_of_person(platform: Platform, assertion: str, now: datetime) -> str:
+    """A token for the user whom the provider of people has let in."""
+    settings = platform.settings
+    if not settings.login_issuer or not settings.login_client_id:
+        raise Unauthenticated("nobody logs in at a provider here: the setting login_issuer names none")
+    if foreign_tokens.issuer_of(assertion) != settings.login_issuer:
+        raise Unauthenticated("the token is not of the provider at which people log in")
+    claims = platform.foreign_issuers.verify(assertion, audience=settings.login_client_id, now=now)
+    with platform.database.read() as tx:
+        found = people_elsewhere.user_of(tx, claims, settings.login_claim)
+    return token_of(platform.issuer, found, lasting=TOKEN_LASTS, now=now)
+
+
+def _answer(token: str) -> dict[str, Any]:
     return {
-        "access_token": _proven(platform, client_id, secret, now),
+        "access_token": token,
         "token_type": "Bearer",
         "expires_in": int(TOKEN_LASTS.total_seconds()),
         # Whatever scope was asked for, this is the one that was given (RFC 6749, 3.3).

@@ -14,6 +14,7 @@ from pratique.base.settings import Settings
 from pratique.control.credentials import SignIns
 from pratique.control.journal_key import JournalKey
 from pratique.control.tokens import Issuer
+from pratique.engine.foreign_issuers import ForeignIssuers
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
 from pratique.store.git import Repositories
@@ -75,6 +76,11 @@ class Platform:
     def journal_key(self) -> JournalKey:
         """What the journal is signed with."""
         return JournalKey(self.home.keys)
+
+    @cached_property
+    def foreign_issuers(self) -> ForeignIssuers:
+        """The issuers that the operator trusts beside our own."""
+        return ForeignIssuers(self.settings)
 
     @cached_property
     def ids(self) -> Ids:

@@ -35,6 +35,8 @@ from pratique.web.app import create_app
 from pratique.web.bell import Bell
 from pratique.web.platform import Platform
 
+from .openid_provider import CLIENT, Provider
+
 PROJECT: Final = "credit"
 
 
@@ -131,7 +133,15 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def provider() -> Iterator[Provider]:
+    """An OpenID provider at which people log in, and whose tokens programs may bring."""
+    provider = Provider()
+    yield provider
+    provider.stop()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Site]:
     """One server for all tests; each makes repositories of its own."""
     root = tmp_path_factory.mktemp("site")
     home = Home(root / "home")
@@ -146,7 +156,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         projects.create(tx, PLATFORM, PROJECT, now=utc_now())
     platform = Platform(
         home=home,
-        settings=Settings(door_port=port),
+        settings=Settings(
+            door_port=port,
+            trusted_issuers=provider.issuer,
+            login_issuer=provider.issuer,
+            login_client_id=CLIENT,
+        ),
         database=database,
         blobs=BlobStore(home.blobs),
         sealer=Sealer(home.keys / "seal"),

@@ -17,6 +17,7 @@ Bearer = Callable[..., dict[str, str]]
 EXPECTED_PUBLIC: Final = {
     "/api/v1/openapi.json",
     "/api/v1/status",
+    "/api/v1/login",
     "/oauth2/token",
     "/identity/token",
     "/.well-known/jwks.json",

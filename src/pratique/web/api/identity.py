@@ -13,7 +13,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from pratique.base.clock import iso, utc_now
-from pratique.base.errors import Unauthenticated
+from pratique.base.errors import NotFound, Unauthenticated
 from pratique.base.ids import new_id
 from pratique.control import principals, roles, sessions
 from pratique.control.actor import Actor
@@ -23,7 +23,7 @@ from pratique.control.principals import SERVICE_PRINCIPAL, USER
 from pratique.control.roles import Assigned
 from pratique.store.principals import Principal
 from pratique.web.api.fields import present
-from pratique.web.auth import KNOWN, allow, allow_somewhere
+from pratique.web.auth import KNOWN, PUBLIC, allow, allow_somewhere
 from pratique.web.browser import local_path
 from pratique.web.platform import Platform, platform_of
 
@@ -110,6 +110,18 @@ def account(platform: Parts, actor: Somebody) -> dict[str, Any]:
         "subscription_id": platform.home.subscription,
         "roles": [{"role": grant.role, "scope": grant.scope} for grant in actor.grants],
     }
+
+
+@router.get("/login", dependencies=[Depends(PUBLIC)])
+def login(platform: Parts) -> dict[str, str]:
+    """At which OpenID provider people log in, and as what this platform is known there."""
+    settings = platform.settings
+    if not settings.login_issuer or not settings.login_client_id:
+        raise NotFound(
+            "people log in at no OpenID provider here",
+            hint="set login_issuer and login_client_id, or log in with a password: pratique login -u NAME",
+        )
+    return {"issuer": settings.login_issuer, "client_id": settings.login_client_id, "scope": "openid email profile"}
 
 
 @router.post("/links")
