@@ -14,6 +14,7 @@ VARIABLES: Final[Mapping[str, str]] = {
     "`AZURE_CONFIG_DIR` when unset, else `~/.config/pratique`.",
     "PRATIQUE_URL": "Door of a platform to talk to, instead of the one of `PRATIQUE_HOME`.",
     "PRATIQUE_TOKEN": "Bearer token to talk with, instead of the one of the login.",
+    "PRATIQUE_REASON": "Why, for the journal, where no `--reason` is given.",
 }
 """What each of `CLIENT_VARIABLES` means."""
 

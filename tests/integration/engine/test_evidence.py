@@ -1,0 +1,91 @@
+"""What can be shown later: the journal is sealed by itself, and a prediction is found among what was collected."""
+
+import json
+from functools import partial
+
+import pytest
+
+from pratique.base.clock import utc_now
+from pratique.base.errors import NotFound, StorageFailed
+from pratique.content.journal_verifier import NotWholeError, read_keys, verify
+from pratique.control import predictions
+from pratique.control.journal_key import JournalKey
+from pratique.engine.collection import Collector, folder_of
+from pratique.engine.predictions import look
+from pratique.engine.sealing import JournalSealer
+from pratique.store import events, journal, seals
+from pratique.store.events import Event
+
+from .conftest import OWNER, House
+
+ABOUT = {
+    "workspace": "dev", "endpoint": "credit", "deployment": "blue", "rolling_rate": "minute",
+    "collections": {"model_inputs": 1.0, "model_outputs": 1.0},
+}  # fmt: skip
+BODY = json.dumps({"input_data": {"columns": ["age"], "data": [[31], [45]]}}).encode()
+
+
+def tell(house: House, count: int) -> None:
+    with house.database.write() as tx:
+        for _ in range(count):
+            events.append(tx, Event("Pratique.Tested", "x", "/", OWNER.to_document()), now=utc_now())
+
+
+def test_what_was_told_is_sealed_without_a_hand(house: House) -> None:
+    sealer, keys = JournalSealer(house.bench), read_keys(JournalKey(house.home.keys).public()[1])
+    tell(house, 3)
+    assert sealer.step()
+    assert not sealer.step(), "nothing is left"
+    tell(house, 2)
+    assert verify(journal.lines(house.database), keys).unsealed == 2
+    assert sealer.step()
+    with house.database.read() as tx:
+        head = seals.newest(tx)
+    assert head is not None
+    assert verify(journal.lines(house.database), keys, head.to_document()).unsealed == 0
+
+
+def test_many_events_are_sealed_in_pieces(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seals, "MOST", 4)
+    tell(house, 10)
+    sealer = JournalSealer(house.bench)
+    while sealer.step():
+        pass
+    keys = read_keys(JournalKey(house.home.keys).public()[1])
+    found = verify(journal.lines(house.database), keys)
+    assert (found.unsealed, found.seals >= 3) == (0, True)
+
+
+def test_a_key_that_others_can_read_signs_nothing(house: House) -> None:
+    key = JournalKey(house.home.keys)
+    key.public()
+    (house.home.keys / "journal.pem").chmod(0o644)
+    with pytest.raises(StorageFailed, match="others can read"):
+        key.signer()
+
+
+def test_another_key_is_no_key_of_this_journal(house: House) -> None:
+    tell(house, 1)
+    JournalSealer(house.bench).step()
+    (house.home.keys / "journal.pem").unlink()
+    with pytest.raises(NotWholeError, match="names the key"):
+        verify(journal.lines(house.database), read_keys(JournalKey(house.home.keys).public()[1]))
+
+
+def test_one_call_is_found_among_what_was_collected(house: House) -> None:
+    folder = folder_of(house.home, "d")
+    folder.mkdir(parents=True)
+    (folder / "about.json").write_text(json.dumps(ABOUT))
+    for number, name in enumerate(("call-1", "call-2", "call-3")):
+        head = {"kind": "prediction", "id": name, "time": 1_764_000_000 + 60 * number, "status": 200, "latency_ms": 1.5}
+        answer = json.dumps([number, number]).encode()
+        line = json.dumps({**head, "sizes": [len(BODY), len(answer)]}).encode()
+        (folder / f"{name}.spool").write_bytes(line + b"\n" + BODY + b"\n" + answer + b"\n")
+    Collector(house.bench).step()
+    found = predictions.show(house.database, OWNER, "dev", "call-2", look=partial(look, house.bench.blobs))
+    assert (found["endpoint"], found["deployment"]) == ("credit", "blue")
+    assert [row["age"] for row in found["collected"]["model_inputs"]] == [31, 45]
+    assert [row["prediction"] for row in found["collected"]["model_outputs"]] == [1, 1]
+    assert "answered with status 200 in 1.5 ms" in found["sentences"][0]["text"]
+    with pytest.raises(NotFound, match="not among"):
+        predictions.show(house.database, OWNER, "dev", "call-9", look=partial(look, house.bench.blobs))
