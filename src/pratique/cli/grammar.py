@@ -63,7 +63,7 @@ class Commands(CLICommandsLoader):  # type: ignore[misc] # knack publishes no ty
             if is_typed(row, words):
                 self._enter(row)
             else:
-                self._enter_unseen(row)
+                self._enter_unseen(row, words)
         table: dict[str, Any] = self.command_table
         return table
 
@@ -71,9 +71,14 @@ class Commands(CLICommandsLoader):  # type: ignore[misc] # knack publishes no ty
         for path, verb in verbs_of(row).items():
             self._add(path, _caller(verb), _help_of(verb), columns_of(verb.columns), _loader(verb))
 
-    def _enter_unseen(self, row: Row) -> None:
-        path = f"{row.path} {_UNSEEN}" if row.is_group else row.path
-        self._add(path, lambda _: None, {"type": "command", "short-summary": row.summary}, None, None)
+    def _enter_unseen(self, row: Row, words: Sequence[str]) -> None:
+        # A parser for each group takes a while, so a group stands for those below it as far as nobody looks.
+        path = row.path.split()
+        shared = next((at for at, word in enumerate(path) if list(words[at : at + 1]) != [word]), len(path))
+        shown = " ".join(path[: shared + 1])
+        name = f"{shown} {_UNSEEN}" if row.is_group or shown != row.path else shown
+        if name not in self.command_table:
+            self._add(name, lambda _: None, {"type": "command", "short-summary": row.summary}, None, None)
 
     def _add(self, path: str, handler: Any, said: dict[str, Any], table: Any, arguments: Any) -> None:
         command = CLICommand(
