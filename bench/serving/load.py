@@ -26,7 +26,7 @@ class Burst:
     failures: int
 
 
-def burst(server: Server, body: Path, *, concurrency: int, seconds: float, core: int) -> Burst:
+def burst(server: Server, body: Path, *, concurrency: int, seconds: int, core: int) -> Burst:
     """Post `body`, under the name that the server knows, on `concurrency` connections that are kept open."""
     if server.kind.key != "input_data":
         other = body.with_name(f"{server.kind.key}-{body.name}")
@@ -36,11 +36,11 @@ def burst(server: Server, body: Path, *, concurrency: int, seconds: float, core:
     return at(server.url, server, body, concurrency=concurrency, seconds=seconds, core=core, key=key)
 
 
-def at(url: str, server: Server, body: Path, *, concurrency: int, seconds: float, core: int, key: str = "") -> Burst:
+def at(url: str, server: Server, body: Path, *, concurrency: int, seconds: int, core: int, key: str = "") -> Burst:
     """The same at another address, in front of `server`."""
     before = server.cpu_seconds()
     said = subprocess.run(
-        ["taskset", "-c", str(core), "wrk", "-t1", f"-c{concurrency}", f"-d{seconds:g}s", "-s", str(_SCRIPT), url],
+        ["taskset", "-c", str(core), "wrk", "-t1", f"-c{concurrency}", f"-d{seconds}s", "-s", str(_SCRIPT), url],
         env={**os.environ, "BODY": str(body), **({"KEY": key} if key else {})},
         check=True,
         capture_output=True,

@@ -38,6 +38,11 @@ class Kind:
     auth: str = ""
     """The key that callers need."""
 
+    @property
+    def collects(self) -> bool:
+        """Whether it keeps what it predicts."""
+        return "PRATIQUE_COLLECT" in self.environment
+
 
 @dataclass(frozen=True)
 class Server:
@@ -57,6 +62,12 @@ class Server:
         """What it and everything it has started have used so far."""
         ticks = sum(sum(map(int, _stat(pid)[11:15])) for pid in _family(self.pid))
         return ticks / os.sysconf("SC_CLK_TCK")
+
+    def dropped(self) -> int:
+        """How many predictions were not collected, because the spool was too slow."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return int(next(line.split()[-1] for line in lines if line.startswith("pratique_collection_dropped_total")))
 
     def memory_mb(self) -> float:
         """Resident, of all its processes together."""
@@ -101,12 +112,16 @@ def ours_onnx(model: Path, name: str = "Pratique, ONNX", **environment: str) -> 
 
 def ours_behind_door(model: Path) -> Kind:
     """The converted model behind the front door, which asks for a key; both on the one core."""
-    served = ours_onnx(model).environment
+    return behind_door(ours_onnx(model), "Pratique, ONNX, behind the door")
+
+
+def behind_door(kind: Kind, name: str, replicas: int = 1) -> Kind:
+    """So many processes of one kind, behind the front door."""
     # Both are found from the root of the tree: the bench, and the model server that the scorer runs.
     path = os.pathsep.join([str(HERE.parents[1]), str(PACKAGE)])
-    argv = (sys.executable, "-m", "bench.serving.door", "PORT", "PYTHON")
-    environment = {**served, "PYTHONPATH": path}
-    return Kind("Pratique, ONNX, behind the door", "pratique", argv, environment, path=door.PATH, auth=door.KEY)
+    argv = (sys.executable, "-m", "bench.serving.door", "PORT", "PYTHON", str(replicas))
+    environment = {**kind.environment, "PYTHONPATH": path}
+    return Kind(name, kind.peer, argv, environment, path=door.PATH, auth=door.KEY)
 
 
 def ours_script(model: Path, script: str = "score.py", name: str = "Pratique, score.py") -> Kind:
@@ -143,8 +158,8 @@ def others(model: Path) -> list[Kind]:
 
 
 @contextmanager
-def started(kind: Kind, environments: Path, place: Path, *, core: int) -> Iterator[Server]:
-    """Start it on one core and end it, with everything it has started, afterwards."""
+def started(kind: Kind, environments: Path, place: Path, *, core: str) -> Iterator[Server]:
+    """Start it on one core (or ``0,1``) and end it, with everything it has started, afterwards."""
     port = _free_port()
     place.mkdir(parents=True, exist_ok=True)
     if kind.peer == "mlserver":
@@ -155,7 +170,7 @@ def started(kind: Kind, environments: Path, place: Path, *, core: int) -> Iterat
     began = time.monotonic()
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), str(binaries / program), *arguments],
+            ["taskset", "-c", core, str(binaries / program), *arguments],
             env={"PATH": f"{binaries}:/usr/bin:/bin", "HOME": str(place), "LANG": "C.UTF-8", **kind.environment},
             cwd=place,
             stdin=subprocess.DEVNULL,
