@@ -13,6 +13,7 @@ from pratique.base.settings import load_settings
 from pratique.cli.table import Table, flag, switch
 from pratique.cli.talk import say
 from pratique.control.housekeeping import PRUNED, tell
+from pratique.engine.delivery_retention import DeliveryRetention
 from pratique.engine.pruning import Leftover, Pruning
 from pratique.store.backups import housekeeping
 from pratique.store.migrate import check_current
@@ -36,7 +37,9 @@ def prune(*, dry_run: bool, unused_for: int) -> list[dict[str, Any]]:
     """Remove what nothing names any more, and say what and how many bytes.
 
     Content stays while any version, job, deployment, file of a run or of a datastore names it, and for a day
-    in any case, so uploads on their way are not harmed. The platform may run.
+    in any case, so uploads on their way are not harmed. Runs of pipelines lose their logs and artifacts after
+    the days of the setting delivery_days, but for the newest of each, what a run that goes on reads, and what
+    somebody has approved. The platform may run.
     """
     if unused_for < 1:
         raise InvalidInput(f"--unused-for is {unused_for}", hint="give a number of days, 1 or more")
@@ -48,17 +51,21 @@ def prune(*, dry_run: bool, unused_for: int) -> list[dict[str, Any]]:
     try:
         check_current(parts.database)
         with housekeeping(home):
+            now = utc_now()
+            retention = DeliveryRetention(
+                home, parts.database, now=now, days=settings.delivery_days, count=settings.delivery_runs
+            )
             pruning = Pruning(
                 home,
                 parts.database,
                 parts.environments,
-                now=utc_now(),
+                now=now,
                 unused_for=timedelta(days=unused_for),
                 own=(tracking_lock(home, parts.environments).digest,),
             )
             if dry_run:
-                return _told(pruning)
-            counted = _pruned(pruning)
+                return _told(retention, pruning)
+            counted = _pruned(retention, pruning)
         removed = {str(one["what"]): one["count"] for one in counted}
         tell(parts.database, login_name(), PRUNED, {"removed": removed}, now=utc_now())
         return counted
@@ -66,12 +73,14 @@ def prune(*, dry_run: bool, unused_for: int) -> list[dict[str, Any]]:
         parts.database.close()
 
 
-def _told(pruning: Pruning) -> list[dict[str, Any]]:
-    return _counted([*pruning.content(), *pruning.folders()], "would go")
+def _told(retention: DeliveryRetention, pruning: Pruning) -> list[dict[str, Any]]:
+    return _counted([*retention.runs(), *pruning.content(), *pruning.folders()], "would go")
 
 
-def _pruned(pruning: Pruning) -> list[dict[str, Any]]:
-    gone = [one for one in pruning.forget_content() if one.remove()]
+def _pruned(retention: DeliveryRetention, pruning: Pruning) -> list[dict[str, Any]]:
+    # First what names content, then the content.
+    gone = [one for one in retention.runs() if one.remove()]
+    gone += [one for one in pruning.forget_content() if one.remove()]
     gone += [one for one in pruning.folders() if one.remove()]
     return _counted(gone, "removed")
 

@@ -96,7 +96,15 @@ SETTINGS: Final = (
     Setting(
         "login_claim", str, "email", "Claim of its tokens that is the name of the user; email has to be verified."
     ),
-    Setting("check_hosts", str, "", "Hosts that REST checks may ask beside loopback, by https; separated by commas."),
+    Setting(
+        "check_hosts", str, "",
+        "Hosts that REST checks and InvokeRESTAPI may call beside loopback, by https; separated by commas.",
+    ),
+    Setting(
+        "delivery_days", _count, 30,
+        "Days after which `prune` removes logs and artifacts of runs of pipelines; 0 keeps them for good.",
+    ),
+    Setting("delivery_runs", _count, 10, "Newest runs of each pipeline that keep theirs, however old."),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
     Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
 )  # fmt: skip
@@ -132,6 +140,8 @@ class Settings:
     login_client_id: str = ""
     login_claim: str = "email"
     check_hosts: str = ""
+    delivery_days: int = 30
+    delivery_runs: int = 10
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000
 

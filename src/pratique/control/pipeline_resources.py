@@ -20,6 +20,7 @@ from pratique.store.delivery_runs import Run, Wanted
 
 SUCCEEDED: Final = ("succeeded", "partiallySucceeded")
 _HEADS: Final = "refs/heads/"
+_PREFIX: Final = "resources.pipeline."
 _MOST: Final = 1000
 """Runs that are looked through for a number or for tags."""
 
@@ -68,6 +69,12 @@ def runs_of(run: Run, resources: Iterable[PipelineResource]) -> tuple[PipelineRu
             delivery, project = system.get(f"{prefix}pipelinename", ""), system.get(f"{prefix}projectname", "")
             found.append(PipelineRun(one.alias, int(number), delivery, project))
     return tuple(found)
+
+
+def runs_in_use(tx: Transaction) -> frozenset[int]:
+    """The runs that runs which go on were told to read."""
+    known = ((name.lower(), value) for run in delivery_runs.unfinished(tx) for name, value in run.system.items())
+    return frozenset(int(value) for name, value in known if name.startswith(_PREFIX) and name.endswith(".runid"))
 
 
 def _run(tx: Transaction, source: Delivery, resource: PipelineResource) -> Run | None:

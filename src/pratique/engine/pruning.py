@@ -6,7 +6,7 @@
 | environments | a version or a replica names it, a process runs in it, or it was asked for within some days |
 | conversions | a deployment or a registered version names the model |
 | attempts | the job has a row |
-| delivery runs | the run has a row: `pipelines delete` takes those of a pipeline |
+| delivery runs | the run has a row: `pipelines delete` takes those of a pipeline; see `delivery_retention` |
 | logs | they are younger than some days |
 | runtime folders | their home is there |
 """

@@ -22,6 +22,7 @@ from pratique.store.leases import Lease
 from pratique.store.rows import insert_over, value_of, values_of
 from pratique.store.schema import (
     UtcDateTime,
+    asked_checks,
     delivery_artifacts,
     delivery_jobs,
     delivery_runs,
@@ -233,6 +234,39 @@ def unfinished_of(tx: Connection, delivery: int) -> list[int]:
     """The ids of the runs of a delivery that have not ended, oldest first."""
     wanted = select(delivery_runs.c.id).where(delivery_runs.c.delivery == delivery, delivery_runs.c.status != COMPLETED)
     return list(tx.execute(wanted.order_by(delivery_runs.c.id)).scalars())
+
+
+def ended_before(tx: Connection, moment: datetime, *, besides_newest: int) -> list[Run]:
+    """Runs that had ended by then, oldest first, but for the newest of each delivery and those that people answered.
+
+    An approval that somebody gave or refused, also one that was voided, keeps what it was given for, and the newest
+    run of each delivery that succeeded is what others read.
+    """
+    table, asked = delivery_runs.c, asked_checks.c
+    place = func.row_number().over(partition_by=table.delivery, order_by=table.id.desc())
+    ranked = select(table.id, place.label("place")).subquery()
+    answered = select(asked.run).where(asked.kind == "approval", asked.state.in_(("passed", "failed", "voided")))
+    good = select(func.max(table.id)).where(table.result.in_(("succeeded", "partiallySucceeded")))
+    wanted = (
+        select(delivery_runs)
+        .join(ranked, ranked.c.id == table.id)
+        .where(table.status == COMPLETED, table.ended_at < moment, ranked.c.place > besides_newest)
+        .where(table.id.not_in(answered), table.id.not_in(good.group_by(table.delivery)))
+    )
+    return values_of(Run, tx.execute(wanted.order_by(table.id)))
+
+
+def forget_files(tx: Connection, id: int) -> None:  # noqa: A002 - the column's name.
+    """Remove what a run that has ended names of content: its artifacts, and working trees that were sent for it."""
+    tx.execute(delete(delivery_artifacts).where(delivery_artifacts.c.run == id))
+    sources = tx.execute(select(delivery_runs.c.sources).where(delivery_runs.c.id == id)).scalar_one()
+    change(tx, id, sources=[{key: value for key, value in one.items() if key != "manifest"} for one in sources])
+
+
+def unfinished(tx: Connection) -> list[Run]:
+    """Every run that has not ended, oldest first."""
+    wanted = select(delivery_runs).where(delivery_runs.c.status != COMPLETED)
+    return values_of(Run, tx.execute(wanted.order_by(delivery_runs.c.id)))
 
 
 def change(tx: Connection, id: int, **values: Any) -> None:  # noqa: A002 - the column's name.
