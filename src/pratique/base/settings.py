@@ -104,6 +104,7 @@ SETTINGS: Final = (
         "delivery_days", _count, 30,
         "Days after which `prune` removes logs and artifacts of runs of pipelines; 0 keeps them for good.",
     ),
+    Setting("repository_poll_seconds", _positive, 60, "Seconds between two looks at what a repository follows."),
     Setting("delivery_runs", _count, 10, "Newest runs of each pipeline that keep theirs, however old."),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
     Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
@@ -141,6 +142,7 @@ class Settings:
     login_claim: str = "email"
     check_hosts: str = ""
     delivery_days: int = 30
+    repository_poll_seconds: int = 60
     delivery_runs: int = 10
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000

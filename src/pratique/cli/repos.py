@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotFound, Unavailable
@@ -32,15 +33,37 @@ _BOOLEANS: Final = ("true", "false")
 
 @TABLE.verb(
     "create",
-    arguments=(flag("name", "--name", help="Name of the repository.", required=True), *IN_PROJECT),
-    examples={"A repository": "pratique repos create --name credit-risk --project credit"},
+    arguments=(
+        flag("name", "--name", help="Name of the repository.", required=True),
+        flag("source", "--from", metavar="URL|PATH", help="A repository elsewhere that this one follows by itself."),
+        *IN_PROJECT,
+    ),
+    examples={
+        "A repository": "pratique repos create --name credit-risk --project credit",
+        "One that follows a folder": "pratique repos create --name credit-risk --from ~/credit-risk",
+    },
     columns=COLUMNS,
 )
 def create(
-    platform: Place, *, name: str, project: str | None, organization: str | None, detect: str | None
+    platform: Place,
+    *,
+    name: str,
+    source: str | None,
+    project: str | None,
+    organization: str | None,
+    detect: str | None,
 ) -> Document:
-    """Make an empty repository."""
-    made = Repositories(platform.connection, project_of(project, organization, detect)).create(name)
+    """Make an empty repository.
+
+    With --from it follows another: its branches and tags are fetched every repository_poll_seconds, new commits start
+    runs as a push would, and nobody pushes to it. A URL is fetched by the platform, without a login, from loopback or
+    a host of check_hosts; a path of the platform's machine takes an Owner of the home.
+    """
+    followed = source if source is None or "://" in source else str(Path(source).expanduser().resolve())
+    made = Repositories(platform.connection, project_of(project, organization, detect)).create(name, followed or "")
+    if followed:
+        say(f"{name}: made; it follows {followed}")
+        return made
     say(f"{name}: made; git gets in with: pratique repos setup-git; then: git push {made['remoteUrl']} HEAD:main")
     return made
 

@@ -12,9 +12,9 @@ class Repositories:
         self._connection = connection
         self._place = ("delivery", "projects", project, "repositories")
 
-    def create(self, name: str) -> Document:
-        """Make an empty repository; raises `AlreadyExists`."""
-        found: Document = self._connection.put(path_of(*self._place, name), {})
+    def create(self, name: str, source: str = "") -> Document:
+        """Make an empty repository, or one that follows `source`; raises `AlreadyExists`."""
+        found: Document = self._connection.put(path_of(*self._place, name), {"source": source} if source else {})
         return found
 
     def show(self, name: str) -> Document:

@@ -6,12 +6,14 @@
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
+from urllib.parse import urlsplit
 
-from pratique.base.errors import AlreadyExists, Conflict, NotFound
+from pratique.base.errors import AlreadyExists, Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id
 from pratique.base.names import check_name
 from pratique.control.actor import Actor
 from pratique.control.permissions import is_permitted, permit, project_scope, repository_scope
+from pratique.control.scopes import HOME
 from pratique.store import deliveries, events, principals, projects, repositories
 from pratique.store.database import Database, Transaction
 from pratique.store.events import Event
@@ -29,12 +31,20 @@ def address_of(door: str, project: str, name: str) -> str:
 
 
 def create(
-    database: Database, files: Repositories, actor: Actor, project: str, name: str, *, now: datetime
+    database: Database, files: Repositories, actor: Actor, project: str, name: str, *, source: str = "", now: datetime
 ) -> Repository:
-    """Make an empty repository; raises `AlreadyExists`, and `NotFound` for a project that is not there."""
+    """Make an empty repository, which follows `source` if that is given: a path of this machine, or a URL.
+
+    Raises `AlreadyExists`, and `NotFound` for a project that is not there.
+    """
     with database.read() as tx:
         check_free(tx, actor, project, name)
-    made = Repository(new_id(), project, name, DEFAULT_BRANCH, False, False, now, now, actor.to_document())
+    if source:
+        check_source(actor, source)
+    made = Repository(
+        new_id(), project, name, DEFAULT_BRANCH, False, False, now, now, actor.to_document(),
+        source=source, look_at=now if source else None,
+    )  # fmt: skip
     files.make(made.id, made.default_branch)
     try:
         with database.write() as tx:
@@ -45,6 +55,24 @@ def create(
         files.remove(made.id)
         raise
     return made
+
+
+def check_source(actor: Actor, source: str) -> None:
+    """Raise unless a repository may follow `source`: whoever lets one read files of this machine is an Owner of it."""
+    if source.startswith("/"):
+        permit(actor, "principals/write", HOME)
+        if not source.isprintable():
+            raise InvalidInput(f"{source[:200]!r} is no path")
+        return
+    try:
+        parts = urlsplit(source)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        is_address = False
+    if not is_address or not source.isascii() or not source.isprintable() or " " in source:
+        said = f"{source[:200]!r} can be followed by nobody: expected https://… without a user, or a path from the root"
+        hint = "pratique repos import create brings what needs a login, with your git"
+        raise InvalidInput(said, hint=hint, problems=[Problem(said, key="source")])
 
 
 def check_free(tx: Transaction, actor: Actor, project: str, name: str) -> None:
@@ -140,5 +168,6 @@ def delete(tx: Transaction, actor: Actor, known: Repository, *, now: datetime) -
 def tell(tx: Transaction, actor: Actor, kind: str, one: Repository, *, now: datetime) -> None:
     """Write what happened to a repository."""
     data = {"id": one.id, "name": one.name, "project": one.project, "default_branch": one.default_branch}
+    data |= {"source": one.source} if one.source else {}
     subject, source = f"repositories/{one.name}", project_scope(one.project)
     events.append(tx, Event(kind, subject, source, actor.to_document(), data), now=now)

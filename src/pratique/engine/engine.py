@@ -12,6 +12,7 @@ from pratique.engine.delivery_runs import RunSettler
 from pratique.engine.delivery_units import UnitRunner, units_at_once
 from pratique.engine.deployments import Deployer
 from pratique.engine.examiner import Examiner
+from pratique.engine.following import Follower
 from pratique.engine.jobs import Worker, canceled_in_queue, in_turn
 from pratique.engine.key_sets import KeySets
 from pratique.engine.loop import Loop, Stop, join_all
@@ -63,6 +64,7 @@ class Engine:
             Loop("triggers", Triggers(bench).step, self._stop, idle=_NET),
             Loop("journal-sealer", JournalSealer(bench).step, quiet, idle=_WATCH),
             Loop("key-sets", KeySets(bench).step, self._stop, idle=_NET),
+            Loop("follower", Follower(bench).step, quiet, idle=_ROUNDS),
             Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
             Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(

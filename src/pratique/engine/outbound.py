@@ -43,6 +43,22 @@ def hosts_of(setting: str) -> frozenset[str]:
     return frozenset(host.strip().lower() for host in setting.split(",") if host.strip())
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where an address leads, judged once: whoever connects elsewhere has not been judged."""
+
+    scheme: str
+    host: str
+    port: int
+    address: str
+
+
+def place_of(url: str, *, allowed: Collection[str]) -> Place:
+    """Where `url` leads, for a program that makes the call itself; raises `RefusedError`, and `OSError` for no name."""
+    scheme, host, port, _ = _parts(url)
+    return Place(scheme, host, port, _address(scheme, host, port, allowed))
+
+
 def call(method: str, url: str, *, headers: Mapping[str, str], body: bytes, allowed: Collection[str]) -> Answer:
     """Ask `url`; raises `RefusedError` for one that may not be asked, and `OSError` when no whole answer comes."""
     scheme, host, port, target = _parts(url)

@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,11 +35,17 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCH: Final = re.compile(r"refs/heads/[^\0-\x20~^:?*\[\\\x7f]+")
 _PATIENCE: Final = timedelta(seconds=60)
 """How long a question may take; none of ours should last a second."""
+_LONG: Final = timedelta(minutes=10)
+"""How long the files of another repository may take to arrive."""
 _SETTLED: Final = timedelta(hours=1)
 """After which a folder without a row is nobody's; the row follows the folder within a moment."""
 _MOST_OUTPUT: Final = 64_000_000
 """Bytes of an answer."""
 
+_HARMLESS: Final = ("zeroPaddedFilemode", "missingSpaceBeforeDate", "badTimezone")
+"""Mistakes that old repositories are full of."""
+_FORGIVEN: Final = tuple(f"receive.fsck.{mistake}=ignore" for mistake in _HARMLESS)
+_FORGIVING: Final = tuple(f"fetch.fsck.{mistake}=ignore" for mistake in _HARMLESS)
 _SETTINGS: Final = (
     "core.hooksPath=/dev/null",
     "core.logAllRefUpdates=always",  # What a forced push left behind is still reached by the log of its branch.
@@ -52,10 +58,7 @@ _SETTINGS: Final = (
     "pack.threads=1",
     "pack.windowMemory=64m",
     "transfer.fsckObjects=true",
-    # Harmless mistakes that old repositories are full of.
-    "receive.fsck.zeroPaddedFilemode=ignore",
-    "receive.fsck.missingSpaceBeforeDate=ignore",
-    "receive.fsck.badTimezone=ignore",
+    *_FORGIVEN,
     f"transfer.hideRefs={OWN_REFS}",
     "receive.autogc=false",
     "receive.advertisePushOptions=false",
@@ -172,6 +175,10 @@ class Repositories:
         fcntl.flock(file, fcntl.LOCK_SH)
         return file
 
+    def done_pushing(self, file: int) -> None:
+        """Give back what `pushing` gave."""
+        os.close(file)
+
     @contextmanager
     def undisturbed(self, id: str) -> Iterator[bool]:  # noqa: A002 - the column's name.
         """Whether no push goes on, of this server or of one that was killed; none begins inside."""
@@ -272,6 +279,23 @@ class Bare:
             finally:
                 process.kill()
 
+    def follow(self, source: str, settings: Iterable[str], protocols: str) -> None:
+        """Bring the branches and tags of `source`, a path or a URL, and remove those that it has no more.
+
+        `protocols` is what git may speak, such as `https`. Raises `StorageFailed` and `Unavailable` with its words.
+        """
+        specs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+        words = ("fetch", "--quiet", "--prune", "--atomic", "--no-write-fetch-head", "--no-auto-maintenance")
+        asked = argv(*words, "--no-tags", "--", source, *specs, settings=(*_FORGIVING, *settings))
+        _run(asked, self.folder, within=_LONG, protocols=protocols)
+
+    def head_of(self, source: str, settings: Iterable[str], protocols: str) -> str:
+        """The branch that a clone of `source` checks out; empty when it says none."""
+        asked = argv("ls-remote", "--symref", "--", source, "HEAD", settings=settings)
+        found = _run(asked, self.folder, protocols=protocols).decode("utf-8", "replace")
+        named = re.match(r"ref: (\S+)\tHEAD\n", found)
+        return named[1] if named and _BRANCH.fullmatch(named[1]) else ""
+
     def keep(self, commit: str, name: str) -> None:
         """Keep `commit` whatever becomes of its branch, under a name of ours."""
         self._ask("update-ref", f"{OWN_REFS}/{name}", _checked(commit))
@@ -352,8 +376,10 @@ def _paths(found: bytes) -> tuple[str, ...]:
     return tuple(path.decode("utf-8", "replace") for path in found.split(b"\0") if path.strip())
 
 
-def _run(words: Sequence[str], folder: Path | None = None) -> bytes:
-    done = _done(words, folder)
+def _run(
+    words: Sequence[str], folder: Path | None = None, *, within: timedelta = _PATIENCE, protocols: str = ""
+) -> bytes:
+    done = _done(words, folder, within=within, protocols=protocols)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()[-500:]
         raise StorageFailed(f"git could not do it: {said or f'exit code {done.returncode}'}")
@@ -362,8 +388,10 @@ def _run(words: Sequence[str], folder: Path | None = None) -> bytes:
     return done.stdout
 
 
-def _done(words: Sequence[str], folder: Path | None) -> "subprocess.CompletedProcess[bytes]":
-    surroundings: Mapping[str, str] = environment()
+def _done(
+    words: Sequence[str], folder: Path | None, *, within: timedelta = _PATIENCE, protocols: str = ""
+) -> "subprocess.CompletedProcess[bytes]":
+    surroundings = environment() | ({"GIT_ALLOW_PROTOCOL": protocols} if protocols else {})
     try:
         return subprocess.run(
             words,
@@ -371,7 +399,7 @@ def _done(words: Sequence[str], folder: Path | None) -> "subprocess.CompletedPro
             env=surroundings,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_PATIENCE.total_seconds(),
+            timeout=within.total_seconds(),
             check=False,
         )
     except subprocess.TimeoutExpired as error:

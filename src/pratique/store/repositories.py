@@ -38,6 +38,12 @@ class Repository:
     created_at: datetime
     updated_at: datetime
     created_by: Mapping[str, Any]
+    source: str = ""
+    """What it follows, a path or a URL; empty: people push to it."""
+    look_at: datetime | None = None
+    """When the source is looked at again."""
+    problem: str = ""
+    """Why the last look at the source brought nothing; empty when it did."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,23 @@ def every(tx: Connection, project: str | None = None) -> list[Repository]:
     if project is not None:
         wanted = wanted.where(repositories.c.project == project)
     return values_of(Repository, tx.execute(wanted))
+
+
+def due(tx: Connection, *, now: datetime) -> Repository | None:
+    """The repository whose source has waited longest to be looked at; None when none is due."""
+    wanted = select(repositories).where(repositories.c.look_at <= now).order_by(repositories.c.look_at).limit(1)
+    row = tx.execute(wanted).first()
+    return value_of(Repository, row) if row else None
+
+
+def choose_default(tx: Connection, id: str, branch: str) -> None:  # noqa: A002 - the column's name.
+    """Make `branch`, a full ref, the default."""
+    tx.execute(update(repositories).where(repositories.c.id == id).values(default_branch=branch))
+
+
+def looked(tx: Connection, id: str, *, look_at: datetime, problem: str) -> None:  # noqa: A002 - the column's name.
+    """Write what came of a look at the source, and when the next one is."""
+    tx.execute(update(repositories).where(repositories.c.id == id).values(look_at=look_at, problem=problem))
 
 
 def remove(tx: Connection, id: str) -> None:  # noqa: A002 - the column's name.

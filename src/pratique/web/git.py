@@ -30,7 +30,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import InternalError, InvalidInput, PratiqueError, TooLarge, Unauthenticated
+from pratique.base.errors import Conflict, InternalError, InvalidInput, PratiqueError, TooLarge, Unauthenticated
 from pratique.base.logging import get_logger
 from pratique.control import pushes, repositories
 from pratique.control.actor import Actor
@@ -231,6 +231,8 @@ def _known(platform: Platform, actor: Actor, project: str, name: str, service: s
         known = repositories.get(tx, actor, project, name)
         if service == "git-receive-pack":
             permit(actor, "repositories/write", repository_scope(project, name))
+            if known.source:
+                raise Conflict(f"{name} follows {known.source}", hint="push there")
         return known
 
 

@@ -23,6 +23,14 @@ Writer = Annotated[Actor, Depends(allow_somewhere("repositories/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("repositories/delete"))]
 
 
+class NewBody(BaseModel):
+    """A new repository."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Annotated[str, Field(max_length=2000)] = ""
+
+
 class ChangesBody(BaseModel):
     """What may change of a repository."""
 
@@ -51,6 +59,8 @@ def document(tx: Transaction, one: Repository, platform: Platform) -> dict[str, 
         "isFork": None,
         "deniesForcePush": one.denies_force,
         "deniesDeletes": one.denies_deletes,
+        "source": one.source or None,
+        "sourceProblem": one.problem or None,
     }
 
 
@@ -74,9 +84,13 @@ def every(platform: Here, actor: Reader, project: str) -> list[dict[str, Any]]:
 
 
 @router.put("/{repository}", status_code=201)
-def create(platform: Here, actor: Writer, project: str, repository: str) -> dict[str, Any]:
-    """Make an empty repository."""
-    made = repositories.create(platform.database, platform.repositories, actor, project, repository, now=utc_now())
+def create(
+    platform: Here, actor: Writer, project: str, repository: str, body: Annotated[NewBody, Body()]
+) -> dict[str, Any]:
+    """Make an empty repository, or one that follows another."""
+    made = repositories.create(
+        platform.database, platform.repositories, actor, project, repository, source=body.source, now=utc_now()
+    )
     with platform.database.read() as tx:
         return document(tx, made, platform)
 

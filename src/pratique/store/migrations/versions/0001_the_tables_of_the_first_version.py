@@ -715,12 +715,18 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("look_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problem", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["project"], ["projects.name"], name=op.f("fk_repositories_project"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_repositories")),
         sa.UniqueConstraint("project", "name", name=op.f("uq_repositories_project_name")),
     )
+    with op.batch_alter_table("repositories", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_repositories_look_at"), ["look_at"], unique=False)
+
     op.create_table(
         "repository_refs",
         sa.Column("repository", sa.String(length=36), nullable=False),
