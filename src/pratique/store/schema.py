@@ -717,6 +717,7 @@ repositories = Table(
     Column("look_at", UtcDateTime),  # When the source is looked at again.
     Column("problem", Text, nullable=False),  # Why the last look brought nothing.
     UniqueConstraint("project", "name"),
+    Index(None, "look_at"),
 )
 
 repository_refs = Table(
