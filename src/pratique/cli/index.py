@@ -18,6 +18,8 @@ INDEX: Final = (
     ),
     Row("ml job", "pratique.cli.job", "Submit jobs, follow their logs, fetch what they made.", is_group=True),
     Row("ml model", "pratique.cli.model", "The registry of models, explicit versions.", is_group=True),
+    Row("ml model sign", "pratique.cli.model_sign", "Vouch for the files of a version."),
+    Row("ml model verify", "pratique.cli.model_verify", "Tell whose signature of a version holds."),
     Row("ml online-deployment", "pratique.cli.online_deployment", "Models behind an endpoint.", is_group=True),
     Row(
         "ml online-endpoint",

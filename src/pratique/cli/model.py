@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pratique.cli import assets, model_examinations, model_signatures, model_why
+from pratique.cli import assets, model_examinations, model_why
 from pratique.cli.arguments import DATASTORE, DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.place import Place
 from pratique.cli.table import flag
@@ -12,7 +12,6 @@ from pratique.specs.edits import Edits
 NOUN = assets.Noun("models", "model", example="credit", changeable=(*assets.CHANGEABLE, "stage"))
 TABLE = assets.table_of(NOUN)
 model_examinations.enter(TABLE)
-model_signatures.enter(TABLE)
 model_why.enter(TABLE)
 
 
