@@ -56,7 +56,11 @@ def exists(platform: Place, *, name: str) -> bool:
 def delete(platform: Place, *, name: str, yes: bool) -> None:
     """Delete a resource group; one that holds workspaces cannot be deleted."""
     groups = Groups(platform.connection)
-    groups.show(name)
+    try:
+        groups.show(name)
+    except NotFound as error:
+        say(f"{name}: nothing to delete: {error.message}")
+        return
     confirm(f"The resource group {name} will be deleted.", yes=yes)
     groups.delete(name)
     say(f"{name}: deleted")

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from pratique.base.errors import NotFound
 from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, FILE, LOCATION, SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
@@ -137,7 +138,11 @@ def update(
 def delete(in_group: Place, *, name: str | None, yes: bool) -> None:
     """Delete a workspace and everything in it."""
     workspaces = Workspaces(in_group.connection)
-    found = str(workspaces.show(_workspace(in_group, name))["name"])
+    try:
+        found = str(workspaces.show(_workspace(in_group, name))["name"])
+    except NotFound as error:
+        say(f"{name}: nothing to delete: {error.message}")
+        return
     confirm(f"The workspace {found}, its assets, jobs and endpoints will be deleted.", yes=yes)
     workspaces.delete(found)
     say(f"{found}: deleted")

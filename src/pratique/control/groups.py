@@ -8,7 +8,7 @@ from pratique.base.errors import Conflict, NotFound
 from pratique.base.names import check_name
 from pratique.control.actor import Actor
 from pratique.control.permissions import group_scope, is_permitted, permit
-from pratique.store import events, groups, principals, vaults, workspaces
+from pratique.store import apim, events, groups, principals, vaults, workspaces
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.groups import ResourceGroup
@@ -64,6 +64,11 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
             f"resource group {name!r} still has vaults: {known}",
             hint=f"pratique keyvault delete --name {kept[0].name}, and purge it: pratique keyvault purge "
             f"--name {kept[0].name}",
+        )
+    if published := apim.services_in_group(tx, name):
+        raise Conflict(
+            f"resource group {name!r} still has API services: {', '.join(service.name for service in published)}",
+            hint=f"delete them first: pratique apim delete --name {published[0].name} --yes",
         )
     groups.remove(tx, name)
     # A role must not wait for a group that somebody makes later under the same name.

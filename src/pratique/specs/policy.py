@@ -9,8 +9,8 @@
 What is read is in `STATEMENTS`; anything else is refused with its name and its
 line, all at once, because a policy that is half in force protects half.
 
-The order of statements inside a section is the gateway's, not the file's:
-addresses and keys, the token, its claims, the limits, then the headers.
+The order in which statements are carried out is that of `STATEMENTS`, which is
+the gateway's, and not the file's.
 """
 
 import base64
@@ -49,6 +49,10 @@ class Statement:
 
 STATEMENTS: Final[Mapping[str, Statement]] = {
     "base": Statement(SECTIONS, "nothing: no policy stands above that of an API here"),
+    "cors": Statement(
+        ("inbound",), "`cors`", ("allow-credentials",), (),
+        ("allowed-origins", "allowed-methods", "allowed-headers", "expose-headers"),
+    ),
     "validate-jwt": Statement(
         ("inbound",),
         "`jwt_authn` with the keys inside, and `rbac` for the claims",
@@ -61,24 +65,20 @@ STATEMENTS: Final[Mapping[str, Statement]] = {
     ),
     "ip-filter": Statement(("inbound",), "`rbac` on the caller's address", ("action",), ("action",),
                            ("address", "address-range")),
-    "cors": Statement(
-        ("inbound",), "`cors`", ("allow-credentials",), (),
-        ("allowed-origins", "allowed-methods", "allowed-headers", "expose-headers"),
-    ),
     "rate-limit": Statement(("inbound",), "`local_ratelimit`, a bucket for each subscription",
                             ("calls", "renewal-period"), ("calls", "renewal-period")),
     "rate-limit-by-key": Statement(
         ("inbound",), "`local_ratelimit`, a bucket for each value of `counter-key`",
         ("calls", "renewal-period", "counter-key"), ("calls", "renewal-period", "counter-key"),
     ),
+    "set-backend-service": Statement(("inbound",), "the routes of that endpoint", ("base-url",), ("base-url",)),
+    "rewrite-uri": Statement(("inbound",), "the path that the model sees", ("template", "copy-unmatched-params"),
+                             ("template",)),
     "set-header": Statement(
         ("inbound", "outbound"),
         "headers of the route; `Authorization` is the key of the endpoint, and ends at the door",
         ("name", "exists-action"), ("name",), ("value",),
     ),
-    "set-backend-service": Statement(("inbound",), "the routes of that endpoint", ("base-url",), ("base-url",)),
-    "rewrite-uri": Statement(("inbound",), "the path that the model sees", ("template", "copy-unmatched-params"),
-                             ("template",)),
     "authentication-managed-identity": Statement(
         ("inbound",), "nothing: the gateway and the endpoint are one process, and it needs no proof of itself",
         ("resource",), ("resource",),
