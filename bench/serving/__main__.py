@@ -16,6 +16,7 @@ again, or the whole in several sittings.
 import argparse
 import contextlib
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -137,15 +138,26 @@ def main() -> None:
         models = chosen.models or place / "models"
         make_environment(chosen.environments, "model")
         make_models(chosen.environments, models)
-        for name in PARTS:
-            if chosen.only is None or name in chosen.only:
-                _measure(name, chosen, models, place / name)
+        wanted = [name for name in PARTS if chosen.only is None or name in chosen.only]
+        failed = [name for name in wanted if not _measured(name, chosen, models, place / name)]
     page = TEXT.read_text(encoding="utf-8").replace("{tables}", _tables(chosen.results))
     if chosen.only_print:
         sys.stdout.write(page)
     else:
         PAGE.write_text(page, encoding="utf-8")
         print(f"wrote {PAGE}")
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}; again with --only")
+
+
+def _measured(name: str, chosen: argparse.Namespace, models: Path, place: Path) -> bool:
+    """Measure one part; False when it could not be, and the others go on."""
+    try:
+        _measure(name, chosen, models, place)
+    except (SystemExit, OSError, subprocess.SubprocessError) as error:
+        print(f"{name}: {error}", file=sys.stderr, flush=True)
+        return False
+    return True
 
 
 def _measure(name: str, chosen: argparse.Namespace, models: Path, place: Path) -> None:

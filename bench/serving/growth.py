@@ -68,7 +68,9 @@ def measure(environments: Path, models: Path, place: Path) -> str:
 
 
 def _growing(models: Path, growing: Path) -> Iterator[Growing]:
-    yield Growing(models / "rf", [(f"{count:,} rows", models / f"request-{count}.json") for count in ROWS])
+    yield Growing(
+        models / "rf", [(f"{count:,} row{'s' * (count > 1)}", models / f"request-{count}.json") for count in ROWS]
+    )
     for count in COLUMNS:
         model = growing / f"columns-{count}"
         yield Growing(model, [(f"{count} columns", model / "request-1.json")])

@@ -19,7 +19,7 @@ from bench.serving import door
 HERE = Path(__file__).parent
 APPS = HERE / "apps"
 PACKAGE = HERE.parents[1] / "serving" / "src"
-_LIMIT = 60.0
+_LIMIT = 180.0
 
 
 @dataclass(frozen=True)
