@@ -21,7 +21,7 @@ from typing import Final
 
 import uvicorn
 
-from pratique.app.layout import MLFLOW_SOCKET
+from pratique.app.layout import MLFLOW_SOCKET, doors_of, tls_doors
 from pratique.app.parts import Parts, login_name, make_parts, services_of
 from pratique.base.clock import utc_now
 from pratique.base.errors import PratiqueError
@@ -90,9 +90,10 @@ def serve() -> None:
         tracking_socket=home.socket(MLFLOW_SOCKET),
         bell=Bell(),
         check_environment=partial(packages.check, parts.environments),
-        parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
         lock_of=partial(packages.lock_of, parts.environments),
+        parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
         announce=partial(_announce, parts, owner.id),
+        names=doors_of(home, settings).names,
     )
     app = create_app(platform)
     listener = CommitListener(parts.database, engine.ring) if settings.database_url else None
@@ -179,7 +180,8 @@ def _announce(parts: Parts, owner: str) -> None:
         found = stored_principals.get(tx, owner)
     if found is None:
         return  # Somebody else owns the home now; the next start makes its owner again.
-    facts = {"door": parts.door, "endpoints": parts.endpoints_door, "pid": os.getpid()}
+    facts: dict[str, object] = {"door": parts.door, "endpoints": parts.endpoints_door, "pid": os.getpid()}
+    facts["tls"] = tls_doors(parts.settings)
     token = grants.token_of(parts.issuer, found, lasting=_OWNER_TOKEN_LASTS, now=utc_now())
     _write_private(parts.home.runtime / "owner.token", token)
     _write_private(parts.home.runtime / "door.json", json.dumps(facts))

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pratique.app.layout import API_SOCKET, ENVOY, MLFLOW, SERVER, doors_of, tracking_lock
+from pratique.app.layout import API_SOCKET, ENVOY, MLFLOW, SERVER, doors_of, tls_doors, tracking_lock
 from pratique.base.errors import ComputeFailed, PratiqueError, StorageFailed
 from pratique.base.home import Home
 from pratique.base.settings import Settings, load_settings
@@ -24,6 +24,7 @@ from pratique.compute.task import Exited, Lost, Running, Task
 from pratique.engine.building import built
 from pratique.engine.starts import LOG_NAME, newest_start, next_start
 from pratique.engine.tails import last_lines
+from pratique.gateway.certificates import AUTHORITY
 from pratique.gateway.ports import check_ports
 
 _STARTS_WITHIN: Final = 60.0
@@ -201,12 +202,21 @@ def _environment(home: Home) -> dict[str, str]:
     return {**passed, "PRATIQUE_HOME": str(home.root), "LANG": passed.get("LANG", "C.UTF-8"), "PYTHONUNBUFFERED": "1"}
 
 
+def _open_to_others(home: Home, settings: Settings) -> dict[str, str]:
+    """The doors over TLS, and whom callers have to trust for them."""
+    doors = tls_doors(settings)
+    if doors and not settings.tls_certificate:
+        return {**doors, "authority": str(home.keys / AUTHORITY)}
+    return doors
+
+
 def facts(home: Home) -> dict[str, Any]:
     """What a person needs to find the platform: doors, home, logs, and how far it protects."""
     settings = load_settings(home.root)
     return {
         "door": f"http://127.0.0.1:{settings.door_port}",
         "endpoints": f"http://127.0.0.1:{settings.endpoints_port}",
+        **({"tls": others} if (others := _open_to_others(home, settings)) else {}),
         "home": str(home.root),
         "mode": "embedded: whoever can read the home is its owner",
         "logs": logs(home),

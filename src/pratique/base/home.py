@@ -4,7 +4,7 @@
       config.toml               settings (optional)
       pratique.db               the database, unless a URL names another
       blobs/ab/abcdef…          content by SHA-256
-      keys/                     signing and encryption keys, 0600
+      keys/                     signing and encryption keys, 0600; the authority for TLS, `ca.pem`, and its key
       environments/<digest>/    locked Python environments
       jobs/<id>/<attempt>/      working folder, shim files and logs of one attempt
       deliveries/<run>/<unit>/  the same for one unit of a delivery run, and the run's log

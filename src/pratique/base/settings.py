@@ -74,6 +74,12 @@ def _folders(text: str) -> str:
 SETTINGS: Final = (
     Setting("door_port", _port, 7070, "Port of the front door on loopback: API, pages, MLflow."),
     Setting("endpoints_port", _port, 7071, "Port of the endpoints' door on loopback: scoring only."),
+    Setting("tls_door_port", _port, 0, "Port of the front door for others, over TLS only; 0: it is closed to them."),
+    Setting("tls_endpoints_port", _port, 0, "Port of the endpoints' door for others, over TLS only; 0: it is closed."),
+    Setting("tls_address", str, "127.0.0.1", "Address at which these two listen, such as 0.0.0.0 for every one."),
+    Setting("tls_names", str, "", "What others call this machine by, names or addresses; separated by commas."),
+    Setting("tls_certificate", str, "", "File of a certificate as PEM; empty: the home's own authority makes one."),
+    Setting("tls_key", str, "", "File of its key as PEM."),
     Setting("database_url", str, "", "SQLAlchemy URL of a PostgreSQL database; empty means SQLite inside the home."),
     Setting("log_level", _level, "info", "What the platform logs: debug, info, warning or error."),
     Setting("cores", _count, 0, "Cores that jobs and scorers may take; 0 means those of this machine."),
@@ -129,6 +135,12 @@ class Settings:
 
     door_port: int = 7070
     endpoints_port: int = 7071
+    tls_door_port: int = 0
+    tls_endpoints_port: int = 0
+    tls_address: str = "127.0.0.1"
+    tls_names: str = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
     database_url: str = ""
     log_level: str = "info"
     cores: int = 0

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import IO, Any, Final, TypeAlias
@@ -20,6 +21,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, Rea
 import pratique
 from pratique.base import reason
 from pratique.base.errors import InternalError, InvalidInput, PratiqueError, Unavailable, from_document
+from pratique.base.home import Home
 from pratique.client.door import Door
 
 Document: TypeAlias = dict[str, Any]
@@ -62,6 +64,20 @@ def below(path: str, *segments: str) -> str:
     return "/".join((path, *(quote(segment, safe="@") for segment in segments)))
 
 
+def _trusting() -> dict[str, Any]:
+    """Whom to trust over TLS: this machine's authorities, REQUESTS_CA_BUNDLE as az has it, and that of our home."""
+    context = ssl.create_default_context()
+    for path in (os.environ.get("REQUESTS_CA_BUNDLE", ""), str(Home.from_environment().keys / "ca.pem")):
+        try:
+            if path:
+                context.load_verify_locations(path)
+        except FileNotFoundError:
+            continue
+        except (OSError, ssl.SSLError) as error:
+            raise InvalidInput(f"{path} holds no authorities that can be read: {error}") from error
+    return {"ssl_context": context}
+
+
 def _run_header() -> dict[str, str]:
     run = os.environ.get(RUN_VARIABLE, "")
     return {RUN_HEADER: run} if _RUN.fullmatch(run) else {}
@@ -86,6 +102,7 @@ class Connection:
                 **_reason_header(),
             },
             maxsize=4,  # Uploads send from several threads.
+            **(_trusting() if door.url.startswith("https:") else {}),
             timeout=urllib3.Timeout(connect=5, read=_READ_TIMEOUT.total_seconds()),
             # A kept connection may have been closed behind our back: reading again is safe, writing is not.
             retries=urllib3.Retry(

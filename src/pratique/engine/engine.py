@@ -7,6 +7,8 @@ from typing import Final
 from pratique.base.logging import get_logger
 from pratique.base.machine import this_machine
 from pratique.engine.admission import Admission
+from pratique.engine.certificates import EVERY as CERTIFICATES
+from pratique.engine.certificates import Certificates
 from pratique.engine.collection import Collector
 from pratique.engine.delivery_runs import RunSettler
 from pratique.engine.delivery_units import UnitRunner, units_at_once
@@ -66,6 +68,7 @@ class Engine:
             Loop("key-sets", KeySets(bench).step, self._stop, idle=_NET),
             Loop("follower", Follower(bench).step, quiet, idle=_ROUNDS),
             Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
+            Loop("certificates", Certificates(bench).step, quiet, idle=CERTIFICATES),
             Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
             *(
                 Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)

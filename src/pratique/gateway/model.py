@@ -16,6 +16,8 @@ from typing import Final
 
 from pratique.base.names import problem_with_name
 
+LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+"""The only names by which a caller on this machine may know us: a page of another name that leads here is an attack."""
 MAX_SOCKET_PATH: Final = 107
 """Bytes: what the kernel takes in `sockaddr_un`, without its closing zero."""
 
@@ -104,6 +106,27 @@ class EndpointRoute:
 
 
 @dataclass(frozen=True)
+class Tls:
+    """Where the same two doors are open to others, over TLS only."""
+
+    address: str
+    """``127.0.0.1``, an address of this machine, or ``0.0.0.0``."""
+    door_port: int | None
+    """None: not at all; 0 lets the kernel choose."""
+    endpoints_port: int | None
+    names: tuple[str, ...]
+    """What callers call us by, beside this machine's own names."""
+    certificate: Path
+    """The operator's, as PEM; an empty path: the home's own authority makes one."""
+    key: Path
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the home's own authority makes the certificate."""
+        return self.certificate == Path()
+
+
+@dataclass(frozen=True)
 class Doors:
     """Where the two doors listen, on loopback, and what is behind the first one."""
 
@@ -116,6 +139,13 @@ class Doors:
     """Bytes; no deployment may ask for more."""
     upload_body_limit: int
     """Bytes; for blobs and MLflow artifacts."""
+    tls: Tls | None = None
+    """None: nobody but this machine reaches them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What callers may call us by, as a Host header has it."""
+        return (*LOOPBACK_NAMES, *(self.tls.names if self.tls else ()))
 
 
 def cluster_name(endpoint: EndpointRoute, deployment: DeploymentRoute) -> str:

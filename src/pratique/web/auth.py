@@ -40,7 +40,7 @@ from pratique.control.permissions import (
 )
 from pratique.control.scopes import HOME
 from pratique.control.sessions import actor_of_session
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Platform, door_of, platform_of
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -87,7 +87,7 @@ def session_cookie(platform: Platform) -> str:
 
 def check_origin(request: Request) -> None:
     """Raise `Forbidden` when a page of another origin sends what may change something."""
-    origin, door = request.headers.get("origin"), platform_of(request).door
+    origin, door = request.headers.get("origin"), door_of(request)
     if request.method not in SAFE_METHODS and origin != door:
         raise Forbidden(
             "a browser session may change things only from a page of the door itself",

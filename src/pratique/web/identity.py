@@ -27,7 +27,7 @@ from pratique.control.sessions import SESSION_LASTS, close_session, open_link
 from pratique.control.tokens import AUDIENCE
 from pratique.web.auth import PUBLIC, basic_pair, check_origin, session_cookie
 from pratique.web.browser import local_path, sign_in_page
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Platform, door_of, platform_of
 
 router = APIRouter(tags=["identity"])
 
@@ -115,7 +115,7 @@ def open_session(link: str, request: Request, platform: Parts, next: str = "/") 
         path="/",
         httponly=True,
         samesite="strict",
-        secure=platform.door.startswith("https:"),
+        secure=door_of(request).startswith("https:"),
     )
     return answer
 

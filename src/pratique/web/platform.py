@@ -50,6 +50,8 @@ class Platform:
     """Writes the owner's token again, for whoever can read the home: the one before may be good no more."""
     lock_of: Callable[[Mapping[str, Any]], str] = lambda _spec: ""
     """The digest of the lock that the values of an environment were settled to on this machine; empty for none."""
+    names: tuple[str, ...] = ()
+    """What callers may call us by, where the doors are open to others."""
     beside_jobs: Bell = field(default_factory=Bell)
     """Rings as `bell` does, yet not for the end of a command job, which is the end of no pipeline."""
     sign_ins: SignIns = field(default_factory=SignIns)
@@ -86,6 +88,14 @@ class Platform:
     def ids(self) -> Ids:
         """How documents name things as Azure does."""
         return Ids(self.home.subscription, self.home.tenant, self.database)
+
+
+def door_of(request: Request) -> str:
+    """The origin by which the caller reached the front door; the gateway says so, and takes no name but ours."""
+    platform = platform_of(request)
+    host, is_tls = request.headers.get("host", ""), request.headers.get("x-forwarded-proto") == "https"
+    named = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return f"https://{host}" if is_tls and named in platform.names else platform.door
 
 
 def platform_of(request: Request) -> Platform:

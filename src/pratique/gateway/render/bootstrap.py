@@ -13,12 +13,15 @@ from pratique.gateway.render.listeners import (
     door_manager,
     endpoints_manager,
     listener,
+    tls_listener,
     watched,
     watched_filter,
     watched_routes,
 )  # fmt: skip
 from pratique.gateway.render.resources import Json, extension
 
+TLS: Final = "-tls"
+"""Ends the name of a listener that others reach."""
 _OWNER_ONLY: Final = 0o600
 _CONNECTIONS: Final = 10_000
 _LONGEST_REGEX: Final = 2000
@@ -61,6 +64,10 @@ class Files:
         return self.folder / "rds-endpoints.json"
 
     @property
+    def certificate(self) -> Path:
+        return self.folder / "sds-tls.json"
+
+    @property
     def tokens(self) -> Path:
         return self.folder / "ecds-tokens.json"
 
@@ -82,6 +89,7 @@ def bootstrap(doors: Doors, files: Files) -> Json:
                 watched_routes(scoring.ROUTES, files.endpoint_routes),
                 watched_filter(tokens.FILTER, files.tokens, tokens.token_settings([])),
                 watched_filter(limits.FILTER, files.limits, limits.limit_settings([])),
+                files.certificate,
             ),
             "clusters": platform_clusters(doors.api_socket, doors.mlflow_socket),
         },
@@ -101,8 +109,8 @@ def trial(
         "static_resources": {
             "listeners": _listeners(
                 doors,
-                {"route_config": _untyped(door.door_routes(workspaces))},
-                {"route_config": _untyped(scoring.scoring_routes(branches))},
+                {"route_config": _untyped(door.door_routes(workspaces, doors.names))},
+                {"route_config": _untyped(scoring.scoring_routes(branches, doors.names))},
                 as_filter(tokens.FILTER, tokens.token_settings(wanted_tokens(endpoints, published))),
                 as_filter(limits.FILTER, limits.limit_settings(published)),
             ),
@@ -129,13 +137,28 @@ def as_filter(name: str, settings: Json) -> Json:
 
 
 def _listeners(
-    doors: Doors, door_routes: Json, endpoint_routes: Json, token_filter: Json, limit_filter: Json
+    doors: Doors,
+    door_routes: Json,
+    endpoint_routes: Json,
+    token_filter: Json,
+    limit_filter: Json,
+    certificate: Path | None = None,
 ) -> list[Json]:
+    """The doors on loopback, and those that are open to others; without a `certificate` there are none."""
+    pages = door_manager(door_routes, doors.upload_body_limit)
     scores = endpoints_manager(endpoint_routes, doors.score_body_limit, token_filter, limit_filter)
-    return [
-        listener(door.ROUTES, doors.door_port, door_manager(door_routes, doors.upload_body_limit)),
+    made = [
+        listener(door.ROUTES, doors.door_port, pages),
         listener(scoring.ROUTES, doors.endpoints_port, scores),
     ]
+    if doors.tls and certificate:
+        ports = ((door.ROUTES, doors.tls.door_port, pages), (scoring.ROUTES, doors.tls.endpoints_port, scores))
+        made += [
+            tls_listener(f"{name}{TLS}", doors.tls.address, port, manager, certificate)
+            for name, port, manager in ports
+            if port is not None
+        ]
+    return made
 
 
 def _untyped(message: Json) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Routes of the front door: the API and its pages, uploads, streams, and MLflow by workspace."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from pratique.gateway.model import LOOPBACK_NAMES
 from pratique.gateway.render.classes import CALL, STREAM, UPLOAD, to_api
 from pratique.gateway.render.mlflow import workspace_prefix, workspace_routes
 from pratique.gateway.render.resources import SKIPPED, Json, by_prefix, direct, route_configuration
@@ -11,11 +12,11 @@ ROUTES: Final = "door"
 """The name of this door's route configuration."""
 
 
-def door_routes(workspaces: Iterable[str]) -> Json:
+def door_routes(workspaces: Iterable[str], names: Sequence[str] = LOOPBACK_NAMES) -> Json:
     """Everything behind the front door."""
     branches = {workspace_prefix(name): workspace_routes(name) for name in workspaces}
     return route_configuration(
-        ROUTES, by_prefix(branches, _platform_routes()), "this door is opened as 127.0.0.1 or localhost"
+        ROUTES, by_prefix(branches, _platform_routes()), f"this door is opened as {' or '.join(names)}", names
     )
 
 

@@ -18,6 +18,8 @@ from pratique.gateway.render.clusters import API
 from pratique.gateway.render.replies import MODEL_ERRORS, door_replies, failures_log, scoring_replies
 from pratique.gateway.render.resources import Json, extension, set_header, typed
 
+CERTIFICATE: Final = "doors"
+"""The name of the secret that the doors show over TLS."""
 AUTHORIZE: Final = "/internal/authorize"
 """Where the API is asked for a permission: this, then the original path."""
 
@@ -31,11 +33,36 @@ _FOREIGN: Final = (
 """Request headers that only a proxy may set, and which an application behind it might believe."""
 
 
-def listener(name: str, port: int, manager: Json) -> Json:
-    """A TCP listener on loopback."""
+def tls_listener(name: str, address: str, port: int, manager: Json, certificate: Path) -> Json:
+    """The same beyond loopback, over TLS only; `certificate` is a watched file of one secret."""
+    secret = {"name": CERTIFICATE, "sds_config": watched(certificate)}
+    context = {
+        "common_tls_context": {
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+            "tls_certificate_sds_secret_configs": [secret],
+            "alpn_protocols": ["h2", "http/1.1"],
+        }
+    }
+    kind = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
+    open_to_others = listener(name, port, manager, address=address)
+    (chain,) = open_to_others["filter_chains"]
+    wrapped = {**chain, "transport_socket": extension("envoy.transport_sockets.tls", kind, context)}
+    # Who does not even finish the handshake is let go.
+    return {**open_to_others, "filter_chains": [{**wrapped, "transport_socket_connect_timeout": "10s"}]}
+
+
+def certificate_secret(chain: str, key: str) -> Json:
+    """A certificate with its key, as the watched file has it."""
+    held = {"certificate_chain": {"inline_string": chain}, "private_key": {"inline_string": key}}
+    kind = "envoy.extensions.transport_sockets.tls.v3.Secret"
+    return typed(kind, {"name": CERTIFICATE, "tls_certificate": held})
+
+
+def listener(name: str, port: int, manager: Json, *, address: str = LOOPBACK) -> Json:
+    """A TCP listener, on loopback unless an address is given."""
     return {
         "name": name,
-        "address": {"socket_address": {"address": LOOPBACK, "port_value": port}},
+        "address": {"socket_address": {"address": address, "port_value": port}},
         # With SO_REUSEPORT a second program of this user could take a share of the connections unseen.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": 1_048_576,

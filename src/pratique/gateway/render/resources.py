@@ -133,12 +133,8 @@ def _header_input(name: str) -> Json:
     return extension(name.strip(":"), "envoy.type.matcher.v3.HttpRequestHeaderMatchInput", {"header_name": name})
 
 
-LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
-"""The only names a caller may know us by: a page of another name that resolves here is an attack."""
-
-
-def route_configuration(name: str, matcher: Json, misdirected: str, **host: Any) -> Json:
-    """All routes of one listener, for our own names only; `host` are settings for all of them."""
+def route_configuration(name: str, matcher: Json, misdirected: str, names: Sequence[str], **host: Any) -> Json:
+    """All routes of one listener, for our own `names` only; `host` are settings for all of them."""
     elsewhere = direct("misdirected", {"prefix": "/"}, 421, misdirected)
     return typed(
         "envoy.config.route.v3.RouteConfiguration",
@@ -146,7 +142,7 @@ def route_configuration(name: str, matcher: Json, misdirected: str, **host: Any)
             "name": name,
             "ignore_port_in_host_matching": True,
             "virtual_hosts": [
-                {"name": name, "domains": list(LOOPBACK_NAMES), "matcher": matcher, **host},
+                {"name": name, "domains": list(names), "matcher": matcher, **host},
                 {"name": "misdirected", "domains": ["*"], "routes": [elsewhere]},
             ],
             # A publication writes the clusters first and waits; this makes a mistake loud.

@@ -13,7 +13,7 @@ nobody in.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from pratique.gateway.model import DeploymentRoute, EndpointRoute, cluster_name
+from pratique.gateway.model import LOOPBACK_NAMES, DeploymentRoute, EndpointRoute, cluster_name
 from pratique.gateway.render.replies import refusals
 from pratique.gateway.render.resources import (
     SKIPPED,
@@ -75,13 +75,14 @@ _RETRIES: Final = {
 }
 
 
-def scoring_routes(branches: Mapping[str, Sequence[Json]]) -> Json:
+def scoring_routes(branches: Mapping[str, Sequence[Json]], names: Sequence[str] = LOOPBACK_NAMES) -> Json:
     """Every endpoint's routes by prefix; the cost of one request does not grow with their number."""
     unknown = direct("unknown", _EVERYTHING, 404, "there is no such endpoint")
     return route_configuration(
         ROUTES,
         guarded_by(_GUARDS, by_prefix(branches, [unknown])),
-        "endpoints are called as 127.0.0.1 or localhost",
+        f"endpoints are called as {' or '.join(names)}",
+        names,
         retry_policy=_RETRIES,
     )
 

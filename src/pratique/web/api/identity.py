@@ -25,7 +25,7 @@ from pratique.store.principals import Principal
 from pratique.web.api.fields import present
 from pratique.web.auth import KNOWN, PUBLIC, allow, allow_somewhere
 from pratique.web.browser import local_path
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Platform, door_of, platform_of
 
 router = APIRouter(tags=["identity"])
 
@@ -125,14 +125,16 @@ def login(platform: Parts) -> dict[str, str]:
 
 
 @router.post("/links")
-def make_link(platform: Parts, actor: Visitor, body: Annotated[LinkRequest | None, Body()] = None) -> dict[str, str]:
+def make_link(
+    request: Request, platform: Parts, actor: Visitor, body: Annotated[LinkRequest | None, Body()] = None
+) -> dict[str, str]:
     """A link that lets one browser in as the caller, once and within five minutes."""
     now = utc_now()
     with platform.database.write() as tx:
         token = sessions.make_link(tx, actor, now=now)
     onward = local_path(body.next) if body else "/"
     query = f"?next={quote(onward, safe='/')}" if onward != "/" else ""
-    return {"url": f"{platform.door}/open/{token}{query}", "expires_at": iso(now + sessions.LINK_LASTS)}
+    return {"url": f"{door_of(request)}/open/{token}{query}", "expires_at": iso(now + sessions.LINK_LASTS)}
 
 
 @router.get("/users")
