@@ -89,8 +89,6 @@ def show(place: Place, *, name: str, local: bool) -> Document:
 
 
 @TABLE.verb(
-    "list",
-@TABLE.verb(
     "blame",
     arguments=(
         flag("endpoint", "endpoint", nargs="?", help="The endpoint, instead of --name."),
@@ -112,6 +110,8 @@ def blame(place: Place, *, endpoint: str | None, name: str | None, at: str | Non
     return told(Lineage(place.connection, place.workspace).of_endpoint(str(endpoint or name), at or ""))
 
 
+@TABLE.verb(
+    "list",
     arguments=(LOCAL,),
     examples={"List the endpoints": "pratique ml online-endpoint list -o table"},
     columns=COLUMNS,
