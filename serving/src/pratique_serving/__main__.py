@@ -72,7 +72,7 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     collect_into(collection)
     routes = Routes(settings, collection)
     limits = Limits(settings.max_body_bytes, settings.read_timeout)
-    server = Server(listener, routes, limits, lambda: _on_stop(routes), memory)
+    server = Server(listener, routes, limits, lambda: _on_stop(routes), memory if settings.memory_bytes else None)
     try:
         door = _grpc_door(settings, server)
     except Usage as error:
