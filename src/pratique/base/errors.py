@@ -9,6 +9,7 @@
     ├── Conflict              409  the state of things forbids it
     │   └── AlreadyExists     409
     ├── TooLarge              413
+    ├── TooManyCalls          429  one principal asks more often than anybody may
     ├── ComputeFailed         422  the user's own code, environment or model failed
     ├── InternalError         500  our mistake
     ├── Unavailable           503  a part of the platform is not up (yet)
@@ -139,6 +140,12 @@ class TooLarge(PratiqueError):
     """More bytes, entries or levels than we take."""
 
     status = 413
+
+
+class TooManyCalls(PratiqueError):
+    """One principal asks more often than anybody may; nothing was done."""
+
+    status = 429
 
 
 class ComputeFailed(PratiqueError):

@@ -92,6 +92,11 @@ SETTINGS: Final = (
         "conda", _conda, "auto",
         "Makes environments with micromamba or conda: auto (those with packages that are not Python), never or always.",
     ),
+    Setting(
+        "cgroups", _folders, "",
+        "Folders of control groups that were handed to the platform, separated by colons: one of v2, or of v1 one for "
+        "memory and one for processors. What names a size is bounded by it there.",
+    ),
     Setting("sandbox_paths", _folders, "", "More folders that they may read then, separated by colons."),
     Setting(
         "trusted_issuers", str, "",
@@ -112,6 +117,10 @@ SETTINGS: Final = (
     ),
     Setting("repository_poll_seconds", _positive, 60, "Seconds between two looks at what a repository follows."),
     Setting("delivery_runs", _count, 10, "Newest runs of each pipeline that keep theirs, however old."),
+    Setting(
+        "calls_per_minute", _count, 30_000,
+        "Calls of the API and of MLflow that one principal may make, on average; 0: as many as it likes.",
+    ),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
     Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
 )  # fmt: skip
@@ -147,6 +156,7 @@ class Settings:
     memory_gb: int = 0
     sandbox: Literal["auto", "require", "off"] = "auto"
     conda: Literal["auto", "never", "always"] = "auto"
+    cgroups: str = ""
     sandbox_paths: str = ""
     trusted_issuers: str = ""
     login_issuer: str = ""
@@ -156,6 +166,7 @@ class Settings:
     delivery_days: int = 30
     repository_poll_seconds: int = 60
     delivery_runs: int = 10
+    calls_per_minute: int = 30_000
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000
 

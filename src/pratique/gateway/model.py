@@ -127,6 +127,18 @@ class Tls:
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long a door waits for slow callers, and for how many at once."""
+
+    connections: int = 5_000
+    """To one door; who comes then is let go at once."""
+    headers: timedelta = timedelta(seconds=10)
+    """From the first byte of a request to the end of its headers."""
+    body: timedelta = timedelta(seconds=120)
+    """Until a request for a model is there as a whole; uploads to the front door have their own limits."""
+
+
+@dataclass(frozen=True)
 class Doors:
     """Where the two doors listen, on loopback, and what is behind the first one."""
 
@@ -141,6 +153,7 @@ class Doors:
     """Bytes; for blobs and MLflow artifacts."""
     tls: Tls | None = None
     """None: nobody but this machine reaches them."""
+    patience: Patience = field(default_factory=Patience)
 
     @property
     def names(self) -> tuple[str, ...]:

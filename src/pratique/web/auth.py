@@ -48,7 +48,17 @@ _MLFLOW: Final = ("/mlflow/", "/internal/authorize/mlflow/")
 
 
 def authenticate(request: Request) -> Actor:
-    """The caller, with their present roles; raises `Unauthenticated`, or `Forbidden` for a foreign page."""
+    """The caller, with their present roles; raises `Unauthenticated`, or `Forbidden` for a foreign page.
+
+    Raises `TooManyCalls` for who asks too often; the platform's own parts ask as often as they need.
+    """
+    actor = _authenticated(request)
+    if actor.kind != "platform":
+        platform_of(request).rates.count(actor.id)
+    return actor
+
+
+def _authenticated(request: Request) -> Actor:
     platform = platform_of(request)
     given = request.headers.getlist("authorization")
     if len(given) > 1:

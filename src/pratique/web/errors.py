@@ -16,6 +16,7 @@ from pratique.base.errors import (
     PratiqueError,
     Problem,
     PromotionRefused,
+    TooManyCalls,
     Unauthenticated,
 )
 from pratique.base.logging import get_logger
@@ -28,7 +29,8 @@ _log = get_logger(__name__)
 
 def answer(error: PratiqueError) -> JSONResponse:
     """The error as a response."""
-    return JSONResponse(error.to_document(), status_code=error.status)
+    later = {"Retry-After": "1"} if isinstance(error, TooManyCalls) else None
+    return JSONResponse(error.to_document(), status_code=error.status, headers=later)
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:

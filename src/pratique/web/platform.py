@@ -22,6 +22,7 @@ from pratique.store.sealing import Sealer
 from pratique.web.actors import RecentActors
 from pratique.web.bell import Bell
 from pratique.web.ids import Ids
+from pratique.web.rates import Rates
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ class Platform:
     def journal_key(self) -> JournalKey:
         """What the journal is signed with."""
         return JournalKey(self.home.keys)
+
+    @cached_property
+    def rates(self) -> Rates:
+        """How often each principal has asked."""
+        return Rates(self.settings.calls_per_minute)
 
     @cached_property
     def foreign_issuers(self) -> ForeignIssuers:

@@ -145,16 +145,17 @@ def _listeners(
     certificate: Path | None = None,
 ) -> list[Json]:
     """The doors on loopback, and those that are open to others; without a `certificate` there are none."""
-    pages = door_manager(door_routes, doors.upload_body_limit)
-    scores = endpoints_manager(endpoint_routes, doors.score_body_limit, token_filter, limit_filter)
+    most = doors.patience.connections
+    pages = door_manager(door_routes, doors.upload_body_limit, doors.patience)
+    scores = endpoints_manager(endpoint_routes, doors.score_body_limit, token_filter, limit_filter, doors.patience)
     made = [
-        listener(door.ROUTES, doors.door_port, pages),
-        listener(scoring.ROUTES, doors.endpoints_port, scores),
+        listener(door.ROUTES, doors.door_port, pages, most),
+        listener(scoring.ROUTES, doors.endpoints_port, scores, most),
     ]
     if doors.tls and certificate:
         ports = ((door.ROUTES, doors.tls.door_port, pages), (scoring.ROUTES, doors.tls.endpoints_port, scores))
         made += [
-            tls_listener(f"{name}{TLS}", doors.tls.address, port, manager, certificate)
+            tls_listener(f"{name}{TLS}", doors.tls.address, port, manager, most, certificate)
             for name, port, manager in ports
             if port is not None
         ]

@@ -11,15 +11,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from pratique.gateway.model import Patience
 from pratique.gateway.ports import LOOPBACK
 from pratique.gateway.render import door, scoring
 from pratique.gateway.render.classes import CALL_BODY_FILTER, CALL_BODY_LIMIT, UPLOAD_BODY_FILTER, WAIT
 from pratique.gateway.render.clusters import API
 from pratique.gateway.render.replies import MODEL_ERRORS, door_replies, failures_log, scoring_replies
-from pratique.gateway.render.resources import Json, extension, set_header, typed
+from pratique.gateway.render.resources import Json, extension, seconds, set_header, typed
 
 CERTIFICATE: Final = "doors"
 """The name of the secret that the doors show over TLS."""
+_HEADERS_KB: Final = 60
+_HEADERS: Final = 100
+"""Of one request, all together."""
+_HTTP2: Final = {
+    "max_concurrent_streams": 100,
+    "initial_stream_window_size": 65_536,
+    "initial_connection_window_size": 1_048_576,
+}
+"""What one connection may ask for at once; Envoy's own values are for proxies that trust each other."""
 AUTHORIZE: Final = "/internal/authorize"
 """Where the API is asked for a permission: this, then the original path."""
 
@@ -33,7 +43,7 @@ _FOREIGN: Final = (
 """Request headers that only a proxy may set, and which an application behind it might believe."""
 
 
-def tls_listener(name: str, address: str, port: int, manager: Json, certificate: Path) -> Json:
+def tls_listener(name: str, address: str, port: int, manager: Json, connections: int, certificate: Path) -> Json:
     """The same beyond loopback, over TLS only; `certificate` is a watched file of one secret."""
     secret = {"name": CERTIFICATE, "sds_config": watched(certificate)}
     context = {
@@ -44,7 +54,7 @@ def tls_listener(name: str, address: str, port: int, manager: Json, certificate:
         }
     }
     kind = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
-    open_to_others = listener(name, port, manager, address=address)
+    open_to_others = listener(name, port, manager, connections, address=address)
     (chain,) = open_to_others["filter_chains"]
     wrapped = {**chain, "transport_socket": extension("envoy.transport_sockets.tls", kind, context)}
     # Who does not even finish the handshake is let go.
@@ -58,19 +68,21 @@ def certificate_secret(chain: str, key: str) -> Json:
     return typed(kind, {"name": CERTIFICATE, "tls_certificate": held})
 
 
-def listener(name: str, port: int, manager: Json, *, address: str = LOOPBACK) -> Json:
-    """A TCP listener, on loopback unless an address is given."""
+def listener(name: str, port: int, manager: Json, connections: int, *, address: str = LOOPBACK) -> Json:
+    """A TCP listener for at most so many connections at once, on loopback unless an address is given."""
+    kind = "envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit"
+    limit = extension("connections", kind, {"stat_prefix": name, "max_connections": str(connections)})
     return {
         "name": name,
         "address": {"socket_address": {"address": address, "port_value": port}},
         # With SO_REUSEPORT a second program of this user could take a share of the connections unseen.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": 1_048_576,
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
+        "filter_chains": [{"filters": [limit, {"name": "http", "typed_config": manager}]}],
     }
 
 
-def door_manager(routes: Mapping[str, Any], upload_limit: int) -> Json:
+def door_manager(routes: Mapping[str, Any], upload_limit: int, patience: Patience) -> Json:
     """How the front door treats requests; `routes` is ``rds`` or ``route_config``, the limit is in bytes."""
     filters = [
         _strip([_header("x-content-type-options", "nosniff")]),
@@ -79,10 +91,12 @@ def door_manager(routes: Mapping[str, Any], upload_limit: int) -> Json:
         _body_limit(UPLOAD_BODY_FILTER, upload_limit),
         _router(suppress_envoy_headers=True),
     ]
-    return _manager(door.ROUTES, routes, filters, door_replies())
+    return _manager(door.ROUTES, routes, filters, door_replies(), patience)
 
 
-def endpoints_manager(routes: Mapping[str, Any], body_limit: int, tokens: Json, limits: Json) -> Json:
+def endpoints_manager(
+    routes: Mapping[str, Any], body_limit: int, tokens: Json, limits: Json, patience: Patience
+) -> Json:
     """How the endpoints' door treats requests; what a model answers is never a page of ours.
 
     `tokens` and `limits` are the filters whose settings change, watched or as they are.
@@ -108,7 +122,8 @@ def endpoints_manager(routes: Mapping[str, Any], body_limit: int, tokens: Json, 
         _stock("lua", "Lua", {"default_source_code": {"inline_string": MODEL_ERRORS}}),
         _router(),
     ]
-    return _manager(scoring.ROUTES, routes, filters, scoring_replies())
+    manager = _manager(scoring.ROUTES, routes, filters, scoring_replies(), patience)
+    return manager | {"request_timeout": seconds(patience.body)}
 
 
 def watched_routes(name: str, file: Path) -> Json:
@@ -127,7 +142,7 @@ def watched(file: Path) -> Json:
     return {"path_config_source": {"path": str(file)}, "resource_api_version": "V3"}
 
 
-def _manager(name: str, routes: Mapping[str, Any], filters: Sequence[Json], replies: Json) -> Json:
+def _manager(name: str, routes: Mapping[str, Any], filters: Sequence[Json], replies: Json, patience: Patience) -> Json:
     request_ids = {"pack_trace_reason": False}
     return typed(
         _HCM,
@@ -146,9 +161,15 @@ def _manager(name: str, routes: Mapping[str, Any], filters: Sequence[Json], repl
             "merge_slashes": True,
             "path_with_escaped_slashes_action": "REJECT_REQUEST",
             "server_name": "pratique",
-            "common_http_protocol_options": {"idle_timeout": "300s", "headers_with_underscores_action": "DROP_HEADER"},
+            "common_http_protocol_options": {
+                "idle_timeout": "300s",
+                "headers_with_underscores_action": "DROP_HEADER",
+                "max_headers_count": _HEADERS,
+            },
             "stream_idle_timeout": "300s",
-            "request_headers_timeout": "10s",
+            "request_headers_timeout": seconds(patience.headers),
+            "max_request_headers_kb": _HEADERS_KB,
+            "http2_protocol_options": _HTTP2,
             "local_reply_config": replies,
             "access_log": failures_log(),
             "http_filters": list(filters),
