@@ -13,11 +13,13 @@ from bench.measures.home import BenchHome, table
 from pratique.client.connection import Connection
 from pratique.client.deliveries import Deliveries, DeliveryRuns, Projects
 from pratique.client.door import find_door
+from pratique.delivery.compile import compiled
 
 _ROUNDS = 5
 _WAIT = 50
 _JOBS = (4, 3, 3)
 """Of each stage."""
+_TEMPLATES = 50
 _PROJECT = "bench"
 _FILE = "azure-pipelines.yml"
 
@@ -37,12 +39,29 @@ def measure(home: BenchHome) -> str:
     rows = [
         [f"{count} jobs in {len(_JOBS)} stages, each", f"{1000 * whole / count:.0f} ms", "< 100 ms"],
         ["from the queue to the first step", f"{first:.2f} s", "< 1 s"],
+        [f"what `validate` does for {_TEMPLATES} templates", f"{validated():.2f} s", "< 0.5 s"],
     ]
     words = (
         "Jobs with one step that prints a word, each a worker of its own with a workspace, its logs and its events; "
-        f"from the answer of `pipelines run` to `completed`, median of {_ROUNDS}."
+        f"from the answer of `pipelines run` to `completed`, median of {_ROUNDS}. "
+        "`validate` is without the start of the command."
     )
     return f"## Delivery\n\n{words}\n\n" + table(["what", "time", "bar"], rows)
+
+
+def validated() -> float:
+    """Seconds to read and check a pipeline of many templates with parameters and conditions; the median."""
+    parameters = "parameters:\n- {name: word, type: string}\n- {name: wanted, type: boolean, default: true}\n"
+    template = f"{parameters}steps:\n- ${{{{ if parameters.wanted }}}}:\n  - bash: echo ${{{{ parameters.word }}}}\n"
+    files = {f"t{number}.yml": template for number in range(_TEMPLATES)}
+    steps = [f"- {{template: {name}, parameters: {{word: $(Build.BuildId)}}}}" for name in files]
+    files[_FILE] = "steps:\n" + "\n".join(steps)
+    taken = []
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        compiled(lambda _, path: files[path], _FILE)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
 
 
 def pipeline(jobs: tuple[int, ...]) -> str:

@@ -173,12 +173,27 @@ def test_nobody_in_time_skips_the_stage(scene: Scene) -> None:
     assert scene.asked(run).state == "expired"
 
 
-def test_a_thousand_runs_that_wait_are_looked_at_by_nobody(scene: Scene) -> None:
+def test_a_thousand_runs_that_wait_are_looked_at_by_nobody_and_one_that_is_approved_goes_on(scene: Scene) -> None:
     scene.check("approval")
-    scene.queue()
+    first = scene.queue()
+    waiting, asked = scene.look(rows.get, first.id), scene.asked(first)
+    stages, jobs = scene.look(rows.stages_of, first.id), scene.look(rows.jobs_of, first.id)
+    with scene.database.write() as tx:
+        for number in range(2, 1001):
+            again = ([replace(one, run=number) for one in found] for found in (stages, jobs))
+            rows.add(tx, replace(waiting, id=number), *again)
+        asked_checks.add_all(tx, [replace(asked, id=f"{asked.id[:-4]}{n:04}", run=n) for n in range(2, 1001)])
+    weeks_later = scene.now + timedelta(days=20)
     with scene.database.read() as tx:
-        assert rows.unsettled(tx, now=scene.now) is None
-        assert asked_checks.due(tx, now=scene.now) == []
+        assert rows.unsettled(tx, now=weeks_later) is None
+        assert rows.unfinished_units(tx) == []
+        assert asked_checks.due(tx, now=weeks_later) == []
+    assert scene.settler.step() is False, "nobody has anything to do, and nothing is held"
+    scene.do(approvals.decide, scene.people["bob"], f"{asked.id[:-4]}0500", approves=True)
+    settled = sum(1 for _ in iter(scene.settler.step, False))
+    assert settled <= 2, "the one run is settled, and no other is looked at"
+    begun = [unit.run for unit in scene.look(rows.unfinished_units)]
+    assert begun == [500]
 
 
 def test_checks_are_those_of_the_moment_when_the_stage_asked(scene: Scene) -> None:
