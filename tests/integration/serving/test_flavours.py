@@ -126,6 +126,14 @@ def test_a_plain_file_answers_rows_and_named_tensors(house: House, linear: Score
     assert linear.score({"inputs": rows}, "/invocations").value["predictions"]["label"] == labels
 
 
+def test_a_hundred_thousand_rows_are_predicted(house: House, linear: Scorer) -> None:
+    rows = house.expected()["rows"]
+    many = (rows * (100_000 // len(rows) + 1))[:100_000]
+    answer = linear.score({"input_data": many})
+    assert (answer.status, len(answer.value["label"])) == (200, 100_000)
+    assert answer.value["label"][: len(rows)] == house.expected()["linear"]
+
+
 def test_columns_are_inputs_of_their_names(named: Scorer) -> None:
     frame: dict[str, list[Any]] = {"columns": ["name", "count", "amount"], "data": [["x", 2, 1.5], ["ä", 3, 2]]}
     expected = {"total": [[3.0], [6.0]], "said": [["x"], ["ä"]]}
@@ -247,7 +255,12 @@ def test_tritons_client_speaks_grpc_to_it(house: House, tmp_path: Path, shared: 
     assert (tmp_path / "grpc.sock").stat().st_mode & 0o077 == 0
     metrics = scorer.ask("GET", "/metrics").body.decode()
     assert 'pratique_requests_total{deployment="",model="linear:7",code="400"} 1' in metrics
-    assert scorer.stop() == 0
+    scorer.process.kill()
+    scorer.process.wait(60)
+    again = shared.folder(house.python, PRATIQUE_GRPC=address, **served)
+    again.wait_until_ready()
+    assert json.loads(run(house.python, "-c", GRPC, address, house.models / "expected.json").splitlines()[0])
+    assert again.stop() == 0
 
 
 def test_grpc_is_on_this_machine_only_and_not_for_scripts(house: House, scorers: Scorers) -> None:

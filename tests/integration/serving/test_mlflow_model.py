@@ -321,6 +321,43 @@ def test_schema_decorators_bind_the_members_of_the_body(scorers: Scorers, house:
     assert set(described["properties"]) == {"a", "b"}
 
 
+LINE = """
+import sys
+import mlflow.sklearn, pandas
+from mlflow.models import infer_signature
+from sklearn.linear_model import LinearRegression
+rows = pandas.DataFrame({"a": [1.0, 2.0, 3.0]})
+model = LinearRegression().fit(rows, [1.0, 2.0, 3.0])
+signature = infer_signature(rows, model.predict(rows))
+mlflow.sklearn.save_model(model, sys.argv[1], signature=signature, input_example=rows, pip_requirements=[])
+"""
+
+
+@pytest.fixture(scope="module")
+def line(shared: Scorers, house: House, tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    """A model that answers with what it is given."""
+    folder = tmp_path_factory.mktemp("line") / "model"
+    run(house.python, "-c", LINE, folder)
+    scorer = shared.folder(house.python, PRATIQUE_MLFLOW_MODEL=str(folder))
+    scorer.wait_until_ready()
+    return scorer
+
+
+def test_a_hundred_thousand_rows_are_predicted(line: Scorer) -> None:
+    rows = [[float(number)] for number in range(100_000)]
+    answer = line.score({"input_data": {"columns": ["a"], "data": rows}})
+    assert answer.status == 200
+    assert [round(value) for value in answer.value] == list(range(100_000))
+
+
+def test_of_what_a_library_says_about_a_request_only_the_place_is_logged(line: Scorer) -> None:
+    answer = line.ask("POST", "/score", b'{"input_data": {"columns": ["a"], "data": [[1e999]]}}')
+    assert answer.status == 500
+    assert "ValueError: (not shown, because" in line.said()
+    assert "infinity" not in line.said()
+    assert line.score({"input_data": [[1.0]]}).status == 200
+
+
 def test_a_folder_without_a_model_is_said(scorers: Scorers, house: House, tmp_path: Path) -> None:
     scorer = scorers.folder(house.python, PRATIQUE_MLFLOW_MODEL=str(tmp_path))
     assert scorer.process.wait(60) == 70
