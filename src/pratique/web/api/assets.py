@@ -1,6 +1,7 @@
 """Data, environments, models and components: four routers of one shape."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Response
@@ -121,7 +122,8 @@ def router_for(kind: Kind) -> APIRouter:
             said |= _signatures(tx, found) if kind == "models" else {}
         if is_growing:  # Whoever asks is told of the files that are there now.
             with platform.database.write() as tx:
-                said |= {"manifest": collections.pinned(tx, found, now=utc_now())}
+                found = replace(found, manifest=collections.pinned(tx, found, now=utc_now()))
+            said |= {"manifest": found.manifest}
         if actor.run is not None:  # What a run of a delivery reads, an approval of it is given for.
             with platform.database.write() as tx:
                 assets.note_use(tx, actor, found, is_made=False, now=utc_now())
