@@ -20,6 +20,7 @@ from generator import (
     errors,
     events,
     permissions,
+    lineage,
     reliability,
     scoring,
     settings,
@@ -40,9 +41,12 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "reliability.md": reliability.page,
     "scoring-contract.md": scoring.page,
 }
-GUIDES: Final = REFERENCE.parent / "guides"
-TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {"azure-pipelines.md": azure_pipelines.TABLES}
-"""The gaps of each guide that has some."""
+GUIDES: Final = REFERENCE.parent
+TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
+    "guides/azure-pipelines.md": azure_pipelines.TABLES,
+    "concepts/lineage.md": lineage.TABLES,
+}
+"""The gaps of each page that is written by hand and has some."""
 _GAP: Final = re.compile(r"(<!-- begin generated (\w+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
 
 

@@ -1,7 +1,7 @@
 """Lineage as sentences, each with what it was read from."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from pratique.cli.table import Report
 
@@ -22,10 +22,18 @@ def _lines(found: Document) -> list[str]:
     return lines
 
 
+_OF_THE_CALL: Final = frozenset({"correlationid", "requestid", "time", "status", "latency_ms", "model"})
+"""Columns that say of each row what a sentence says once."""
+
+
+def _own(row: Document) -> Document:
+    return {name: value for name, value in row.items() if name not in _OF_THE_CALL}
+
+
 def with_rows(found: Document) -> Report:
     """The same, with what was collected of a call first."""
     rows = [
-        f"{collection}: {json.dumps(row, ensure_ascii=False)}"
+        f"{collection}: {json.dumps(_own(row), ensure_ascii=False)}"
         for collection, collected in found["collected"].items()
         for row in collected
     ]

@@ -114,14 +114,12 @@ def version_named(text: str) -> tuple[str, str]:
 def tell_model(telling: Telling, version: AssetVersion) -> str:
     """Tell what a version of a model is and comes from; its node."""
     node = tell_version(telling, version)
-    if numbers := numbers_of(version):
-        shown = ", ".join(f"{key} {value:g}" for key, value in sorted(numbers.items()))
-        telling.story.say(f"Its evaluation says: {shown}.", f"{_place(version)} (tags and properties)")
     for signature in signatures.of_manifest(telling.tx, version.workspace, version.manifest or ""):
         signer = telling.story.add("signature", signature.fingerprint, signed_at=iso(signature.created_at))
         telling.story.link(node, "signed by", signer)
         by = signature.created_by.get("name")
-        telling.story.say(f"It is signed with the key {short(signature.fingerprint)}, brought by {by}.", signer)
+        said = f"{_title(version)} is signed with the key {short(signature.fingerprint)}, brought by {by}."
+        telling.story.say(said, signer)
     origin = _origin(telling, version)
     if origin is None:
         telling.story.say(
@@ -133,11 +131,10 @@ def tell_model(telling: Telling, version: AssetVersion) -> str:
     if twin.id != version.id:
         other = tell_version(telling, twin)
         telling.story.link(node, "same content as", other)
-        telling.story.say(
-            f"Its content is that of {twin.name}:{twin.version} in workspace {twin.workspace}, where it comes from.",
-            _place(version), _place(twin),
-        )  # fmt: skip
+        said = f"{_title(version)} has the content of {_title(twin)}, which is where it comes from."
+        telling.story.say(said, _place(version), _place(twin))
         node = other
+    telling.story.say(f"{_title(twin)} was made by {_job_title(job)}.", _place(twin))
     telling.story.link(node, "made by", tell_job(telling, job))
     return telling.story.add("model", _named(version))
 
@@ -152,10 +149,14 @@ def tell_version(telling: Telling, version: AssetVersion) -> str:
     event = _registered(telling, version)
     by = f"{version.created_by.get('name')}{of_run(version.created_by)}"
     telling.story.say(
-        f"{version.name}:{version.version} in workspace {version.workspace} is the content "
+        f"{_title(version)} is the content "
         f"{short(version.manifest)}, registered {at_time(version.created_at)} by {by}{because(event)}.",
         _place(version), event_name(event),
     )  # fmt: skip
+    if version.kind == MODELS and (numbers := numbers_of(version)):
+        shown = ", ".join(f"{key} {value:g}" for key, value in sorted(numbers.items()))
+        said = f"The evaluation of {_title(version)} says: {shown}."
+        telling.story.say(said, f"{_place(version)} (tags and properties)")
     if run := version.created_by.get("run"):
         telling.story.link(node, "registered in", tell_run(telling, int(run)))
     return node
@@ -203,12 +204,13 @@ def tell_job(telling: Telling, job: Job, depth: int = 0) -> str:
     if is_known or depth > _DEEPEST:
         return node
     root = jobs.by_id(tx, job.root) if job.root else None
-    story.say(_job_words(job, root), node, event_name(_created(telling, root or job)))
+    story.say(_job_words(job, root or job), node, event_name(_created(telling, root or job)))
     if root:
         story.link(node, "step of", _tell_pipeline(telling, root))
     if job.reused_from and (earlier := jobs.by_id(tx, job.reused_from)):
+        said = f"It did not run itself: its results are those of {_job_title(earlier)}, which did the same."
+        story.say(said, node)
         story.link(node, "reuses", tell_job(telling, earlier, depth + 1))
-        story.say(f"It did not run itself: its results are those of {earlier.name}, which did the same.", node)
         return node
     _tell_made_with(telling, job, node)
     for name, given in sorted((job.resolved.get("inputs") or {}).items()):
@@ -217,11 +219,17 @@ def tell_job(telling: Telling, job: Job, depth: int = 0) -> str:
     return node
 
 
-def _job_words(job: Job, root: Job | None) -> str:
-    what = f"step {job.step!r} of the pipeline {root.name}" if root else f"the job {job.name}"
-    by, asked = (root or job).created_by, at_time((root or job).created_at)
-    ended = f" and was {job.status} {at_time(job.ended_at)}" if job.ended_at else f" and is {job.status}"
-    return f"It was made by {what}, which {by.get('name')}{of_run(by)} submitted {asked}{ended}."
+def _job_title(job: Job) -> str:
+    return f"{'step' if job.root else 'job'} {job.name}"
+
+
+def _job_words(job: Job, asked: Job) -> str:
+    """`asked` is what somebody submitted: the job itself, or the pipeline that it is a step of."""
+    by, title = asked.created_by, _job_title(job)
+    what = f", a part of the pipeline {asked.name} that" if job.root else ", which"
+    ended = f"{job.status} {at_time(job.ended_at)}" if job.ended_at else job.status
+    submitted = f"{by.get('name')}{of_run(by)} submitted {at_time(asked.created_at)}"
+    return f"{title[:1].upper()}{title[1:]}{what} {submitted}, is {ended}."
 
 
 def _tell_pipeline(telling: Telling, root: Job) -> str:
@@ -236,14 +244,14 @@ def _tell_made_with(telling: Telling, job: Job, node: str) -> None:
     story = telling.story
     if code := (job.resolved.get("code") or {}).get("manifest"):
         story.link(node, "ran code", story.add("code", code))
-        story.say(f"Step {job.step or job.name} ran the code {short(code)}.", node)
+        story.say(f"It ran the code {short(code)}.", node)
     if environment := job.resolved.get("environment"):
         lock = telling.lock_of(environment.get("spec") or {})
         named = ":".join(part for part in (environment.get("name"), environment.get("version")) if part)
         name = f"{job.workspace}/{named}" if named else f"inline of {job.name}"
         story.link(node, "ran in", story.add("environment", name, lock=lock))
         settled = f", locked as {short(lock)}" if lock else ", whose lock this machine does not have"
-        story.say(f"Step {job.step or job.name} ran in the environment {named or 'of its own file'}{settled}.", node)
+        story.say(f"It ran in the environment {named or 'of its own file'}{settled}.", node)
     if job.root is None:
         _tell_commit(telling, job, node)
         if run := job.created_by.get("run"):
@@ -253,14 +261,15 @@ def _tell_made_with(telling: Telling, job: Job, node: str) -> None:
 def _tell_commit(telling: Telling, job: Job, node: str) -> None:
     """Tell of which commit the files were, and whether they were that commit's."""
     if not (commit := job.git.get(_COMMIT)):
-        telling.story.say("No commit is known of its files: they were sent from outside of a Git repository.", node)
+        said = f"No commit is known of the files of {job.name}: they were sent from outside of a Git repository."
+        telling.story.say(said, node)
         return
     story, where = telling.story, ""
     story.link(node, "from commit", story.add("commit", commit, repository=job.git.get(_REPOSITORY)))
     if branch := job.git.get(_BRANCH):
         where = f" of the branch {branch}"
     dirty = {"True": ", with changes that are not in it", "False": ", unchanged"}.get(job.git.get(_DIRTY, ""), "")
-    story.say(f"Its files were those of the commit {short(commit)}{where}{dirty}.", f"{node} (git)")
+    story.say(f"The files of {job.name} were those of the commit {short(commit)}{where}{dirty}.", f"{node} (git)")
 
 
 def _tell_input(telling: Telling, job: Job, node: str, name: str, given: Mapping[str, Any], depth: int) -> None:
@@ -269,14 +278,15 @@ def _tell_input(telling: Telling, job: Job, node: str, name: str, given: Mapping
         found = assets.version(tx, job.workspace, asset["kind"], asset["name"], asset["version"])
         kind = {"models": "model"}.get(asset["kind"], asset["kind"])
         named = f"{job.workspace}/{asset['name']}:{asset['version']}"
-        story.link(node, f"read as {name}", tell_version(telling, found) if found else story.add(kind, named))
         gone = "" if found else ", which was deleted since"
         story.say(f"It read {asset['name']}:{asset['version']} as {name}: the content {short(digest)}{gone}.", node)
+        story.link(node, f"read as {name}", tell_version(telling, found) if found else story.add(kind, named))
         return
     makers = [one for one in (jobs.tree(tx, job.root) if job.root else ()) if _has_made(one, digest)]
     if makers and makers[0].id != job.id:
         maker = makers[0]
-        story.say(f"Step {job.step} read what step {maker.step} had made as {name}: {short(digest)}.", node)
+        said = f"It read as {name} what {_job_title(maker)} had made: the content {short(digest)}."
+        story.say(said, node)
         story.link(node, f"read as {name}", tell_job(telling, maker, depth + 1))
         return
     story.link(node, f"read as {name}", story.add("content", digest))
@@ -373,6 +383,10 @@ def _registered(telling: Telling, version: AssetVersion) -> StoredEvent | None:
 def _created(telling: Telling, job: Job) -> StoredEvent | None:
     told = events.about(telling.tx, workspace_scope(job.workspace), f"jobs/{job.name}", types=["Pratique.JobCreated"])
     return told[0] if told else None
+
+
+def _title(version: AssetVersion) -> str:
+    return f"{version.name}:{version.version} in workspace {version.workspace}"
 
 
 def _place(version: AssetVersion) -> str:

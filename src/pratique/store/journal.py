@@ -7,12 +7,14 @@ Whoever verifies finds them by their hash; whoever exports must not stumble.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import JSON, Column, Connection, Table, Text, cast, func, literal_column, select
+from sqlalchemy.exc import OperationalError
 
 from pratique.base.clock import iso
 from pratique.content.journal_verifier import canonical
@@ -21,6 +23,7 @@ from pratique.store.schema import UtcDateTime, events, journal_seals
 from pratique.store.seals import FORMAT
 
 _PAGE: Final = 2_000
+_WRITABLE: Final = frozenset({str, int})
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{6})", re.ASCII)
 """As SQLite keeps it."""
 
@@ -63,13 +66,22 @@ def _rows(database: Database, table: Table, key: str, end: int) -> Iterator[dict
     wanted = select(*shown).select_from(table).where(number <= end).order_by(number).limit(_PAGE)
     page = wanted
     while True:
-        with database.read() as tx, _lenient(tx):
-            rows = tx.execute(page).all()
+        rows = _page(database, page)
         for row in rows:
             yield {name: read(value) for (name, read), value in zip(readers.items(), row, strict=True)}
         if len(rows) < _PAGE:
             return
         page = wanted.where(number > rows[-1][place])
+
+
+def _page(database: Database, page: Any) -> Sequence[Any]:
+    """Some rows; with damaged texts shown as something that they are not, where there are some."""
+    try:
+        with database.read() as tx:
+            return tx.execute(page).all()
+    except OperationalError:  # SQLite's word for a text that is no UTF-8; anything else is raised again below.
+        with database.read() as tx, _lenient(tx):
+            return tx.execute(page).all()
 
 
 def _unread(column: Column[Any]) -> Any:
@@ -84,6 +96,7 @@ def _reader(column: Column[Any]) -> Callable[[Any], Any]:
     return _moment if isinstance(column.type, UtcDateTime) else _plain
 
 
+@lru_cache(1024)  # Actors and targets are mostly the same ones; nobody changes what is read.
 def _document(text: Any) -> Any:
     """The document of a text; the text itself unless it is spelt as we write it."""
     try:
@@ -101,12 +114,12 @@ def _moment(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int) else repr(value)
+    return value if value.__class__ in _WRITABLE else repr(value)
 
 
 @contextmanager
 def _lenient(tx: Connection) -> Iterator[None]:
-    """Read texts of SQLite that are no UTF-8 as something that they are not; PostgreSQL has none."""
+    """Read texts of SQLite that are no UTF-8; PostgreSQL has none."""
     driver: Any = tx.connection.driver_connection  # The driver's own type, which differs by database.
     if tx.dialect.name != "sqlite":
         yield

@@ -69,11 +69,12 @@ def test_a_model_leads_to_its_job_data_commit_environment_and_numbers(world: Wor
     said = texts(found)
     assert f"credit:1 in workspace dev is the content {str(version.manifest)[:12]}" in said
     assert "because: monthly training" in said
-    assert "made by the job train-1, which ann submitted" in said
+    assert "credit:1 in workspace dev was made by job train-1." in said
+    assert "Job train-1, which ann submitted" in said
     assert "It read german-credit:1 as rows" in said
     assert "commit c0ffeec0ffee of the branch main, with changes that are not in it" in said
     assert "locked as 10c410c410c4" in said
-    assert "Its evaluation says: auc 0.78" in said
+    assert "The evaluation of credit:1 in workspace dev says: auc 0.78" in said
     assert ("model/dev/credit:1", "made by", "job/dev/train-1") in relations(found)
     assert ("job/dev/train-1", "read as rows", "data/dev/german-credit:1") in relations(found)
     assert all(one["id"] for one in found["nodes"])
@@ -86,7 +87,7 @@ def test_a_promoted_model_leads_to_where_its_content_was_made(world: World) -> N
     with world.database.write() as tx:
         assets.create(tx, world.owner, "qa-1", "models", given, now=world.now)
     found = why(world, version="7", workspace="qa-1")
-    assert "Its content is that of credit:1 in workspace dev, where it comes from." in texts(found)
+    assert "credit:7 in workspace qa-1 has the content of credit:1 in workspace dev, which is where" in texts(found)
     assert ("model/qa-1/credit:7", "same content as", "model/dev/credit:1") in relations(found)
     seen_there_only = Actor("9", "quinn", "user", (Grant("Reader", "/workspaces/qa-1"),))
     hidden = texts(why(world, version="7", workspace="qa-1", actor=seen_there_only))
@@ -143,7 +144,7 @@ def test_what_answered_leads_to_who_changed_the_split_and_to_the_model(world: Wo
     assert "sent 100 % to blue: ann had changed it" in said
     assert "because: ticket 12" in said
     assert "The deployment blue had credit:1, the content" in said
-    assert "made by the job train-1" in said
+    assert "made by job train-1" in said
     assert ("endpoint/dev/credit", "sent 100 % to", "deployment/dev/credit/blue") in relations(found)
     assert ("deployment/dev/credit/blue", "serves", "model/dev/credit:1") in relations(found)
 
@@ -204,7 +205,7 @@ def test_a_prediction_leads_to_what_was_sent_and_to_all_that_is_behind_the_answe
     said = texts(found)
     assert "its deployment blue answered with status 200 in 1.2 ms" in said
     assert "The deployment blue had credit:1" in said
-    assert "made by the job train-1" in said
+    assert "made by job train-1" in said
     assert found["collected"]["model_inputs"][0]["age"] == 31
     assert found["collected"]["model_outputs"][0]["prediction"] == 0.2
     assert ("prediction/id-1", "answered by", "deployment/dev/credit/blue") in relations(found)
