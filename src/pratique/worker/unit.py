@@ -28,6 +28,8 @@ from pratique.worker.tasks.work import Work
 
 MAX_RETRIES: Final = 10
 """Further attempts, whatever a step asks for."""
+MAX_PROBLEMS: Final = 5
+"""Things that are wrong with what a step gave, that are told."""
 _NAMING: Final = {"checkout": "repository", "download": "artifact", "publish": "artifact"}
 """The input that a step of this kind is called after."""
 _SHELL_NAMES: Final = {"CmdLine@2": "CmdLine", "Bash@3": "Bash", "PowerShell@2": "PowerShell"}
@@ -148,9 +150,15 @@ def _attempt(run: StepRun, planned: Planned, deadline: float | None) -> Outcome:
     try:
         return worst(planned.work(run, deadline), run.asked)
     except PratiqueError as error:
-        return failed(f"{error.message}{f' ({error.hint})' if error.hint else ''}")
+        return failed(_said(error))
     except OSError as error:
         return failed(f"{error.filename or 'the machine'}: {error.strerror or error}")
+
+
+def _said(error: PratiqueError) -> str:
+    """An error in one line, with the first of the things that are wrong."""
+    problems = "; ".join(map(str, error.problems[:MAX_PROBLEMS]))
+    return " ".join(filter(None, (error.message, problems, f"({error.hint})" if error.hint else "")))
 
 
 def _work_of(step: Step, checkouts: int) -> Callable[[StepRun, float | None], Outcome]:
