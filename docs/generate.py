@@ -21,6 +21,8 @@ from generator import (
     events,
     permissions,
     lineage,
+    permissions,
+    policies,
     reliability,
     scoring,
     settings,
@@ -45,6 +47,7 @@ GUIDES: Final = REFERENCE.parent
 TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "guides/azure-pipelines.md": azure_pipelines.TABLES,
     "concepts/lineage.md": lineage.TABLES,
+    "concepts/api-management.md": policies.TABLES,
 }
 """The gaps of each page that is written by hand and has some."""
 _GAP: Final = re.compile(r"(<!-- begin generated (\w+) -->\n).*?(<!-- end generated -->)", re.DOTALL)

@@ -54,7 +54,7 @@ def exists(platform: Place, *, name: str) -> bool:
 
 @TABLE.verb("delete", arguments=(NAME, YES), examples={"Delete a group": "pratique group delete -n credit-rg --yes"})
 def delete(platform: Place, *, name: str, yes: bool) -> None:
-    """Delete a resource group; one that holds workspaces cannot be deleted."""
+    """Delete a resource group; one that holds something cannot be deleted, and one that is not there is no error."""
     groups = Groups(platform.connection)
     try:
         groups.show(name)

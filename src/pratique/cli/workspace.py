@@ -136,7 +136,7 @@ def update(
     examples={"Delete a workspace": "pratique ml workspace delete -n credit --yes"},
 )
 def delete(in_group: Place, *, name: str | None, yes: bool) -> None:
-    """Delete a workspace and everything in it."""
+    """Delete a workspace and everything in it; one that is not there is no error."""
     workspaces = Workspaces(in_group.connection)
     try:
         found = str(workspaces.show(_workspace(in_group, name))["name"])

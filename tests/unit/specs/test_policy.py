@@ -68,7 +68,11 @@ def test_a_whole_policy_is_read() -> None:
     assert token.claims == (RequiredClaim("scp", ("a",), is_any=True, separator=" "),)
     assert found.limits == (RateLimit(5, 60, Counted("address")),)
     assert found.addresses == AddressFilter(True, ("10.0.0.1/32", "10.1.0.0/30"))
-    assert (found.backend_key, found.rewrite, found.named_values) == ("canary-secret", "/score", {"secret", "audience"})
+    assert (found.backend_key, found.rewrite, found.named_values) == (
+        "canary-secret",
+        "/score",
+        frozenset({"secret", "audience"}),
+    )
     assert [(one.name, one.action, one.values) for one in found.request_headers] == [("X-A", "append", ("1", "2"))]
     assert "canary" not in repr(found)
 
