@@ -19,7 +19,6 @@ from generator import (
     curated,
     errors,
     events,
-    permissions,
     lineage,
     permissions,
     policies,
