@@ -14,6 +14,8 @@ from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.home import Home
 from pratique.base.settings import load_settings
 from pratique.cli.table import Table
+from pratique.compute.cgroups import REMEDY as CGROUPS_REMEDY
+from pratique.compute.cgroups import Cgroups, folders_of
 from pratique.compute.conda import REMEDY as REMEDY_OF_CONDA
 from pratique.compute.conda import find_conda
 from pratique.compute.environments import Environments
@@ -174,8 +176,19 @@ def sandbox(home: Home) -> Finding:
     return Finding("sandbox", "problem" if kept.mode == "require" else "warning", said, REMEDY)
 
 
+def limits(home: Home) -> Finding:
+    """Whether jobs and scorers that name a size are bounded by it."""
+    groups = Cgroups(folders_of(load_settings(home.root).cgroups))
+    if not groups.folders:
+        said = "none: jobs and scorers take the memory and the processors that they get; their sizes only say who waits"
+        return Finding("limits", "ok", said, CGROUPS_REMEDY)
+    if why := groups.why_not():
+        return Finding("limits", "problem", f"the setting cgroups: {why}", CGROUPS_REMEDY)
+    return Finding("limits", "ok", "jobs and scorers that name a size are bounded by it, by control groups")
+
+
 CHECKS: Final[tuple[Callable[[Home], Finding], ...]] = (
-    python_version, machine, disk, memory, sockets, ports, tools, conda, sandbox, downloads,
+    python_version, machine, disk, memory, sockets, ports, tools, conda, sandbox, limits, downloads,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from pratique.app.layout import API_SOCKET, ENVOY, MLFLOW, MLFLOW_SOCKET, doors_
 from pratique.base.clock import utc_now
 from pratique.base.home import Home
 from pratique.base.settings import Settings
+from pratique.compute.cgroups import Cgroups, folders_of
 from pratique.compute.environments import Environments
 from pratique.compute.launching import Nursery
 from pratique.compute.local import LocalCompute
@@ -74,7 +75,7 @@ def make_parts(home: Home, settings: Settings) -> Parts:
         blobs=BlobStore(home.blobs),
         sealer=Sealer(home.keys / "sealing.key"),
         issuer=Issuer(home.keys, f"http://127.0.0.1:{settings.door_port}"),
-        compute=LocalCompute(sandbox, Nursery(str(home.root)).launch),
+        compute=LocalCompute(sandbox, Nursery(str(home.root)).launch, Cgroups(folders_of(settings.cgroups))),
         workers=LocalCompute(launch=Nursery(str(home.root), loads=WORKER).launch),
         environments=Environments(home.environments, is_protected=sandbox.is_in_force, conda_mode=settings.conda),
         gateway=Gateway(home, doors_of(home, settings)),

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from pratique.base.errors import Conflict, StorageFailed, Unavailable
 from pratique.compute import shim
+from pratique.compute.cgroups import UNBOUNDED, Cgroups
 from pratique.compute.launching import START_LIMIT, Launch, launch_alone
 from pratique.compute.sandbox import UNCONFINED, Sandbox
 from pratique.compute.task import Absent, Exited, Lost, Observation, Running, Task
@@ -52,12 +53,15 @@ class _Record:
 class LocalCompute:
     """Processes of this machine; holds no state, so every instance knows the same."""
 
-    def __init__(self, sandbox: Sandbox = UNCONFINED, launch: Launch = launch_alone) -> None:
+    def __init__(
+        self, sandbox: Sandbox = UNCONFINED, launch: Launch = launch_alone, cgroups: Cgroups = UNBOUNDED
+    ) -> None:
         """`sandbox` keeps what is started to its view; the default lets everything see what the user sees.
 
-        `launch` starts a shim: `Nursery().launch` for a process that starts many.
+        `launch` starts a shim: `Nursery().launch` for a process that starts many. `cgroups` bound what a task takes.
         """
         self.sandbox = sandbox
+        self.cgroups = cgroups
         self._launch = launch
 
     def start(self, task: Task) -> Observation:
@@ -70,7 +74,8 @@ class LocalCompute:
         if isinstance(self.observe(task.folder), Absent):
             confinement = self.sandbox.arguments(task.view) if task.view else ()
             _make_folder(task.folder)
-            self._launch(task.folder, task.to_records(confinement))
+            groups = self.cgroups.make(task.folder, task.limits)
+            self._launch(task.folder, task.to_records(confinement, groups))
         return self._once_named(task.folder)
 
     def observe(self, folder: Path) -> Observation:

@@ -18,7 +18,8 @@ content, which is read as what it is: nobody knows how it ended. ``running.json`
 is flushed while the child runs already, so a cut within its first milliseconds
 may leave nothing of it, nor of what it has written.
 
-A task may come with a confinement: the program that makes a view of the machine
+A task may come with control groups, which the child enters before anything else
+and the shim removes when all has ended. It may come with a confinement: the program that makes a view of the machine
 (bubblewrap) and its options. The child is that program then, and the variables
 reach it through a file in memory: not on its command line, which everybody may
 read, and not as its own variables, which could make it load foreign code
@@ -101,6 +102,7 @@ class Task:
     def __init__(self, records: bytes) -> None:
         self.argv: list[bytes] = []
         self.confinement: list[bytes] = []
+        self.groups: list[bytes] = []
         self.environment: dict[bytes, bytes] = {}
         self.working_folder = b"/"
         self.log = b"/dev/null"
@@ -117,6 +119,8 @@ class Task:
             self.argv.append(value)
         elif name == b"confinement":
             self.confinement.append(value)
+        elif name == b"group":
+            self.groups.append(value)
         elif name == b"variable":
             variable, _, text = value.partition(b"=")
             self.environment[variable] = text
@@ -384,6 +388,8 @@ class Watch:
                 continue
         _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         try:
+            for group in self.task.groups:
+                _enter(group)
             os.chdir(self.task.working_folder)
             if self.task.confinement:
                 _confine(self.task)
@@ -513,6 +519,8 @@ class Watch:
         os.rename(self._path(_RESERVED_FILE), self._path(EXIT_FILE))
         os.fsync(self._reserved)
         self._remove_socket()
+        for group in self.task.groups:
+            _remove_group(group)
 
     def _facts(self, status: int) -> str:
         code, number = (str(status), "null") if status >= 0 else ("null", str(-status))
@@ -655,6 +663,22 @@ def _confine(task: Task) -> None:
     first = _TAKE_SOCKET if b"LISTEN_FDS" in task.environment else []
     program = task.confinement[0]
     os.execve(program, [program, b"--args", str(file).encode(), b"--", *first, *task.argv], {})  # noqa: S606
+
+
+def _enter(group: bytes) -> None:
+    """Be bounded by a control group, with all that is started from here; raises `OSError`."""
+    file = os.open(group + b"/cgroup.procs", os.O_WRONLY)
+    try:
+        _write_all(file, str(os.getpid()).encode())
+    finally:
+        os.close(file)
+
+
+def _remove_group(group: bytes) -> None:
+    try:
+        os.rmdir(group)
+    except OSError:  # Something lives in it; the next server that makes one looks again.
+        return
 
 
 def _is_about(error: Exception, path: bytes) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from pratique.base.errors import InvalidInput
+from pratique.compute.cgroups import UNLIMITED, Limits
 from pratique.compute.view import View
 
 LONGEST_SOCKET_PATH: Final = 107
@@ -42,6 +43,8 @@ class Task:
     """How long after SIGTERM it is killed."""
     view: View | None = None
     """What it may see of the machine; None for the platform's own services, which see what the user sees."""
+    limits: Limits = UNLIMITED
+    """What it may take of the machine with all that it starts, where control groups were handed to the platform."""
 
     def __post_init__(self) -> None:
         """Raises `InvalidInput` for what no process can be given."""
@@ -58,14 +61,14 @@ class Task:
                 hint="set PRATIQUE_RUNTIME_DIR to a folder with a shorter path",
             )
 
-    def to_records(self, confinement: Sequence[str] = ()) -> bytes:
+    def to_records(self, confinement: Sequence[str] = (), groups: Sequence[Path] = ()) -> bytes:
         """The task as the shim reads it from stdin: ``name=value`` records, each ended by NUL.
 
-        `confinement` is the program that makes the task's view, with its options.
+        `confinement` is the program that makes the task's view, with its options; `groups` bound it.
         """
-        return b"".join(name.encode() + b"=" + value + b"\0" for name, value in self._records(confinement))
+        return b"".join(name.encode() + b"=" + value + b"\0" for name, value in self._records(confinement, groups))
 
-    def _records(self, confinement: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    def _records(self, confinement: Sequence[str], groups: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
         yield "working_folder", fsencode(self.working_folder)
         yield "log", fsencode(self.log)
         yield "grace", repr(self.grace.total_seconds()).encode()
@@ -75,6 +78,8 @@ class Task:
                 yield "keeps_socket", b"1"
         if self.timeout is not None:
             yield "timeout", repr(self.timeout.total_seconds()).encode()
+        for group in groups:
+            yield "group", fsencode(group)
         for text in confinement:
             yield "confinement", fsencode(text)
         for argument in self.argv:

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
+from pratique.compute.cgroups import UNLIMITED, Limits
 from pratique.compute.task import Task
 from pratique.control import grants, managed_identities
 from pratique.control.inputs import DIRECT
@@ -31,6 +32,7 @@ from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
 from pratique.specs.network import has_network
+from pratique.specs.sizes import size_of
 from pratique.store import holdings, jobs, workspaces
 from pratique.store.jobs import Job
 
@@ -115,8 +117,15 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
         working_folder=attempt.code,
         log=attempt.log,
         timeout=timedelta(seconds=float(timeout)) if timeout else None,
+        limits=_limits(job),
         view=views.of_job(attempt.folder, python, written_inputs=_written_inputs(job), has_network=_has_network(job)),
     )
+
+
+def _limits(job: Job) -> Limits:
+    """What the size that the job names has; a job without one takes what it gets."""
+    size = size_of(str((job.spec.get("resources") or {}).get("instance_type") or ""))
+    return Limits(*size) if size else UNLIMITED
 
 
 def _has_network(job: Job) -> bool:

@@ -27,6 +27,7 @@ from typing import Any, Final
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.base.home import Home
+from pratique.compute.cgroups import Limits
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
 from pratique.content.hashing import hash_file
@@ -40,6 +41,7 @@ from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 from pratique.specs.network import KEY as NETWORK
 from pratique.specs.network import MACHINE, has_network
+from pratique.specs.sizes import bytes_of, cores_of, size_of
 from pratique.store import deployments, holdings
 from pratique.store import replicas as replica_rows
 from pratique.store.deployments import OnlineDeployment
@@ -81,6 +83,10 @@ class Launch:
     files: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of every file that was written for it, by its path in the folder of the revision."""
     has_network: bool = False
+    cores: float | None = None
+    """How many processors each replica may use; None for whatever there is."""
+    memory: int | None = None
+    """… and how many bytes of memory."""
 
 
 def socket_of(home: Home, replica: Replica) -> Path:
@@ -126,6 +132,8 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
     files = written.digests(_files(bench.home, deployment.id, deployment.revision))
     network = has_network(deployment.spec, otherwise=False)
     launch = replace(launch, workspace=deployment.workspace, model=model, files=files, has_network=network)
+    limits = _limits(deployment.spec)
+    launch = replace(launch, cores=limits.cores, memory=limits.memory)
     if bench.compute.sandbox.is_in_force and not network:
         say(f"network: none; the tag {NETWORK}: {MACHINE} gives it the machine's")
     text = written.sealed(json.dumps(asdict(launch)))
@@ -157,6 +165,7 @@ def start(bench: Workbench, replica: Replica) -> Observation:
             socket=socket_of(bench.home, replica),
             keeps_socket=True,
             grace=timedelta(seconds=launch.grace),
+            limits=Limits(launch.cores, launch.memory),
             view=views.of_replica(
                 files,
                 Path(launch.python),
@@ -331,6 +340,14 @@ def _files(home: Home, deployment_id: str, revision: int) -> Path:
 
 def _launch_file(home: Home, deployment_id: str, revision: int) -> Path:
     return _files(home, deployment_id, revision).with_suffix(".json")
+
+
+def _limits(spec: Mapping[str, Any]) -> Limits:
+    """What its resources limit each replica to, else what the size that it names has."""
+    wished = (spec.get("resources") or {}).get("limits") or {}
+    cores, memory = size_of(str(spec.get("instance_type") or "")) or (0.0, 0)
+    cores, memory = cores_of(wished.get("cpu"), cores), bytes_of(wished.get("memory"), memory)
+    return Limits(cores or None, memory or None)
 
 
 def _grace(home: Home, replica: Replica) -> timedelta:
