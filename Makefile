@@ -47,6 +47,12 @@ check: .venv/.developer ## Lint, types, and the direction of every import
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: attacks
+attacks: .venv/.developer ## Try what attackers would, and write docs/reference/security-tests.md
+	RECORD_ATTACKS=$(CURDIR)/docs/generator/attacks.json $(BIN)/python -m pytest $(ATTACKS); status=$$?; $(BIN)/python docs/generate.py; exit $$status
+
+ATTACKS := tests/security tests/unit/web/test_attacks.py tests/integration/gateway/test_attacks.py tests/integration/engine/test_trust.py
+
 .PHONY: docs
 docs: .venv/.developer ## Write the generated pages of docs/reference
 	$(BIN)/python docs/generate.py

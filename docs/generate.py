@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from generator import (
+    attacks,
     azure_differences,
     azure_pipelines,
     curated,
@@ -40,6 +41,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "permissions.md": permissions.page,
     "events.md": events.page,
     "reliability.md": reliability.page,
+    "security-tests.md": attacks.page,
     "scoring-contract.md": scoring.page,
 }
 GUIDES: Final = REFERENCE.parent

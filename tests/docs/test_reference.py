@@ -21,7 +21,7 @@ from pratique.specs.kinds import KINDS, class_of
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGES = (
     "verbs.md", "yaml.md", "azure-differences.md", "curated-environments.md", "settings.md", "errors.md",
-    "permissions.md", "events.md", "reliability.md", "scoring-contract.md",
+    "permissions.md", "events.md", "reliability.md", "scoring-contract.md", "security-tests.md",
 )  # fmt: skip
 
 

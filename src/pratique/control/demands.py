@@ -52,15 +52,23 @@ def demands_of(tags: Mapping[str, str]) -> Demands:
     return Demands(_YES_NO[signed], known[pickles])
 
 
+def demanded(tags: Mapping[str, str]) -> Demands:
+    """What the tags of a workspace demand; everything, when somebody has written there what means nothing."""
+    try:
+        return demands_of(tags)
+    except InvalidInput:
+        return Demands(signed=True, pickles="refuse")
+
+
 def of_workspace(tx: Transaction, workspace: str) -> Demands:
     """What a workspace demands."""
     found = workspaces.get(tx, workspace)
-    return demands_of(found.tags) if found else Demands()
+    return demanded(found.tags) if found else Demands()
 
 
 def guarded(tx: Transaction) -> frozenset[str]:
     """The workspaces that demand anything of a model."""
-    return frozenset(one.name for one in workspaces.every(tx) if demands_of(one.tags) != Demands())
+    return frozenset(one.name for one in workspaces.every(tx) if demanded(one.tags) != Demands())
 
 
 def check_deployed(tx: Transaction, workspace: str, model: Mapping[str, Any], *, what: str) -> None:

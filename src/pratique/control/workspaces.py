@@ -99,7 +99,7 @@ def _check_stays_guarded(actor: Actor, known: Workspace, wanted: Workspace | Non
                 f"a task of a run does not open workspace {known.name!r}, which takes only what was approved"
             )
     now = demands.demands_of(wanted.tags) if wanted is not None else demands.Demands()
-    if now.is_below(demands.demands_of(known.tags)):
+    if now.is_below(demands.demanded(known.tags)):
         permit(actor, "roles/write", workspace_scope(known.name))
         if actor.run is not None:
             raise Forbidden(f"a task of a run does not take back what workspace {known.name!r} demands of models")

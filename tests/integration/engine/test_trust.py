@@ -4,6 +4,7 @@ import io
 import os
 import pickle
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pratique.base.errors import Forbidden, StorageFailed
 from pratique.compute import pickle_scan
 from pratique.compute.local import LocalCompute
 from pratique.compute.sandbox import Sandbox, why_not
+from pratique.compute.task import Running
 from pratique.content.signatures import PrivateKey
 from pratique.control import assets, demands, signatures, workspaces
 from pratique.store import holdings
@@ -23,7 +25,7 @@ from pratique.store import signatures as rows
 from pratique.store.assets import AssetVersion
 from pratique.store.signatures import ModelSignature
 
-from .conftest import OWNER, House, kill, until
+from .conftest import LIMIT, OWNER, House, kill, until
 
 SCRIPT = "def init():\n    pass\n\n\ndef run(_):\n    return 'fine'\n"
 
@@ -75,7 +77,10 @@ def deploy(house: House, version: AssetVersion | None = None) -> str:
 
 def refusal(house: House) -> str:
     """Kill the replica, let the watcher look until it says why it does not start it again, and say that."""
+    folder = house.home.replica(house.deployment().id, house.deployment().applied, 0, house.replicas()[0].start)
     kill(house.pid())
+    # Seen while it dies, it would be held by its shim, which asks nobody.
+    assert not isinstance(house.compute.wait(folder, timedelta(seconds=LIMIT)), Running)
 
     def refused() -> bool:
         house.watcher.step()

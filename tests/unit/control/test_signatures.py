@@ -183,3 +183,9 @@ def test_a_deleted_version_of_the_same_files_takes_no_signature_with_it(world: A
     with world.database.read() as tx:
         champion = assets.get(tx, world.owner, "dev", "models", "champion", "1")
     assert shown(world, champion) == [(KEY.public.fingerprint, "")]
+
+
+def test_tags_that_mean_nothing_demand_everything() -> None:
+    """They cannot be written by a verb; whoever wrote them otherwise has opened nothing."""
+    assert demands.demanded({demands.SIGNED: "perhaps"}) == demands.Demands(signed=True, pickles="refuse")
+    assert demands.demanded({}) == demands.Demands()
