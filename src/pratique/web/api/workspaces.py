@@ -56,7 +56,8 @@ def create(
     spec = read_spec("workspace", body, name=workspace)
     group = body.resource_group or str(spec.get("resource_group") or "")
     with platform.database.write() as tx:
-        return document(workspaces.create(tx, actor, spec, group=group, now=utc_now()), platform)
+        made = workspaces.create(tx, actor, spec, group=group, now=utc_now())
+    return document(made, platform)
 
 
 @router.get("/{workspace}")

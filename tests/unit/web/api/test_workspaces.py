@@ -23,7 +23,8 @@ def test_a_workspace_has_the_fields_of_azure(api: Any) -> None:
     body = {"spec": {"description": "words", "tags": {"a": "b"}}, "resource_group": "team"}
     made = api.ok("PUT", NEW, json=body)
     assert made["creation_context"].pop("created_by") == "ann"
-    assert {key: value for key, value in made.items() if key not in ("id", "creation_context")} == {
+    assert made["identity"]["type"] == "system_assigned"
+    assert {key: value for key, value in made.items() if key not in ("id", "creation_context", "identity")} == {
         "name": "new",
         "resource_group": "team",
         "location": "local",
