@@ -179,21 +179,24 @@ def started(kind: Kind, environments: Path, place: Path, *, core: str) -> Iterat
             start_new_session=True,
         )
     try:
-        _await_answer(process, port, place / "log")
+        _await_answer(process, kind, port, place / "log")
         yield Server(kind, port, process.pid, time.monotonic() - began)
     finally:
         _end(process)
 
 
-def _await_answer(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _await_answer(process: subprocess.Popen[bytes], kind: Kind, port: int, log: Path) -> None:
+    """Until it answers; a door until it leads to the model, which takes no GET."""
+    path, not_yet = (kind.path, (404, 503)) if kind.auth else ("/", (503,))
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers={"Authorization": f"Bearer {kind.auth}"})
     until = time.monotonic() + _LIMIT
     while time.monotonic() < until and process.poll() is None:
         with suppress(OSError):
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5):
+                with urllib.request.urlopen(asked, timeout=5):
                     return
             except urllib.error.HTTPError as error:
-                if error.code != 503:
+                if error.code not in not_yet:
                     return
         time.sleep(0.01)
     sys.exit(f"{log}: it does not answer:\n{log.read_text(errors='replace')[-4000:]}")
