@@ -14,8 +14,8 @@ with its workspaces, `/workspaces/NAME` one workspace, `/delivery/PROJECT` a pro
 `/workspaces/NAME/endpoints/NAME` one online endpoint with its deployments, \
 `/delivery/PROJECT/environments/NAME` an environment that stages deploy to, where an Approver decides, and \
 `/vaults/NAME` one vault.
-The actions of secrets are data actions: as in Azure no `*` of an ordinary role reaches them, so an Owner reads a vault \
-only by an access policy or a role of secrets.
+The actions of secrets are data actions: as in Azure no `*` of an ordinary role reaches them, so an Owner reads \
+a vault only by an access policy or a role of secrets.
 Azure's ids of these are taken as well.
 
 ```sh

@@ -63,9 +63,9 @@ def login(
     door = find_door()
     if federated_token:
         profile = log_in_by_token(door, client_id=username, token=federated_token, tenant=tenant or "")
-        return _told(profile)
+        return _told(profile, username)
     secret = password or _asked("Secret: " if service_principal else "Password: ")
-    return _told(log_in(door, client_id=username, client_secret=secret, tenant=tenant or ""))
+    return _told(log_in(door, client_id=username, client_secret=secret, tenant=tenant or ""), username)
 
 
 def _as_identity(others: object, client_id: str | None) -> list[dict[str, Any]]:
@@ -80,9 +80,9 @@ def _in_browser(others: object) -> list[dict[str, Any]]:
     return _told(log_in_by_browser(find_door(), show_page))
 
 
-def _told(profile: Profile) -> list[dict[str, Any]]:
+def _told(profile: Profile, username: str = "") -> list[dict[str, Any]]:
     account = subscription(read_account(Connection(Door(profile.url, profile.token, profile))))
-    say(f"logged in as {account['user']['name']} at {profile.url}; until `pratique logout`")
+    say(f"logged in as {username or account['user']['name']} at {profile.url}; until `pratique logout`")
     return [account]
 
 

@@ -7,7 +7,7 @@ from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag, switch
-from pratique.cli.talk import say
+from pratique.cli.talk import say, warn
 from pratique.cli.usage import UsageError
 from pratique.client.account import read_account
 from pratique.client.principals import Roles
@@ -16,7 +16,9 @@ Document = dict[str, Any]
 
 TABLE = Table("role assignment")
 
-ASSIGNEE: Final = flag("assignee", "--assignee", "--assignee-object-id", help="Name of a user or a group, or appId of a program.")
+ASSIGNEE: Final = flag(
+    "assignee", "--assignee", "--assignee-object-id", help="Name of a user or a group, or appId of a program."
+)
 ROLE: Final = flag("role", help="A role, such as Contributor; see `pratique role definition list`.")
 SCOPE: Final = flag(
     "scope", help="Where it counts, such as /subscriptions/ID/resourceGroups/NAME; -g is short for that."
@@ -37,7 +39,10 @@ COLUMNS: Final = {"Id": "id", "Principal": "principalName", "Role": "roleDefinit
 )  # fmt: skip
 def create(in_group: Place, *, assignee: str, role: str, scope: str | None, principal_type: str | None) -> Document:
     """Give a role to a user, a program or a group."""
-    return Roles(in_group.connection).assign(role, assignee=assignee, scope=_scope(in_group, scope))
+    made = Roles(in_group.connection).assign(role, assignee=assignee, scope=_scope(in_group, scope))
+    if principal_type and made.get("principalType", principal_type) != principal_type:
+        warn(f"{assignee} is no {principal_type}: the role was given to a {made['principalType']}")
+    return made
 
 
 @TABLE.verb(
