@@ -26,8 +26,8 @@ _ISSUER = "https://login.example/tenant"
 _URL = f"{_ISSUER}/.well-known/openid-configuration"
 _POLICY = f"""<policies><inbound><validate-jwt><openid-config url="{_URL}"/>
 <audiences><audience>api://credit</audience></audiences></validate-jwt></inbound></policies>"""
-_ROUNDS = 9
-_CALLS = 200
+_ROUNDS = 15
+_CALLS = 300
 _BATCH = 100
 _TOKENS = 1_500
 """More than the door remembers, so that a token which comes round again is not known any more."""

@@ -100,17 +100,17 @@ def test_a_schema_that_was_copied_with_a_file_does_not_hide_what_it_is(pratique:
 
 
 def test_what_is_understood_and_would_not_run_is_valid_and_said(pratique: Any) -> None:
-    endpoint = write("endpoint.yml", "name: tide\nauth_mode: aml_token\n")
-    ran = pratique("ml", "validate", endpoint)
+    model = write("model.yml", "name: tide\ntype: triton_model\npath: azureml://datastores/store/paths/model\n")
+    ran = pratique("ml", "validate", model)
     assert (ran.code, ran.out.splitlines()) == (
         0,
         [
-            "endpoint.yml: valid (online-endpoint)",
-            "  endpoint.yml:2 auth_mode: aml_token: authentication by Azure ML tokens is not run in this version",
+            "model.yml: valid (model)",
+            "  model.yml:2 type: triton_model: models for the Triton server are not run in this version",
         ],
     )
-    (found,) = json.loads(pratique("ml", "validate", endpoint, "-o", "json").out)
-    assert (found["valid"], found["not_yet"], found["values"]["auth_mode"]) == (True, True, "aml_token")
+    (found,) = json.loads(pratique("ml", "validate", model, "-o", "json").out)
+    assert (found["valid"], found["not_yet"], found["values"]["type"]) == (True, True, "triton_model")
 
 
 def test_a_file_that_is_not_there_is_one_of_the_verdicts(pratique: Any) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pratique.base.errors import InvalidInput, NotYet
+from pratique.base.errors import InvalidInput
 from pratique.specs.endpoint import OnlineEndpoint
 from pratique.specs.kinds import load
 from pratique.specs.reader import document_of, parse_document
@@ -37,14 +37,13 @@ scoring_uri: http://127.0.0.1/x
     spec = load("online-endpoint", parse_document(text, file="endpoint.yml"))
     assert isinstance(spec, OnlineEndpoint)
     assert (spec.auth_mode, spec.traffic) == ("key", {"blue": 90, "green": 10})
-    assert spec.planned() == ["identity", "public_network_access"]
+    assert spec.planned() == ["identity.type", "identity.user_assigned_identities"]
     assert "scoring_uri" not in spec.to_document()
 
 
-@pytest.mark.parametrize("mode", ["aml_token", "aad_token"])
-def test_other_ways_of_authentication_are_not_run_yet(mode: str) -> None:
-    with pytest.raises(NotYet, match=mode):
-        endpoint(auth_mode=mode)
+@pytest.mark.parametrize("mode", ["key", "aml_token", "aad_token"])
+def test_every_way_of_authentication_is_run(mode: str) -> None:
+    assert endpoint(auth_mode=mode).auth_mode == mode
 
 
 @pytest.mark.parametrize(
