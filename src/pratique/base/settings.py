@@ -109,7 +109,7 @@ SETTINGS: Final = (
     ),
     Setting(
         "check_hosts", str, "",
-        "Hosts that REST checks, InvokeRESTAPI and `openid-config` of policies may ask beside loopback, by https; commas.",
+        "Hosts that REST checks, InvokeRESTAPI and policies may ask beside loopback, by https; separated by commas.",
     ),
     Setting(
         "delivery_days", _count, 30,
