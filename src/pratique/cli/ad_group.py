@@ -19,7 +19,9 @@ COLUMNS: Final = {"Name": "displayName", "Id": "id", "Description": "description
     "create",
     arguments=(
         flag("display_name", "--display-name", help="Its name.", required=True),
-        flag("mail_nickname", "--mail-nickname", help="Accepted for scripts written for az: a group here has one name."),
+        flag(
+            "mail_nickname", "--mail-nickname", help="Accepted for scripts written for az: a group here has one name."
+        ),
         flag("description", help="A sentence about it.", default=""),
     ),
     examples={
