@@ -47,8 +47,8 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
 GUIDES: Final = REFERENCE.parent
 TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "guides/azure-pipelines.md": azure_pipelines.TABLES,
-    "concepts/lineage.md": lineage.TABLES,
     "concepts/api-management.md": policies.TABLES,
+    "concepts/lineage.md": lineage.TABLES,
 }
 """The gaps of each page that is written by hand and has some."""
 _GAP: Final = re.compile(r"(<!-- begin generated (\w+) -->\n).*?(<!-- end generated -->)", re.DOTALL)
