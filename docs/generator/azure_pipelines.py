@@ -73,7 +73,7 @@ REFUSED: Final = (
     Snippet("{checkout: self, lfs: true}"),
     Snippet("resources: {webhooks: [{webhook: hook}]}", _ROOT),
     Snippet("resources: {packages: [{package: pack}]}", _ROOT),
-    Snippet("{task: DownloadPipelineArtifact@2, inputs: {buildType: specific}}"),
+    Snippet("{task: DownloadPipelineArtifact@2, inputs: {buildType: specific, project: credit}}"),
     Snippet("{task: Delay@1, inputs: {delayForMinutes: 5}}"),
     Snippet("{task: InvokeRESTAPI@1, inputs: {serviceConnection: api, waitForCompletion: true}}", _SERVER),
     Snippet("azureSubscription: $(a_variable_of_the_job)", _LATE),

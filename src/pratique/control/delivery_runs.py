@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
-from pratique.control import checks, deliveries, delivery_usage, pipeline_resources
+from pratique.control import checks, deliveries, delivery_usage, download_origins, pipeline_resources
 from pratique.control.actor import Actor
 from pratique.control.delivery_state import pipeline_of, remembering
 from pratique.control.permissions import is_permitted, permit, project_scope
@@ -84,8 +84,8 @@ def queue(
     """Write a run of what was compiled with the variables `known`; it begins as soon as this is committed.
 
     Raises `Conflict` for a delivery that is disabled, `InvalidInput` for a
-    stage to skip that is not there or a pipeline resource without a run, and `Forbidden` for variable groups and
-    service connections that are not there or that the delivery may not use.
+    stage to skip that is not there, a pipeline resource without a run or a download from another project, and
+    `Forbidden` for variable groups and service connections that are not there or that the delivery may not use.
     """
     delivery = request.delivery
     permit(actor, "deliveries/run", project_scope(delivery.project))
@@ -113,6 +113,7 @@ def queue(
     )  # fmt: skip
     pipeline = pipeline_of(run.text, run.path)
     delivery_usage.check(tx, run, delivery_usage.known_usage(pipeline))
+    download_origins.check(tx, run, compiled.pipeline)
     delivery_runs.add(tx, run, *_rows(run, pipeline))
     tell(tx, actor, "Pratique.DeliveryRunQueued", run, now=now, data={"delivery": delivery.name, "reason": run.reason})
     return run

@@ -12,12 +12,14 @@ from typing import Any
 
 from pratique.base.errors import AlreadyExists, Conflict, NotFound
 from pratique.base.names import check_name
+from pratique.control import download_origins
 from pratique.control.actor import PLATFORM, Actor
 from pratique.control.delivery_runs import tell, with_tags
 from pratique.control.delivery_state import outputs_of, seal_context
 from pratique.control.permissions import is_permitted, project_scope
 from pratique.control.unit_actors import SUBJECT, WORKER, run_scope
-from pratique.delivery.message import JobMessage
+from pratique.delivery.message import JobMessage, PipelineRun
+from pratique.delivery.origins import Origin
 from pratique.delivery.records import JOB, Record, StepState
 from pratique.delivery.run.names import MAX_LENGTH
 from pratique.delivery.run.outcomes import Result
@@ -177,6 +179,14 @@ def add_artifact(tx: Transaction, actor: Actor, run: int, name: str, manifest: s
 def check_artifact_name(name: str) -> str:
     """`name`, unchanged; raises `InvalidInput` for what can name no artifact."""
     return check_name("artifact", name)
+
+
+def origin(tx: Transaction, actor: Actor, run: int, unit: str, wanted: Origin) -> PipelineRun:
+    """The run that a download of this unit takes artifacts from; see `download_origins.resolved`."""
+    at = here(tx, actor, run, unit)
+    if at.unit.state == "completed":
+        raise Conflict("this unit has ended")
+    return download_origins.resolved(tx, at.run, wanted)
 
 
 def artifacts(tx: Transaction, actor: Actor, run: int) -> list[Artifact]:

@@ -84,21 +84,21 @@ _AZURE_SCRIPT: Final = (
     _switch("failOnStandardError", "failOnStderr"),
 )
 _OTHER_RUN: Final = (
-    Input("buildType", ("source", "runSource"), "current", choices=("current", "specific"), runs=("current",)),
-    *(
-        Input(name, aliases)
-        for name, aliases in (
-            ("project", ()),
-            ("pipeline", ("definition",)),
-            ("specificBuildWithTriggering", ("preferTriggeringPipeline",)),
-            ("buildVersionToDownload", ("runVersion",)),
-            ("branchName", ("runBranch",)),
-            ("pipelineId", ("runId", "buildId")),
-            ("tags", ()),
-            ("allowPartiallySucceededBuilds", ()),
-            ("allowFailedBuilds", ()),
-        )
+    Input("buildType", ("source", "runSource"), "current", choices=("current", "specific")),
+    Input("project", needed_with=("buildType", "specific")),
+    Input("pipeline", ("definition",), needed_with=("buildType", "specific")),
+    _switch("specificBuildWithTriggering", "preferTriggeringPipeline"),
+    Input(
+        "buildVersionToDownload",
+        ("runVersion",),
+        "latest",
+        choices=("latest", "latestFromBranch", "specific"),
     ),
+    Input("branchName", ("runBranch",), "refs/heads/master"),
+    Input("pipelineId", ("runId", "buildId"), needed_with=("buildVersionToDownload", "specific")),
+    Input("tags"),
+    _switch("allowPartiallySucceededBuilds"),
+    _switch("allowFailedBuilds"),
 )
 _VALIDATION: Final = (
     Input("notifyUsers", is_required=True, note="nobody is written to: pipelines approval list shows what waits"),

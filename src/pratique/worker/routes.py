@@ -5,6 +5,7 @@
                                  sequence; what the steps printed before comes with it where that is little
     POST UNIT/log?step=&offset=  bytes of a step's log, taken once by their offset
     GET  UNIT/cancel?wait=       {"canceled": true} as soon as the run is cancelled, false after so many seconds
+    POST UNIT/origin             {"project", "pipeline", …}, answered {"run", "delivery", …}: which run a download means
     GET  RUN/artifacts           [{"name", "manifest"}] of the run; of another run: …/runs/ID/artifacts
     PUT  RUN/artifacts/NAME      {"manifest"}; a name that is taken is a conflict
     RUN/manifests, RUN/blobs     the content of artifacts, shaped as those of a workspace
@@ -20,7 +21,8 @@ from pratique.client.connection import Connection, path_of
 from pratique.client.downloads import download_from, manifest_from
 from pratique.client.sending import upload_to
 from pratique.content.manifest import Manifest
-from pratique.delivery.message import JobMessage
+from pratique.delivery.message import JobMessage, PipelineRun
+from pratique.delivery.origins import Origin, origin_document
 from pratique.delivery.records import Record
 
 
@@ -64,6 +66,10 @@ class Routes:
         """Whether the run is cancelled; answered at once when it is, else after `wait` seconds."""
         answer = self._connection.get(f"{self._unit}/cancel", {"wait": str(wait)})
         return bool(answer["canceled"])
+
+    def origin(self, wanted: Origin) -> PipelineRun:
+        """The run that a download task asks for; raises `InvalidInput` and `NotFound`."""
+        return PipelineRun(**self._connection.post(f"{self._unit}/origin", origin_document(wanted)))
 
     def artifacts(self, run: int | None = None) -> dict[str, str]:
         """The digests of the manifests of a run's artifacts, by name; None: of this run."""

@@ -1,17 +1,20 @@
 """The web application on a port of loopback, and the real git program as its client."""
 
 import io
+import json
 import os
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
 
 import pytest
 import uvicorn
@@ -20,11 +23,17 @@ from pratique.base.clock import utc_now
 from pratique.base.home import Home
 from pratique.base.settings import Settings
 from pratique.cli.main import run
+from pratique.compute.local import LocalCompute
 from pratique.control import groups, principals, projects, repositories, roles
 from pratique.control.actor import PLATFORM
 from pratique.control.credentials import Credential
 from pratique.control.grants import token_of
 from pratique.control.tokens import Issuer
+from pratique.engine.delivery_runs import RunSettler
+from pratique.engine.delivery_units import UnitRunner
+from pratique.engine.loop import Stop
+from pratique.engine.server_jobs import ServerJobs
+from pratique.engine.triggers import Triggers
 from pratique.store import repositories as repository_rows
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
@@ -38,6 +47,8 @@ from pratique.web.platform import Platform
 from .openid_provider import CLIENT, Provider
 
 PROJECT: Final = "credit"
+_LIMIT: Final = 300.0
+"""Seconds that no run here takes unless something is broken."""
 
 
 class Git:
@@ -240,3 +251,51 @@ def pratique(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd:
         return Ran(words, code, out, err)
 
     return command
+
+
+class House:
+    """The platform that serves, its command line, and an engine that the test turns."""
+
+    def __init__(self, site: Site, pratique: Run) -> None:
+        self.site = site
+        self._pratique = pratique
+        known = site.platform
+        bench: Any = SimpleNamespace(
+            database=known.database, home=known.home, sealer=known.sealer, issuer=known.issuer, door=known.door,
+            workers=LocalCompute(), settings=Settings(),
+        )  # fmt: skip
+        self._moving = (RunSettler(bench), ServerJobs(bench), Triggers(bench))
+        self._units = UnitRunner(bench, Stop(), at_once=4)
+
+    def do(self, *words: str) -> Any:
+        """Run a command that ends well; its document."""
+        done = self._pratique(*words, "-o", "json")
+        assert done.returncode == 0, done
+        return json.loads(done.stdout) if done.stdout else None
+
+    def ask(self, path: str) -> bytes:
+        """What the API answers an Owner."""
+        headers = {"Authorization": f"Bearer {self.site.token('ada', 'Owner')}"}
+        request = urllib.request.Request(f"{self.site.door}/api/v1/{path}", headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return bytes(answer.read())
+
+    def turn(self) -> None:
+        """Let everything move that can."""
+        while any(one.step() for one in self._moving):
+            pass
+        self._units.step()
+        time.sleep(0.05)
+
+    def run_until(self, run: int, *, waits: bool = False) -> dict[str, Any]:
+        """Turn until the run has ended, or until it waits for somebody."""
+        ends = time.monotonic() + _LIMIT
+        while True:
+            self.turn()
+            found: dict[str, Any] = json.loads(self.ask(f"delivery/runs/{run}"))
+            if found["status"] == "completed" or (waits and any(one["state"] == "waiting" for one in found["stages"])):
+                return found
+            assert time.monotonic() < ends, self.log(run)
+
+    def log(self, run: int) -> str:
+        return (self.site.platform.home.delivery_run(run) / "stream.log").read_text()

@@ -4,33 +4,22 @@ import base64
 import contextlib
 import json
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from pratique.base.clock import utc_now
-from pratique.base.settings import Settings
-from pratique.compute.local import LocalCompute
 from pratique.control import repositories, workspaces
 from pratique.control.actor import PLATFORM
-from pratique.engine.delivery_runs import RunSettler
-from pratique.engine.delivery_units import UnitRunner
-from pratique.engine.loop import Stop
-from pratique.engine.server_jobs import ServerJobs
-from pratique.engine.triggers import Triggers
 from pratique.store import workspaces as workspace_rows
 
-from .conftest import PROJECT, Run, Site
+from .conftest import PROJECT, House, Run, Site
 
 P: Final = ("-p", PROJECT)
-_LIMIT: Final = 300.0
 CORE: Final = "c4n4ry-0dd"
 CANARY: Final = CORE + "/\"pa$$+w0rd%&<x>' \\z"
 LEAK: Final = """\
@@ -147,54 +136,6 @@ def traces(data: bytes) -> list[bytes]:
         for form in forms(CANARY)
         if (at := folded.find(form)) >= 0
     ]  # fmt: skip
-
-
-class House:
-    """The platform that serves, its command line, and an engine that the test turns."""
-
-    def __init__(self, site: Site, pratique: Run) -> None:
-        self.site = site
-        self._pratique = pratique
-        known = site.platform
-        bench: Any = SimpleNamespace(
-            database=known.database, home=known.home, sealer=known.sealer, issuer=known.issuer, door=known.door,
-            workers=LocalCompute(), settings=Settings(),
-        )  # fmt: skip
-        self._moving = (RunSettler(bench), ServerJobs(bench), Triggers(bench))
-        self._units = UnitRunner(bench, Stop(), at_once=4)
-
-    def do(self, *words: str) -> Any:
-        """Run a command that ends well; its document."""
-        done = self._pratique(*words, "-o", "json")
-        assert done.returncode == 0, done
-        return json.loads(done.stdout) if done.stdout else None
-
-    def ask(self, path: str) -> bytes:
-        """What the API answers an Owner."""
-        headers = {"Authorization": f"Bearer {self.site.token('ada', 'Owner')}"}
-        request = urllib.request.Request(f"{self.site.door}/api/v1/{path}", headers=headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return bytes(answer.read())
-
-    def turn(self) -> None:
-        """Let everything move that can."""
-        while any(one.step() for one in self._moving):
-            pass
-        self._units.step()
-        time.sleep(0.05)
-
-    def run_until(self, run: int, *, waits: bool = False) -> dict[str, Any]:
-        """Turn until the run has ended, or until it waits for somebody."""
-        ends = time.monotonic() + _LIMIT
-        while True:
-            self.turn()
-            found: dict[str, Any] = json.loads(self.ask(f"delivery/runs/{run}"))
-            if found["status"] == "completed" or (waits and any(one["state"] == "waiting" for one in found["stages"])):
-                return found
-            assert time.monotonic() < ends, self.log(run)
-
-    def log(self, run: int) -> str:
-        return (self.site.platform.home.delivery_run(run) / "stream.log").read_text()
 
 
 @pytest.fixture

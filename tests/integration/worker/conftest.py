@@ -40,6 +40,8 @@ class Platform:
         self.logs: dict[int, bytes] = {}
         self.bodies: list[bytes] = []
         """Everything that arrived."""
+        self.asked: list[dict[str, Any]] = []
+        """Which runs downloads asked for."""
         self.artifacts: dict[str, str] = {}
         self.manifests: dict[str, Manifest] = {}
         self.blobs: dict[str, bytes] = {}
@@ -146,6 +148,9 @@ class Platform:
                 found = [Record.of_document(one) for one in told["records"]]
                 self.records += [record for record in found if record.sequence not in known]
                 return {}
+            case ["units", _, "origin"]:
+                self.asked.append(json.loads(body))
+                return {"alias": "up", "run": 3, "delivery": "up", "project": "credit"}
             case ["units", _, "log"]:
                 step, offset = int(query["step"][0]), int(query["offset"][0])
                 self.logs[step] = self.logs.get(step, b"")[:offset] + body

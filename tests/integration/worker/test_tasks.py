@@ -155,6 +155,43 @@ def test_artifacts_of_a_pipeline_resource_lie_below_its_alias(worker: Worker) ->
     assert platform.log("look").endswith("content\n")
 
 
+def test_artifacts_of_a_run_that_a_task_asks_for_are_those_that_the_platform_chose(worker: Worker) -> None:
+    worker.platform.keep("drop", {"a.txt": "content"})
+    platform = worker.run(
+        """
+        variables: { of: up, branch: refs/heads/x }
+        steps:
+          - checkout: none
+          - task: DownloadPipelineArtifact@2
+            displayName: get
+            inputs:
+              source: specific
+              project: credit
+              pipeline: $(of)
+              runVersion: latestFromBranch
+              runBranch: $(branch)
+              tags: "a, b"
+              allowPartiallySucceededBuilds: true
+              preferTriggeringPipeline: true
+              artifact: drop
+              path: $(Pipeline.Workspace)/here
+          - task: DownloadBuildArtifacts@1
+            inputs: { buildType: specific, project: credit, definition: 4, buildVersionToDownload: specific,
+              buildId: 3, artifactName: drop }
+          - bash: cd $(Pipeline.Workspace); cat here/a.txt a/drop/a.txt
+            displayName: look
+        """
+    )
+    assert platform.log("look").endswith("contentcontent\n")
+    assert "from run 3 of the pipeline up" in platform.log("get")
+    first, second = platform.asked
+    assert first == {
+        "project": "credit", "pipeline": "up", "version": "latestFromBranch", "branch": "refs/heads/x", "run": "",
+        "tags": ["a", "b"], "allows_partial": True, "allows_failed": False, "prefers_triggering": True,
+    }  # fmt: skip
+    assert (second["pipeline"], second["version"], second["run"]) == ("4", "specific", "3")
+
+
 def test_an_artifact_leaves_out_what_its_ignore_file_names(worker: Worker) -> None:
     platform = worker.run(
         """

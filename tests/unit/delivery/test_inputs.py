@@ -40,7 +40,10 @@ def test_defaults_are_among_the_choices(task: str) -> None:
         ("CopyFiles@2", {"Contents": "**"}, "needs the input targetFolder"),
         ("CopyFiles@2", {"TargetFolder": "a", "OverWrite": "perhaps"}, "expected true or false; got perhaps"),
         ("CopyFiles@2", {"TargetFolder": "a", "Overwite": "true"}, "has no input Overwite"),
-        ("DownloadPipelineArtifact@2", {"source": "specific"}, "specific is not run here"),
+        ("DownloadPipelineArtifact@2", {"source": "specific", "project": "p"}, "needs the input pipeline"),
+        ("DownloadBuildArtifacts@0", {"buildType": "specific", "definition": "1"}, "needs the input project"),
+        ("DownloadPipelineArtifact@2", {"runVersion": "specific"}, "needs the input pipelineId"),
+        ("DownloadPipelineArtifact@2", {"runVersion": "newest"}, "latest, latestFromBranch, specific; got newest"),
     ],
 )
 def test_what_is_wrong_with_inputs_is_told(task: str, given: Mapping[str, str], said: str) -> None:

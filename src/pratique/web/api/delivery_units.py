@@ -12,6 +12,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, TooLarge
 from pratique.control import delivery_units, service_connections
 from pratique.control.actor import Actor
+from pratique.delivery.origins import Origin
 from pratique.delivery.records import Record
 from pratique.engine import delivery_logs, delivery_stories
 from pratique.store import delivery_runs as rows
@@ -60,6 +61,22 @@ class SecretsBody(BaseModel):
     names: list[str] = []
 
 
+class OriginBody(BaseModel):
+    """Which run a download asks for; see `Origin`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    project: str
+    pipeline: str
+    version: str
+    branch: str
+    run: str
+    tags: Annotated[list[str], Field(max_length=200)]
+    allows_partial: bool
+    allows_failed: bool
+    prefers_triggering: bool
+
+
 @router.get("/message")
 def message(platform: Here, actor: Worker, run: int, unit: str) -> dict[str, Any]:
     """What the unit is to do, until its worker has said that it began."""
@@ -95,6 +112,14 @@ def secrets(
             tx, at.run, body.connection, body.vault, body.names, sealer=platform.sealer, now=utc_now()
         )
     return {"secrets": found}
+
+
+@router.post("/origin")
+def origin(platform: Here, actor: Worker, run: int, unit: str, body: OriginBody) -> dict[str, Any]:
+    """The run of another pipeline of the project that a download of this unit means."""
+    wanted = Origin(**{**body.model_dump(), "tags": tuple(body.tags)})
+    with platform.database.read() as tx:
+        return vars(delivery_units.origin(tx, actor, run, unit, wanted))
 
 
 def _add_pieces(platform: Platform, actor: Actor, run: int, unit: str, pieces: list[LogPiece]) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pratique.delivery.message import PipelineRun
+from pratique.delivery.origins import origin_of
 from pratique.worker.artifacts import EVERYTHING, download, publish
 from pratique.worker.step import Outcome
 from pratique.worker.tasks.copying import empty
@@ -26,17 +28,28 @@ def download_pipeline_artifact(work: Work) -> Outcome:
     def place(one: str) -> Path:
         return target if name else target / one
 
-    return download(work.run, [name] if name else [], patterns, place, None)
+    return download(work.run, [name] if name else [], patterns, place, _origin(work))
 
 
 def download_build_artifacts(work: Work) -> Outcome:
     """Every artifact goes into a folder of its name."""
     inputs = work.inputs
     target = work.run.job.workspace.root / inputs.text("downloadPath").strip()
+    origin = _origin(work)
     if inputs.is_on("cleanDestinationFolder"):
         empty(target)
     is_single = inputs.word("downloadType") == "single"
     names = [inputs.text("artifactName").strip()] if is_single else []
     # Of a single artifact the pattern chooses nothing, as the task has it.
     patterns = EVERYTHING if is_single else inputs.lines("itemPattern") or EVERYTHING
-    return download(work.run, names, patterns, lambda one: target / one, None)
+    return download(work.run, names, patterns, lambda one: target / one, origin)
+
+
+def _origin(work: Work) -> PipelineRun | None:
+    """The run that is asked for, decided by the platform; None for this one."""
+    wanted = origin_of(work.inputs)
+    if wanted is None:
+        return None
+    found = work.run.job.routes.origin(wanted)
+    work.run.say(f"from run {found.run} of the pipeline {found.delivery}")
+    return found
