@@ -16,7 +16,9 @@ from .installation import Installation, prepare_workspace, until, write
 
 WORKSPACE: Final = "guarded"
 CANARY: Final = "canary-0f3a6c51"
-PUBLIC: Final = {"/api/v1/status", "/oauth2/token", "/.well-known/jwks.json", "/.well-known/openid-configuration"}
+PUBLIC: Final = {
+    "/api/v1/status", "/api/v1/login", "/oauth2/token", "/.well-known/jwks.json", "/.well-known/openid-configuration",
+}  # fmt: skip
 SCORE: Final = "import os\n\n\ndef init():\n    pass\n\n\ndef run(raw):\n    return dict(os.environ)\n"
 DEPLOYMENT: Final = """\
 name: blue

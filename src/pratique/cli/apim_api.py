@@ -71,7 +71,7 @@ def create(
     arguments=(
         SERVICE, API, PATH, DISPLAY_NAME, DESCRIPTION, SERVICE_URL, SUBSCRIPTION_REQUIRED,
         flag("specification_format", "--specification-format", choices=["OpenApi", "OpenApiJson", "Swagger"],
-             default="OpenApi", help="What the file is; its text says it."),
+             help="What the file has to be; unset, what its text says."),
         flag("specification_path", "--specification-path", help="The OpenAPI file, YAML or JSON.", required=True),
         NO_WAIT,
     ),
@@ -92,7 +92,7 @@ def bring(
     description: str | None,
     service_url: str | None,
     subscription_required: str | None,
-    specification_format: str,
+    specification_format: str | None,
     specification_path: str,
     no_wait: bool,
 ) -> Document:
@@ -104,8 +104,10 @@ def bring(
     from pratique.specs.policy import backend_of
     from pratique.specs.reader import read_document
 
-    del specification_format
     found = read_openapi(read_document(Path(specification_path)))
+    if specification_format and found.is_swagger != (specification_format == "Swagger"):
+        said = "Swagger 2" if found.is_swagger else "OpenAPI 3"
+        raise UsageError(f"{specification_path} is {said}, and --specification-format says {specification_format}")
     server = found.server if found.server and backend_of(found.server) else None
     if found.server and not server and not service_url:
         say(f"{specification_path}: its server {found.server} is no endpoint of this platform; give --service-url")

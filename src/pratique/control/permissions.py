@@ -73,7 +73,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "Contributor": (
         "groups/*", "workspaces/*", "content/*", "computes/*", "datastores/*", "data/*", "environments/*", "models/*",
         "components/*", "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read",
-        "apim/*", "projects/*", "repositories/*", "deliveries/*",
+        "audit/read", "apim/*", "projects/*", "repositories/*", "deliveries/*",
         "vaults/read", "vaults/write", "vaults/delete", "variable_groups/*", "service_connections/read",
         "stage_environments/read", "stage_environments/write", "checks/read", "approvals/read",
         "sessions/write", "account/read", "status/read", "principals/read", "roles/read",

@@ -16,6 +16,8 @@ _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 class OpenApi:
     """What an OpenAPI document says."""
 
+    is_swagger: bool
+    """Whether it is Swagger 2, and not OpenAPI 3."""
     title: str
     description: str
     server: str
@@ -44,7 +46,8 @@ def read_openapi(document: Document) -> OpenApi:
         for method in _METHODS
         if isinstance(row.get(method), dict)
     ]
-    return OpenApi(str(info.get("title", "")), str(info.get("description", "")), _server(value), tuple(found))
+    words = str(info.get("title", "")), str(info.get("description", ""))
+    return OpenApi("swagger" in value, *words, _server(value), tuple(found))
 
 
 def _operation(path: str, method: str, said: Mapping[str, Any]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from pratique.client.profile import write_az
 from pratique.delivery.masking import Masker
 from pratique.delivery.message import JobMessage
 from pratique.worker.job import Job, variables_of
-from pratique.worker.processes import Cancellation, end_orphans, guard_this_process
+from pratique.worker.processes import Cancellation, end_orphans, guard_this_process, hear_interrupts
 from pratique.worker.reporter import Reporter
 from pratique.worker.routes import Routes
 from pratique.worker.unit import Unit
@@ -48,6 +48,7 @@ _CONFIGURATION: Final = "PRATIQUE_CONFIG_DIR"
 def main() -> int:
     """Run the unit of this environment."""
     guard_this_process()
+    hear_interrupts()
     folder = Path.cwd()
     url, token, unit = (os.environ.pop(name, "") for name in ("PRATIQUE_URL", "PRATIQUE_TOKEN", "PRATIQUE_UNIT"))
     # What an upload remembers belongs into this folder, never beside a user's configuration.

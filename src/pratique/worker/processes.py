@@ -78,6 +78,12 @@ class Cancellation:
         return self._event.wait(seconds)
 
 
+def hear_interrupts() -> None:
+    """Let children trap SIGINT, which is lost to them where this process was started to ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def guard_this_process() -> None:
     """Hide the memory and the environment of this process from its children, and adopt what they orphan."""
     with contextlib.suppress(OSError, AttributeError):

@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+import structlog
 import uvicorn
 
 from pratique.base.clock import utc_now
@@ -152,7 +153,16 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Iterator[Site]:
+def _server_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What the server logs is no output of the commands that run beside it."""
+    with (tmp_path_factory.mktemp("log") / "server.log").open("w", encoding="utf-8") as file:
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=file))
+        yield
+        structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, provider: Provider, _server_log: None) -> Iterator[Site]:
     """One server for all tests; each makes repositories of its own."""
     root = tmp_path_factory.mktemp("site")
     home = Home(root / "home")

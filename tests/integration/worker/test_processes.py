@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pratique.worker import processes
-from pratique.worker.processes import Cancellation, Ended, Stop, run
+from pratique.worker.processes import Cancellation, Ended, Stop, hear_interrupts, run
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
 
@@ -39,6 +40,16 @@ def test_errors_can_be_kept_apart(tmp_path: Path) -> None:
     assert ended.wrote_errors
 
 
+@pytest.fixture
+def _interrupts() -> Iterator[None]:
+    """SIGINT is ignored at first by whatever a script has put behind itself, such as these tests."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    hear_interrupts()
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interrupts")
 def test_a_child_that_outlives_its_deadline_is_asked_to_end(tmp_path: Path) -> None:
     heard = Heard()
     script = "trap 'echo asked; exit 7' INT; echo begun; while :; do sleep 0.05; done"

@@ -35,7 +35,7 @@ def test_an_event_is_a_cloud_event(api: Any) -> None:
     event = api.ok("GET", "/events", params={"after": -1, "limit": 1})[0]
     assert set(event) == {
         "specversion", "id", "type", "source", "subject", "time", "actor", "targets", "data", "sequence", "hash",
-        "previous_hash",
+        "previous_hash", "reason",
     }  # fmt: skip
     assert (event["specversion"], event["source"], event["subject"]) == ("1.0", "/workspaces/dev", "models/credit:1")
     assert event["type"] == "Microsoft.MachineLearningServices.ModelRegistered"

@@ -99,7 +99,7 @@ def test_what_was_not_approved_is_refused_and_voids_the_approval(
     header = {"Authorization": f"Bearer {token(platform, program)}"}
     spec = upload_model("qa-1", header)
     answer = call("POST", f"{API}/workspaces/qa-1/models", headers=header, json={"spec": spec})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "Forbidden")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "PromotionRefused")
     assert "so that approval is void" in answer.json()["error"]["message"]
     with platform.database.read() as tx:
         (row,) = asked_checks.of_run(tx, 1)
