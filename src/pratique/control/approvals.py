@@ -4,7 +4,7 @@ Of two answers at once one is first; what comes after the end of a question,
 by an answer, its time or a cancelled run, changes nothing and says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -41,13 +41,14 @@ def every(tx: Transaction, actor: Actor, project: str, *, state: str = "", run: 
     projects.get(tx, actor, project)
     states = [state] if state else ()
     found = asked_checks.in_project(tx, project, kinds=admission.ASKED_OF_PEOPLE, states=states, run=run)
-    return [_whole(tx, row) for row in found if _may_see(actor, row)]
+    names = _named_as(tx, actor)
+    return [_whole(tx, row) for row in found if _may_see(actor, names, row)]
 
 
 def get(tx: Transaction, actor: Actor, id: str) -> Approval:  # noqa: A002 - the column's name.
     """One approval; raises `NotFound`, also for one that the caller may not see."""
     row = asked_checks.get(tx, id) if id.isprintable() else None
-    if row is None or row.kind not in admission.ASKED_OF_PEOPLE or not _may_see(actor, row):
+    if row is None or row.kind not in admission.ASKED_OF_PEOPLE or not _may_see(actor, _named_as(tx, actor), row):
         raise NotFound(f"there is no approval {id[:64]!r}", hint="pratique pipelines approval list")
     return _whole(tx, row)
 
@@ -69,7 +70,8 @@ def decide(
     found = get(tx, actor, id)
     row, run = found.asked, found.run
     _check_open(row, run, now)
-    if why := admission.refusal(checks.check_of(row), actor.id, has_role=_has_role(actor, row)):
+    allowed, groups = _has_role(actor, row), _named_as(tx, actor)
+    if why := admission.refusal(checks.check_of(row), actor.id, has_role=allowed, groups=groups):
         raise Forbidden(
             f"{actor.name} may not answer this approval: {why}",
             hint="the role Approver decides there: pratique role assignment create --role Approver "
@@ -132,8 +134,13 @@ def _check_open(row: AskedCheck, run: Run, now: datetime) -> None:
         raise Conflict("the time of this approval is over")
 
 
-def _may_see(actor: Actor, row: AskedCheck) -> bool:
-    if actor.id in (row.settings.get("approvers") or ()):
+def _named_as(tx: Transaction, actor: Actor) -> frozenset[str]:
+    """The ids by which the caller can be an approver: their own, and the groups that they are in now."""
+    return frozenset({actor.id, *(group.id for group in principals.groups_of(tx, actor.id))})
+
+
+def _may_see(actor: Actor, names: Collection[str], row: AskedCheck) -> bool:
+    if not {*names}.isdisjoint(row.settings.get("approvers") or ()):
         return True
     return is_permitted(actor, "approvals/read", _scope(row)) or _has_role(actor, row)
 

@@ -2,7 +2,8 @@
 
 It is answered as they are, and admits nothing: what an approval of an
 environment was given for counts for promotion, the answer to a step does not,
-because whoever writes the file decides who is asked.
+because whoever writes the file decides who is asked. A group that is asked is
+whoever is in it when they answer; one answer is enough.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from pratique.control import checks
 from pratique.control.actor import PLATFORM
 from pratique.control.bindings import binding
 from pratique.control.delivery_state import pipeline_of
-from pratique.control.roles import find_principal
+from pratique.control.roles import find_assignee
 from pratique.delivery.run.admission import VALIDATION
 from pratique.store import asked_checks
 from pratique.store.asked_checks import AskedCheck
@@ -42,8 +43,11 @@ def ask(
     expires_at: datetime,
     now: datetime,
 ) -> AskedCheck:
-    """Ask people, by name; nobody named is whoever may run the pipeline. Raises `NotFound` for an unknown one."""
-    ids = dict.fromkeys(find_principal(tx, name).id for name in approvers)
+    """Ask people and groups, by name; nobody named is whoever may run the pipeline.
+
+    Raises `NotFound` for one that is unknown.
+    """
+    ids = dict.fromkeys(find_assignee(tx, name).id for name in approvers)
     stage = pipeline_of(run.text, run.path).stage(unit.stage)
     before = checks.stages_before(run, stage) if stage else []
     settings = {

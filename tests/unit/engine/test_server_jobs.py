@@ -14,7 +14,7 @@ import pytest
 
 from pratique.base.errors import Conflict, Forbidden
 from pratique.base.settings import Settings
-from pratique.control import approvals, delivery_runs, server_jobs, service_connections
+from pratique.control import approvals, delivery_runs, principal_groups, server_jobs, service_connections
 from pratique.control.server_jobs import Seen
 from pratique.engine import delivery_logs
 from pratique.engine.server_jobs import ServerJobs
@@ -211,6 +211,41 @@ def test_named_approvers_answer_and_not_their_own_runs_where_that_is_off(scene: 
     answer(scene, run, "rob")
     clock.at(1)
     assert scene.look(rows.get, run.id).result == "succeeded"
+
+
+def test_a_group_is_asked_and_whoever_is_in_it_then_answers(scene: Scene, clock: Clock) -> None:
+    owner = scene.people["own"]
+    group = scene.do(principal_groups.create, owner, "judges")
+    scene.do(principal_groups.add_member, owner, "judges", "rob")
+    inputs = "{approvers: judges, allowApproversToApproveTheirOwnRuns: false, notifyUsers"
+    run = scene.queue(ASK.replace("{notifyUsers", inputs), who="ann")
+    clock.at(0)
+    assert question(scene, run).settings["approvers"] == [group.id]
+    with pytest.raises(Forbidden, match="not one of its approvers"):
+        answer(scene, run, "eve")
+    for name in ("bob", "ann"):
+        scene.do(principal_groups.add_member, owner, "judges", name)
+    scene.do(principal_groups.remove_member, owner, "judges", "rob")
+    with pytest.raises(Forbidden, match="not one of its approvers"):
+        answer(scene, run, "rob")
+    with pytest.raises(Forbidden, match="self-approval is off"):
+        answer(scene, run, "ann")
+    shown = scene.look(approvals.get, scene.people["bob"], question(scene, run).id)
+    assert shown.approvers == ["judges"], "whoever is in it sees it, without a role at the project"
+    answer(scene, run, "bob")
+    clock.at(1)
+    assert scene.look(rows.get, run.id).result == "succeeded"
+
+
+def test_a_group_that_is_gone_lets_nobody_answer(scene: Scene, clock: Clock) -> None:
+    owner = scene.people["own"]
+    scene.do(principal_groups.create, owner, "judges")
+    scene.do(principal_groups.add_member, owner, "judges", "eve")
+    run = scene.queue(ASK.replace("{notifyUsers", "{approvers: judges, notifyUsers"))
+    clock.at(0)
+    scene.do(principal_groups.delete, owner, "judges")
+    with pytest.raises(Forbidden, match="not one of its approvers"):
+        answer(scene, run, "eve")
 
 
 def test_an_approver_whom_nobody_knows_fails_the_step(scene: Scene, clock: Clock) -> None:

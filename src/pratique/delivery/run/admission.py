@@ -17,7 +17,7 @@ ask again if nothing happens before.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -225,10 +225,10 @@ def quorum(settings: Mapping[str, Any]) -> int:
     return int(settings.get("minimum") or len(settings.get("approvers") or ()) or 1)
 
 
-def refusal(check: Check, who: str, *, has_role: bool) -> str:
-    """Why `who` (an id) may not answer this approval now; empty when they may."""
+def refusal(check: Check, who: str, *, has_role: bool, groups: Collection[str] = ()) -> str:
+    """Why `who` (an id), who is in these groups, may not answer this approval now; empty when they may."""
     named = [str(one) for one in check.settings.get("approvers") or ()]
-    if named and who not in named:
+    if named and not {who, *groups} & {*named}:
         return "you are not one of its approvers"
     if not named and not has_role:
         return "you have no role that decides approvals there, such as Approver"
