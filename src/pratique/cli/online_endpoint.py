@@ -313,10 +313,11 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def _changes_in(file: str, name: str) -> Document:
+    """What a file says; one that says nothing of traffic must not take an endpoint down."""
     from pratique.cli.yaml_files import read_spec
 
     spec = read_spec("online-endpoint", file=file, given={"name": name}).to_document()
-    return {key: spec[key] for key in CHANGEABLE if key in spec}
+    return {key: spec[key] for key in CHANGEABLE if spec.get(key)}
 
 
 def _request(file: str) -> bytes:

@@ -56,6 +56,14 @@ def test_traffic_replaces_all_shares(platform: Any, pratique: Any, text: str, sh
 
 
 @pytest.mark.usefixtures("endpoint")
+def test_an_update_from_a_file_that_says_nothing_of_traffic_leaves_it(platform: Any, pratique: Any) -> None:
+    Path("endpoint.yml").write_text(ENDPOINT + "description: better\n")
+    assert pratique("ml", "online-endpoint", "update", "-n", "credit", "-f", "endpoint.yml").code == 0
+    assert platform.endpoints["credit"]["traffic"] == {"blue": 100}
+    assert platform.endpoints["credit"]["description"] == "better"
+
+
+@pytest.mark.usefixtures("endpoint")
 @pytest.mark.parametrize("text", ["blue", "blue=x", "blue=-1", "blue=1.5", "blue=1 blue=2", "=5", "blue=²"])
 def test_traffic_that_cannot_be_read_exits_2(platform: Any, pratique: Any, text: str) -> None:
     assert pratique("ml", "online-endpoint", "update", "-n", "credit", "--traffic", text).code == 2
