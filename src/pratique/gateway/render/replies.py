@@ -45,7 +45,9 @@ function envoy_on_response(handle)
     local said = kind and handle:metadata():get(kind)
     if said == nil then return end
     headers:replace(":status", handle:metadata():get(kind .. "-status"))
-    headers:replace("content-length", handle:body():setBytes(said))
+    -- To wait for the body ends the life of `headers`.
+    local size = handle:body():setBytes(said)
+    handle:headers():replace("content-length", size)
     return
   end
   headers:remove("x-envoy-upstream-service-time")
