@@ -24,7 +24,7 @@ FOR_ALL: Final = flag(
     "enable_for_all", "--enable-for-all", "--authorize", choices=["true", "false"],
     help="Whether every pipeline of the project may use it; otherwise see `pipelines permission`.",
 )  # fmt: skip
-WORKSPACE: Final = flag("workspace", "--workspace", help="The workspace that `az` in its tasks means.")
+WORKSPACE: Final = flag("workspace", "--workspace", help="The workspace that it is about, if about one.")
 
 
 @TABLE.verb(
@@ -34,7 +34,7 @@ WORKSPACE: Final = flag("workspace", "--workspace", help="The workspace that `az
         flag("service_principal", "--service-principal", "--azure-rm-service-principal-id",
              help="The service principal, by name or appId; the connection holds no secret of it."),
         WORKSPACE,
-        flag("resource_group", "--resource-group", help="A group, for a connection to all its workspaces."),
+        flag("resource_group", "--resource-group", help="A group, if it is about all its workspaces."),
         flag("url", "--url", help="Instead of a principal: the address that InvokeRESTAPI calls."),
         flag("description", help="A sentence about it."),
         FOR_ALL, *IN_PROJECT,

@@ -1,6 +1,7 @@
 """Service connections: as whom the tasks of a run speak to the platform, and with which token; or to which address.
 
-A connection names a service principal and its workspace; it holds no secret.
+A connection names a service principal and its workspace, if it is about one:
+what makes workspaces is about none. It holds no secret.
 When a unit starts, each connection that its steps name gives it a token of
 that principal, which has the principal's roles and no more, and which is good
 for nothing as soon as the unit has ended.
@@ -68,7 +69,12 @@ def create(
     is_for_all: bool = False,
     now: datetime,
 ) -> Known:
-    """Make a connection that acts as `principal` (name or appId) in `workspace`; empty means a whole group."""
+    """Make a connection that acts as `principal` (name or appId).
+
+    `workspace` says what it is about: empty means a whole group, and without a
+    group the home, as for a pipeline that makes groups and workspaces. What may
+    be done is what the principal's roles allow, whatever is named here.
+    """
     projects.get(tx, actor, project)
     permit(actor, "service_connections/write", project_scope(project))
     permit(actor, "principals/write", HOME)
@@ -275,7 +281,7 @@ def _group(tx: Transaction, actor: Actor, workspace: str, resource_group: str) -
     if workspace:
         return workspaces.get(tx, actor, workspace).resource_group
     if not resource_group:
-        raise InvalidInput("a connection names a workspace, or a resource group", hint="give --workspace NAME")
+        return ""
     if not workspace_rows.in_group(tx, resource_group):
         raise NotFound(f"the resource group {resource_group!r} has no workspace", hint="pratique ml workspace list")
     return resource_group

@@ -709,6 +709,14 @@ def test_a_connection_is_made_only_by_who_could_be_its_principal_anyway(scene: S
         scene.do(service_connections.create, scene.people["own"], *words, principal="ann", workspace="dev")
 
 
+def test_a_connection_may_be_about_no_workspace_for_what_makes_them(scene: Scene) -> None:
+    scene.do(principals.create_service_principal, PLATFORM, "ci", credential=Credential("", "$x", scene.now))
+    made = scene.do(
+        service_connections.create, scene.people["own"], "p", "infrastructure", principal="ci", workspace=""
+    )
+    assert (made.connection.workspace, made.connection.resource_group) == ("", "")
+
+
 def test_a_connection_that_is_not_there_is_refused_before_anything_runs(scene: Scene) -> None:
     with pytest.raises(Forbidden, match="no service connection 'aml-dev'"):
         scene.queue(WITH_CONNECTION.replace("$(connection)", "aml-dev"))

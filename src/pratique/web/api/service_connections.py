@@ -77,7 +77,7 @@ def _speaks_as(known: Known, platform: Platform) -> dict[str, Any]:
         "data": {
             "subscriptionId": platform.home.subscription,
             "servicePrincipalName": known.principal.name,
-            "resourceGroup": known.connection.resource_group,
+            "resourceGroup": known.connection.resource_group or None,
             "workspace": known.connection.workspace or None,
         },
     }
