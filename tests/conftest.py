@@ -3,17 +3,25 @@
 Attacks are counted by class: a test says each thing that it tries with the
 fixture `attack`, and a run writes what it counted where ``RECORD_ATTACKS`` says,
 which `make attacks` does: see ``docs/generator/attacks.py``.
+
+A real OpenID provider, the npm package oidc-provider, is there for the slow
+tests that need one.
 """
 
 import json
 import os
+import shutil
+import socket
+import subprocess
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import pytest
+from joserfc.jwk import RSAKey
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,3 +72,40 @@ def pytest_sessionfinish() -> None:
     ]
     document = {"at": datetime.now(UTC).date().isoformat(), "rows": rows}
     Path(place).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+# --- a real provider ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real_openid_provider(tmp_path: Path) -> Iterator[int]:
+    """oidc-provider, fetched by npm, at this port of loopback; ``oidc_provider.mjs`` says whom it knows."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node and npm are needed for the npm package oidc-provider")
+    folder = tmp_path / "provider"
+    folder.mkdir()
+    (folder / "package.json").write_text('{"private": true, "type": "module"}', encoding="utf-8")
+    words = ["npm", "install", "--no-audit", "--no-fund", "oidc-provider@9.13.3"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    shutil.copy(Path(__file__).parent / "oidc_provider.mjs", folder)
+    signer = RSAKey.generate_key(2048, {"kid": "real", "use": "sig", "alg": "RS256"})
+    (folder / "keys.json").write_text(json.dumps({"keys": [signer.as_dict(private=True)]}), encoding="utf-8")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    told = folder / "provider.log"
+    with told.open("wb") as log:
+        process = subprocess.Popen(
+            ["node", "oidc_provider.mjs", str(port), "keys.json"], cwd=folder, stdout=log, stderr=log
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while "ready" not in told.read_text(encoding="utf-8"):
+            assert process.poll() is None, told.read_text(encoding="utf-8")
+            assert time.monotonic() < deadline, "oidc-provider never listened"
+            time.sleep(0.01)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)

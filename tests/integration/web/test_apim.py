@@ -5,7 +5,6 @@ import contextlib
 import hashlib
 import http.client
 import json
-import shutil
 import socketserver
 import subprocess
 import threading
@@ -383,42 +382,6 @@ def test_subscriptions_named_values_and_openapi_files_by_the_verbs(shop: Shop, t
 # --- a real provider ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def packages(tmp_path: Path) -> Path:
-    """A folder in which node finds oidc-provider, fetched by npm."""
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node and npm are needed for the npm package oidc-provider")
-    folder = tmp_path / "provider"
-    folder.mkdir()
-    (folder / "package.json").write_text('{"private": true, "type": "module"}', encoding="utf-8")
-    words = ["npm", "install", "--no-audit", "--no-fund", "oidc-provider@9.13.3"]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    shutil.copy(Path(__file__).parent / "oidc_provider.mjs", folder)
-    return folder
-
-
-@contextlib.contextmanager
-def provider(packages: Path) -> Iterator[int]:
-    """oidc-provider, at a port."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Quiet) as free:
-        port = int(free.server_address[1])
-    keys = packages / "keys.json"
-    signer = RSAKey.generate_key(2048, {"kid": "real", "use": "sig", "alg": "RS256"})
-    keys.write_text(json.dumps({"keys": [signer.as_dict(private=True)]}), encoding="utf-8")
-    told = packages / "provider.log"
-    with told.open("wb") as log:
-        process = subprocess.Popen(
-            ["node", "oidc_provider.mjs", str(port), str(keys)], cwd=packages, stdout=log, stderr=log
-        )
-    try:
-        wait_until(lambda: "ready" in told.read_text(encoding="utf-8"))
-        yield port
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def _token_of(port: int, resource: str) -> str:
     """What the provider gives the shop for its secret."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -435,34 +398,34 @@ def _token_of(port: int, resource: str) -> str:
 
 @pytest.mark.slow
 def test_a_real_provider_issues_the_token_that_opens_the_private_endpoint(
-    shop: Shop, packages: Path, tmp_path: Path
+    shop: Shop, real_openid_provider: int, tmp_path: Path
 ) -> None:
-    with provider(packages) as port:
-        shop.publish(f"http://127.0.0.1:{port}/.well-known/openid-configuration", tmp_path)
-        good = _token_of(port, AUDIENCE)
-        assert shop.call(good)[0] == 200
-        head, body, signature = good.split(".")
-        claims = json.loads(base64.urlsafe_b64decode(body + "=="))
-        stranger = RSAKey.generate_key(2048, {"kid": "real"})
+    port = real_openid_provider
+    shop.publish(f"http://127.0.0.1:{port}/.well-known/openid-configuration", tmp_path)
+    good = _token_of(port, AUDIENCE)
+    assert shop.call(good)[0] == 200
+    head, body, signature = good.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+    stranger = RSAKey.generate_key(2048, {"kid": "real"})
 
-        def signed(**changes: Any) -> str:
-            return jwt.encode({"alg": "RS256", "kid": "real"}, {**claims, **changes}, stranger, ["RS256"])
+    def signed(**changes: Any) -> str:
+        return jwt.encode({"alg": "RS256", "kid": "real"}, {**claims, **changes}, stranger, ["RS256"])
 
-        wrong = {
-            "nobody signed it": f"{_encoded({'alg': 'none'})}.{body}.",
-            "a shared secret": f"{_encoded({'alg': 'HS256', 'kid': 'real'})}.{body}.{signature}",
-            "for somebody else": _token_of(port, "api://other"),
-            "of another issuer": signed(iss="http://127.0.0.1:1"),
-            "expired": signed(exp=int(time.time()) - 60),
-            "not yet": signed(nbf=int(time.time()) + 3600),
-            "a name of a key that is a path": f"{_encoded({'alg': 'RS256', 'kid': '../keys'})}.{body}.{signature}",
-            "another signature": f"{head}.{body}.{signature[:-8]}AAAAAAAA",
-            "changed": f"{head}.{_encoded({**claims, 'client_id': 'root'})}.{signature}",
-            "huge": signed(padding="x" * 50_000),
-        }
-        answers = {kind: shop.call(token)[0] for kind, token in wrong.items()}
-        assert answers == {kind: 431 if kind == "huge" else 401 for kind in wrong}
-        _rotate_the_key_of_the_backend(shop, good)
+    wrong = {
+        "nobody signed it": f"{_encoded({'alg': 'none'})}.{body}.",
+        "a shared secret": f"{_encoded({'alg': 'HS256', 'kid': 'real'})}.{body}.{signature}",
+        "for somebody else": _token_of(port, "api://other"),
+        "of another issuer": signed(iss="http://127.0.0.1:1"),
+        "expired": signed(exp=int(time.time()) - 60),
+        "not yet": signed(nbf=int(time.time()) + 3600),
+        "a name of a key that is a path": f"{_encoded({'alg': 'RS256', 'kid': '../keys'})}.{body}.{signature}",
+        "another signature": f"{head}.{body}.{signature[:-8]}AAAAAAAA",
+        "changed": f"{head}.{_encoded({**claims, 'client_id': 'root'})}.{signature}",
+        "huge": signed(padding="x" * 50_000),
+    }
+    answers = {kind: shop.call(token)[0] for kind, token in wrong.items()}
+    assert answers == {kind: 431 if kind == "huge" else 401 for kind in wrong}
+    _rotate_the_key_of_the_backend(shop, good)
 
 
 def _encoded(value: Mapping[str, Any]) -> str:
