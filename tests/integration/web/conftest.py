@@ -35,6 +35,7 @@ from pratique.engine.delivery_units import UnitRunner
 from pratique.engine.loop import Stop
 from pratique.engine.server_jobs import ServerJobs
 from pratique.engine.triggers import Triggers
+from pratique.store import delivery_runs as delivery_run_rows
 from pratique.store import repositories as repository_rows
 from pratique.store.blobs import BlobStore
 from pratique.store.database import Database
@@ -266,16 +267,22 @@ def pratique(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd:
 class House:
     """The platform that serves, its command line, and an engine that the test turns."""
 
-    def __init__(self, site: Site, pratique: Run) -> None:
+    def __init__(self, site: Site, pratique: Run, *, workers: LocalCompute | None = None) -> None:
         self.site = site
         self._pratique = pratique
         known = site.platform
-        bench: Any = SimpleNamespace(
+        self._bench: Any = SimpleNamespace(
             database=known.database, home=known.home, sealer=known.sealer, issuer=known.issuer, door=known.door,
-            workers=LocalCompute(), settings=Settings(),
+            workers=workers or LocalCompute(), settings=Settings(),
         )  # fmt: skip
-        self._moving = (RunSettler(bench), ServerJobs(bench), Triggers(bench))
-        self._units = UnitRunner(bench, Stop(), at_once=4)
+        self.new_engine()
+
+    def new_engine(self) -> None:
+        """Everything that an engine keeps in memory, anew; leases of the one before are dropped, as at its start."""
+        with self.site.platform.database.write() as tx:
+            delivery_run_rows.free_all(tx)
+        self._moving = (RunSettler(self._bench), ServerJobs(self._bench), Triggers(self._bench))
+        self._units = UnitRunner(self._bench, Stop(), at_once=4)
 
     def do(self, *words: str) -> Any:
         """Run a command that ends well; its document."""

@@ -33,9 +33,11 @@ def test_artifacts_of_another_pipeline_arrive_by_its_newest_run_and_by_a_number(
     site: Site, pratique: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house = House(site, pratique)
-    monkeypatch.chdir(tmp_path)
+    tree = tmp_path / "tree"  # The client's own files lie beside it.
+    tree.mkdir()
+    monkeypatch.chdir(tree)
     for name, text in (("up", UP), ("use", USE), ("other", OTHER)):
-        (tmp_path / f"{name}.yml").write_text(text)
+        (tree / f"{name}.yml").write_text(text)
 
     def ran(name: str, *more: str) -> int:
         words = ("--yaml", f"{name}.yml", "--name", f"origin-{name}", "--no-wait", *more, *P)
