@@ -35,15 +35,15 @@ def test_what_git_cannot_fetch_or_may_not_push_is_an_error(
     site: Site, pratique: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    site.repository("closed")
-    words = ("repos", "import", "create", "--repository", "closed", *P, "--git-source-url")
+    site.repository("unreadable")
+    words = ("repos", "import", "create", "--repository", "unreadable", *P, "--git-source-url")
     ran = pratique(*words, str(tmp_path / "absent"))
     assert ran.returncode == 1
     assert "git fetch ended with 128" in ran.stderr
     ran = pratique(*words, "--upload-pack=touch /tmp/never")
     assert ran.returncode != 0
-    source = site.git("closed-source")
+    source = site.git("unreadable-source")
     source("init", "--quiet", "--initial-branch", "main")
     source.commit("one", readme="1")
     assert pratique(*words, str(source.folder), who="rita", role="Reader").returncode == 1
-    assert pushes_of(site, "closed") == []
+    assert pushes_of(site, "unreadable") == []
