@@ -44,7 +44,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "security-tests.md": attacks.page,
     "scoring-contract.md": scoring.page,
 }
-GUIDES: Final = REFERENCE.parent
+DOCS: Final = REFERENCE.parent
 TABLES: Final[Mapping[str, Mapping[str, Callable[[], str]]]] = {
     "guides/azure-pipelines.md": azure_pipelines.TABLES,
     "concepts/api-management.md": policies.TABLES,
@@ -65,7 +65,7 @@ def main() -> None:
     for name, page in PAGES.items():
         (REFERENCE / name).write_text(page(), encoding="utf-8")
     for name, tables in TABLES.items():
-        guide = GUIDES / name
+        guide = DOCS / name
         guide.write_text(filled(guide.read_text(encoding="utf-8"), tables), encoding="utf-8")
 
 

@@ -36,7 +36,7 @@ def test_a_generated_page_is_what_the_code_would_write_now(generate: ModuleType,
 
 def test_the_tables_of_a_guide_are_what_the_code_would_write_now(generate: ModuleType) -> None:
     for name, tables in generate.TABLES.items():
-        text = (generate.GUIDES / name).read_text(encoding="utf-8")
+        text = (generate.DOCS / name).read_text(encoding="utf-8")
         assert re.findall(r"<!-- begin generated (\w+) -->", text) == [*tables]
         assert generate.filled(text, tables) == text, "run `make docs` and commit what it writes"
 

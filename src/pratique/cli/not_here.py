@@ -81,7 +81,7 @@ FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
     ("ml compute create", "--subnet", _NO_NETWORK),
     ("ml compute create", "--user-object-id", "a compute belongs to everybody who may read the workspace"),
     ("ml compute create", "--user-tenant-id", "a compute belongs to everybody who may read the workspace"),
-    ("ml compute *", "--user-assigned-identities", "there are no managed identities here"),
+    ("ml compute *", "--user-assigned-identities", "a compute has no identity: jobs have that of their workspace"),
     ("ml online-deployment create", "--package-model", "models are not packaged into images in this version"),
     ("ml online-deployment create", "--vscode-debug", "start the model server yourself: python -m pratique_serving"),
     ("ml online-endpoint create", "--web", "an endpoint has no page of its own yet: pratique ml online-endpoint show"),
