@@ -50,8 +50,8 @@ class Assets:
         return found
 
     def list_text(self, wanted: Wanted) -> str:
-        """The same, as indented JSON with the keys in order, which the platform writes."""
-        return self._connection.text(self._place(wanted), {**wanted.query, "indented": "true"})
+        """The same as the platform writes it: indented JSON with the keys in order."""
+        return self._connection.text(self._place(wanted), wanted.query)
 
     def versions(self, name: str) -> Sequence[Document]:
         """The versions of `name`, newest first, archived ones (`is_archived`) among them."""

@@ -7,15 +7,18 @@ that is not archived.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, Text, cast, delete, insert, or_, select, update
 
+from pratique.store.json_text import from_text
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import asset_labels, asset_versions, assets
 
 LATEST: Final = "latest"
+
+_STORED: Final = "stored_"
 
 Archived = Literal["no", "include", "only"]
 """Whether a list leaves archived names out, shows them as well, or shows nothing else."""
@@ -64,30 +67,69 @@ class AssetVersion:
 
 
 class Shown(NamedTuple):
-    """What lists show of a version: less than all of it and quicker to make, because lists have ten thousand."""
+    """What lists show of a version: less than all of it, and most as it is stored.
+
+    Lists have ten thousand, most of them the same as the last time: two that are equal look equal, so whoever shows
+    them can remember what one looks like, and nothing is read that nobody looks at.
+    """
 
     workspace: str
     kind: str
     name: str
     version: str
     type: str
-    spec: Mapping[str, Any]
+    stored_spec: str
     path: str
     manifest: str | None
     description: str
-    tags: Mapping[str, str]
-    properties: Mapping[str, str]
+    stored_tags: str
+    stored_properties: str
     is_archived: bool
     stage: str
     run_id: str
     job_name: str
-    created_at: datetime
-    created_by: Mapping[str, Any]
+    stored_created_at: str
+    stored_created_by: str
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """What the user wrote."""
+        return _read(self.stored_spec)
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The user's tags."""
+        return _read(self.stored_tags)
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """The properties, the platform's own among them."""
+        return _read(self.stored_properties)
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was made."""
+        found = datetime.fromisoformat(self.stored_created_at)  # SQLite drops time zones.
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+    @property
+    def created_by(self) -> Mapping[str, Any]:
+        """Who made it."""
+        return _read(self.stored_created_by)
+
+
+def _read(stored: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = from_text(stored)
+    return found
 
 
 def _shown(versions: Any) -> Any:
     """The columns that `Shown` has, of a table of versions."""
-    return [versions.c[name] for name in Shown._fields]
+    return [_stored(versions.c[name.removeprefix(_STORED)], name) for name in Shown._fields]
+
+
+def _stored(column: Any, name: str) -> Any:
+    return cast(column, Text) if name.startswith(_STORED) else column
 
 
 def _named(workspace: str, kind: str, name: str) -> Any:
@@ -167,7 +209,7 @@ def shown_versions(tx: Connection, workspace: str, kind: str, name: str, *, arch
     wanted = select(*_shown(asset_versions)).where(_versions(workspace, kind, name))
     if archived != "include":
         wanted = wanted.where(asset_versions.c.is_archived.is_(archived == "only"))
-    return [*map(Shown._make, tx.execute(wanted.order_by(*_newest_first())))]
+    return [*map(Shown._make, tx.execute(wanted.order_by(*_newest_first())).all())]
 
 
 def all_versions(tx: Connection, workspace: str, kind: str) -> list[AssetVersion]:
@@ -210,7 +252,7 @@ def latest_of_each(
         wanted = wanted.where(or_(assets.c.is_archived, chosen.c.is_archived).is_(archived == "only"))
     if limit is not None:
         wanted = wanted.limit(limit)
-    return [*map(Shown._make, tx.execute(wanted))]
+    return [*map(Shown._make, tx.execute(wanted).all())]
 
 
 def change_version(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.

@@ -15,20 +15,18 @@ PostgreSQL should have, queue at the lock.
 A commit wakes whoever asked to be woken; polling is only the net.
 """
 
-import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy import exc as sql
 
 from pratique.base.errors import Conflict, InvalidInput, PratiqueError, StorageFailed, Unavailable
+from pratique.store.json_text import from_text, to_text
 from pratique.store.turns import Turns, busy
 
 Transaction = Connection
@@ -161,16 +159,6 @@ def _checked(url: str | URL) -> URL:
 
 
 _EXPECTED: Final = "expected postgresql://user:password@host/name, or nothing for SQLite inside the home"
-# What one database cannot keep and the other can is refused by both: JSON has no NaN.
-_TO_JSON: Final = partial(json.dumps, allow_nan=False)
-
-
-def _from_json(text: str | bytes) -> Any:
-    """What `_TO_JSON` wrote; a list reads forty thousand of them."""
-    try:
-        return from_json(text)
-    except ValueError:  # Half a pair of surrogates, which only the standard library takes.
-        return json.loads(text)
 
 
 def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> Engine:
@@ -178,8 +166,8 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> Engine:
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": _PATIENCE},
-        json_serializer=_TO_JSON,
-        json_deserializer=_from_json,
+        json_serializer=to_text,
+        json_deserializer=from_text,
         hide_parameters=True,  # What users wrote belongs in no log.
         **pool,
     )
@@ -212,8 +200,8 @@ def _postgresql(url: URL) -> Engine:
         engine = create_engine(
             url,
             pool_pre_ping=True,
-            json_serializer=_TO_JSON,
-            json_deserializer=_from_json,
+            json_serializer=to_text,
+            json_deserializer=from_text,
             hide_parameters=True,
             **_READERS,
         )

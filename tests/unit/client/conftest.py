@@ -136,8 +136,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(refused.status, json.dumps(refused.body).encode(), {"Content-Type": "application/json"})
             return
         if answer is not NotImplemented:
-            how: dict[str, Any] = {"indent": 2, "sort_keys": True} if "indented" in self.query else {}
-            self._send(200, json.dumps(answer, **how).encode(), {"Content-Type": "application/json"})
+            printed = json.dumps(answer, indent=2, sort_keys=True)
+            self._send(200, printed.encode(), {"Content-Type": "application/json"})
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

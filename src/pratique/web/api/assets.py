@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Response
@@ -14,7 +15,7 @@ from pratique.control.assets import VERB_NOUN, Kind
 from pratique.store.assets import Archived, AssetVersion, Shown
 from pratique.store.database import Transaction
 from pratique.web.api.changes import AssetChanges, Changes, ComponentChanges, ModelChanges, read_changes
-from pratique.web.api.fields import creation_context, indented_listing, listing, present
+from pratique.web.api.fields import as_printed, creation_context, present, printed_listing
 from pratique.web.api.signatures import signature_document
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
@@ -24,8 +25,9 @@ Here = Annotated[Platform, Depends(platform_of)]
 Wanted = Annotated[Sequence[str], Query(description="NAME or NAME=VALUE; given more than once, all must match.")]
 
 AtMost = Annotated[int | None, Query(ge=0, description="How many at most.")]
-Indented = Annotated[bool, Query(description="Written as `-o json` prints it.")]
 
+_REMEMBERED: Final = 20_000
+"""How many versions' texts are kept, some two kilobytes each: two whole lists of the length that is measured."""
 
 _CHANGES: Final[Mapping[str, type[Changes]]] = {"models": ModelChanges, "components": ComponentChanges}
 """What may be said anew of kinds that have words of their own."""
@@ -33,11 +35,14 @@ _CHANGES: Final[Mapping[str, type[Changes]]] = {"models": ModelChanges, "compone
 
 def document(version: AssetVersion | Shown, platform: Platform) -> dict[str, Any]:
     """A version as Azure prints it."""
+    return _document(version, platform.ids.inside(version.workspace))
+
+
+def _document(version: AssetVersion | Shown, workspace_id: str) -> dict[str, Any]:
     own: dict[str, Any] = {
         **version.spec,
         "$schema": None,
-        "id": "azureml:"
-        + platform.ids.inside(version.workspace, version.kind, version.name, "versions", version.version),
+        "id": f"azureml:{workspace_id}/{version.kind}/{version.name}/versions/{version.version}",
         "name": version.name,
         "version": version.version,
         "type": version.type or None,
@@ -87,13 +92,12 @@ def router_for(kind: Kind) -> APIRouter:
         tag: Wanted = (),
         archived: Archived = "no",
         max_results: AtMost = None,
-        indented: Indented = False,
     ) -> Response:
         """The newest version of each name; of archived names only when they are asked for."""
         limit = None if tag else max_results
         with platform.database.read() as tx:
             found = assets.newest_of_each(tx, actor, workspace, kind, archived=archived, limit=limit)
-        return _list([document(version, platform) for version in _tagged(found, tag)[:max_results]], indented)
+        return _list(_tagged(found, tag)[:max_results], platform.ids.inside(workspace))
 
     @router.get("/{name}/versions", name=f"list versions of {kind}")
     def versions(
@@ -104,12 +108,11 @@ def router_for(kind: Kind) -> APIRouter:
         tag: Wanted = (),
         archived: Archived = "include",
         max_results: AtMost = None,
-        indented: Indented = False,
     ) -> Response:
         """The versions of a name, newest first, archived ones as well."""
         with platform.database.read() as tx:
             found = assets.versions(tx, actor, workspace, kind, name, archived=archived)
-        return _list([document(version, platform) for version in _tagged(found, tag)[:max_results]], indented)
+        return _list(_tagged(found, tag)[:max_results], platform.ids.inside(workspace))
 
     @router.get("/{name}/versions/{version}", name=f"show {kind}")
     def get(platform: Here, actor: may_read, workspace: str, name: str, version: str) -> dict[str, Any]:
@@ -153,8 +156,14 @@ def router_for(kind: Kind) -> APIRouter:
     return router
 
 
-def _list(documents: Sequence[Mapping[str, Any]], is_indented: bool) -> Response:
-    return indented_listing(documents) if is_indented else listing(documents)
+def _list(versions: Sequence[Shown], workspace_id: str) -> Response:
+    return printed_listing([_printed(version, workspace_id) for version in versions])
+
+
+@lru_cache(_REMEMBERED)
+def _printed(version: Shown, workspace_id: str) -> str:
+    """What a list says of `version`; most of a long one is what it was when somebody asked the last time."""
+    return as_printed(_document(version, workspace_id))
 
 
 def _profile(tx: Transaction, version: AssetVersion) -> dict[str, Any]:

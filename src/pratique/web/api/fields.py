@@ -17,18 +17,19 @@ AS_TEXT: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosnif
 """Headers of what users' code has written: a browser must not take it for a page of the door."""
 
 
-def listing(documents: Sequence[Mapping[str, Any]]) -> Response:
-    """A list of what is JSON already: FastAPI would look at every value again, half a second for 10,000 of them."""
-    return Response(to_json(documents), media_type="application/json")
-
-
-def indented_listing(documents: Sequence[Mapping[str, Any]]) -> Response:
-    """The same as `-o json` prints it, so that who prints ten thousand need not read and write each of them again."""
+def as_printed(document: Mapping[str, Any]) -> str:
+    """One element of a list as `-o json` prints it, so that who prints ten thousand need not read each of them."""
     try:
-        text = to_json(_in_order(documents), indent=2)
+        text = to_json(_in_order(document), indent=2).decode()
     except _WrittenDifferentlyError:
         # Python writes 1e-05 where others write 1e-5; such numbers are seldom.
-        text = json.dumps(documents, indent=2, sort_keys=True, ensure_ascii=False).encode()
+        text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
+    return text.replace("\n", "\n  ")
+
+
+def printed_listing(elements: Sequence[str]) -> Response:
+    """A list of what `as_printed` made."""
+    text = "[\n  " + ",\n  ".join(elements) + "\n]" if elements else "[]"
     return Response(text, media_type="application/json")
 
 

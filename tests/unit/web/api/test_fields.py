@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pratique.web.api.fields import indented_listing
+from pratique.web.api.fields import as_printed, printed_listing
 
 plain = st.none() | st.booleans() | st.integers() | st.text()
 
@@ -19,4 +19,4 @@ def nested(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, A
 @given(nested(plain) | nested(plain | st.floats(allow_nan=False, allow_infinity=False)))
 def test_it_is_what_the_standard_library_prints(documents: list[dict[str, Any]]) -> None:
     printed = json.dumps(documents, ensure_ascii=False, indent=2, sort_keys=True)
-    assert indented_listing(documents).body == printed.encode()
+    assert printed_listing([as_printed(one) for one in documents]).body == printed.encode()
