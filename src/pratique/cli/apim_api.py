@@ -1,6 +1,5 @@
-"""`apim api`: APIs, by themselves or from an OpenAPI file."""
+"""`apim api`: APIs in front of endpoints."""
 
-from pathlib import Path
 from typing import Any, Final
 
 from pratique.cli.apim import SERVICE, check_group
@@ -10,7 +9,7 @@ from pratique.cli.place import Place
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
-from pratique.cli.waiting import failure_of, wait_until
+from pratique.cli.waiting import wait_until_succeeded
 from pratique.client.apim import Apis, is_settled
 
 Document = dict[str, Any]
@@ -61,60 +60,8 @@ def create(
     if protocols:
         say("--protocols: the gateway listens on loopback, by http")
     apis = Apis(in_group.connection, check_group(in_group, service_name))
-    changes = _said(path, display_name, description, service_url, subscription_required)
+    changes = changes_said(path, display_name, description, service_url, subscription_required)
     made = apis.put(api_id, changes)
-    return made if no_wait else settled(apis, service_name, str(made["name"]))
-
-
-@TABLE.verb(
-    "import",
-    arguments=(
-        SERVICE, API, PATH, DISPLAY_NAME, DESCRIPTION, SERVICE_URL, SUBSCRIPTION_REQUIRED,
-        flag("specification_format", "--specification-format", choices=["OpenApi", "OpenApiJson", "Swagger"],
-             help="What the file has to be; unset, what its text says."),
-        flag("specification_path", "--specification-path", help="The OpenAPI file, YAML or JSON.", required=True),
-        NO_WAIT,
-    ),
-    examples={
-        "What the endpoint says of itself": "pratique apim api import -n apim-credit-dev --api-id credit "
-        "--path credit --specification-path swagger.json "
-        "--service-url http://127.0.0.1:7071/endpoints/dev/credit"
-    },
-    columns=COLUMNS,
-)  # fmt: skip
-def bring(
-    in_group: Place,
-    *,
-    service_name: str,
-    api_id: str,
-    path: str | None,
-    display_name: str | None,
-    description: str | None,
-    service_url: str | None,
-    subscription_required: str | None,
-    specification_format: str | None,
-    specification_path: str,
-    no_wait: bool,
-) -> Document:
-    """Make an API of an OpenAPI file, or change it: its operations are then those of the file.
-
-    The first server of the file is its backend when it is an endpoint and --service-url says nothing.
-    """
-    from pratique.specs.openapi import read_openapi
-    from pratique.specs.policy import backend_of
-    from pratique.specs.reader import read_document
-
-    found = read_openapi(read_document(Path(specification_path)))
-    if specification_format and found.is_swagger != (specification_format == "Swagger"):
-        said = "Swagger 2" if found.is_swagger else "OpenAPI 3"
-        raise UsageError(f"{specification_path} is {said}, and --specification-format says {specification_format}")
-    server = found.server if found.server and backend_of(found.server) else None
-    if found.server and not server and not service_url:
-        say(f"{specification_path}: its server {found.server} is no endpoint of this platform; give --service-url")
-    title, words = display_name or found.title, description or found.description
-    changes = _said(path, title, words, service_url or server, subscription_required)
-    apis = Apis(in_group.connection, check_group(in_group, service_name))
-    made = apis.bring(api_id, {**changes, "operations": [dict(one) for one in found.operations]})
     return made if no_wait else settled(apis, service_name, str(made["name"]))
 
 
@@ -156,25 +103,24 @@ def delete(in_group: Place, *, service_name: str, api_id: str, yes: bool) -> Non
 
 def settled(apis: Apis, service: str, name: str) -> Document:
     """The API when the gateway serves it; raises `ComputeFailed` when it refuses to."""
-    done = wait_until(
+    return wait_until_succeeded(
         lambda seconds: apis.show(name, wait=seconds),
         settled=is_settled,
-        state="provisioningState",
+        what="API",
         name=name,
         resume=f"pratique apim api show --service-name {service} --api-id {name}",
+        state="provisioningState",
     )
-    if done["provisioningState"] != "Succeeded":
-        raise failure_of(done, f"the API {name} is {done['provisioningState']}")
-    return done
 
 
-def _said(
+def changes_said(
     path: str | None,
     display_name: str | None,
     description: str | None,
     service_url: str | None,
     subscription_required: str | None,
 ) -> Document:
+    """What the flags say of an API; raises `UsageError` for a path that is none."""
     said: Document = {
         "path": path, "display_name": display_name, "description": description, "service_url": service_url,
     }  # fmt: skip

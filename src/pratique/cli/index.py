@@ -77,6 +77,7 @@ INDEX: Final = (
     ),
     Row("apim", "pratique.cli.apim", "Services of API management.", is_group=True),
     Row("apim api", "pratique.cli.apim_api", "APIs in front of endpoints.", is_group=True),
+    Row("apim api import", "pratique.cli.apim_api_import", "Make an API of an OpenAPI file, or change it."),
     Row("apim api operation", "pratique.cli.apim_api_operation", "The methods and paths of an API.", is_group=True),
     Row("apim api policy", "pratique.cli.apim_api_policy", "What happens to the calls of an API.", is_group=True),
     Row("apim nv", "pratique.cli.apim_nv", "Named values, which policies have in them.", is_group=True),

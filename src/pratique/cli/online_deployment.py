@@ -9,7 +9,7 @@ from pratique.cli.place import Place
 from pratique.cli.table import Table, Text, flag, switch
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
-from pratique.cli.waiting import failure_of, wait_until, wait_until_gone
+from pratique.cli.waiting import wait_until_gone, wait_until_succeeded
 from pratique.client.endpoints import Deployments, is_settled
 from pratique.specs.edits import Edits
 
@@ -190,13 +190,10 @@ def _spec_of(current: Document) -> Document:
 
 
 def _settled(deployments: Deployments, endpoint: str, name: str) -> Document:
-    done = wait_until(
+    return wait_until_succeeded(
         lambda seconds: deployments.show(name, wait=seconds),
         settled=is_settled,
-        state="provisioning_state",
+        what="deployment",
         name=name,
         resume=f"pratique ml online-deployment show -e {endpoint} -n {name}",
     )
-    if done["provisioning_state"] != "Succeeded":
-        raise failure_of(done, f"the deployment {name} is {done['provisioning_state']}")
-    return done

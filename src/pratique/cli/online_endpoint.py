@@ -13,7 +13,7 @@ from pratique.cli.place import Place
 from pratique.cli.table import Report, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
-from pratique.cli.waiting import failure_of, wait_until, wait_until_gone
+from pratique.cli.waiting import wait_until_gone, wait_until_succeeded
 from pratique.client.endpoints import Deployments, Endpoints, is_settled
 from pratique.client.lineage import Lineage
 from pratique.specs.edits import Edits
@@ -334,13 +334,10 @@ def _request(file: str) -> bytes:
 
 
 def _settled(endpoints: Endpoints, name: str) -> Document:
-    done = wait_until(
+    return wait_until_succeeded(
         lambda seconds: endpoints.show(name, wait=seconds),
         settled=is_settled,
-        state="provisioning_state",
+        what="endpoint",
         name=name,
         resume=f"pratique ml online-endpoint show -n {name}",
     )
-    if done["provisioning_state"] != "Succeeded":
-        raise failure_of(done, f"the endpoint {name} is {done['provisioning_state']}")
-    return done

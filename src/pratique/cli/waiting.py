@@ -33,6 +33,25 @@ def wait_until(
             progress.end()
 
 
+def wait_until_succeeded(
+    ask: Callable[[int], Document],
+    *,
+    settled: Callable[[Document], bool],
+    what: str,
+    name: str,
+    resume: str,
+    state: str = "provisioning_state",
+) -> Document:
+    """Ask until the answer is `settled`, and return it; raises `ComputeFailed` unless it is a success.
+
+    `what` is the noun of which `name` is one, for the error.
+    """
+    done = wait_until(ask, settled=settled, state=state, name=name, resume=resume)
+    if done[state] != "Succeeded":
+        raise failure_of(done, f"the {what} {name} is {done[state]}")
+    return done
+
+
 def wait_until_gone(ask: Callable[[int], Document], *, state: str, name: str, resume: str) -> None:
     """Ask until there is no such thing any more; raises `ComputeFailed` when removing it failed."""
 
