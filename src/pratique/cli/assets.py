@@ -23,6 +23,7 @@ from pratique.cli.arguments import (
     YES,
 )  # fmt: skip
 from pratique.cli.confirm import confirm
+from pratique.cli.files import changes_of, fetch, sent_spec
 from pratique.cli.place import Place
 from pratique.cli.table import Plain, Table
 from pratique.cli.talk import say
@@ -60,12 +61,9 @@ def create(
     check: Callable[[Document], None] | None = None,
 ) -> Document:
     """Read the file, upload what it names, register a version unless `check` raises."""
-    from pratique.cli.yaml_files import read_spec, send_files
-
     if not file and not given.get("name"):
         raise UsageError("name what to create", hint="give a file with -f, or --name and the other flags")
-    spec = read_spec(noun.word, file=file, given=given, edits=edits)
-    document = send_files(place, spec)
+    document = sent_spec(place, noun.word, file=file, given=given, edits=edits)
     if check:
         check(document)
     return _assets(place, noun).create(document)
@@ -139,8 +137,6 @@ def _enter_changing(table: Table, noun: Noun) -> None:
     )
     def update(place: Place, *, name: str, version: str | None, label: str | None, edits: Edits) -> Document:
         """Change what is said about a version: tags, properties, description; its content never changes."""
-        from pratique.cli.changes import changes_of
-
         if not edits:
             raise UsageError("nothing to change", hint="give --set tags.stage=prod or --remove tags.stage")
         assets = _assets(place, noun)
@@ -191,8 +187,6 @@ def _enter_download(table: Table, noun: Noun) -> None:
     )
     def download(place: Place, *, name: str, version: str | None, label: str | None, download_path: str) -> None:
         """Download the files of a version into a folder of its name."""
-        from pratique.cli.fetch import fetch
-
         found = _assets(place, noun).show(name, version_of(version, label))
         fetch(place, str(found.get("manifest") or ""), Path(download_path) / name)
         if said := (found.get("properties") or {}).get("pratique.onnx"):

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from pratique.cli.arguments import DESCRIPTION, FILE, LOCATION, MAX_RESULTS, NAME, NO_WAIT, OPTIONAL_NAME, SET_TAGS, YES
 from pratique.cli.confirm import confirm
+from pratique.cli.files import changed_spec, spec_of
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import say
@@ -62,8 +63,6 @@ def create(
 
     What the compute says of nodes, identities and networks is kept and shown; nothing is started.
     """
-    from pratique.cli.yaml_files import read_spec
-
     if not file and not (name and type):
         raise UsageError("name what to create", hint="give a file with -f, or --name and --type")
     _said_no_wait(no_wait)
@@ -72,7 +71,7 @@ def create(
         "tags": pairs(tags, flag="--tags"),
         **_scale(min_instances, max_instances, idle_time_before_scale_down, identity_type),
     }  # fmt: skip
-    made = _computes(place).put(read_spec("compute", file=file, given=given, edits=edits).to_document())
+    made = _computes(place).put(spec_of("compute", file=file, given=given, edits=edits))
     say(f"{made['name']} is a name of this machine: what it says of nodes and identity is kept, not applied")
     return made
 
@@ -128,9 +127,6 @@ def update(
     edits: Edits,
 ) -> Document:
     """Change what is kept of a compute: any key of its file but name and type."""
-    from pratique.cli.yaml_files import spec_in
-    from pratique.specs.reader import document_of
-
     _said_no_wait(no_wait)
     given = _scale(min_instances, max_instances, idle_time_before_scale_down, identity_type)
     if not edits and all(value is None for value in given.values()):
@@ -138,8 +134,7 @@ def update(
     if wrong := {"name", "type"} & set(edits.fields):
         raise UsageError(f"{', '.join(sorted(wrong))} cannot be changed", hint="create another compute")
     computes = _computes(place)
-    changed = spec_in("compute", document_of(computes.show(name)), given=given, edits=edits)
-    return computes.put(changed.to_document())
+    return computes.put(changed_spec("compute", computes.show(name), given=given, edits=edits))
 
 
 @TABLE.verb(

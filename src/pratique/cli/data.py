@@ -4,6 +4,7 @@ from typing import Any
 
 from pratique.cli import assets
 from pratique.cli.arguments import DATASTORE, DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
+from pratique.cli.files import local_path
 from pratique.cli.place import Place
 from pratique.cli.table import flag
 from pratique.cli.usage import pairs
@@ -40,8 +41,6 @@ def create(
     edits: Edits,
 ) -> dict[str, Any]:
     """Register a file or folder as data, uploaded when it is local."""
-    from pratique.cli.yaml_files import local_path
-
     given = {
         "name": name, "version": version, "type": type, "path": local_path(path), "datastore": datastore,
         "description": description,

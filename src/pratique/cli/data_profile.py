@@ -7,10 +7,14 @@ from typing import Any
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LABEL, VERSION
 from pratique.cli.assets import version_of
+from pratique.cli.files import fetch
 from pratique.cli.place import Place
+from pratique.cli.profile_text import text_of
 from pratique.cli.table import Report, Table, flag
 from pratique.cli.usage import UsageError
 from pratique.client.assets import Assets
+from pratique.signals.profile import profile as measured
+from pratique.signals.profile import tables_of
 
 TABLE = Table("ml data profile")
 
@@ -33,8 +37,6 @@ def profile(place: Place, *, name: str | None, version: str | None, label: str |
     Pratique's own verb; `az` has none. It reads CSV, TSV, JSON lines and Parquet, in memory that does not grow with
     the file. The numbers are kept with the version, and the next one who asks for the same files has them at once.
     """
-    from pratique.cli.profile_text import text_of
-
     if bool(name) == bool(path):
         raise UsageError("give either --name or --path")
     if path and (version or label):
@@ -44,16 +46,12 @@ def profile(place: Place, *, name: str | None, version: str | None, label: str |
 
 
 def _of_files(path: Path) -> dict[str, Any]:
-    from pratique.signals.profile import profile, tables_of
-
     if not path.exists():
         raise NotFound(f"there is no file or folder {path}")
-    return profile(tables_of(path))
+    return measured(tables_of(path))
 
 
 def _of_version(place: Place, name: str, version: str) -> dict[str, Any]:
-    from pratique.cli.fetch import fetch
-
     assets = Assets(place.connection, place.workspace, "data")
     shown = assets.show(name, version)
     exact = str(shown["version"])

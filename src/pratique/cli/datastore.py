@@ -4,9 +4,10 @@ from typing import Any, Final
 
 from pratique.cli.arguments import FILE, MAX_RESULTS, NAME, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
+from pratique.cli.files import changes_of, spec_of
 from pratique.cli.place import Place
 from pratique.cli.table import Table
-from pratique.cli.talk import say
+from pratique.cli.talk import say, warn
 from pratique.cli.usage import UsageError
 from pratique.client.datastores import Datastores
 from pratique.specs.edits import Edits
@@ -29,11 +30,7 @@ def create(place: Place, *, file: str, name: str | None, edits: Edits) -> Docume
 
     Its credentials are sealed and never shown again. What lies in it is not read in this version.
     """
-    from pratique.cli.talk import warn
-    from pratique.cli.yaml_files import read_spec
-
-    spec = read_spec("datastore", file=file, given={"name": name}, edits=edits)
-    made = _datastores(place).put(spec.to_document())
+    made = _datastores(place).put(spec_of("datastore", file=file, given={"name": name}, edits=edits))
     warn(f"{made['name']} is kept as it is described; what lies in it is not read or written in this version")
     return made
 
@@ -71,8 +68,6 @@ def list_all(place: Place, *, max_results: int | None) -> list[Document]:
 )
 def update(place: Place, *, name: str, edits: Edits) -> Document:
     """Change what is said about a datastore."""
-    from pratique.cli.changes import changes_of
-
     if not edits:
         raise UsageError("nothing to change", hint="give --set tags.team=risk")
     datastores = _datastores(place)

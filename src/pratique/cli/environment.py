@@ -4,6 +4,7 @@ from typing import Any
 
 from pratique.cli import assets
 from pratique.cli.arguments import DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
+from pratique.cli.files import check_untranslated, local_path
 from pratique.cli.place import Place
 from pratique.cli.table import flag, switch
 from pratique.cli.usage import pairs
@@ -48,9 +49,6 @@ def create(
     Nothing is built: the first job or deployment that uses it builds it. What is translated is said in its
     property pratique.translation.
     """
-    from pratique.cli.yaml_files import local_path
-    from pratique.specs.translation import check_untranslated
-
     given = {
         "name": name, "version": version, "image": image, "conda_file": local_path(conda_file), "os_type": os_type,
         "description": description, "tags": pairs(tags, flag="--tags"),

@@ -20,12 +20,14 @@ from pratique.cli.arguments import (
 )  # fmt: skip
 from pratique.cli.assets import check_view, in_view
 from pratique.cli.browser import show_in_browser
+from pratique.cli.files import changes_of, fetch, read_job, sent_job
 from pratique.cli.place import Place
 from pratique.cli.table import Report, Table, flag, switch
 from pratique.cli.talk import goes_on, say, warn
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import failure_of, wait_until
 from pratique.client.jobs import MOST, Jobs, is_terminal
+from pratique.content.paths import check_relative
 from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
@@ -63,13 +65,10 @@ def create(place: Place, *, file: str, name: str | None, edits: Edits, stream: b
     The file may be what `ml job show -o yaml` printed of another job: the new one is its clone, with the changes of
     --set, --add and --remove. `--set name=NEW` names it, `--set name=` lets the platform make a name up.
     """
-    from pratique.cli.job_files import read_job
-    from pratique.cli.yaml_files import send_files
-
     read = read_job(file, name=name, edits=edits)
     jobs = Jobs(place.connection, place.workspace)
     try:
-        job = jobs.create(send_files(place, read.spec), git=read.git)
+        job = jobs.create(sent_job(place, read), git=read.git)
     except AlreadyExists as error:
         raise AlreadyExists(
             error.message, hint="name it with --set name=NEW, or let the platform make a name up with --set name="
@@ -91,8 +90,6 @@ def validate(place: Place, *, file: str, edits: Edits) -> Report:
 
     All that is wrong is told at once, with file, line and key.
     """
-    from pratique.cli.job_files import read_job
-
     if place.resource_group or place.workspace_name or place.subscription:
         say("a file is checked without a platform, so -g, -w and --subscription choose nothing")
     try:
@@ -186,8 +183,6 @@ def list_all(
 )
 def update(place: Place, *, name: str, edits: Edits, web: bool) -> Document:
     """Change what is said about a job: tags, display_name, description; what it runs never changes."""
-    from pratique.cli.changes import changes_of
-
     if not edits:
         raise UsageError("nothing to change", hint="give --set tags.kept=yes or --remove tags.kept")
     jobs = Jobs(place.connection, place.workspace)
@@ -251,8 +246,6 @@ def download(place: Place, *, name: str, output_name: str | None, all_outputs: b
 
     As with az: artifacts go to `artifacts`, an output to `named-outputs/NAME`, both in --download-path.
     """
-    from pratique.cli.fetch import fetch
-
     if output_name and all_outputs:
         raise UsageError("--output-name and --all exclude one another")
     jobs = Jobs(place.connection, place.workspace)
@@ -285,8 +278,6 @@ def _artifacts(jobs: Jobs, name: str) -> str:
 
 def _folder_of(output: str, into: Path) -> Path:
     """Where an output goes; its name comes from the server and is taken as one plain folder only."""
-    from pratique.content.paths import check_relative
-
     if output in _ARTIFACTS:
         return into / "artifacts"
     if "/" in check_relative(output):

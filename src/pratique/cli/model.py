@@ -4,6 +4,7 @@ from typing import Any
 
 from pratique.cli import assets, model_examinations, model_why
 from pratique.cli.arguments import DATASTORE, DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
+from pratique.cli.files import local_path
 from pratique.cli.place import Place
 from pratique.cli.table import flag
 from pratique.cli.usage import pairs
@@ -49,8 +50,6 @@ def create(
 
     Without --version it is the next one; with it, that one, also when it is the first of its name.
     """
-    from pratique.cli.yaml_files import local_path
-
     given = {
         "name": name, "version": version, "type": type, "path": local_path(path), "stage": stage,
         "datastore": datastore,

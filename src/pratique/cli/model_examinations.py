@@ -6,9 +6,12 @@ from typing import Any, Literal
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LABEL, NAME, NO_WAIT, VERSION
 from pratique.cli.assets import version_of
+from pratique.cli.examination_text import conversion_text, profile_text, scan_text
+from pratique.cli.files import fetch
 from pratique.cli.place import Place
 from pratique.cli.table import Report, Table, flag
 from pratique.cli.usage import UsageError
+from pratique.cli.waiting import failure_of, wait_until
 from pratique.client.examinations import Examinations, is_ended
 
 Document = dict[str, Any]
@@ -48,13 +51,9 @@ def _enter_convert(table: Table) -> None:
         conversion is refused, which ends with exit code 1 and leaves the model as it is. Deployments with the tag
         `pratique.optimize: onnx` use what was proven. The report is kept with the version.
         """
-        from pratique.cli.examination_text import conversion_text
-
         found = _asked(place, "conversions", name, version_of(version, label), {}, no_wait=no_wait)
         report = found.get("report") or {}
         if download_path is not None and report:
-            from pratique.cli.fetch import fetch
-
             fetch(place, str(report["files"]), Path(download_path))
         refused = bool(report) and not report["holds"]
         return Report(conversion_text(found), values=found, exit_code=int(refused))
@@ -98,8 +97,6 @@ def _enter_profile(table: Table) -> None:
         its own, for some seconds a step; every number of processors is tried, and less and less memory. What else
         the machine does meanwhile makes the numbers worse. The result is kept with the version.
         """
-        from pratique.cli.examination_text import profile_text
-
         wished: Document = {
             "target_p99_ms": target_p99_ms, "target_rps": target_rps, "optimize": optimize,
             "request": _text_of(request_file), "connections": connections, "seconds": seconds,
@@ -122,8 +119,6 @@ def _enter_scan(table: Table) -> None:
         what cannot be read to its end. Ends with exit code 1 then. The report is kept with the version, and a
         workspace with the tag `pratique.pickles: scan` loads only models in which nothing is found.
         """
-        from pratique.cli.examination_text import scan_text
-
         found = _asked(place, "scans", name, version_of(version, label), {}, no_wait=no_wait)
         report = found.get("report") or {}
         return Report(scan_text(found), values=found, exit_code=int(report.get("verdict", "harmless") != "harmless"))
@@ -139,8 +134,6 @@ def _asked(
     no_wait: bool,
 ) -> Document:
     """The answer; with `no_wait`, the question. Raises `ComputeFailed` when nothing could be found out."""
-    from pratique.cli.waiting import failure_of, wait_until
-
     examinations = Examinations(place.connection, place.workspace)
     asked = examinations.ask(kind, name, version, settings)
     if no_wait:

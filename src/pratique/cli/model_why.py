@@ -1,9 +1,11 @@
 """`ml model why`."""
 
 from pratique.cli.arguments import OPTIONAL_NAME, VERSION
+from pratique.cli.lineage_text import told
 from pratique.cli.place import Place
 from pratique.cli.table import Report, Table, flag
 from pratique.cli.usage import UsageError
+from pratique.client.lineage import Lineage
 
 
 def enter(table: Table) -> None:
@@ -26,9 +28,6 @@ def enter(table: Table) -> None:
 
         Each sentence is followed by what it was read from. With -o json the answer has the graph: nodes and edges.
         """
-        from pratique.cli.lineage_text import told
-        from pratique.client.lineage import Lineage
-
         wanted = _named(model, name, version)
         return told(Lineage(place.connection, place.workspace).of_model(*wanted))
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from pratique.cli.arguments import ENDPOINT_NAME, FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
+from pratique.cli.files import edited, sent_spec
 from pratique.cli.online_endpoint import said_local
 from pratique.cli.place import Place
 from pratique.cli.table import Table, Text, flag, switch
@@ -54,13 +55,11 @@ def create(
     skip_script_validation: bool,
 ) -> Document:
     """Create a deployment, or change it, and wait until it answers."""
-    from pratique.cli.yaml_files import read_spec, send_files
-
     if skip_script_validation:
         say("--skip-script-validation: there is none to skip")
     said_local(local)
     given = {"name": name, "endpoint_name": endpoint_name}
-    spec = send_files(place, read_spec("online-deployment", file=file, given=given, edits=edits))
+    spec = sent_spec(place, "online-deployment", file=file, given=given, edits=edits)
     deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
     made = _told(deployments.put(str(spec["name"]), spec, all_traffic=all_traffic))
     return made if no_wait else _settled(deployments, str(spec["endpoint_name"]), str(spec["name"]))
@@ -161,21 +160,15 @@ def get_logs(place: Place, *, name: str, endpoint_name: str, lines: int, local: 
 
 def _changed(place: Place, file: str | None, name: str | None, endpoint_name: str | None, edits: Edits) -> Document:
     """The spec of the file, or the deployment's own, with the flags applied."""
-    from pratique.cli.yaml_files import read_spec, send_files
-    from pratique.specs.overrides import apply_edits
-    from pratique.specs.reader import document_of
-
     if file:
         given = {"name": name, "endpoint_name": endpoint_name}
-        return send_files(place, read_spec("online-deployment", file=file, given=given, edits=edits))
+        return sent_spec(place, "online-deployment", file=file, given=given, edits=edits)
     if not name or not endpoint_name:
         raise UsageError("--name/-n and --endpoint-name/-e are required without --file/-f")
     if not edits:
         raise UsageError("nothing to change", hint="give --set instance_count=2 or a file with -f")
     current = Deployments(place.connection, place.workspace, endpoint_name).show(name)
-    kept = _spec_of(current)
-    changed: Document = apply_edits(document_of(kept), edits).value
-    return changed
+    return edited(_spec_of(current), edits)
 
 
 def _spec_of(current: Document) -> Document:

@@ -8,14 +8,17 @@ from typing import Any, Final
 from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.cli.arguments import FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
+from pratique.cli.files import changes_of, spec_of
 from pratique.cli.lineage_text import told
 from pratique.cli.place import Place
 from pratique.cli.table import Report, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import wait_until_gone, wait_until_succeeded
+from pratique.client.account import token_end, token_for
 from pratique.client.endpoints import Deployments, Endpoints, is_settled
 from pratique.client.lineage import Lineage
+from pratique.client.scoring import score
 from pratique.specs.edits import Edits
 
 Document = dict[str, Any]
@@ -63,14 +66,10 @@ def create(
     local: bool,
 ) -> Document:
     """Create an endpoint, or change it, and wait until it is there."""
-    from pratique.cli.yaml_files import read_spec
-
     if not file and not name:
         raise UsageError("name what to create", hint="give a file with -f, or --name")
     said_local(local)
-    spec = read_spec(
-        "online-endpoint", file=file, given={"name": name, "auth_mode": auth_mode}, edits=edits
-    ).to_document()
+    spec = spec_of("online-endpoint", file=file, given={"name": name, "auth_mode": auth_mode}, edits=edits)
     endpoints = Endpoints(place.connection, place.workspace)
     made = endpoints.put(str(spec["name"]), spec)
     return made if no_wait else _settled(endpoints, str(made["name"]))
@@ -144,8 +143,6 @@ def update(
 
     --traffic replaces all shares: a deployment that is not named gets none.
     """
-    from pratique.cli.changes import changes_of
-
     endpoints = Endpoints(place.connection, place.workspace)
     current = endpoints.show(name)
     changes = _changes_in(file, name) if file else {}
@@ -227,8 +224,6 @@ def delete(place: Place, *, name: str, yes: bool, no_wait: bool, local: bool) ->
 )
 def invoke(place: Place, *, name: str, request_file: str, deployment_name: str | None, local: bool) -> str:
     """Send a request to an endpoint and print its answer, as text like az (-o tsv is the bare answer)."""
-    from pratique.client.scoring import score
-
     said_local(local)
     body = _request(request_file)
     endpoints = Endpoints(place.connection, place.workspace)
@@ -272,8 +267,6 @@ def regenerate_keys(place: Place, *, name: str, key_type: str, yes: bool) -> Doc
 
 def _credentials(place: Place, endpoints: Endpoints, name: str) -> Document:
     """What opens an endpoint: both keys, a token made for it, or one of the caller's own for Azure ML's audience."""
-    from pratique.client.account import token_end, token_for
-
     match endpoints.show(name).get("auth_mode"):
         case "aml_token":
             return endpoints.token(name)
@@ -314,9 +307,7 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 def _changes_in(file: str, name: str) -> Document:
     """What a file says; one that says nothing of traffic must not take an endpoint down."""
-    from pratique.cli.yaml_files import read_spec
-
-    spec = read_spec("online-endpoint", file=file, given={"name": name}).to_document()
+    spec = spec_of("online-endpoint", file=file, given={"name": name})
     return {key: spec[key] for key in CHANGEABLE if spec.get(key)}
 
 

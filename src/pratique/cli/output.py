@@ -101,7 +101,7 @@ def _read_query(cli_ctx: Any, *, args: Any, **_: Any) -> None:
     del args._jmespath_query
     if expression is None:
         return
-    from pratique.cli.query import check, search
+    from pratique.cli.query import check, search  # noqa: PLC0415 - JMESPath is for those who ask.
 
     check(expression)
 

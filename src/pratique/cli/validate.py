@@ -1,12 +1,10 @@
 """`ml validate`."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pratique.cli.table import Report, Table, flag
-
-if TYPE_CHECKING:
-    from pratique.specs.verdicts import Verdict
+from pratique.specs.verdicts import Verdict, judge
 
 TABLE = Table("ml validate")
 
@@ -31,10 +29,6 @@ def validate(*, files: list[str], kind: str | None) -> Report:
     read yet is not valid here either; one that is understood and would not
     run is, and what would not is said. Exit 1 when a file is not valid.
     """
-    from pathlib import Path
-
-    from pratique.specs.verdicts import judge
-
     verdicts = [judge(Path(file), kind or "") for file in files]
     lines = [line for verdict in verdicts for line in _lines(verdict)]
     wrong = sum(not verdict.is_valid for verdict in verdicts)
@@ -44,7 +38,7 @@ def validate(*, files: list[str], kind: str | None) -> Report:
     return Report("\n".join(lines), values=values, exit_code=1 if wrong else 0)
 
 
-def _lines(verdict: "Verdict") -> Iterator[str]:
+def _lines(verdict: Verdict) -> Iterator[str]:
     """The verdict for a person: what the file is, then a line for each problem."""
     kind = f" ({verdict.kind})" if verdict.kind else ""
     if verdict.is_valid:

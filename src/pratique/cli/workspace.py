@@ -5,6 +5,7 @@ from typing import Any, Final
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, FILE, LOCATION, SET_TAGS, YES
 from pratique.cli.confirm import confirm
+from pratique.cli.files import changes_of, spec_of
 from pratique.cli.place import Place
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import say
@@ -55,15 +56,13 @@ def create(
     edits: Edits,
 ) -> Document:
     """Create a workspace, or change it."""
-    from pratique.cli.yaml_files import read_spec
-
     given = {
         "name": name, "location": location, "display_name": display_name, "description": description,
         "tags": pairs(tags, flag="--tags"),
     }  # fmt: skip
     if not file and not name:
         raise UsageError("name what to create", hint="give --name, or a file with -f")
-    spec = read_spec("workspace", file=file, given=given, edits=edits).to_document()
+    spec = spec_of("workspace", file=file, given=given, edits=edits)
     group = in_group.resource_group or str(spec.get("resource_group") or "") or in_group.required_group
     return Workspaces(in_group.connection).put(str(spec["name"]), spec, resource_group=group)
 
@@ -111,8 +110,6 @@ def update(
     edits: Edits,
 ) -> Document:
     """Change what is said about a workspace: tags, description, display_name."""
-    from pratique.cli.changes import changes_of
-
     workspaces = Workspaces(in_group.connection)
     current = workspaces.show(_workspace(in_group, name))
     changes = changes_of(current, edits, allowed=CHANGEABLE)
