@@ -121,6 +121,10 @@ SETTINGS: Final = (
         "calls_per_minute", _count, 30_000,
         "Calls of the API and of MLflow that one principal may make, on average; 0: as many as it likes.",
     ),
+    Setting(
+        "failed_sign_ins_per_minute", _count, 60,
+        "Wrong secrets that are heard from one address, on average; 0: as many as come.",
+    ),
     Setting("score_body_limit_mb", _positive, 100, "Largest body of a scoring request, in MB (10^6 bytes)."),
     Setting("upload_body_limit_mb", _positive, 20_000, "Largest single uploaded file, in MB (10^6 bytes)."),
 )  # fmt: skip
@@ -167,6 +171,7 @@ class Settings:
     repository_poll_seconds: int = 60
     delivery_runs: int = 10
     calls_per_minute: int = 30_000
+    failed_sign_ins_per_minute: int = 60
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000
 

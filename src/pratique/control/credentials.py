@@ -3,8 +3,11 @@
 A secret is checked as slowly for an id that nobody has as for one that exists,
 so that an answer's time tells nothing. After ten wrong ones in a row a
 principal is locked out for a minute, then two, four … up to a quarter of an
-hour. A secret that was right a moment ago is not hashed again: old MLflow
-clients send theirs with every request.
+hour. Who tries a few secrets with each of many names is stopped by the address
+they come from, which may fail so often in a minute and no more.
+
+A secret that was right a moment ago is not hashed again: old MLflow clients
+send theirs with every request.
 """
 
 import hashlib
@@ -19,7 +22,8 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from pratique.base.errors import InvalidInput, Unauthenticated
+from pratique.base.buckets import Buckets
+from pratique.base.errors import InvalidInput, TooManyCalls, Unauthenticated
 from pratique.base.ids import new_secret
 from pratique.base.logging import get_logger
 from pratique.store import principals
@@ -90,26 +94,34 @@ class _Failures:
 class SignIns:
     """Checks secrets and remembers, in memory and within bounds, who failed and who was right."""
 
-    def __init__(self) -> None:
+    def __init__(self, failures_per_minute: int = 0) -> None:
+        """`failures_per_minute` wrong secrets are heard from one address, a minute's worth at once; 0: all of them."""
         self._lock = Lock()
+        self._attempts = Buckets(failures_per_minute / 60, failures_per_minute) if failures_per_minute else None
         self._failures: OrderedDict[str, _Failures] = OrderedDict()
         self._right: OrderedDict[bytes, tuple[str, datetime]] = OrderedDict()
         self._key = os.urandom(32)
 
-    def authenticate(self, database: Database, client_id: str, secret: str, *, now: datetime) -> Principal:
-        """The principal whose id or name is `client_id`; raises `Unauthenticated`, always with the same words."""
+    def authenticate(
+        self, database: Database, client_id: str, secret: str, *, now: datetime, address: str = ""
+    ) -> Principal:
+        """The principal whose id or name is `client_id`; raises `Unauthenticated`, always with the same words.
+
+        `address` is where they come from; raises `TooManyCalls` when too many wrong secrets came from there.
+        """
         if len(client_id) > _LONGEST_ID or not client_id.isprintable() or len(secret) > _LONGEST_SECRET:
             raise _wrong()
         with database.read() as tx:
             found = principals.get(tx, client_id) or principals.named(tx, client_id)
         if found is None or not self._was_right(found, secret, now):
-            self._check(found, client_id, secret, now)
+            self._check(found, client_id, secret, address, now)
         if found is None or found.secret_expires_at is None or found.secret_expires_at <= now:
             raise Unauthenticated("the secret has expired", hint=_ANOTHER)
         return found
 
-    def _check(self, found: Principal | None, client_id: str, secret: str, now: datetime) -> None:
+    def _check(self, found: Principal | None, client_id: str, secret: str, address: str, now: datetime) -> None:
         who = found.id if found else client_id
+        self._refuse_flood(address, now)
         with _AT_ONCE:
             self._refuse_locked(who, now)
             right = _matches(found.secret_hash if found else None, secret)
@@ -121,8 +133,18 @@ class SignIns:
                 known = self._failures.get(who)
                 count = known.count if known and now - known.last < _LONGEST_PAUSE * 2 else 0
                 _remember(self._failures, who, _Failures(count + 1, now))
-        log.warning("sign_in.refused", principal=found.name if found else "nobody we know")
+        if self._attempts:
+            self._attempts.take(address, now=now.timestamp())
+        log.warning("sign_in.refused", principal=found.name if found else "nobody we know", address=address)
         raise _wrong()
+
+    def _refuse_flood(self, address: str, now: datetime) -> None:
+        """Before anything is hashed, so that a flood keeps nobody from being heard."""
+        if self._attempts and (wait := self._attempts.wait(address, now=now.timestamp())):
+            raise TooManyCalls(
+                "too many wrong secrets came from this address",
+                hint=f"try again in {wait:.0f} s; the setting failed_sign_ins_per_minute is the limit",
+            )
 
     def _refuse_locked(self, who: str, now: datetime) -> None:
         with self._lock:

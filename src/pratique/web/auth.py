@@ -20,6 +20,7 @@ import base64
 import binascii
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -52,7 +53,10 @@ def authenticate(request: Request) -> Actor:
 
     Raises `TooManyCalls` for who asks too often; the platform's own parts ask as often as they need.
     """
-    actor = _authenticated(request)
+    return _counted(request, _authenticated(request))
+
+
+def _counted(request: Request, actor: Actor) -> Actor:
     if actor.kind != "platform":
         platform_of(request).rates.count(actor.id)
     return actor
@@ -72,7 +76,14 @@ def _authenticated(request: Request) -> Actor:
 
 
 def authenticate_git(request: Request) -> Actor:
-    """The caller, by the Authorization header alone: the password of HTTP Basic is a token or a secret."""
+    """The caller, by the Authorization header alone: the password of HTTP Basic is a token or a secret.
+
+    Raises `TooManyCalls` for who asks too often.
+    """
+    return _counted(request, _authenticated_git(request))
+
+
+def _authenticated_git(request: Request) -> Actor:
     platform = platform_of(request)
     given = request.headers.getlist("authorization")
     if len(given) != 1:
@@ -83,7 +94,7 @@ def authenticate_git(request: Request) -> Actor:
     _, password = basic_pair(value.strip())
     if password.count(".") == _DOTS_OF_A_TOKEN:
         return _from_token(platform, password)
-    return _from_secret(platform, value.strip())
+    return _from_secret(request, platform, value.strip())
 
 
 _DOTS_OF_A_TOKEN: Final = 2
@@ -290,7 +301,7 @@ def _from_header(request: Request, platform: Platform, header: str) -> Actor:
     if scheme.lower() == "bearer":
         return _from_token(platform, value.strip())
     if scheme.lower() == "basic" and request.scope["path"].startswith(_MLFLOW):
-        return _from_secret(platform, value.strip())
+        return _from_secret(request, platform, value.strip())
     raise Unauthenticated("the Authorization header is not one that we take here", hint="Authorization: Bearer TOKEN")
 
 
@@ -315,11 +326,27 @@ def _from_session(platform: Platform, session: str) -> Actor:
     return platform.actors.recall(f"session {session}", find, now=now)
 
 
-def _from_secret(platform: Platform, encoded: str) -> Actor:
+def _from_secret(request: Request, platform: Platform, encoded: str) -> Actor:
     client_id, secret = basic_pair(encoded)
-    principal = platform.sign_ins.authenticate(platform.database, client_id, secret, now=utc_now())
+    principal = platform.sign_ins.authenticate(
+        platform.database, client_id, secret, now=utc_now(), address=address_of(request)
+    )
     with platform.database.read() as tx:
         return actor_for(tx, principal)
+
+
+def address_of(request: Request) -> str:
+    """Where `request` comes from, as the door says last; of IPv6 the network, because one caller has all of it."""
+    said = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
+    try:
+        found = ip_address(said)
+    except ValueError:
+        return "this machine"
+    return str(ip_network((found, _ONE_CALLER), strict=False)) if isinstance(found, IPv6Address) else str(found)
+
+
+_ONE_CALLER: Final = 64
+"""Bits of an IPv6 address that tell callers apart."""
 
 
 def basic_pair(encoded: str) -> tuple[str, str]:

@@ -30,7 +30,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import Conflict, InternalError, InvalidInput, PratiqueError, TooLarge, Unauthenticated
+from pratique.base.errors import (
+    Conflict,
+    InternalError,
+    InvalidInput,
+    PratiqueError,
+    TooLarge,
+    TooManyCalls,
+    Unauthenticated,
+)
 from pratique.base.logging import get_logger
 from pratique.control import pushes, repositories
 from pratique.control.actor import Actor
@@ -73,6 +81,8 @@ class _GitRoute(APIRoute):
 def _told(error: PratiqueError) -> Response:
     said = f"{error}\nhint: {error.hint}\n" if error.hint else f"{error}\n"
     asked = {"WWW-Authenticate": 'Basic realm="pratique"'} if isinstance(error, Unauthenticated) else {}
+    if isinstance(error, TooManyCalls):
+        asked = {"Retry-After": "1"}
     return PlainTextResponse(said, status_code=error.status, headers={**asked, **_UNKEPT})
 
 

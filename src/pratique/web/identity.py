@@ -25,7 +25,8 @@ from pratique.control import federated_credentials, foreign_tokens, managed_iden
 from pratique.control.grants import exchanged, token_of
 from pratique.control.sessions import SESSION_LASTS, close_session, open_link
 from pratique.control.tokens import AUDIENCE
-from pratique.web.auth import PUBLIC, basic_pair, check_origin, session_cookie
+from pratique.store.principals import Principal
+from pratique.web.auth import PUBLIC, address_of, basic_pair, check_origin, session_cookie
 from pratique.web.browser import local_path, sign_in_page
 from pratique.web.platform import Platform, door_of, platform_of
 
@@ -68,6 +69,7 @@ def identity_token(
         own, made = managed_identities.token(
             tx, platform.issuer, proof, audience=audience, client_id=client_id, now=now
         )
+    platform.rates.count(own.id)
     ends = int((now + managed_identities.TOKEN_LASTS).timestamp())
     answer = {
         "access_token": made, "client_id": own.id, "expires_on": str(ends), "not_before": str(int(now.timestamp())),
@@ -146,7 +148,8 @@ def _proof_of(request: Request, platform: Platform, form: Mapping[str, str]) -> 
         client_id, assertion = _needed(form, "client_id"), _needed(form, "client_assertion")
         return lambda now: _token_of_program(platform, client_id, assertion, now)
     client_id, secret = _client(request, form)
-    return lambda now: _proven(platform, client_id, secret, now)
+    address = address_of(request)
+    return lambda now: _proven(platform, client_id, secret, address, now)
 
 
 def _needed(form: Mapping[str, str], name: str) -> str:
@@ -159,7 +162,7 @@ def _token_of_program(platform: Platform, client_id: str, assertion: str, now: d
     """A token for whoever a token of another issuer proves to be, by a federated credential."""
     with platform.database.read() as tx:
         found = federated_credentials.proven(tx, client_id, assertion, verify=platform.foreign_issuers.verify, now=now)
-    return token_of(platform.issuer, found, lasting=TOKEN_LASTS, now=now)
+    return _token_for(platform, found, now)
 
 
 def _token_of_person(platform: Platform, assertion: str, now: datetime) -> str:
@@ -172,7 +175,13 @@ def _token_of_person(platform: Platform, assertion: str, now: datetime) -> str:
     claims = platform.foreign_issuers.verify(assertion, audience=settings.login_client_id, now=now)
     with platform.database.read() as tx:
         found = people_elsewhere.user_of(tx, claims, settings.login_claim)
-    return token_of(platform.issuer, found, lasting=TOKEN_LASTS, now=now)
+    return _token_for(platform, found, now)
+
+
+def _token_for(platform: Platform, principal: Principal, now: datetime) -> str:
+    """A token for who has proven to be `principal`; one of the calls that they may make."""
+    platform.rates.count(principal.id)
+    return token_of(platform.issuer, principal, lasting=TOKEN_LASTS, now=now)
 
 
 def _answer(token: str) -> dict[str, Any]:
@@ -185,13 +194,15 @@ def _answer(token: str) -> dict[str, Any]:
     }
 
 
-def _proven(platform: Platform, client_id: str, secret: str, now: datetime) -> str:
+def _proven(platform: Platform, client_id: str, secret: str, address: str, now: datetime) -> str:
     """A token for whoever has the secret, or for the unit of a run which has a token instead of one."""
     if secret.count(".") == 2:  # No secret of ours has a dot, and a password is tried as one all the same.
         with suppress(Unauthenticated), platform.database.read() as tx:
-            return exchanged(tx, platform.issuer, secret, client_id=client_id, lasting=TOKEN_LASTS, now=now)
-    principal = platform.sign_ins.authenticate(platform.database, client_id, secret, now=now)
-    return token_of(platform.issuer, principal, lasting=TOKEN_LASTS, now=now)
+            made = exchanged(tx, platform.issuer, secret, client_id=client_id, lasting=TOKEN_LASTS, now=now)
+            platform.rates.count(client_id)
+            return made
+    principal = platform.sign_ins.authenticate(platform.database, client_id, secret, now=now, address=address)
+    return _token_for(platform, principal, now)
 
 
 def _client(request: Request, form: Mapping[str, str]) -> tuple[str, str]:

@@ -49,13 +49,14 @@ class Platform:
     """Raises `InvalidInput` for the values of an environment that this machine cannot make."""
     announce: Callable[[], None] = lambda: None
     """Writes the owner's token again, for whoever can read the home: the one before may be good no more."""
+    unknown_key: Callable[[], None] = lambda: None
+    """Hears that a token named a key which nobody here knows."""
     lock_of: Callable[[Mapping[str, Any]], str] = lambda _spec: ""
     """The digest of the lock that the values of an environment were settled to on this machine; empty for none."""
     names: tuple[str, ...] = ()
     """What callers may call us by, where the doors are open to others."""
     beside_jobs: Bell = field(default_factory=Bell)
     """Rings as `bell` does, yet not for the end of a command job, which is the end of no pipeline."""
-    sign_ins: SignIns = field(default_factory=SignIns)
     actors: RecentActors = field(default_factory=RecentActors)
 
     def __post_init__(self) -> None:
@@ -84,6 +85,11 @@ class Platform:
     def rates(self) -> Rates:
         """How often each principal has asked."""
         return Rates(self.settings.calls_per_minute)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        """Who has proven who they are by a secret, and who could not."""
+        return SignIns(self.settings.failed_sign_ins_per_minute)
 
     @cached_property
     def foreign_issuers(self) -> ForeignIssuers:

@@ -4,17 +4,19 @@ import gzip
 import http.client
 import os
 import subprocess
+from base64 import b64encode
 
 import pytest
 
 from pratique.base.clock import utc_now
 from pratique.control import principals, pushes, repositories, roles
 from pratique.control.actor import PLATFORM
-from pratique.control.credentials import new_credential
+from pratique.control.credentials import SignIns, new_credential
 from pratique.store import events
 from pratique.store import repositories as rows
 from pratique.store.git import NOTHING
 from pratique.store.repositories import RefUpdate
+from pratique.web.rates import Rates
 
 from .conftest import PROJECT, Git, Site, pushes_of, wait_until
 
@@ -289,6 +291,26 @@ def test_a_secret_or_a_token_is_the_password(site: Site) -> None:
     git = site.git("doors")
     for password, user in ((credential.secret, made.id), (credential.secret, "ci"), (token, "anything")):
         git("ls-remote", address.replace("http://", f"http://{user}:{password}@"))
+
+
+def test_git_asks_no_more_often_than_the_others(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    address, token = site.repository("often"), site.token("often")
+    monkeypatch.setitem(site.platform.__dict__, "rates", Rates(per_minute=12))  # Two at once.
+    asked = [
+        ask(site, "GET", f"{address}/info/refs?service=git-upload-pack", Authorization=f"Bearer {token}")
+        for _ in range(3)
+    ]
+    assert [status for status, _ in asked] == [200, 200, 429]
+    assert asked[2][1]["Retry-After"]
+
+
+def test_who_guesses_passwords_of_repositories_is_told_to_wait(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = site.repository("guessed")
+    monkeypatch.setitem(site.platform.__dict__, "sign_ins", SignIns(failures_per_minute=1))
+    url = f"{address}/info/refs?service=git-upload-pack"
+    guesses = [b64encode(f"guess-{turn}:wrong".encode()).decode() for turn in range(2)]
+    statuses = [ask(site, "GET", url, Authorization=f"Basic {guess}")[0] for guess in guesses]
+    assert statuses == [401, 429]
 
 
 def test_a_page_that_a_browser_shows_cannot_push_with_its_cookie(site: Site) -> None:

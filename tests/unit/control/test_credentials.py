@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from argon2 import PasswordHasher
 
-from pratique.base.errors import InvalidInput, Unauthenticated
+from pratique.base.errors import InvalidInput, TooManyCalls, Unauthenticated
 from pratique.control import credentials, principals
 from pratique.control.actor import PLATFORM
 from pratique.control.credentials import Credential, SignIns, new_credential
@@ -250,3 +250,39 @@ def test_neither_secret_nor_client_id_of_a_failure_is_logged(
     assert said.count("sign_in.refused") == 2
     assert "robot" in said
     assert "secret" not in said.replace("sign_in.refused", "")
+
+
+def test_who_tries_one_secret_with_many_names_is_heard_no_more(
+    database: Database, robot: Principal, credential: Credential, hashings: list[str], now: datetime
+) -> None:
+    sign_ins = SignIns(failures_per_minute=5)
+    for number in range(5):
+        refuse(lambda n=number: sign_ins.authenticate(database, f"n-{n}", "wrong", now=now, address="1.2.3.4"))  # type: ignore[misc]
+    with pytest.raises(TooManyCalls) as flood:
+        sign_ins.authenticate(database, "n-6", "wrong", now=now, address="1.2.3.4")
+    assert "try again in 12 s" in flood.value.hint
+    assert len(hashings) == 5
+    assert sign_ins.authenticate(database, robot.id, credential.secret, now=now, address="5.6.7.8").id == robot.id
+    later = now + timedelta(seconds=12)
+    refuse(lambda: sign_ins.authenticate(database, "n-6", "wrong", now=later, address="1.2.3.4"))
+
+
+def test_a_flood_does_not_shut_out_who_was_right_a_moment_ago(
+    database: Database, robot: Principal, credential: Credential, now: datetime
+) -> None:
+    sign_ins = SignIns(failures_per_minute=2)
+    sign_ins.authenticate(database, robot.id, credential.secret, now=now, address="1.2.3.4")
+    for number in range(2):
+        refuse(lambda n=number: sign_ins.authenticate(database, f"n-{n}", "wrong", now=now, address="1.2.3.4"))  # type: ignore[misc]
+    assert sign_ins.authenticate(database, robot.id, credential.secret, now=now, address="1.2.3.4").id == robot.id
+    with pytest.raises(TooManyCalls):
+        sign_ins.authenticate(database, "somebody", credential.secret, now=now, address="1.2.3.4")
+
+
+def test_right_secrets_are_no_failures(
+    database: Database, robot: Principal, credential: Credential, now: datetime
+) -> None:
+    sign_ins = SignIns(failures_per_minute=1)
+    for turn in range(5):
+        moment = now + turn * 6 * MINUTE
+        sign_ins.authenticate(database, robot.id, credential.secret, now=moment, address="1.2.3.4")

@@ -14,11 +14,12 @@ from joserfc.jwk import KeySet
 from pratique.base.clock import utc_now
 from pratique.control import managed_identities, principals, roles
 from pratique.control.actor import PLATFORM
-from pratique.control.credentials import Credential, new_credential
+from pratique.control.credentials import Credential, SignIns, new_credential
 from pratique.store import jobs
 from pratique.store.jobs import Job
 from pratique.store.principals import Principal
 from pratique.web.platform import Platform
+from pratique.web.rates import Rates
 
 Bearer = Callable[..., dict[str, str]]
 DOOR = "http://127.0.0.1:7070"
@@ -54,6 +55,38 @@ def test_the_client_may_be_named_by_basic_as_the_standard_wants(call: Any, robot
     headers = {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
     answer = call("POST", "/oauth2/token", data={"grant_type": "client_credentials"}, headers=headers)
     assert answer.status_code == 200
+
+
+def test_an_address_that_guesses_too_often_is_told_to_wait_and_the_others_are_not(
+    call: Any, platform: Platform, robot: tuple[Principal, Credential]
+) -> None:
+    platform.__dict__["sign_ins"] = SignIns(failures_per_minute=2)
+    said = {"X-Forwarded-For": "10.0.0.1, 192.0.2.7"}
+    statuses = [
+        call("POST", "/oauth2/token", data=form(f"guess-{turn}", "wrong"), headers=said).status_code
+        for turn in range(3)
+    ]
+    assert statuses == [401, 401, 429]
+    assert call("POST", "/oauth2/token", data=form("robot", robot[1].secret), headers=said).status_code == 429
+    # What the caller wrote before the door's own word counts nothing.
+    said = {"X-Forwarded-For": "192.0.2.7, 192.0.2.8"}
+    assert call("POST", "/oauth2/token", data=form("robot", robot[1].secret), headers=said).status_code == 200
+
+
+def test_a_network_of_ipv6_is_one_caller(call: Any, platform: Platform) -> None:
+    platform.__dict__["sign_ins"] = SignIns(failures_per_minute=1)
+    statuses = [
+        call("POST", "/oauth2/token", data=form("guess", "wrong"), headers={"X-Forwarded-For": address}).status_code
+        for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1")
+    ]
+    assert statuses == [401, 429, 401]
+
+
+def test_asking_for_tokens_is_asking_too(call: Any, platform: Platform, robot: tuple[Principal, Credential]) -> None:
+    platform.__dict__["rates"] = Rates(per_minute=12)  # Two at once.
+    asked = [call("POST", "/oauth2/token", data=form("robot", robot[1].secret)) for _ in range(3)]
+    assert [answer.status_code for answer in asked] == [200, 200, 429]
+    assert asked[2].headers["retry-after"]
 
 
 def test_whatever_scope_is_asked_the_answer_says_which_was_given(

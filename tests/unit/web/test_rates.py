@@ -42,10 +42,3 @@ def test_who_asks_too_often_is_told_when_to_try_again() -> None:
 
 def test_without_a_limit_nothing_is_counted() -> None:
     assert taken(Rates(per_minute=0), "ann", 10_000, now=0.0) == 10_000
-
-
-def test_a_flood_of_names_is_forgotten_again() -> None:
-    rates = Rates(per_minute=60)
-    for number in range(20_001):
-        rates.count(str(number), now=0.0)
-    assert len(rates._left) == 10_000

@@ -194,7 +194,10 @@ def _header(name: str, value: str) -> Json:
 
 def _authorize() -> Json:
     """Ask the API whether this caller may do this; it gets the caller's credentials, method and path."""
-    asked = ("authorization", "cookie", "origin", "accept", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest")
+    asked = (
+        "authorization", "cookie", "origin", "accept", "sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest",
+        "x-forwarded-for",
+    )  # fmt: skip
     told = ("www-authenticate", "location", "content-type")
     settings = {
         "transport_api_version": "V3",
