@@ -94,6 +94,7 @@ def serve() -> None:
         lock_of=partial(packages.lock_of, parts.environments),
         parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
         announce=partial(_announce, parts, owner.id),
+        unknown_key=engine.unknown_key,
         names=doors_of(home, settings).names,
     )
     app = create_app(platform)

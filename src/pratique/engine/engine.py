@@ -53,6 +53,7 @@ class Engine:
         self._deliveries = Stop(beside=self._stop)
         quiet = Stop(beside=self._stop)  # For what no commit is anything to.
         routes, rounds = Routes(bench), Rounds(bench)
+        self._key_sets = KeySets(bench)
         machine = this_machine(bench.settings)
         turn = in_turn(Admission(machine))
         self._loops = [
@@ -65,7 +66,7 @@ class Engine:
             Loop("collector", Collector(bench).step, quiet, idle=_NET),
             Loop("triggers", Triggers(bench).step, self._stop, idle=_NET),
             Loop("journal-sealer", JournalSealer(bench).step, quiet, idle=_WATCH),
-            Loop("key-sets", KeySets(bench).step, self._stop, idle=_NET),
+            Loop("key-sets", self._key_sets.step, self._stop, idle=_NET),
             Loop("follower", Follower(bench).step, quiet, idle=_ROUNDS),
             Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
             Loop("certificates", Certificates(bench).step, quiet, idle=CERTIFICATES),
@@ -128,6 +129,11 @@ class Engine:
         self._stop.ring()
         self._jobs.ring()
         self._deliveries.ring()
+
+    def unknown_key(self) -> None:
+        """A token named a key that nobody here knows: its provider may have a new one."""
+        if self._key_sets.hurry():
+            self._stop.ring()
 
     def begin_to_stop(self) -> None:
         """Ask every loop to end; what is in work goes on when the next engine starts."""

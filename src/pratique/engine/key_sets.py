@@ -2,8 +2,9 @@
 
     an OpenID configuration ──► its issuer, the address of its keys ──► the keys
 
-Every minute each configuration that a policy names is asked again, so a new key
-is known within a minute of its publication. A provider that does not answer
+Every minute each configuration that a policy names is asked again, and at once
+when the door has seen a token that names a key which nobody here knows; then
+not again for some seconds, because anybody can write such a token. A provider that does not answer
 changes nothing: what it said last counts for a day. Then it counts no more,
 because keys are withdrawn for reasons.
 
@@ -11,6 +12,7 @@ Addresses are those of loopback, or of hosts that the operator has named.
 """
 
 import json
+import threading
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -35,6 +37,8 @@ from pratique.store.events import Event
 _log = get_logger(__name__)
 
 EVERY: Final = timedelta(minutes=1)
+AGAIN: Final = timedelta(seconds=5)
+"""The least time between two questions, however many unknown keys are seen."""
 KEPT: Final = timedelta(hours=24)
 """How long keys count while their provider does not answer."""
 _WRITTEN_EVERY: Final = timedelta(hours=1)
@@ -59,26 +63,56 @@ def fetch(url: str, *, allowed: Collection[str], now: datetime) -> ApiKeySet:
     return ApiKeySet(url, issuer, {"keys": keys}, fetched_at=now, error="", tried_at=now)
 
 
+class Turns:
+    """When each configuration is asked: every so often, and sooner when somebody is in a hurry."""
+
+    def __init__(self, *, every: timedelta, again: timedelta) -> None:
+        self._every = every.total_seconds()
+        self._again = again.total_seconds()
+        self._asked_at: dict[str, float] = {}
+        self._hurried: frozenset[str] = frozenset()
+        self._is_hurried = threading.Event()
+
+    def hurry(self) -> bool:
+        """Let everybody's turn come as soon as it may; False when that was said already. From any thread."""
+        is_news = not self._is_hurried.is_set()
+        self._is_hurried.set()
+        return is_news
+
+    def due(self, urls: Collection[str], *, now: float) -> list[str]:
+        """Those of `urls` whose turn it is, which then have had it; `now` is in seconds of a clock that goes forward."""
+        if self._is_hurried.is_set():
+            self._is_hurried.clear()
+            self._hurried = frozenset(urls)
+        found = [url for url in sorted(urls) if self._is_due(url, now)]
+        self._hurried -= {*found}
+        before = {url: moment for url, moment in self._asked_at.items() if url in urls}
+        self._asked_at = before | dict.fromkeys(found, now)
+        return found
+
+    def _is_due(self, url: str, now: float) -> bool:
+        asked_at = self._asked_at.get(url)
+        return asked_at is None or now - asked_at >= (self._again if url in self._hurried else self._every)
+
+
 class KeySets:
     """Asks the configurations of all policies, again and again."""
 
-    def __init__(self, bench: Workbench, *, every: timedelta = EVERY) -> None:
+    def __init__(self, bench: Workbench, *, every: timedelta = EVERY, again: timedelta = AGAIN) -> None:
         self._bench = bench
-        self._every = every.total_seconds()
+        self._turns = Turns(every=every, again=again)
         self._allowed = outbound.hosts_of(bench.settings.check_hosts)
-        self._due: dict[str, float] = {}
+
+    def hurry(self) -> bool:
+        """Let the next step ask whoever was not asked just now; False when that was said already."""
+        return self._turns.hurry()
 
     def step(self) -> bool:
         """Ask those whose time has come; never finds more to do."""
         with self._bench.database.read() as tx:
             known, named = apim.key_sets(tx), self._named(tx)
-        self._due = {url: due for url, due in self._due.items() if url in named}
-        now = time.monotonic()
-        news = [
-            found
-            for url in sorted(named)
-            if self._due.get(url, 0.0) <= now and (found := self._asked(url, known.get(url)))
-        ]
+        due = self._turns.due(named, now=time.monotonic())
+        news = [found for url in due if (found := self._asked(url, known.get(url)))]
         gone = [url for url in known if url not in named]
         if news or gone:
             with self._bench.database.write() as tx:
@@ -107,7 +141,6 @@ class KeySets:
 
     def _asked(self, url: str, known: ApiKeySet | None) -> ApiKeySet | None:
         """What is new to write of `url`; None when nothing is."""
-        self._due[url] = time.monotonic() + self._every
         now = utc_now()
         try:
             found = fetch(url, allowed=self._allowed, now=now)

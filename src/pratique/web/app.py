@@ -9,7 +9,7 @@ from pratique import __version__
 from pratique.base.errors import NotFound
 from pratique.store import seals
 from pratique.store.jobs import WALKED
-from pratique.web import authorize, errors, git, identity
+from pratique.web import authorize, errors, git, identity, unknown_keys
 from pratique.web.api import (
     apim,
     audit,
@@ -122,7 +122,7 @@ def create_app(platform: Platform) -> FastAPI:
         app.include_router(content, prefix=_API)
     for kind in ("data", "environments", "models", "components"):
         app.include_router(router_for(kind), prefix=_API)
-    for part in (git, identity, authorize, registry, artifacts, service, overview):
+    for part in (git, identity, authorize, unknown_keys, registry, artifacts, service, overview):
         app.include_router(part.router)
     check_routes(app)
     return app

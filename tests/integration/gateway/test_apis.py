@@ -167,6 +167,28 @@ def test_a_new_key_of_the_provider_is_taken_and_the_old_one_no_more(apis: Apis) 
     assert [apis.call(token(key)).status for key in (SIGNER, OTHER)] == [401, 200]
 
 
+def test_the_platform_hears_of_an_unknown_key_once_however_often_it_comes(
+    apis: Apis, eventually: Callable[[Callable[[], bool]], bool]
+) -> None:
+    for bad in (token(aud="api://other"), token(exp=int(time.time()) - 30), _tampered()):
+        assert apis.call(bad).status == 401
+    assert apis.house.api.seen == [], "whose key is known"
+    answers = [apis.call(token(OTHER)) for _ in range(20)]
+    assert {answer.status for answer in answers} == {401}
+    assert {answer.body for answer in answers} == {apis.call().body}
+    assert eventually(lambda: bool(apis.house.api.seen))
+    said = [(seen.method, seen.path, seen.size) for seen in apis.house.api.seen]
+    assert set(said) == {("POST", "/internal/unknown-key", 0)}
+    assert len(said) < len(answers), "one for each of Envoy's threads in a second"
+    assert "authorization" not in apis.house.api.seen[0].headers
+
+
+def test_nobody_else_tells_the_platform_of_unknown_keys(apis: Apis) -> None:
+    assert apis.house.door("POST", "/internal/unknown-key").status == 404
+    assert call(apis.house.ports[1], "POST", "/internal/unknown-key", {}).status == 404
+    assert apis.house.api.seen == []
+
+
 def test_a_checked_token_is_remembered_for_its_own_audience_only(apis: Apis) -> None:
     other = with_policy(
         f'<validate-jwt><openid-config url="{CONFIGURATION}"/><audiences><audience>api://other</audience></audiences>'

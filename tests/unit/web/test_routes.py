@@ -25,6 +25,7 @@ EXPECTED_PUBLIC: Final = {
     "/open/{link}",
     "/logout",
     "/internal/authorize/{path:path}",
+    "/internal/unknown-key",
 }
 FILLED: Final = {"workspace": "dev"}
 

@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from pratique.gateway.render.clusters import API
 from pratique.gateway.render.resources import Json, extension, set_header
 
 STATUS_HEADER: Final = "ms-azureml-model-error-statuscode"
@@ -22,7 +23,22 @@ REASON_HEADER: Final = "ms-azureml-model-error-reason"
 _REFUSED_BY: Final = "x-pratique-refused-by"
 """On its way through the filters, a refusal says here which of them it was."""
 
+UNKNOWN_KEY: Final = "/internal/unknown-key"
+"""Where the API hears that a token named a key which the door does not know."""
+
 MODEL_ERRORS: Final = f"""
+-- When the API was told last of an unknown key; each of Envoy's threads has its own.
+local told_at = 0
+
+-- A provider may have a new key. Anybody can write such a token, so the API is told once a second and nobody waits.
+local function tell_unknown_key(handle)
+  local now = tonumber(handle:timestamp())
+  if now - told_at < 1000 then return end
+  told_at = now
+  local words = {{[":method"] = "POST", [":path"] = "{UNKNOWN_KEY}", [":authority"] = "localhost"}}
+  handle:httpCall("{API}", words, "", 5000, true)
+end
+
 -- Azure's front end: whatever a model answers other than 200 is a failed dependency.
 -- Only an upstream's answer carries the service time; Envoy's own replies keep their status.
 function envoy_on_response(handle)
@@ -37,6 +53,7 @@ function envoy_on_response(handle)
     local kind = nil
     if string.find(by, "jwt_authn", 1, true) or string.find(by, "required-claims", 1, true) then
       kind = "token"
+      if string.find(by, "match_kid", 1, true) then tell_unknown_key(handle) end
     elseif string.find(by, "ip-filter", 1, true) then
       kind = "address"
     elseif status == "401" then
