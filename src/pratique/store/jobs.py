@@ -29,7 +29,6 @@ WALKED: Final = "walked jobs"
 """What the commit of a worker is about, which itself rings for those that it leaves work to."""
 TERMINAL: Final = ("Completed", "Failed", "Canceled")
 WAITING: Final = ("NotStarted", "Queued")
-UNFINISHED: Final = (*WAITING, "Preparing", "Starting", "Running", "Finalizing")
 _NOW: Final = bindparam("now", type_=UtcDateTime)
 # Statements of every step are made once: to make one anew costs more than to execute it.
 _BY_ID: Final = select(jobs).where(jobs.c.id == bindparam("wanted"))
@@ -346,9 +345,3 @@ def change_tree(tx: Connection, root: str, **values: Any) -> None:
 def free_all(tx: Connection) -> None:
     """Drop every lease, at the start of the server."""
     leases.free_all(tx, jobs)
-
-
-def change_unclaimed(tx: Connection, id: str, **values: Any) -> bool:  # noqa: A002 - the column's name.
-    """Write `values` unless somebody works on the job; False when somebody does."""
-    changed = update(jobs).where(jobs.c.id == id, jobs.c.lease_token.is_(None)).values(**values)
-    return bool(tx.execute(changed).rowcount)

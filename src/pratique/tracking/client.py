@@ -95,11 +95,6 @@ class RunsClient:
         except InvalidInput as error:  # MLflow calls an id of another form a wrong parameter.
             raise NotFound(f"there is no run {run_id!r} in workspace {workspace!r}") from error
 
-    def set_tags(self, workspace: str, run_id: str, tags: Mapping[str, str]) -> None:
-        """Write `tags` on a run over those of the same keys."""
-        rows = [{"key": key, "value": value} for key, value in tags.items()]
-        self._ask("POST", workspace, "runs/log-batch", body={"run_id": run_id, "tags": rows})
-
     def run_of_model(self, workspace: str, model_id: str) -> str:
         """The id of the run that logged a model of MLflow 3 (``m-…``); empty when none did; raises `NotFound`."""
         found = self._ask("GET", workspace, f"logged-models/{model_id}")

@@ -20,7 +20,7 @@ from typing import Final
 from pratique.delivery.expressions.errors import ExpressionError
 from pratique.delivery.expressions.evaluation import Context, evaluate
 from pratique.delivery.expressions.functions import BASIC
-from pratique.delivery.expressions.macros import Variable, expanded, macros_in, replaced
+from pratique.delivery.expressions.macros import Variable, expanded, replaced
 from pratique.delivery.expressions.parser import Expression, Index, Name
 from pratique.delivery.expressions.values import Record, Value, folded, to_text
 from pratique.delivery.pipeline import Group, Number, Setting, Switch, VariableItem
@@ -162,10 +162,6 @@ class RunVariables:
     def replaced(self, text: str) -> str:
         """`text` with its macros put in."""
         return replaced(text, lambda name: _value(self.found, name))
-
-    def unknown_macros(self, text: str) -> list[str]:
-        """The macros of `text` that name no variable, but for what is plainly the shell's."""
-        return [name for name in macros_in(self.replaced(text)) if not re.search(r"[\s$(]", name)]
 
     def record(self) -> Record:
         """As expressions see them."""
