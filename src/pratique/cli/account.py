@@ -1,16 +1,14 @@
 """`account`: who is logged in, in the shapes of `az account`."""
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.place import Place, said_subscription
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import warn
 from pratique.cli.usage import UsageError
 from pratique.client.account import read_account, subscription, token_end, token_for
 from pratique.client.principals import Principals
-
-Document = dict[str, Any]
 
 TABLE = Table("account")
 

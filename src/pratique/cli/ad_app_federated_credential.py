@@ -2,15 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.principals import FederatedCredentials
-
-Document = dict[str, Any]
 
 TABLE = Table("ad app federated-credential")
 

@@ -1,13 +1,11 @@
 """`ad group`: groups of principals."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.principals import PrincipalGroups
-
-Document = dict[str, Any]
 
 TABLE = Table("ad group")
 

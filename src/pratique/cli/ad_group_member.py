@@ -1,14 +1,12 @@
 """`ad group member`: who is in a group."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.ad_group import GROUP
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.principals import PrincipalGroups
-
-Document = dict[str, Any]
 
 TABLE = Table("ad group member")
 

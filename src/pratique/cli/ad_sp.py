@@ -1,15 +1,13 @@
 """`ad sp`: service principals."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import PratiqueError
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say, warn
 from pratique.cli.usage import UsageError
 from pratique.client.principals import Principals, Roles
-
-Document = dict[str, Any]
 
 TABLE = Table("ad sp")
 

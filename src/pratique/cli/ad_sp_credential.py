@@ -1,14 +1,10 @@
 """`ad sp credential`: the secret of a program."""
 
-from typing import Any
-
 from pratique.cli.ad_sp import ID
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import warn
 from pratique.client.principals import Principals
-
-Document = dict[str, Any]
 
 TABLE = Table("ad sp credential")
 

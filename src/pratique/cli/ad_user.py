@@ -1,13 +1,11 @@
 """`ad user`."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say, warn
 from pratique.client.principals import Principals
-
-Document = dict[str, Any]
 
 TABLE = Table("ad user")
 

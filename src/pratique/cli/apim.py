@@ -1,17 +1,15 @@
 """`apim`: services of API management."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LOCATION, NAME, SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import pairs
 from pratique.client.apim import ApiServices
-
-Document = dict[str, Any]
 
 TABLE = Table("apim")
 

@@ -1,17 +1,15 @@
 """`apim api operation`: the methods and paths of an API."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.apim import SERVICE, check_group
 from pratique.cli.apim_api import API
 from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.apim import Apis
-
-Document = dict[str, Any]
 
 TABLE = Table("apim api operation")
 

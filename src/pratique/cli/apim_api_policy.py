@@ -1,17 +1,14 @@
 """`apim api policy`: what happens to the calls of an API; a verb of ours, az has none."""
 
 from pathlib import Path
-from typing import Any
 
 from pratique.base.errors import InvalidInput
 from pratique.cli.apim import SERVICE, check_group
 from pratique.cli.apim_api import API, settled
 from pratique.cli.arguments import NO_WAIT
 from pratique.cli.place import Place
-from pratique.cli.table import Report, Table, flag, switch
+from pratique.cli.table import Document, Report, Table, flag, switch
 from pratique.client.apim import Apis
-
-Document = dict[str, Any]
 
 TABLE = Table("apim api policy")
 

@@ -1,17 +1,15 @@
 """`apim nv`: named values, which policies have in them as {{NAME}}."""
 
 import sys
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.apim import SERVICE, check_group
 from pratique.cli.arguments import DISPLAY_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.apim import NamedValues
-
-Document = dict[str, Any]
 
 TABLE = Table("apim nv")
 

@@ -1,16 +1,14 @@
 """`apim subscription`: keys to APIs; verbs of ours, az has none."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.apim import SERVICE, check_group
 from pratique.cli.arguments import DISPLAY_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.apim import Subscriptions
-
-Document = dict[str, Any]
 
 TABLE = Table("apim subscription")
 

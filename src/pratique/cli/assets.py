@@ -25,13 +25,11 @@ from pratique.cli.arguments import (
 from pratique.cli.confirm import confirm
 from pratique.cli.files import changes_of, fetch, sent_spec
 from pratique.cli.place import Place
-from pratique.cli.table import Plain, Table
+from pratique.cli.table import Document, Plain, Table
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.client.assets import Archived, Assets, Kind, Wanted
 from pratique.specs.edits import Edits
-
-Document = dict[str, Any]
 
 COLUMNS: Final = {"Name": "name", "Version": "version", "Type": "type", "Created": "creation_context.created_at"}
 CHANGEABLE: Final = ("description", "properties", "tags")

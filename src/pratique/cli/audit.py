@@ -9,13 +9,11 @@ from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, StorageFailed, Unavailable
 from pratique.cli.place import Place
-from pratique.cli.table import Report, Table, Text, flag
+from pratique.cli.table import Document, Report, Table, Text, flag
 from pratique.cli.talk import say, warn
 from pratique.client.audit import Audit
 from pratique.client.connection import StreamCutError
 from pratique.content.journal_verifier import NotWholeError, Verified, read_keys, verify
-
-Document = dict[str, Any]
 
 TABLE = Table("audit")
 _EXPORTED: Final = flag("file", "--file", "-f", help="An exported journal instead of the platform's.")

@@ -1,18 +1,16 @@
 """`ml compute`: every compute is a name of this machine."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.arguments import DESCRIPTION, FILE, LOCATION, MAX_RESULTS, NAME, NO_WAIT, OPTIONAL_NAME, SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.files import changed_spec, spec_of
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError, pairs
 from pratique.client.computes import Computes
 from pratique.specs.edits import Edits
-
-Document = dict[str, Any]
 
 TABLE = Table("ml compute")
 

@@ -1,18 +1,16 @@
 """`ml datastore`."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.arguments import FILE, MAX_RESULTS, NAME, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.files import changes_of, spec_of
 from pratique.cli.place import Place
-from pratique.cli.table import Table
+from pratique.cli.table import Document, Table
 from pratique.cli.talk import say, warn
 from pratique.cli.usage import UsageError
 from pratique.client.datastores import Datastores
 from pratique.specs.edits import Edits
-
-Document = dict[str, Any]
 
 TABLE = Table("ml datastore")
 

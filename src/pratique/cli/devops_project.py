@@ -1,15 +1,13 @@
 """`devops project`: what repositories, pipelines and all that they use belong to."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.projects import DETECT, ORGANIZATION, told
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.client.deliveries import Projects
-
-Document = dict[str, Any]
 
 TABLE = Table("devops project")
 COLUMNS: Final = {"ID": "id", "Name": "name", "Visibility": "visibility"}

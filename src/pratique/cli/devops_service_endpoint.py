@@ -1,17 +1,15 @@
 """`devops service-endpoint`: as whom the tasks of a project's runs speak to the platform, and to which addresses."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.client.service_connections import ServiceConnections
-
-Document = dict[str, Any]
 
 TABLE = Table("devops service-endpoint")
 

@@ -1,14 +1,12 @@
 """`extension`: accepted for scripts written for az. The verbs of `ml` are built in, so nothing is installed."""
 
-from typing import Any, Final
+from typing import Final
 
 import pratique
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import YES
-from pratique.cli.table import Argument, Table, flag, switch
+from pratique.cli.table import Argument, Document, Table, flag, switch
 from pratique.cli.talk import say
-
-Document = dict[str, Any]
 
 TABLE = Table("extension")
 

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.place import Place
+from pratique.cli.table import Document
 from pratique.cli.talk import Transfer, say
 from pratique.specs.edits import Edits
 
 if TYPE_CHECKING:
     from pratique.cli.job_files import JobFile
-
-Document = dict[str, Any]
 
 _NO_EDITS: Final = Edits()
 

@@ -1,17 +1,15 @@
 """`group`."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LOCATION, SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import pairs
 from pratique.client.workspaces import Groups
-
-Document = dict[str, Any]
 
 TABLE = Table("group")
 

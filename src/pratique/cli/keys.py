@@ -1,13 +1,11 @@
 """`keys`: what tokens are signed with. Azure has no such verb: Entra rotates its keys by itself."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.place import Place
-from pratique.cli.table import Table
+from pratique.cli.table import Document, Table
 from pratique.cli.talk import say
 from pratique.client.principals import SigningKeys
-
-Document = dict[str, Any]
 
 TABLE = Table("keys")
 

@@ -1,17 +1,15 @@
 """`keyvault`: vaults, who may do what with their secrets, and the master key."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LOCATION, SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError, pairs
 from pratique.client.vaults import Vaults
-
-Document = dict[str, Any]
 
 TABLE = Table("keyvault")
 

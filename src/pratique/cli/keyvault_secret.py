@@ -6,18 +6,16 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import Conflict, InvalidInput
 from pratique.cli.arguments import SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag, switch
+from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError, pairs
 from pratique.client.vaults import Secrets
-
-Document = dict[str, Any]
 
 TABLE = Table("keyvault secret")
 

@@ -1,11 +1,9 @@
 """Lineage as sentences, each with what it was read from."""
 
 import json
-from typing import Any, Final
+from typing import Final
 
-from pratique.cli.table import Report
-
-Document = dict[str, Any]
+from pratique.cli.table import Document, Report
 
 
 def told(found: Document) -> Report:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
-from pratique.cli.signed_files import WHICH, Document, files_of, text_of, which
-from pratique.cli.table import Table, flag
+from pratique.cli.signed_files import WHICH, files_of, text_of, which
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.usage import UsageError
 from pratique.client.signatures import Signatures
 from pratique.content.folder import scan

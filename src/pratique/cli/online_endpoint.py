@@ -3,7 +3,7 @@
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.cli.arguments import FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
@@ -11,7 +11,7 @@ from pratique.cli.confirm import confirm
 from pratique.cli.files import changes_of, spec_of
 from pratique.cli.lineage_text import told
 from pratique.cli.place import Place
-from pratique.cli.table import Report, Table, flag
+from pratique.cli.table import Document, Report, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.cli.waiting import wait_until_gone, wait_until_succeeded
@@ -20,8 +20,6 @@ from pratique.client.endpoints import Deployments, Endpoints, is_settled
 from pratique.client.lineage import Lineage
 from pratique.client.scoring import score
 from pratique.specs.edits import Edits
-
-Document = dict[str, Any]
 
 TABLE = Table("ml online-endpoint")
 

@@ -1,18 +1,16 @@
 """`pipelines`: what Azure Pipelines files mean, told without running them, and pipelines under a name."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import InvalidInput, NotYet, PratiqueError, Problem
 from pratique.cli import pipelines_registered
 from pratique.cli.pipeline_files import compiled_file
-from pratique.cli.table import Report, Table, flag, switch
+from pratique.cli.table import Document, Report, Table, flag, switch
 from pratique.cli.talk import warn
 from pratique.delivery.compile import Compiled
 from pratique.delivery.explain import Explained, explained
 from pratique.delivery.nodes import plain_data
 from pratique.delivery.run.variables import RunInputs
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines")
 pipelines_registered.enter(TABLE)

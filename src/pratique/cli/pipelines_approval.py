@@ -1,13 +1,11 @@
 """`pipelines approval`: what people are asked before a stage begins, or by a step of it, and their answers."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.place import Place
 from pratique.cli.projects import DETECT, IN_PROJECT, ORGANIZATION, project_of, told
-from pratique.cli.table import Report, Table, flag
+from pratique.cli.table import Document, Report, Table, flag
 from pratique.client.stage_environments import Approvals
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines approval")
 

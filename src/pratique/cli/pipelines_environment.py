@@ -1,16 +1,14 @@
 """`pipelines environment`: what deployment jobs deploy to, and what approvals belong to."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.stage_environments import StageEnvironments
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines environment")
 

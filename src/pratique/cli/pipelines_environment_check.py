@@ -1,17 +1,15 @@
 """`pipelines environment check`: what is asked before a stage deploys to an environment."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
-from pratique.cli.table import Table, flag, switch
+from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError, pairs
 from pratique.client.stage_environments import StageEnvironments
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines environment check")
 

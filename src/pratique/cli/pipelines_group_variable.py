@@ -1,6 +1,6 @@
 """`pipelines variable-group variable`."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
@@ -8,12 +8,10 @@ from pratique.cli.pipelines_variable_group import GROUP
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
 from pratique.cli.secret_input import variable_value
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.client.variable_groups import VariableGroups
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines variable-group variable")
 

@@ -1,13 +1,11 @@
 """`pipelines permission`: which pipelines may use a variable group or a service connection."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.client.service_connections import DeliveryPermissions
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines permission")
 

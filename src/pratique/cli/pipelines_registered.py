@@ -1,7 +1,7 @@
 """Pipelines under a name: what `pipelines create`, `list`, `show`, `update` and `delete` do."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import YES
@@ -9,12 +9,10 @@ from pratique.cli.confirm import confirm
 from pratique.cli.pipelines_run import run
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
-from pratique.cli.table import Table, flag, switch
+from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.client.deliveries import Deliveries
-
-Document = dict[str, Any]
 
 COLUMNS: Final = {
     "ID": "id",

@@ -6,11 +6,9 @@ from typing import Any, Final
 from pratique.cli.pipelines_run import COLUMNS, follow
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of, told_of_run
-from pratique.cli.table import Table, Text, flag, switch
+from pratique.cli.table import Document, Table, Text, flag, switch
 from pratique.cli.talk import warn
 from pratique.client.deliveries import MOST, Deliveries, DeliveryRuns
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines runs")
 _STATUSES: Final = ("all", "cancelling", "completed", "inProgress", "notStarted", "postponed")

@@ -1,7 +1,5 @@
 """`pipelines runs tag`: words on a run by which others find it."""
 
-from typing import Any
-
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.pipelines_runs import RUN
@@ -9,8 +7,6 @@ from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, told_of_run
 from pratique.cli.table import Table, flag
 from pratique.client.deliveries import DeliveryRuns
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines runs tag")
 

@@ -1,18 +1,16 @@
 """`pipelines variable-group`: values for runs, their own or secrets of a vault."""
 
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import Final
 
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError, pairs
 from pratique.client.variable_groups import VariableGroups
-
-Document = dict[str, Any]
 
 TABLE = Table("pipelines variable-group")
 

@@ -17,13 +17,11 @@ from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
-from pratique.cli.table import Argument, Table, Text, flag
+from pratique.cli.table import Argument, Document, Table, Text, flag
 from pratique.cli.talk import say
 from pratique.client.account import renewed
 from pratique.client.door import find_door
 from pratique.client.repositories import Repositories
-
-Document = dict[str, Any]
 
 TABLE = Table("repos")
 COLUMNS: Final = {"ID": "id", "Name": "name", "Default Branch": "defaultBranch", "Remote": "remoteUrl"}

@@ -10,17 +10,15 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import ComputeFailed, Unavailable
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.account import renewed
 from pratique.client.repositories import Repositories
-
-Document = dict[str, Any]
 
 TABLE = Table("repos import")
 _REFS: Final = ("refs/heads/*:refs/heads/*", "refs/tags/*:refs/tags/*")

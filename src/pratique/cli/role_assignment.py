@@ -1,18 +1,16 @@
 """`role assignment`."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag, switch
+from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say, warn
 from pratique.cli.usage import UsageError
 from pratique.client.account import read_account
 from pratique.client.principals import Roles
-
-Document = dict[str, Any]
 
 TABLE = Table("role assignment")
 

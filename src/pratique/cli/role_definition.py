@@ -9,11 +9,9 @@ from pratique.base.errors import InvalidInput, Problem
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag, switch
+from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say
 from pratique.client.principals import Definitions
-
-Document = dict[str, Any]
 
 TABLE = Table("role definition")
 

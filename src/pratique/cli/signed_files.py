@@ -1,19 +1,17 @@
 """Which model `ml model sign` and `ml model verify` mean, and the files that it consists of."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LABEL, OPTIONAL_NAME, VERSION
 from pratique.cli.assets import version_of
 from pratique.cli.place import Place
-from pratique.cli.table import flag
+from pratique.cli.table import Document, flag
 from pratique.cli.usage import UsageError
 from pratique.client.assets import Assets
 from pratique.client.downloads import read_manifest
 from pratique.content.manifest import Manifest
-
-Document = dict[str, Any]
 
 MODEL: Final = flag("model", "model", nargs="?", metavar="NAME:VERSION", help="Which one; or --name with --version.")
 WHICH: Final = (MODEL, OPTIONAL_NAME.saying("Name."), VERSION, LABEL)

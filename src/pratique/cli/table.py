@@ -40,9 +40,11 @@ A single verb's module enters it under an empty name:
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+Document: TypeAlias = dict[str, Any]
+"""What the platform answers, and most verbs return: a mapping of what JSON has."""
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import ComputeFailed, NotFound
+from pratique.cli.table import Document
 from pratique.cli.talk import Progress, goes_on
-
-Document = dict[str, Any]
 
 POLL: Final = 2
 """Seconds that one question to the platform waits for an answer."""

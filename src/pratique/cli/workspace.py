@@ -1,19 +1,17 @@
 """`ml workspace`."""
 
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, FILE, LOCATION, SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.files import changes_of, spec_of
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError, pairs
 from pratique.client.workspaces import Workspaces
 from pratique.specs.edits import Edits
-
-Document = dict[str, Any]
 
 TABLE = Table("ml workspace")
 

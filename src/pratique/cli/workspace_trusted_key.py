@@ -1,15 +1,13 @@
 """`ml workspace trusted-key`: whose signatures of models a workspace believes. Azure has no such verbs."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.place import Place
-from pratique.cli.table import Table, flag
+from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.client.signatures import TrustedKeys
-
-Document = dict[str, Any]
 
 TABLE = Table("ml workspace trusted-key")
 
