@@ -213,6 +213,16 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Pratique.DeliveryAllowed": ("KIND/ID", "A pipeline may use a variable group or a service connection."),
     "Pratique.DeliveryRevoked": ("KIND/ID", "A pipeline may use it no more."),
     "Pratique.HomeBackedUp": ("home", "Whoever holds the home wrote a backup of it, keys included, to `data.path`."),
+    "Pratique.SettingsChanged": (
+        "settings",
+        "The platform was started with other settings than before: `data.changed` has each with old and new value, "
+        "`data.file_before` and `data.file` are the SHA-256 of `config.toml`.",
+    ),
+    "Pratique.FilesRefused": (
+        "files",
+        "Files that only the platform writes, `data.files`, had been changed by somebody else; they were not used and "
+        "are written anew.",
+    ),
     "Pratique.HomeRestored": ("home", "The home was made from a backup, which was made at `data.made_at`."),
     "Pratique.HomePruned": ("home", "What nothing named any more was removed; `data.removed` counts it."),
     "Pratique.MasterKeyReplaced": (

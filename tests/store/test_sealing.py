@@ -105,6 +105,27 @@ def test_a_damaged_key_file_is_said(key_file: Path) -> None:
         Sealer(key_file)
 
 
+def test_a_flipped_bit_of_the_key_file_seals_and_opens_nothing(
+    key_file: Path, attack: Callable[[str, str], None]
+) -> None:
+    attack("flipped bytes", "key file of the vault")
+    sealed = Sealer(key_file).seal("secret", context="a")
+    sound = key_file.read_bytes()
+    for place in range(len(sound)):
+        key_file.write_bytes(bytes([*sound[:place], sound[place] ^ 1, *sound[place + 1 :]]))
+        with pytest.raises(StorageFailed, match="damaged") as refused:
+            Sealer(key_file)
+        assert "restore keys/" in refused.value.hint
+    key_file.write_bytes(sound)
+    assert Sealer(key_file).open(sealed, context="a") == "secret"
+
+
+def test_a_key_file_of_an_earlier_version_is_taken(key_file: Path) -> None:
+    key_file.write_bytes(b"k" * 32)
+    sealed = Sealer(key_file).seal("secret", context="a")
+    assert Sealer(key_file).open(sealed, context="a") == "secret"
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed, match="cannot be read or made"):
         Sealer(tmp_path / "absent" / "sealing.key")

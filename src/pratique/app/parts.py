@@ -14,6 +14,7 @@ from typing import Final
 from pratique.app.layout import API_SOCKET, ENVOY, MLFLOW, MLFLOW_SOCKET, doors_of, tracking_lock
 from pratique.base.clock import utc_now
 from pratique.base.home import Home
+from pratique.base.logging import get_logger
 from pratique.base.settings import Settings
 from pratique.compute.cgroups import Cgroups, folders_of
 from pratique.compute.environments import Environments
@@ -22,7 +23,7 @@ from pratique.compute.local import LocalCompute
 from pratique.compute.sandbox import Sandbox
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Task
-from pratique.control import grants
+from pratique.control import changed_outside, grants
 from pratique.control.tokens import LONGEST, Issuer
 from pratique.engine.delivery_units import WORKER
 from pratique.engine.services import Service
@@ -33,6 +34,7 @@ from pratique.store.database import Database
 from pratique.store.sealing import Sealer
 from pratique.tracking.server import PACKAGE, TrackingServer, is_ready
 
+_log = get_logger(__name__)
 _GRACE: Final = timedelta(seconds=10)
 _RENEWED_BEFORE: Final = timedelta(days=2)
 """How long before the end of its token MLflow is started again with another."""
@@ -107,7 +109,17 @@ def services_of(parts: Parts) -> tuple[Service, Service]:
 
 
 def _envoy(parts: Parts, folder: Path) -> Task:
+    write_bootstrap(parts)
     return _task(folder, parts.gateway.argv(), {"PATH": "/usr/bin:/bin"}, socket=None)
+
+
+def write_bootstrap(parts: Parts) -> None:
+    """Write what Envoy starts from, and into the journal which files it does not start from."""
+    refused = parts.gateway.write_bootstrap()
+    if refused:
+        _log.warning("gateway.files_refused", files=", ".join(map(str, refused)))
+        with parts.database.write() as tx:
+            changed_outside.tell_files(tx, refused, now=utc_now())
 
 
 def _mlflow(parts: Parts, folder: Path) -> Task:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -23,13 +23,13 @@ from typing import Final
 import uvicorn
 
 from pratique.app.layout import MLFLOW_SOCKET, doors_of, tls_doors
-from pratique.app.parts import Parts, login_name, make_parts, services_of
+from pratique.app.parts import Parts, login_name, make_parts, services_of, write_bootstrap
 from pratique.base.clock import utc_now
 from pratique.base.errors import PratiqueError
 from pratique.base.home import Home
 from pratique.base.logging import configure_logging, get_logger
-from pratique.base.settings import load_settings
-from pratique.control import grants, master_key, principals
+from pratique.base.settings import CONFIG, load_settings
+from pratique.control import changed_outside, grants, master_key, principals
 from pratique.control.workspaces import tracking_of
 from pratique.engine import packages
 from pratique.engine.engine import Engine
@@ -76,7 +76,10 @@ def serve() -> None:
     master_key.finish(parts.database, parts.sealer, now=utc_now())
     with parts.database.write() as tx:
         owner = principals.ensure_owner(tx, login_name(), now=utc_now())
-    parts.gateway.write_bootstrap()
+        changed = changed_outside.tell_settings(tx, settings, home.root / CONFIG, now=utc_now())
+    for name, (before, after) in changed.items():
+        _log.warning("settings.changed", setting=name, before=before, after=after)
+    write_bootstrap(parts)
     envoy, mlflow = services_of(parts)
     engine = Engine(_bench(parts), (envoy, mlflow))
     platform = Platform(
@@ -93,7 +96,7 @@ def serve() -> None:
         check_environment=partial(packages.check, parts.environments),
         lock_of=partial(packages.lock_of, parts.environments),
         parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
-        announce=partial(_announce, parts, owner.id),
+        announce=partial(_announce, parts, owner.id, changed),
         unknown_key=engine.unknown_key,
         names=doors_of(home, settings).names,
     )
@@ -104,8 +107,8 @@ def serve() -> None:
         engine.start()
         if listener:
             listener.start()
-        _announce(parts, owner.id)
-        _keep_announcing(parts, owner.id)
+        _announce(parts, owner.id, changed)
+        _keep_announcing(parts, owner.id, changed)
         _serve(app, engine.begin_to_stop)
     finally:
         engine.stop(_ENGINE_STOPS_WITHIN)
@@ -164,28 +167,32 @@ def _serve(app: object, ending: Callable[[], None]) -> None:
     _Server(config, ending).run(sockets=[listener])
 
 
-def _keep_announcing(parts: Parts, owner: str) -> None:
+def _keep_announcing(parts: Parts, owner: str, changed: Mapping[str, object]) -> None:
     """Renew the owner's token as long as this process lives."""
 
     def renew() -> None:
         while True:
             time.sleep(_OWNER_TOKEN_RENEWED.total_seconds())
             try:
-                _announce(parts, owner)
+                _announce(parts, owner, changed)
             except (PratiqueError, OSError) as error:
                 _log.warning("owner-token.not_renewed", reason=str(error))
 
     threading.Thread(target=renew, name="owner-token", daemon=True).start()
 
 
-def _announce(parts: Parts, owner: str) -> None:
-    """Write where the doors are and the owner's token, for the commands of whoever can read the home."""
+def _announce(parts: Parts, owner: str, changed: Mapping[str, object]) -> None:
+    """Write where the doors are and the owner's token, for the commands of whoever can read the home.
+
+    Which settings were `changed` before this start is for `up`, which says it.
+    """
     with parts.database.read() as tx:
         found = stored_principals.get(tx, owner)
     if found is None:
         return  # Somebody else owns the home now; the next start makes its owner again.
     facts: dict[str, object] = {"door": parts.door, "endpoints": parts.endpoints_door, "pid": os.getpid()}
     facts["tls"] = tls_doors(parts.settings)
+    facts["settings_changed"] = dict(changed)
     token = grants.token_of(parts.issuer, found, lasting=_OWNER_TOKEN_LASTS, now=utc_now())
     _write_private(parts.home.runtime / "owner.token", token)
     _write_private(parts.home.runtime / "door.json", json.dumps(facts))

@@ -1,11 +1,12 @@
 """Starting the server process, and asking how it is; used by `up`, `status`, `demo` and `doctor`."""
 
 import fcntl
+import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -108,6 +109,15 @@ def ask_status(settings: Settings) -> Mapping[str, Any] | None:
         return found
     except PratiqueError:
         return None
+
+
+def changed_settings(home: Home) -> Mapping[str, Sequence[Any]]:
+    """Settings of the running platform that were others at the start before, each with its old and new value."""
+    try:
+        found: dict[str, Sequence[Any]] = json.loads((home.runtime / "door.json").read_text())["settings_changed"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    return found
 
 
 def logs(home: Home) -> dict[str, str]:

@@ -39,5 +39,7 @@ def up(*, bundle: str | None, tls: bool) -> dict[str, Any]:
     home = Home.from_environment()
     already = supervision.server_runs(home)
     status = supervision.start(home, say, bundle=Path(bundle) if bundle else None)
+    for name, (before, after) in ({} if already else supervision.changed_settings(home)).items():
+        say(f"the setting {name} was {before!r} at the start before and is {after!r} now")
     say(f"pratique is {'already ' if already else ''}up; stop it with: pratique down")
     return {**status, **supervision.facts(home)}

@@ -15,6 +15,9 @@ from typing import Any, Final, Literal
 
 from pratique.base.errors import InvalidInput, Problem
 
+CONFIG: Final = "config.toml"
+"""The file of a home in which its owner writes settings."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -181,7 +184,7 @@ def load_settings(home: Path, environ: Mapping[str, str] | None = None) -> Setti
     environ = os.environ if environ is None else environ
     problems: list[Problem] = []
     values: dict[str, Any] = {}
-    for name, text, place in [*_from_file(home / "config.toml", problems), *_from_environment(environ)]:
+    for name, text, place in [*_from_file(home / CONFIG, problems), *_from_environment(environ)]:
         setting = next((row for row in SETTINGS if row.name == name), None)
         if setting is None:
             known = ", ".join(row.name for row in SETTINGS)

@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -35,7 +35,7 @@ from pratique.base.errors import ComputeFailed, InvalidInput, StorageFailed, Una
 from pratique.compute import conda
 from pratique.compute.installer import Installer, Outcome, Say, failure, find_uv, installer_environment
 from pratique.compute.interpreters import choose_interpreter, platform_version
-from pratique.content.hashing import is_digest
+from pratique.content.hashing import digest_of, is_digest
 from pratique.specs.packages import PackageRequest, check_python_only
 
 _MARKER: Final = ".ready"
@@ -43,6 +43,8 @@ _FORMAT: Final = "1"
 """Part of the name of every lock that is kept: raised when packages are settled in another way."""
 _MADE: Final = "2"
 """Part of every digest: raised when environments are made in another way."""
+_DIGEST: Final = "sha256"
+"""In a file that is kept: what the rest of it must hash to."""
 _UNSEEN: Final = ("__pycache__",)
 """Folders that Python itself fills while it runs."""
 _WAIT_LIMIT: Final = 3700.0
@@ -104,7 +106,7 @@ class Environments:
         lines = sorted({*request.requirements, *extra})
         interpreter = choose_interpreter(request.python or platform_version())
         lock = Lock(interpreter.minor, self._settle(interpreter.path, lines, request, say or _be_silent))
-        _write_durably(kept, json.dumps(asdict(lock)))
+        _write_durably(kept, _kept_text(asdict(lock)))
         return lock
 
     def known(self, request: PackageRequest, *, extra: Sequence[str] = ()) -> Lock | None:
@@ -296,7 +298,7 @@ class Environments:
         if known and pinned:
             self._add(python, place, pinned, say, held)
         if not known:
-            _write_durably(kept, json.dumps([listed, pinned]))
+            _write_durably(kept, _kept_text({"listed": listed, "pinned": pinned}))
 
     def _beside_conda(self, python: Path, wanted: Sequence[str], say: Say, held: int) -> str:
         """Install what is `wanted` of the index beside conda's packages, which stay; gives their lock."""
@@ -469,21 +471,41 @@ def _be_silent(_line: str) -> None:
 
 
 def _read_lock(path: Path) -> Lock | None:
-    """The lock kept at `path`; None when there is none, or none that can be read."""
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        return Lock(str(facts["python"]), str(facts["text"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    """The lock kept at `path`; None when there is none. Raises `StorageFailed` when it was changed."""
+    facts = _read_kept(path, ("python", "text", "conda"))
+    return Lock(facts["python"], facts["text"]) if facts else None
 
 
 def _read_listed(path: Path) -> tuple[str, str] | None:
-    """What conda and pip had installed, as kept at `path`; None when there is nothing, or nothing that can be read."""
+    """What conda and pip had installed, as kept at `path`; None when there is nothing. Raises `StorageFailed`."""
+    facts = _read_kept(path, ("listed", "pinned"))
+    return (facts["listed"], facts["pinned"]) if facts else None
+
+
+def _kept_text(facts: Mapping[str, str]) -> str:
+    return json.dumps({**facts, _DIGEST: digest_of(facts)})
+
+
+def _read_kept(path: Path, names: Collection[str]) -> dict[str, str]:
+    """What is kept at `path` under `names`; empty when there is no such file.
+
+    Raises `StorageFailed` for one of which a byte was changed: who settled it anew without being asked would
+    install other packages than those that the models were made with.
+    """
     try:
-        listed, pinned = json.loads(path.read_text(encoding="utf-8"))
-        return str(listed), str(pinned)
-    except (OSError, ValueError, TypeError):
-        return None
+        document = json.loads(path.read_bytes())
+        digest = document.pop(_DIGEST, None)  # Earlier versions wrote none.
+        if document.keys() != {*names} or (digest or digest_of(document)) != digest_of(document):
+            raise ValueError("its bytes are not those that were written")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StorageFailed(
+            f"{path} was changed, which says which packages an environment has",
+            hint="nothing was installed; bring it back from a backup, or remove it: the packages are settled anew "
+            "then, and may be newer ones",
+        ) from error
+    return {name: str(value) for name, value in document.items()}
 
 
 def _write_durably(path: Path, text: str) -> None:

@@ -1,10 +1,11 @@
-"""SHA-256 of streams and files, in constant memory."""
+"""SHA-256 of streams and files, in constant memory, and of small documents."""
 
 import hashlib
+import json
 import os
 import re
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 """What a digest looks like wherever one travels: 64 lower-case hex digits."""
@@ -34,6 +35,17 @@ def hash_file(path: Path) -> tuple[str, int]:
     """The digest and size of the file at `path`, which the caller trusts to be a regular file."""
     with path.open("rb") as stream:
         return hash_stream(stream)
+
+
+def digests_in(folder: Path) -> dict[str, str]:
+    """The digest of every file below `folder`, links apart, by its path in it."""
+    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
+    return {path.relative_to(folder).as_posix(): hash_file(path)[0] for path in found}
+
+
+def digest_of(document: Any) -> str:
+    """The digest of a value that can be written as JSON; the same for what is read back."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def is_digest(text: object) -> bool:

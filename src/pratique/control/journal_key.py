@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -55,7 +56,7 @@ class JournalKey:
                 f"the key {self._path} cannot be read or made: {error.strerror}",
                 hint="make keys/ in PRATIQUE_HOME writable for this user, or free space on its disk",
             ) from error
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise _damaged(self._path) from error
         if not isinstance(key, Ed25519PrivateKey):
             raise _damaged(self._path)

@@ -30,6 +30,7 @@ from joserfc.jwk import GuestProtocol, RSAKey
 from pratique.base.clock import iso
 from pratique.base.errors import StorageFailed, Unauthenticated
 from pratique.base.ids import new_id
+from pratique.content.hashing import digest_of
 
 AUDIENCE: Final = "pratique"
 """Whom a token for our own API is meant for."""
@@ -59,6 +60,8 @@ _ANNOUNCED: Final = timedelta(minutes=10)
 _MAX_LENGTH: Final = 8192
 _HEADER: Final = frozenset({"alg", "kid", "typ"})
 _FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DIGEST: Final = "sha256"
+"""What the keys in the file must hash to: a changed date would otherwise make a key sign when it should not."""
 _RESERVED: Final = frozenset({"iss", "sub", "aud", "iat", "nbf", "exp", "jti", "kind", "name"})
 
 
@@ -228,7 +231,10 @@ def _new_key() -> RSAKey:
 
 def _parse(path: Path) -> tuple[_Key, ...]:
     try:
-        rows = json.loads(path.read_bytes())["keys"]
+        document = json.loads(path.read_bytes())
+        rows = document["keys"]
+        if document.keys() - {_DIGEST} != {"keys"} or document.get(_DIGEST, digest_of(rows)) != digest_of(rows):
+            raise ValueError("a byte of it was changed")
         return tuple(
             _Key(
                 RSAKey.import_key(row["pem"], {"kid": row["kid"]}),
@@ -273,7 +279,7 @@ def _incoming(path: Path, keys: Sequence[_Key]) -> Path:
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tokens-")
         with os.fdopen(handle, "w", encoding="ascii") as stream:
-            json.dump({"keys": rows}, stream)
+            json.dump({"keys": rows, _DIGEST: digest_of(rows)}, stream)
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:

@@ -109,14 +109,15 @@ def convert(bench: Workbench, manifest: Manifest, say: Say) -> Conversion:
     Raises `ComputeFailed` when the environment of the conversion cannot be built.
     """
     place = bench.home.root / "conversions" / manifest.digest
-    if not place.is_dir():
+    if not workshop.is_made(place):
         say("onnx: making the environment of the conversion")
         extra = (*CONVERTER, *(BOOSTING if _has_boosting(bench, manifest) else ()))
         python = packages.python_for_model(
             bench.environments, bench.blobs, manifest, logs=bench.home.logs, say=say, extra=extra
         )
         say("onnx: converting, and comparing both models")
-        workshop.make(bench, place, manifest, python=python, program="pratique_serving.convert")
+        program = "pratique_serving.convert"
+        workshop.make(bench, place, manifest, python=python, program=program, finish=_report)
     return Conversion(place, _report(place))
 
 

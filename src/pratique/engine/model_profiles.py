@@ -7,7 +7,6 @@ processors; Azure's are others, so it is a place to begin.
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -48,7 +47,7 @@ def profile(
         (place / "profile.json").write_text(json.dumps(report, indent=2), encoding="utf-8")
         files = bench.blobs.put_folder(place)
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        workshop.remove(place)
     with bench.database.write() as tx:
         current = assets.version_by_id(tx, version.id)
         if current is not None:

@@ -60,7 +60,7 @@ class Scan:
 def scan(bench: Workbench, manifest: Manifest) -> Scan:
     """Look into the files of `manifest`, unless that was done; a scan that fails is a finding too."""
     place = bench.home.root / "scans" / manifest.digest
-    if not place.is_dir():
+    if not workshop.is_made(place):
         program = Path(pickle_scan.__file__)
         workshop.make(bench, place, manifest, python=Path(sys.executable), program=program)
     return Scan(place, _report(place))

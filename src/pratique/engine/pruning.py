@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from pratique.compute.environments import Environments
 from pratique.compute.local import LocalCompute
 from pratique.compute.shim import processes
 from pratique.compute.task import Running
+from pratique.engine import workshop
 from pratique.specs.translation import translate
 from pratique.store import assets, delivery_runs, deployments, jobs, reach, workspaces
 from pratique.store.assets import AssetVersion
@@ -142,11 +143,13 @@ class Pruning:
         """What was found out about models that nothing names any more; `key` is the property of those that do."""
         root = self._home.root / kind
         # The folders first: a deployment that is made now has none among them, or one that is young.
-        found = [path for path in root.glob("*") if path.stat().st_mtime < self._before.timestamp()]
+        folders = [path for path in root.glob("*") if path.is_dir()]
+        found = [path for path in folders if path.stat().st_mtime < self._before.timestamp()]
         with self._database.read() as tx:
             named = {(one.resolved.get("model") or {}).get("manifest") for one in deployments.every(tx)}
             named |= {one.manifest for one in self._models(tx) if key in one.properties}
-        yield from (_folder(kind, path) for path in found if path.name not in named)
+        gone = [path for path in found if path.name not in named]
+        yield from (replace(_folder(kind, path), remove=partial(workshop.remove, path)) for path in gone)
 
     def _models(self, tx: Transaction) -> Iterator[AssetVersion]:
         for one in workspaces.every(tx):

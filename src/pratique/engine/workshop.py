@@ -3,25 +3,30 @@
     <root>/making-<name>/model/it   the model, read-only
     <root>/making-<name>/out        what the program leaves
     <root>/<name>                   the same, once it has ended
+    <root>/<name>.json              the digest of each file in it: what was changed since is made anew
 
 A platform that was killed meanwhile finds the program when it is asked again.
 """
 
+import json
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from pratique.base.logging import get_logger
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Running, Task
+from pratique.content.hashing import digests_in
 from pratique.content.manifest import Manifest
 from pratique.engine import views
 from pratique.engine.workbench import Workbench
 
+_log = get_logger(__name__)
 LONGEST: Final = timedelta(minutes=30)
 _LOOK: Final = 0.1
 _LOG: Final = "console.log"
@@ -38,23 +43,48 @@ def make(
     program: str | Path,
     arguments: Sequence[str] = (),
     files: Sequence[tuple[str, Path]] = (),
+    finish: Callable[[Path], object] = lambda _: None,
 ) -> None:
-    """Have ``python -m program MODEL OUT …`` fill the folder `place`, unless it is there; whatever it left is kept.
+    """Have ``python -m program MODEL OUT …`` fill the folder `place`, unless `is_made`; whatever it left is kept.
 
     A program that is a path is a file that `python` runs as it is. None of them has a network.
-    `files` are laid beside the model before, by name: ``../NAME`` of it.
+    `files` are laid beside the model before, by name: ``../NAME`` of it. `finish` is given the folder at the end.
     """
     with _one_at_a_time:
-        if place.is_dir():
+        if is_made(place):
             return
+        if place.is_dir():
+            _log.warning("workshop.made_anew", place=str(place), reason="its files were changed")
+            remove(place)
         place.parent.mkdir(mode=0o700, exist_ok=True)
         work = place.parent / f"making-{place.name}"
         if not isinstance(bench.compute.observe(work / "attempt"), Running):
             _lay_out(bench, work, manifest, files)
         _run(bench, work, python, program, arguments)
         shutil.copyfile(work / _LOG, work / "out" / _LOG)
+        finish(work / "out")
+        _digests(place).write_text(json.dumps(digests_in(work / "out")), encoding="utf-8")
         (work / "out").rename(place)
         shutil.rmtree(work, ignore_errors=True)
+
+
+def is_made(place: Path) -> bool:
+    """Whether a program has filled `place`, and nobody has changed a byte there since."""
+    try:
+        return bool(json.loads(_digests(place).read_bytes()) == digests_in(place))
+    except (OSError, ValueError):
+        return False
+
+
+def remove(place: Path) -> bool:
+    """Forget what a program has made; whether nothing is left of it."""
+    shutil.rmtree(place, ignore_errors=True)
+    _digests(place).unlink(missing_ok=True)
+    return not place.exists()
+
+
+def _digests(place: Path) -> Path:
+    return place.parent / f"{place.name}.json"
 
 
 def log_of(place: Path) -> Path:

@@ -114,9 +114,12 @@ def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.Ellipt
     try:
         key = serialization.load_pem_private_key((folder / _KEY).read_bytes(), password=None)
         authority = x509.load_pem_x509_certificate((folder / AUTHORITY).read_bytes())
+        authority.verify_directly_issued_by(authority)  # A changed byte of either shows in its signature of itself.
+        if _public(key.public_key()) != _public(authority.public_key()):
+            raise ValueError("the key is not that of the certificate")
     except FileNotFoundError:
         return _new_authority(folder, now)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm, InvalidSignature) as error:
         raise StorageFailed(
             f"the authority in {folder} cannot be read",
             hint="restore its files from a backup, or remove them: another one is made, which clients have to trust",

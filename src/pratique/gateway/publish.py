@@ -12,6 +12,7 @@ it serves from them while the platform itself is down.
     Gateway.drain      nothing is in progress at one revision of a deployment any more
 """
 
+import hashlib
 import json
 import os
 import re
@@ -61,6 +62,8 @@ _REFUSED_WITHIN: Final = 0.3
 """Seconds after which Envoy is asked whether it has refused a file; counting takes it longer than reading a version."""
 
 _REMEMBERED: Final = 10_000
+_DOCUMENT: Final = re.compile(r'\{"version_info":"([0-9a-f]{16})","resources":(\[.*\])\}', re.DOTALL)
+"""A published file: its version is the digest of what it holds."""
 _EXTENSIONS: Final = "extension_config_discovery.http_filter"
 """Where Envoy counts what it took of the settings of filters."""
 
@@ -119,9 +122,19 @@ class Gateway:
             "--drain-strategy", "immediate",
         )  # fmt: skip
 
-    def write_bootstrap(self) -> None:
-        """Write what Envoy starts from; routes that were published before stay."""
+    def write_bootstrap(self) -> Sequence[Path]:
+        """Write what Envoy starts from, before each of its starts; routes that were published before stay.
+
+        Returns the files of which somebody else has changed a byte. Envoy begins with none of them, but with what
+        this process has written there, or without routes until the next publication.
+        """
+        with self._lock:
+            return self._write_bootstrap()
+
+    def _write_bootstrap(self) -> Sequence[Path]:
         prepare_folder(self._files.folder)
+        written = {file: known[1] for file, known in self._known.items() if known[1]}
+        changed = [file for file in (*self._files.published, self._files.certificate) if _is_changed(file)]
         self.renew_certificate(now=utc_now())
         write_private(self._files.bootstrap, json.dumps(bootstrap(self._doors, self._files), separators=(",", ":")))
         empty = {
@@ -132,8 +145,13 @@ class Gateway:
             self._files.limits: [extension_resource(limits.FILTER, limits.limit_settings([]))],
         }
         for file, resources in empty.items():
-            if not self._resources(file):
+            if file in changed and self.is_ready():
+                continue  # It runs with what was there before; the next publication replaces the file.
+            if file in written and not self._resources(file):
+                write_private(file, json.dumps(written[file], separators=(",", ":")))
+            elif not self._resources(file):
                 write_private(file, discovery(resources)[1])
+        return changed
 
     def publish(
         self, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute], apis: Sequence[ApiRoute] = ()
@@ -477,11 +495,20 @@ def _trial(endpoint: EndpointRoute) -> EndpointRoute:
 
 
 def _read(file: Path) -> Json:
+    """The document of a file as it was written; empty for none, and for one of which a byte was changed."""
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         return {}
-    return document if isinstance(document, dict) and isinstance(document.get("resources"), list) else {}
+    found = _DOCUMENT.fullmatch(text)
+    if found is None or hashlib.sha256(found[2].encode()).hexdigest()[: len(found[1])] != found[1]:
+        return {}
+    document: Json = json.loads(text)
+    return document
+
+
+def _is_changed(file: Path) -> bool:
+    return file.exists() and not _read(file)
 
 
 def _signature(file: Path) -> Signature | None:

@@ -3,8 +3,10 @@
 A sealed text is bound to what it belongs to (`context`), so that a row copied
 over another cannot be opened there.
 
-The file holds one key of 32 bytes, the master key; while it is being replaced,
-the new one and then the old:
+The file holds one key of 32 bytes, the master key, and then 8 bytes of the
+digest of what stands before: a key of which a bit was flipped would seal what
+nobody could open again. While the key is being replaced, the new one stands
+before the old:
 
     [old] ──begin──► [new, old] ──everything sealed again──► [new]
 
@@ -19,6 +21,7 @@ import base64
 import hashlib
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -31,6 +34,8 @@ from pratique.base.errors import InternalError, StorageFailed
 
 _NONCE: Final = 12  # Bytes; what GCM is made for.
 _KEY: Final = 32
+_CHECK: Final = 8
+"""Bytes of the digest at the end of the file; files of earlier versions have none."""
 
 
 class Sealer:
@@ -56,8 +61,8 @@ class Sealer:
             return self._opened(raw, context.encode()).decode()
         except (InvalidTag, ValueError) as error:
             raise InternalError(
-                f"a secret of {context} cannot be opened: the key file does not fit this database",
-                hint="restore keys/ and the database from the same backup",
+                f"a secret of {context} cannot be opened: it was changed in the database, or the key file is another's",
+                hint="restore keys/ and the database from the same backup; a secret alone can be set again",
             ) from error
 
     @property
@@ -114,7 +119,7 @@ class Sealer:
 
     def _write(self, keys: tuple[bytes, ...]) -> None:
         try:
-            name = _written(self._path, b"".join(keys))
+            name = _written(self._path, _as_file(keys))
             name.replace(self._path)
             _sync_folder(self._path.parent)
         except OSError as error:
@@ -131,14 +136,22 @@ def _name_of(key: bytes) -> str:
 
 def _keys_in(path: Path) -> tuple[bytes, ...]:
     raw = path.read_bytes()
-    if not raw or len(raw) % _KEY:
-        raise StorageFailed(f"the key file {path} is damaged", hint="restore keys/ from a backup")
-    return tuple(raw[start : start + _KEY] for start in range(0, len(raw), _KEY))
+    keys = tuple(raw[start : start + _KEY] for start in range(0, len(raw) - len(raw) % _KEY, _KEY))
+    if not keys or raw not in (b"".join(keys), _as_file(keys)):
+        raise StorageFailed(
+            f"the key file {path} is damaged", hint="nothing is sealed with it; restore keys/ from a backup"
+        )
+    return keys
+
+
+def _as_file(keys: Sequence[bytes]) -> bytes:
+    raw = b"".join(keys)
+    return raw + hashlib.sha256(b"pratique key file " + raw).digest()[:_CHECK]
 
 
 def _make(path: Path) -> None:
     """Make the file with one key. Two processes that start together get the same one."""
-    name = _written(path, AESGCM.generate_key(8 * _KEY))
+    name = _written(path, _as_file([AESGCM.generate_key(8 * _KEY)]))
     try:
         # A link, unlike a rename, does not replace the key that another process has just made and used.
         with suppress(FileExistsError):

@@ -88,9 +88,15 @@ def is_due(tx: Connection) -> bool:
 def due(tx: Connection, signer: Signer, *, now: datetime) -> Seal | None:
     """The next seal, over what none covers yet; None when there is nothing.
 
-    Raises `StorageFailed` for events that do not follow what was sealed before: nobody signs what was changed.
+    Raises `StorageFailed` for events that do not follow what was sealed before, because nobody signs what was
+    changed, and for a key that is not the one which has signed so far.
     """
     before = newest(tx)
+    if before and before.key != signer.name:
+        raise StorageFailed(
+            f"the journal's key was changed: it was {before.key} so far and is {signer.name} now, so nothing is sealed",
+            hint="bring keys/journal.pem back from a backup",
+        )
     first, previous = (before.last + 1, before.head) if before else (1, GENESIS)
     told = events.after(tx, first - 1, limit=MOST)
     if not told:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import http.server
+import json
 import multiprocessing
 import os
 import shutil
@@ -13,10 +14,11 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pratique.base.errors import ComputeFailed, InvalidInput
+from pratique.base.errors import ComputeFailed, InvalidInput, StorageFailed
 from pratique.compute.environments import Environments, Lock
 from pratique.compute.interpreters import platform_version
 from pratique.specs.packages import PackageRequest
@@ -233,10 +235,27 @@ def test_an_environment_whose_python_has_gone_is_made_anew(environments: Environ
     assert imported(environments.ensure(lock), "harbour")
 
 
-def test_a_damaged_kept_lock_is_settled_anew(environments: Environments, index: Index, tmp_path: Path) -> None:
+def test_a_changed_byte_of_a_kept_lock_is_refused_until_it_is_removed(
+    environments: Environments, index: Index, tmp_path: Path, attack: Any
+) -> None:
+    attack("flipped bytes", "lock of an environment")
     lock = environments.lock(REQUEST)
     (kept,) = (tmp_path / "environments" / "locks").iterdir()
-    kept.write_text("{")
+    sound = kept.read_bytes()
+    for place in range(0, len(sound), 7):
+        kept.write_bytes(bytes([*sound[:place], sound[place] ^ 1, *sound[place + 1 :]]))
+        with pytest.raises(StorageFailed, match="was changed") as refused:
+            environments.lock(REQUEST)
+        assert str(kept) in str(refused.value)
+        assert "bring it back from a backup" in refused.value.hint
+    kept.unlink()
+    assert environments.lock(REQUEST) == lock
+
+
+def test_a_lock_of_an_earlier_version_is_taken(environments: Environments, index: Index, tmp_path: Path) -> None:
+    lock = environments.lock(REQUEST)
+    (kept,) = (tmp_path / "environments" / "locks").iterdir()
+    kept.write_text(json.dumps({"python": lock.python, "text": lock.text, "conda": ""}))
     assert environments.lock(REQUEST) == lock
 
 

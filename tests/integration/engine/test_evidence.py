@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,34 @@ def test_another_key_is_no_key_of_this_journal(house: House) -> None:
     (house.home.keys / "journal.pem").unlink()
     with pytest.raises(NotWholeError, match="names the key"):
         verify(journal.lines(house.database), read_keys(JournalKey(house.home.keys).public()[1]))
+
+
+def key_of(house: House) -> str:
+    """The name of the journal's key; empty when its file is none."""
+    try:
+        return JournalKey(house.home.keys).public()[0]
+    except StorageFailed:
+        return ""
+
+
+def test_a_flipped_bit_of_the_key_signs_nothing_in_its_name(house: House, attack: Any) -> None:
+    attack("flipped bytes", "key of the journal")
+    path, sealer = house.home.keys / "journal.pem", JournalSealer(house.bench)
+    tell(house, 1)
+    assert sealer.step()
+    tell(house, 1)
+    sound, name, refused = path.read_bytes(), key_of(house), 0
+    for place in range(0, len(sound), 2):
+        path.write_bytes(bytes([*sound[:place], sound[place] ^ 1, *sound[place + 1 :]]))
+        if key_of(house) == name:  # A line's end became another blank.
+            continue
+        with pytest.raises(StorageFailed, match=r"key was changed|is damaged") as error:
+            sealer.step()
+        assert "from a backup" in error.value.hint
+        refused += 1
+    assert refused > len(sound) / 3
+    path.write_bytes(sound)
+    assert sealer.step()
 
 
 def test_one_call_is_found_among_what_was_collected(house: House) -> None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from pratique.base.errors import InternalError, InvalidInput, Unavailable
 from pratique.gateway import publish
 from pratique.gateway.model import EndpointRoute
 from pratique.gateway.preflight import Preflight
+from pratique.gateway.publish import Gateway
 
 from .conftest import KEY, House
 
@@ -228,6 +230,53 @@ def test_envoy_serves_again_after_kill_9_without_anybody_publishing(house: House
     with pytest.raises(Unavailable):
         house.gateway.actual_ports()
     house.start_envoy()
+    assert house.score().status == 200
+
+
+def flip(path: Path) -> None:
+    raw = path.read_bytes()
+    path.write_bytes(bytes([*raw[: len(raw) // 2], raw[len(raw) // 2] ^ 1, *raw[len(raw) // 2 + 1 :]]))
+
+
+def test_envoy_begins_with_no_file_of_which_somebody_changed_a_byte(house: House, attack: Any) -> None:
+    attack("flipped bytes", "files of the gateway")
+    house.model("blue")
+    house.serve(house.endpoint(house.deployment("blue")))
+    house.stop_envoy()
+    names = ("cds.json", "rds-door.json", "rds-endpoints.json", "ecds-tokens.json", "ecds-limits.json")
+    files = [house.home.gateway / name for name in names]
+    before = [file.read_text() for file in files]
+    for file in (*files, house.home.gateway / "bootstrap.json"):
+        flip(file)
+    assert house.gateway.write_bootstrap() == files
+    assert [file.read_text() for file in files] == before
+    house.start_envoy()
+    assert house.score().status == 200
+
+
+def test_a_new_publisher_has_nothing_but_the_rows_in_place_of_a_changed_file(house: House, attack: Any) -> None:
+    attack("flipped bytes", "a file of the gateway, while the platform was down")
+    house.model("blue")
+    house.serve(house.endpoint(house.deployment("blue")))
+    house.stop_envoy()
+    flip(house.home.gateway / "rds-endpoints.json")
+    house.gateway = Gateway(house.home, house.doors)
+    house.start_envoy()
+    assert house.score().status == 404
+    house.serve(house.endpoint(house.deployment("blue")))
+    assert house.score().status == 200
+
+
+def test_a_file_that_was_changed_while_envoy_runs_is_replaced_by_the_next_publication(house: House) -> None:
+    house.model("blue")
+    house.serve(house.endpoint(house.deployment("blue")))
+    routes = house.home.gateway / "rds-endpoints.json"
+    before = routes.read_text()
+    flip(routes)
+    assert house.gateway.write_bootstrap() == [routes]
+    assert house.score().status == 200
+    house.serve(house.endpoint(house.deployment("blue")))
+    assert routes.read_text() == before
     assert house.score().status == 200
 
 

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,20 @@ def test_a_damaged_key_file_is_said(tmp_path: Path, now: datetime) -> None:
     path.chmod(0o600)
     with pytest.raises(StorageFailed, match="cannot be read"):
         issued(Issuer(tmp_path, DOOR), now)
+
+
+def test_a_flipped_bit_of_the_key_file_signs_and_verifies_nothing(
+    tmp_path: Path, now: datetime, attack: Callable[[str, str], None]
+) -> None:
+    attack("flipped bytes", "keys of tokens")
+    token = issued(Issuer(tmp_path, DOOR), now)
+    path = tmp_path / "tokens.json"
+    sound = path.read_bytes()
+    for place in range(0, len(sound), 5):
+        path.write_bytes(bytes([*sound[:place], sound[place] ^ 1, *sound[place + 1 :]]))
+        with pytest.raises(StorageFailed, match="cannot be read") as refused:
+            Issuer(tmp_path, DOOR).verify(token, now=now)
+        assert "restore the file from a backup" in refused.value.hint
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path, now: datetime) -> None:

@@ -64,6 +64,11 @@ class Files:
         return self.folder / "rds-endpoints.json"
 
     @property
+    def published(self) -> tuple[Path, ...]:
+        """Those that follow the rows."""
+        return (self.clusters, self.door_routes, self.endpoint_routes, self.tokens, self.limits)
+
+    @property
     def certificate(self) -> Path:
         return self.folder / "sds-tls.json"
 
