@@ -35,6 +35,10 @@ SIGUSR1 asks a shim that keeps the socket to hold it: when the child ends by its
 wait in the backlog while another child is started in its place, once in a
 minute; ``running.json`` then names that one, and how the one before ended.
 SIGUSR2 takes it back: the socket ends with the child, and who waits is told.
+A task may name files with what the kernel said of them when somebody last read
+them through: no child is started again over one that is another now. That time
+is the kernel's own (ctime), which nobody can set back; whoever watches reads
+the files again then, and decides.
 
 Every running job and replica carries one of these, so it is small: the
 standard library's C modules are imported in place of their Python fronts
@@ -104,6 +108,8 @@ class Task:
         self.confinement: list[bytes] = []
         self.groups: list[bytes] = []
         self.environment: dict[bytes, bytes] = {}
+        self.seen: dict[bytes, bytes] = {}
+        """Files by their paths, with what `fingerprint` said of them."""
         self.working_folder = b"/"
         self.log = b"/dev/null"
         self.socket = b""
@@ -124,6 +130,9 @@ class Task:
         elif name == b"variable":
             variable, _, text = value.partition(b"=")
             self.environment[variable] = text
+        elif name == b"seen":
+            said, _, path = value.partition(b" ")
+            self.seen[path] = said
         elif name in (b"timeout", b"grace"):
             setattr(self, name.decode(), float(value))
         elif name == b"keeps_socket":
@@ -425,6 +434,8 @@ class Watch:
         is_loop = self._fell_at is not None and now - self._fell_at < _STEADY
         if not self.holds or not self.task.keeps_socket or is_loop or self.kill_at is not None or self.timed_out:
             return False
+        if any(fingerprint(path) != said for path, said in self.task.seen.items()):
+            return False
         for pid in descendants():
             _kill(pid, _signal.SIGKILL)
         status, self.status = self.status, None
@@ -534,6 +545,15 @@ class Watch:
                 os.unlink(self.task.socket)
         except OSError:
             return
+
+
+def fingerprint(path: "bytes | str") -> bytes:
+    """What the kernel says of a file: another when it was written or replaced since; empty when it has gone."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return b""
+    return b"%d:%d:%d:%d" % (facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctime_ns)
 
 
 def boot_id() -> str:

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from os import fsencode
 from pathlib import Path
@@ -43,6 +43,9 @@ class Task:
     """How long after SIGTERM it is killed."""
     view: View | None = None
     """What it may see of the machine; None for the platform's own services, which see what the user sees."""
+    seen: Mapping[Path, bytes] = field(default_factory=dict)
+    """Files that were read through, with the `shim.fingerprint` that each had before: its shim starts nothing again
+    over one that is another since."""
     limits: Limits = UNLIMITED
     """What it may take of the machine with all that it starts, where control groups were handed to the platform."""
 
@@ -78,6 +81,8 @@ class Task:
                 yield "keeps_socket", b"1"
         if self.timeout is not None:
             yield "timeout", repr(self.timeout.total_seconds()).encode()
+        for path, said in self.seen.items():
+            yield "seen", said + b" " + fsencode(path)
         for group in groups:
             yield "group", fsencode(group)
         for text in confinement:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pratique.control import assets, datastores
 from pratique.control.actor import Actor, Grant
 from pratique.control.assets import Kind, Origin
 from pratique.control.permissions import workspace_scope
+from pratique.specs.job import MODEL_TYPES
 from pratique.specs.references import DatastorePath, parse_reference
 from pratique.store import assets as rows
 from pratique.store import holdings
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
-
-_MODEL_TYPES: Final = ("mlflow_model", "custom_model", "triton_model")
 
 
 def register(
@@ -83,7 +82,7 @@ def _registered_before(
 def _registered(
     tx: Transaction, job: Job, name: str, wanted: Mapping[str, Any], output: Mapping[str, Any], *, now: datetime
 ) -> dict[str, Any]:
-    kind: Kind = "models" if output["type"] in _MODEL_TYPES else "data"
+    kind: Kind = "models" if output["type"] in MODEL_TYPES else "data"
     spec = {
         "name": wanted["name"],
         "version": wanted.get("version"),

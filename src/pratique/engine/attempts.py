@@ -26,11 +26,12 @@ from pratique.compute.task import Task
 from pratique.control import grants, managed_identities
 from pratique.control.inputs import DIRECT
 from pratique.control.plans import RETRIES
-from pratique.engine import packages, runs, views
+from pratique.engine import packages, runs, views, written
 from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
+from pratique.specs.job import MODEL_TYPES
 from pratique.specs.network import has_network
 from pratique.specs.sizes import size_of
 from pratique.store import holdings, jobs, workspaces
@@ -103,6 +104,8 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     )
     check()
     attempt.tidy()
+    if models := _models_given(job):
+        while_wanted(lambda _: _check_models(attempt, models), say=attempt.say, check=check)
     _write_files(attempt)
     check()
     if not job.experiment_id:
@@ -135,6 +138,28 @@ def _has_network(job: Job) -> bool:
 def _written_inputs(job: Job) -> list[str]:
     given = job.resolved["inputs"].items()
     return [name for name, one in given if one and one.get("mode") in _WRITTEN]
+
+
+def _models_given(job: Job) -> dict[str, Mapping[str, Any]]:
+    """The inputs that are models, registered ones or any files that the job calls one, by name.
+
+    What a step of the same pipeline has made is none of them: the code that made it has run here, and nobody can
+    have signed it. A URI is not ours to give or to keep.
+    """
+    given = {name: one for name, one in job.resolved["inputs"].items() if one and "manifest" in one}
+    return {
+        name: one
+        for name, one in given.items()
+        if "uri" not in one and (one["type"] in MODEL_TYPES or (one.get("asset") or {}).get("kind") == "models")
+    }
+
+
+def _check_models(attempt: Attempt, models: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise `ComputeFailed` unless the workspace lets each of them be loaded now."""
+    for name, given in models.items():
+        asset = given.get("asset")
+        called = f"model {asset['name']}:{asset['version']}" if asset else "a model"
+        written.check_model(attempt.bench, attempt.job.workspace, given["manifest"], what=f"input {name}, {called}")
 
 
 def _write_files(attempt: Attempt) -> None:

@@ -30,7 +30,7 @@ from pratique.base.home import Home
 from pratique.compute.cgroups import Limits
 from pratique.compute.sources import package_copy
 from pratique.compute.task import Exited, Lost, Observation, Running, Task
-from pratique.content.hashing import hash_file
+from pratique.content.hashing import digests_in, hash_file
 from pratique.content.manifest import Manifest
 from pratique.control import managed_identities, promotion
 from pratique.engine import collection, conversion, grpc_sockets, packages, views, written
@@ -129,7 +129,7 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
         environment["PRATIQUE_ONNX_MODEL"] = str(file)
     grace = request_timeout(deployment.spec) + GRACE
     launch = Launch(str(python), environment, grace.total_seconds(), grpc_sockets.is_wished(deployment.spec))
-    files = written.digests(_files(bench.home, deployment.id, deployment.revision))
+    files = digests_in(_files(bench.home, deployment.id, deployment.revision))
     network = has_network(deployment.spec, otherwise=False)
     launch = replace(launch, workspace=deployment.workspace, model=model, files=files, has_network=network)
     limits = _limits(deployment.spec)
@@ -147,9 +147,9 @@ def start(bench: Workbench, replica: Replica) -> Observation:
     """
     launch = _read_launch(bench.home, replica.deployment_id, replica.revision)
     files = _files(bench.home, replica.deployment_id, replica.revision)
+    seen: Mapping[Path, bytes] = {}
     if not isinstance(observe(bench, replica), Running):
-        written.check_files(files, launch.files)
-        written.check_model(bench, launch.workspace, launch.model)
+        seen = check(bench, replica)
     scratch = folder_of(bench.home, replica) / "tmp"
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     grpc = grpc_sockets.socket_of(bench.home, replica) if launch.speaks_grpc else None
@@ -165,6 +165,7 @@ def start(bench: Workbench, replica: Replica) -> Observation:
             socket=socket_of(bench.home, replica),
             keeps_socket=True,
             grace=timedelta(seconds=launch.grace),
+            seen=seen,
             limits=Limits(launch.cores, launch.memory),
             view=views.of_replica(
                 files,
@@ -177,6 +178,17 @@ def start(bench: Workbench, replica: Replica) -> Observation:
             ),
         )
     )
+
+
+def check(bench: Workbench, replica: Replica) -> Mapping[Path, bytes]:
+    """Raise `ComputeFailed` unless the files of a replica are those that were written, and its model may be loaded now.
+
+    Returns what the kernel says of the files while they are as they were read.
+    """
+    launch = _read_launch(bench.home, replica.deployment_id, replica.revision)
+    seen = written.check_files(_files(bench.home, replica.deployment_id, replica.revision), launch.files)
+    written.check_model(bench, launch.workspace, launch.model)
+    return seen
 
 
 def await_ready(

@@ -184,6 +184,15 @@ class Watcher:
         self._write_down(deployment, replica, why, **changes)
         _log.warning("replica.restarted", deployment=deployment.name, endpoint=deployment.endpoint, slot=replica.slot)
         self._looks_soon = True
+        self._check_revived(replica)
+
+    def _check_revived(self, replica: Replica) -> None:
+        """Ask now what its shim could not ask; raises what `replicas.start` would have, and it runs no more then."""
+        try:
+            replicas.check(self._bench, replica)
+        except ComputeFailed:
+            replicas.stop_all(self._bench, [replica])
+            raise
 
     def _raise(self, deployment: OnlineDeployment, replica: Replica, seen: Observation) -> None:
         """Start a replica that ended, unless it fell so soon that it has to wait."""

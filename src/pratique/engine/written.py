@@ -10,28 +10,28 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pratique.base.errors import ComputeFailed
+from pratique.compute.shim import fingerprint
 from pratique.content.hashing import hash_file
 from pratique.engine import trust
 from pratique.engine.workbench import Workbench
 from pratique.store import holdings
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of every file below `folder`, by its path in it."""
-    found = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.is_symlink()]
-    return {path.relative_to(folder).as_posix(): hash_file(path)[0] for path in found}
+def check_files(folder: Path, known: Mapping[str, str]) -> dict[Path, bytes]:
+    """Raise `ComputeFailed` when one of the `known` files below `folder` is not what it was.
 
-
-def check_files(folder: Path, known: Mapping[str, str]) -> None:
-    """Raise `ComputeFailed` when one of the `known` files below `folder` is not what it was."""
+    Returns what the kernel said of each before it was read: as long as it says the same, they are sound.
+    """
+    seen = {folder / path: fingerprint(str(folder / path)) for path in known}
     if changed := sorted(path for path, digest in known.items() if _digest(folder / path) != digest):
         raise ComputeFailed(
             f"files that the deployment runs were changed: {', '.join(changed[:3])}",
             hint=f"nothing was started; create the deployment again, which writes {folder} anew",
         )
+    return seen
 
 
-def check_model(bench: Workbench, workspace: str, model: str) -> None:
+def check_model(bench: Workbench, workspace: str, model: str, *, what: str = "the model") -> None:
     """Raise `ComputeFailed` unless the model of that manifest, empty for none, may be loaded in the workspace now."""
     if not model:
         return
@@ -39,7 +39,7 @@ def check_model(bench: Workbench, workspace: str, model: str) -> None:
         manifest = holdings.manifest(tx, workspace, model)
     if manifest is None:
         raise ComputeFailed("the files of the model are gone", hint="register the model again")
-    trust.check(bench, workspace, manifest, what="the model")
+    trust.check(bench, workspace, manifest, what=what)
 
 
 def sealed(text: str) -> str:

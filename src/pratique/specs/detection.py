@@ -6,13 +6,12 @@ from typing import Any, Final
 from pratique.base.errors import InvalidInput, NotYet
 from pratique.base.names import problem_with_name
 from pratique.specs.component import mapping_at
-from pratique.specs.job import DATA_TYPES
+from pratique.specs.job import DATA_TYPES, MODEL_TYPES
 from pratique.specs.kinds import FORMS, KINDS, PLANNED_FORMS, PLANNED_KINDS, form_of, kind_of_schema, mapping_of
 from pratique.specs.reader import Document
 from pratique.specs.types import OTHER_TYPES
 from pratique.specs.words import shown
 
-_MODELS: Final = ("custom_model", "mlflow_model", "triton_model")
 _OF_COMPONENTS: Final = ("is_deterministic", "version", "additional_includes")
 _OF_JOBS: Final = ("experiment_name", "compute", "limits", "services", "settings", "parent_job_name")
 _BY_KEY: Final = (
@@ -86,7 +85,7 @@ def _by_type(value: Mapping[str, Any], document: Document) -> str:
         return _command_or_pipeline(named, value)
     if named in OTHER_TYPES or named in PLANNED_FORMS["component"]:
         return _job(value, document, "job")
-    if named in _MODELS:
+    if named in MODEL_TYPES:
         return "model"
     if named in DATA_TYPES:
         return "data"

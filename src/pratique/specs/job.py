@@ -49,7 +49,8 @@ from pratique.specs.references import DatastorePath, LocalPath, Purpose, parse_c
 from pratique.specs.words import did_you_mean, shown
 
 LITERAL_TYPES: Final = ("string", "number", "integer", "boolean")
-DATA_TYPES: Final = ("uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model")
+MODEL_TYPES: Final = ("custom_model", "mlflow_model", "triton_model")
+DATA_TYPES: Final = ("uri_file", "uri_folder", "mltable", *MODEL_TYPES)
 IMPLICIT_OUTPUTS: Final = ("default", "artifacts")
 """Names of the output that every job has: its run's own folder."""
 

@@ -384,6 +384,12 @@ class House:
         assert isinstance(seen, Running), seen
         return seen.pid
 
+    def falls(self, name: str = "blue") -> int:
+        """How often the shim of a deployment's first replica has started its process again."""
+        row = self.replicas(name)[0]
+        seen = self.compute.observe(self.home.replica(row.deployment_id, row.revision, row.slot, row.start))
+        return seen.falls if isinstance(seen, Running) else -1
+
     def score(self, revision: int = 1, name: str = "blue", slot: int = 0) -> Any:
         """What a replica answers behind its socket."""
         path = socket_of(self.home, replica(self.deployment(name), revision, slot))

@@ -159,6 +159,66 @@ def test_a_demand_that_came_later_counts_at_the_next_start(house: House) -> None
     assert "nobody has signed it" in refusal(house)
 
 
+# --- jobs
+
+
+def job_with(house: House, **given: Any) -> str:
+    """Run a job that reads a model; its name."""
+    name = house.submit("cat ${{inputs.model}}/* > /dev/null && echo read", inputs={"model": given})
+    house.worker().step()
+    return name
+
+
+def why_of(house: House, name: str) -> str:
+    """How a job ended, with the reason and the remedy."""
+    job = house.job(name)
+    return f"{job.status}: {(job.error or {}).get('message')} | {(job.error or {}).get('hint')}"
+
+
+@pytest.mark.parametrize("kind", ["custom_model", "uri_folder"])
+def test_a_job_reads_no_model_that_nobody_has_signed(house: House, attack: Any, kind: str) -> None:
+    attack("signatures", f"a job that reads an unsigned model as {kind}")
+    demand_signatures(house)
+    version = register(house, weights="1")
+    name = job_with(house, type=kind, path="azureml:credit:1")
+    assert why_of(house, name).startswith("Failed: input model, model credit:1"), why_of(house, name)
+    assert "nobody has signed it" in why_of(house, name)
+    assert "pratique ml model sign" in why_of(house, name)
+    assert "read" not in house.log(name).splitlines()
+    sign(house, version)
+    assert house.job(job_with(house, type=kind, path="azureml:credit:1")).status == "Completed"
+
+
+def test_files_that_a_job_calls_a_model_are_one(house: House, attack: Any) -> None:
+    attack("signatures", "a job that brings its unsigned model along")
+    demand_signatures(house)
+    path = house.upload({"weights": "1"}, "model")
+    assert "nobody has signed it" in why_of(house, job_with(house, type="mlflow_model", path=path))
+    assert house.job(job_with(house, type="uri_folder", path=path)).status == "Completed"
+
+
+def test_what_a_step_has_made_is_read_by_the_next_without_a_signature(house: House) -> None:
+    demand_signatures(house)
+    name = house.submit_pipeline(
+        {
+            "train": {
+                "command": "echo 1 > ${{outputs.model}}/weights",
+                "outputs": {"model": {"type": "custom_model"}},
+            },
+            "judge": {
+                "command": "cat ${{inputs.model}}/weights",
+                "inputs": {"model": {"type": "custom_model", "path": "${{parent.jobs.train.outputs.model}}"}},
+            },
+        }
+    )
+    assert house.run_pipeline(name).status == "Completed"
+
+
+def test_a_job_of_a_workspace_that_demands_nothing_reads_any_model(house: House) -> None:
+    register(house, weights="1")
+    assert house.job(job_with(house, type="custom_model", path="azureml:credit:1")).status == "Completed"
+
+
 # --- one flipped byte
 
 
@@ -193,6 +253,34 @@ def test_a_flipped_byte_of_what_was_written_out_starts_nothing_again(house: Hous
     assert "create the deployment again" in said
     house.new_engine()
     assert deploy(house, None if file == "launch" else house_version(house)) == "Succeeded", why(house)
+
+
+def test_a_shim_starts_nothing_again_over_a_flipped_byte(house: House, attack: Any) -> None:
+    attack("flipped bytes", "written out, before a shim starts its process again")
+    house.make_endpoint()
+    assert deploy(house, register(house, weights="1" * 100)) == "Succeeded", why(house)
+    house.watcher.step()  # It tells the shim to start its lonely process again when that ends.
+    flip(house.home.replicas / house.deployment().id / "files-of" / "1" / "model" / "model" / "weights")
+    said = refusal(house)
+    assert "model/weights" in said
+    assert "create the deployment again" in said
+
+
+def test_what_a_shim_started_again_is_asked_for_afterwards(house: House, attack: Any) -> None:
+    attack("signatures", "a key that was distrusted just before a shim starts its process again")
+    house.make_endpoint()
+    assert deploy(house, register(house, weights="1")) == "Succeeded", why(house)
+    house.watcher.step()
+    demand_signatures(house)  # The watcher has no time to let the shim go before the process ends.
+    kill(house.pid())
+    until(lambda: house.falls() == 1, "the shim's own start")
+
+    def refused() -> bool:
+        house.watcher.step()
+        return "nobody has signed it" in str(house.replicas()[0].error)
+
+    until(refused, "the refusal")
+    assert not house.runs_anything()
 
 
 def house_version(house: House) -> AssetVersion:
@@ -288,6 +376,33 @@ def test_a_scan_finds_and_a_refusal_says_what_would_have_run(confined: House, at
     kept = house_version(house)
     assert kept.properties["pratique.scan"].startswith("dangerous: model.pkl")
     assert [one.data["outcome"] for one in house.told("Pratique.ModelScanned")] == [kept.properties["pratique.scan"]]
+
+
+@needs_bubblewrap
+def test_a_job_reads_no_pickle_that_could_run_code_where_pickles_are_scanned(confined: House, attack: Any) -> None:
+    attack("pickles", "registered by somebody, read by a job where pickles are scanned")
+    demand(confined, **{demands.PICKLES: "scan"})
+    pickled(confined, Marks(confined.folder / "mark"))
+    said = why_of(confined, job_with(confined, type="custom_model", path="azureml:credit:1"))
+    assert "loads no pickles that could run code: dangerous: model.pkl" in said
+    pickled(confined, {"weights": [1.0]})
+    name = job_with(confined, type="custom_model", path="azureml:credit:2")
+    assert confined.job(name).status == "Completed", why_of(confined, name)
+
+
+@needs_bubblewrap
+def test_a_report_of_a_scan_that_somebody_changed_is_made_anew(confined: House, attack: Any) -> None:
+    attack("flipped bytes", "report of a scan")
+    house = confined
+    house.make_endpoint()
+    demand(house, **{demands.PICKLES: "scan"})
+    version = pickled(house, Marks(house.folder / "mark"))
+    assert deploy(house, version) == "Failed"
+    (report,) = house.home.root.glob("scans/*/scan.json")
+    report.write_text(report.read_text().replace('"dangerous"', '"harmless"'))
+    assert deploy(house, version) == "Failed"
+    assert "dangerous: model.pkl" in why(house)
+    assert '"dangerous"' in report.read_text()
 
 
 @needs_bubblewrap
