@@ -15,7 +15,7 @@ from pratique.delivery.expressions.functions import BASIC, COMPILE_TIME, Functio
 from pratique.delivery.inputs import inputs_of
 from pratique.delivery.refusals import refusals
 from pratique.delivery.run.status import COUNTER, STATUS
-from pratique.delivery.tasks import KNOWN, Task
+from pratique.delivery.tasks import KNOWN, Task, known_references
 from pratique.worker.effects import EFFECTS
 
 _FILE: Final = "azure-pipelines.yml"
@@ -60,7 +60,7 @@ REFUSED: Final = (
     Snippet("task: TerraformTaskV4@4"),
     Snippet("task: HelmDeploy@0"),
     Snippet("task: AzureMLJobWaitTask@1"),
-    Snippet("task: PublishPipelineArtifact@0"),
+    Snippet("task: DownloadPipelineArtifact@0"),
     Snippet("container: python:3.11", _JOB),
     Snippet("services: {db: postgres}", _JOB),
     Snippet("{script: make, target: tools}"),
@@ -82,6 +82,7 @@ REFUSED: Final = (
 
 WARNED: Final = (
     Snippet("trigger: [none]", _ROOT),
+    Snippet("{task: Docker@2, enabled: false}"),
     Snippet("{task: Bash@3, inputs: {targetType: inline, script: make, shell: zsh}}"),
     Snippet("condition: eq('$(kind)', 'full')", _JOB),
     Snippet("condition: eq(dependencies.B.outputs['build.version'], '1')", _JOB),
@@ -187,7 +188,7 @@ def _compiled(snippet: Snippet) -> Compiled:
 
 def _sentence(problem: Problem) -> str:
     # The list of all tasks that is the hint of an unknown one is a table of its own.
-    hint = problem.hint if problem.hint and "known: AzureCLI@1" not in problem.hint else ""
+    hint = problem.hint if problem.hint and f"known: {known_references()[0]}" not in problem.hint else ""
     return problem.message + (f" ({hint})" if hint else "")
 
 

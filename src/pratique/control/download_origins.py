@@ -8,14 +8,17 @@ It is decided when the step runs, as the hosted service does it: the newest run
 may be another one for a later step. `resources.pipelines` decides once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Final
 
 from pratique.base.errors import InvalidInput, NotFound, Problem
 from pratique.control.delivery_permissions import find_delivery
+from pratique.control.delivery_state import pipeline_of
+from pratique.delivery.expressions.macros import replaced
 from pratique.delivery.message import PipelineRun
-from pratique.delivery.origins import LATEST, LATEST_FROM_BRANCH, SPECIFIC, Origin, known_origins
-from pratique.delivery.pipeline import Pipeline
+from pratique.delivery.origins import LATEST, LATEST_FROM_BRANCH, SPECIFIC, TASKS, Origin, known_origins
+from pratique.delivery.pipeline import Pipeline, Setting
 from pratique.store import delivery_runs, projects
 from pratique.store.database import Transaction
 from pratique.store.deliveries import Delivery
@@ -52,6 +55,31 @@ def resolved(tx: Transaction, run: Run, origin: Origin) -> PipelineRun:
     if found is None:
         found = _asked(tx, source, origin)
     return PipelineRun(source.name, found.id, source.name, source.project)
+
+
+def runs_in_use(tx: Transaction) -> frozenset[int]:
+    """The runs that steps still to come would take artifacts from, as far as that can be told now.
+
+    They are those of the runs that go on, and of the newest run of each delivery, whose file the next one has too. What
+    a step makes of the outputs of others is not known before it runs.
+    """
+    found = set()
+    for run in (*delivery_runs.unfinished(tx), *delivery_runs.newest_of_each(tx)):
+        text = run.text.lower()
+        if SPECIFIC in text and any(task.lower() in text for task in TASKS):
+            found |= set(_named_by(tx, run))
+    return frozenset(found)
+
+
+def _named_by(tx: Transaction, run: Run) -> Iterator[int]:
+    pipeline = pipeline_of(run.text, run.path)
+    settings = [item for items in (pipeline.variables, *(one.variables for one in pipeline.stages)) for item in items]
+    literal = {item.name: item.value for item in settings if isinstance(item, Setting)}
+    known = {name.lower(): value for name, value in {**run.variables, **literal, **run.system}.items()}
+    steps = (step for stage in pipeline.stages for job in stage.jobs for step in job.all_steps())
+    for _, origin in known_origins(steps, lambda text: replaced(text, lambda name: known.get(name.lower()))):
+        with suppress(InvalidInput, NotFound):  # The step will say so, if it ever runs.
+            yield resolved(tx, run, origin).run
 
 
 def _is_own(tx: Transaction, own: str, asked: str) -> bool:

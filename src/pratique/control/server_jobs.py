@@ -307,7 +307,7 @@ class _Walk:
     def _title(self, step: Step) -> str:
         if step.display_name:
             return self._variables(Result.SUCCEEDED).replaced(step.display_name)
-        return rule_of(step.task).name
+        return rule_of(step.task).name if step.task else "Task"
 
     def _variables(self, status: Result) -> RunVariables:
         own = (

@@ -111,6 +111,17 @@ _PARALLEL: Final = (
 )
 
 INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
+    "ArchiveFiles@2": (
+        Input("rootFolderOrFile", default="$(Build.BinariesDirectory)"),
+        _switch("includeRootFolder", default="true"),
+        Input("archiveType", default="zip", choices=("zip", "7z", "tar", "wim"), runs=("zip", "tar")),
+        Input("tarCompression", default="gz", choices=("gz", "bz2", "xz", "none")),
+        Input("archiveFile", default="$(Build.ArtifactStagingDirectory)/$(Build.BuildId).zip"),
+        _switch("replaceExistingArchive", default="true"),
+        Input("sevenZipCompression", note=_NOTHING),
+        _switch("verbose", note="the log names the archive and counts its files"),
+        _switch("quiet", note="the log names the archive and counts its files"),
+    ),
     "AzureCLI@1": _AZURE_SCRIPT,
     "AzureCLI@2": (
         *_AZURE_SCRIPT,
@@ -159,6 +170,12 @@ INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
         Input("delayBetweenRetries", note="files of this machine are copied or not"),
         _switch("ignoreMakeDirErrors"),
     ),
+    "DeleteFiles@1": (
+        Input("sourceFolder"),
+        Input("contents", default="myFileShare"),
+        _switch("removeSourceFolder"),
+        _switch("removeDotFiles"),
+    ),
     "Delay@1": (Input("delayForMinutes", default="0", is_required=True),),
     "DownloadBuildArtifacts@0": (),
     "DownloadBuildArtifacts@1": (
@@ -178,6 +195,13 @@ INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
         Input("artifactName", ("artifact",)),
         Input("itemPattern", ("patterns",), "**"),
         Input("targetPath", ("path", "downloadPath"), "$(Pipeline.Workspace)"),
+    ),
+    "ExtractFiles@1": (
+        Input("archiveFilePatterns", default="**/*.zip"),
+        Input("destinationFolder", is_required=True),
+        _switch("cleanDestinationFolder", default="true"),
+        _switch("overwriteExistingFiles"),
+        Input("pathToSevenZipTool", note="nothing but zip and tar files is extracted here"),
     ),
     "InvokeRESTAPI@1": (
         Input(
@@ -244,6 +268,10 @@ INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
         Input("pathToSources", note="the counts are kept, not the sources"),
         _switch("failIfCoverageEmpty"),
     ),
+    "PublishPipelineArtifact@0": (
+        Input("artifactName", default="drop"),
+        Input("targetPath", is_required=True),
+    ),
     "PublishPipelineArtifact@1": (
         Input("targetPath", ("path",), "$(Pipeline.Workspace)"),
         Input("artifactName", ("artifact",)),
@@ -270,6 +298,15 @@ INPUTS: Final[Mapping[str, tuple[Input, ...]]] = {
         Input("buildPlatform", ("platform",), note=_NOTHING),
         Input("buildConfiguration", ("configuration",), note=_NOTHING),
         _switch("publishRunAttachments", default="true", note="the counts are kept, not the files"),
+    ),
+    "PythonScript@0": (
+        Input("scriptSource", ("targetType",), "filePath", choices=("filePath", "inline")),
+        Input("scriptPath", ("filePath",), needed_with=("scriptSource", "filePath")),
+        Input("script", needed_with=("scriptSource", "inline")),
+        Input("arguments"),
+        Input("pythonInterpreter"),
+        _FOLDER,
+        _FAIL_ON_STDERR,
     ),
     "UsePythonVersion@0": (
         Input("versionSpec", default="3.x"),

@@ -2,9 +2,9 @@
 
 A secret is looked for as it is, and as JSON, URLs, shells, XML, base64 and
 hexadecimal digits write it; base64 at each of the three offsets that it may have
-inside a longer text, and in lines of 64 and 76 characters. Of a secret of several
-lines every line that is long enough is one by itself. Places that overlap become
-one mask.
+inside a longer text. Where such digits are broken into lines, of whatever length, they
+are found over the breaks. Of a secret of several lines every line that is long enough
+is one by itself. Places that overlap become one mask.
 """
 
 import base64
@@ -25,7 +25,9 @@ _SHORTEST_LINE: Final = 8
 """Characters of a line of a longer secret, such as a key: `{` alone is none."""
 _SHORTEST_PART: Final = 8
 """Characters of what is certain of a secret inside a longer base64 text."""
-_WRAPPED: Final = (64, 76)
+_BROKEN_OFF: Final = 4
+"""Digits at the end of a line that may be the beginning of a secret that goes on in the next; fewer are shown."""
+_BREAK: Final = re.compile(r"[ \t\r]*\n[ \t]*")
 _UNSAFE: Final = re.compile(r"([^A-Za-z0-9_@%+=:,./-])")
 _UNSAFE_ASCII: Final = re.compile(r"""([ !"#$&'()*;<>?\[\\\]^`{|}~])""")
 _ANSI_C: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r", "'": "\\'", "\\": "\\\\"}
@@ -38,6 +40,8 @@ class Masker:
         self._lock = threading.Lock()
         self._forms: dict[str, None] = {}
         self._tails: tuple[str, ...] = ()
+        self._digits: tuple[str, ...] = ()
+        """Base64 and hexadecimal digits that may be broken into lines."""
         self.add(*secrets)
 
     def add(self, *secrets: str) -> None:
@@ -45,6 +49,7 @@ class Masker:
         with self._lock:
             for secret in secrets:
                 self._forms |= dict.fromkeys(_forms(secret))
+                self._digits = tuple(dict.fromkeys((*self._digits, *_digits(secret))))
             ordered = sorted(self._forms, key=len, reverse=True)
             self._forms = dict.fromkeys(ordered)
             self._tails = tuple(form for form in ordered if "\n" in form)
@@ -52,27 +57,35 @@ class Masker:
     def masked(self, text: str) -> str:
         """`text` without any secret that is known by now."""
         with self._lock:
-            # Plain searches, one form after the other, are twenty times as quick as one expression of all of them.
-            if not any(form in text for form in self._forms):
-                return text
             return _covered(text, self._places(text))
 
     def cut(self, text: str) -> int:
         """Where to cut `text`: not through a secret, nor through what may be the beginning of one of several lines."""
         with self._lock:
             cut = len(text) - max((_overlap(text, form) for form in self._tails), default=0)
+            cut = min(cut, self._broken_off(text))
             if cut == len(text):
                 return cut
             return min([cut, *(start for start, stop in self._places(text) if start < cut < stop)])
 
     def _places(self, text: str) -> list[tuple[int, int]]:
-        found = []
-        for form in self._forms:
-            at = text.find(form)
-            while at >= 0:
-                found.append((at, at + len(form)))
-                at = text.find(form, at + 1)
+        # Plain searches, one form after the other, are twenty times as quick as one expression of all of them.
+        found = [place for form in self._forms for place in _found(text, form)]
+        whole = _BREAK.sub("", text)
+        # What stands in one line was found already, unless it begins in a line that was shown.
+        if "\n" in text.rstrip("\n") or whole.lstrip().startswith(self._digits):
+            broken = [place for form in self._digits for place in _found(whole, form)]
+            at = _places_in(text) if broken else []
+            found += [(at[start], at[stop - 1] + 1) for start, stop in broken]
         return sorted(found)
+
+    def _broken_off(self, text: str) -> int:
+        """Where the digits begin that end `text` and may go on in the next line; its end when there are none."""
+        whole = _BREAK.sub("", text)
+        last = whole[-_BROKEN_OFF:]
+        sizes = [_overlap(whole, form) for form in self._digits if last and last in form]
+        size = max(sizes, default=0)
+        return _places_in(text)[len(whole) - size] if size >= _BROKEN_OFF else len(text)
 
 
 class MaskedLines:
@@ -93,6 +106,19 @@ class MaskedLines:
         """What is left at the end."""
         text, self._kept = self._masker.masked(self._kept), ""
         return text
+
+
+def _found(text: str, form: str) -> Iterator[tuple[int, int]]:
+    at = text.find(form)
+    while at >= 0:
+        yield at, at + len(form)
+        at = text.find(form, at + 1)
+
+
+def _places_in(text: str) -> list[int]:
+    """Where each character of `text` without its line breaks stands in it."""
+    breaks = {at for found in _BREAK.finditer(text) for at in range(*found.span())}
+    return [at for at in range(len(text)) if at not in breaks]
 
 
 def _covered(text: str, places: list[tuple[int, int]]) -> str:
@@ -145,8 +171,17 @@ def _encoded(text: str) -> Iterator[str]:
         yield from (inside, inside.replace("+", "-").replace("/", "_"))
     whole = base64.b64encode(data).decode()
     yield from (whole, whole.rstrip("="), whole.replace("+", "-").replace("/", "_"))
-    for width in _WRAPPED:
-        yield from (line for line in _wrapped(whole, width) if len(line) >= _SHORTEST_PART)
+
+
+def _digits(secret: str) -> Iterator[str]:
+    """The digits of `secret` that may be broken into lines, and what is left when a few stand in the line before."""
+    for text in dict.fromkeys((secret, secret.strip())):
+        data = text.encode("utf-8", "surrogateescape")
+        whole = base64.b64encode(data).decode()
+        in_base64 = [whole, whole.rstrip("="), *(_inside_base64(data, at) for at in range(3))]
+        in_urls = [one.replace("+", "-").replace("/", "_") for one in in_base64]
+        for digits in (*in_base64, *in_urls, data.hex(), data.hex().upper()):
+            yield from (digits[begun:] for begun in range(_BROKEN_OFF) if len(digits) - begun >= _SHORTEST_PART)
 
 
 def _ansi_c(char: str) -> str:
@@ -164,8 +199,3 @@ def _inside_base64(data: bytes, at: int) -> str:
     # A character is certain when all of its six bits are of `data`.
     certain = text[-(-at * 8 // 6) : (at + len(data)) * 8 // 6]
     return certain if len(certain) >= _SHORTEST_PART else ""
-
-
-def _wrapped(text: str, width: int) -> Iterator[str]:
-    if len(text) > width:
-        yield from (text[start : start + width] for start in range(0, len(text), width))

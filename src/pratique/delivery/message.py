@@ -185,12 +185,21 @@ def step_document(step: Step) -> Document:
         "is_enabled": step.is_enabled,
         "timeout": step.timeout,
         "retries": step.retries,
+        "settable": None if step.settable is None else list(step.settable),
+        "is_restricted": step.is_restricted,
     }
 
 
 def step_of(document: Mapping[str, Any]) -> Step:
     """The step that `step_document` gave."""
-    return Step(**{**document, "place": _place(document["place"])})
+    settable = document["settable"]
+    return Step(
+        **{
+            **document,
+            "place": _place(document["place"]),
+            "settable": None if settable is None else tuple(settable),
+        }
+    )
 
 
 def _place_document(place: Place) -> Document:

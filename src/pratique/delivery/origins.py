@@ -3,7 +3,7 @@
 Source: the reference of DownloadPipelineArtifact@2 and DownloadBuildArtifacts@1.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -57,11 +57,13 @@ def origin_of(inputs: Inputs) -> Origin | None:
     )
 
 
-def known_origins(steps: Iterable[Step]) -> Iterator[tuple[Step, Origin]]:
-    """The download tasks of `steps` that run and ask for another run, with what they ask, macros as they stand."""
+def known_origins(
+    steps: Iterable[Step], expand: Callable[[str], str] = lambda text: text
+) -> Iterator[tuple[Step, Origin]]:
+    """The download tasks of `steps` that run and ask for another run, with what they ask; macros are `expand`'s."""
     for step in steps:
         if step.task in TASKS and step.is_enabled:
-            origin = origin_of(Inputs(step.task, step.inputs, _as_it_stands))
+            origin = origin_of(Inputs(step.task, step.inputs, expand))
             if origin is not None:
                 yield step, origin
 
@@ -69,7 +71,3 @@ def known_origins(steps: Iterable[Step]) -> Iterator[tuple[Step, Origin]]:
 def origin_document(origin: Origin) -> dict[str, Any]:
     """The origin as JSON."""
     return {**vars(origin), "tags": list(origin.tags)}
-
-
-def _as_it_stands(text: str) -> str:
-    return text

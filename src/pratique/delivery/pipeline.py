@@ -82,6 +82,10 @@ class Step:
     """Minutes; 0 leaves it to the job."""
     retries: Number = 0
     """Further attempts of a task that failed."""
+    settable: tuple[str, ...] | None = None
+    """The variables that its output may set; None: every one."""
+    is_restricted: bool = False
+    """Whether its output may ask for little: `commands: restricted` of its target."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def refusals(pipeline: Pipeline, *, has_pwsh: bool) -> Troubles:
     for stage in pipeline.stages:
         for job in stage.jobs:
             for step in job.all_steps():
-                if step.task and _needs_pwsh(step) and not has_pwsh:
+                if step.task and step.is_enabled is not False and _needs_pwsh(step) and not has_pwsh:
                     said = f"{step.task} needs pwsh, which is not on this machine"
                     hint = "install PowerShell so that `pwsh` is on the PATH, or write the step for bash"
                     troubles.refuse(said, step.place, hint=hint, is_not_yet=True)

@@ -23,6 +23,7 @@ class Task:
 _AZURE: Final = ("azureSubscription", "connectedServiceNameARM")
 
 KNOWN: Final = (
+    Task("ArchiveFiles", (2,)),
     Task("AzureCLI", (1, 2), connection=(*_AZURE, "connectedServiceName")),
     Task("AzureKeyVault", (2,), connection=(*_AZURE, "connectedServiceName")),
     Task("AzurePowerShell", (5,), connection=(*_AZURE, "connectedServiceName"), note="needs pwsh"),
@@ -31,8 +32,10 @@ KNOWN: Final = (
     Task("CmdLine", (2,)),
     Task("CopyFiles", (2,)),
     Task("Delay", (1,), runs_on_server=True),
+    Task("DeleteFiles", (1,)),
     Task("DownloadBuildArtifacts", (0, 1)),
     Task("DownloadPipelineArtifact", (2,)),
+    Task("ExtractFiles", (1,)),
     Task(
         "InvokeRESTAPI",
         (1,),
@@ -49,8 +52,9 @@ KNOWN: Final = (
     Task("PowerShell", (2,), note="needs pwsh"),
     Task("PublishBuildArtifacts", (1,)),
     Task("PublishCodeCoverageResults", (1, 2)),
-    Task("PublishPipelineArtifact", (1,)),
+    Task("PublishPipelineArtifact", (0, 1)),
     Task("PublishTestResults", (2,)),
+    Task("PythonScript", (0,)),
     Task("UsePythonVersion", (0,)),
 )
 _BY_NAME: Final = {task.name.lower(): task for task in KNOWN}

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from pratique.base.home import Home
-from pratique.control import pipeline_resources
+from pratique.control import download_origins, pipeline_resources
 from pratique.engine import delivery_logs
 from pratique.engine.pruning import Leftover
 from pratique.store import delivery_runs
@@ -39,7 +39,7 @@ class DeliveryRetention:
         if self._before is None:
             return
         with self._database.read() as tx:
-            needed = pipeline_resources.runs_in_use(tx)
+            needed = _read_by_others(tx)
             found = delivery_runs.ended_before(tx, self._before, besides_newest=self._count)
             found = [run for run in found if run.id not in needed and self._has_something(tx, run)]
         for run in found:
@@ -59,7 +59,7 @@ class DeliveryRetention:
 
     def _remove(self, run: Run) -> bool:
         with self._database.write(delivery_runs.TOPIC) as tx:
-            if run.id in pipeline_resources.runs_in_use(tx):
+            if run.id in _read_by_others(tx):
                 return False
             delivery_runs.forget_files(tx, run.id)
         folder = self._home.delivery_run(run.id)
@@ -67,3 +67,8 @@ class DeliveryRetention:
         said = f"run {run.id}: its logs and artifacts were removed by pratique prune"
         delivery_logs.tell(self._home, run.id, [said], self._now)
         return True
+
+
+def _read_by_others(tx: Transaction) -> frozenset[int]:
+    """The runs whose artifacts other runs were told to read, or would ask for."""
+    return pipeline_resources.runs_in_use(tx) | download_origins.runs_in_use(tx)

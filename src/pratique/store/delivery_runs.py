@@ -269,6 +269,12 @@ def unfinished(tx: Connection) -> list[Run]:
     return values_of(Run, tx.execute(wanted.order_by(delivery_runs.c.id)))
 
 
+def newest_of_each(tx: Connection) -> list[Run]:
+    """The newest run of each delivery, oldest first."""
+    newest = select(func.max(delivery_runs.c.id)).group_by(delivery_runs.c.delivery)
+    return values_of(Run, tx.execute(select(delivery_runs).where(delivery_runs.c.id.in_(newest)).order_by("id")))
+
+
 def change(tx: Connection, id: int, **values: Any) -> None:  # noqa: A002 - the column's name.
     """Write what a verb may change on any run."""
     tx.execute(update(delivery_runs).where(delivery_runs.c.id == id).values(**values))

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from pratique.base.errors import PratiqueError
 from pratique.delivery.expressions.macros import Variable
+from pratique.delivery.expressions.values import folded
 from pratique.delivery.masking import SHORTEST
 from pratique.delivery.records import Attachment, Issue
 from pratique.delivery.run.outcomes import Result
@@ -33,6 +34,11 @@ _RESULTS: Final = {
     "skipped": Result.SKIPPED,
 }
 
+_HARMLESS: Final = frozenset(
+    f"task.{name}" for name in ("complete", "debug", "issue", "logissue", "setprogress", "setsecret", "setvariable")
+)
+"""What a step whose commands are restricted may do."""
+
 
 class CommandError(ValueError):
     """The command cannot do what it says."""
@@ -50,6 +56,7 @@ def on_line(run: StepRun, line: str) -> None:
         run.say(line)
         return
     try:
+        _check_target(run, command)
         effect(run, command)
         run.debug(f"processed: {line}")
     except CommandError as error:
@@ -59,6 +66,16 @@ def on_line(run: StepRun, line: str) -> None:
     except (PratiqueError, OSError) as error:
         run.error(f"{command.name}: {error}")
         run.ask(Result.FAILED)
+
+
+def _check_target(run: StepRun, command: Command) -> None:
+    """Raise `CommandError` for what the `target` of the step does not let its output do."""
+    if run.step.is_restricted and command.name not in _HARMLESS:
+        raise CommandError("the target of this step restricts it, so it does nothing")
+    settable, name = run.step.settable, command.get("variable")
+    if command.name == "task.setvariable" and settable is not None and folded(name) not in map(folded, settable):
+        known = ", ".join(settable) or "none"
+        raise CommandError(f"the target of this step does not let it set {name} (settableVariables: {known})")
 
 
 def _set_variable(run: StepRun, command: Command) -> None:

@@ -184,5 +184,6 @@ def title_of(step: Step, expand: Callable[[str], str]) -> str:
     if step.display_name:
         return expand(step.display_name)
     if step.kind == "task":
-        return _SHELL_NAMES.get(step.task) or rule_of(step.task).name
+        # A disabled step may be of a task that is not known here.
+        return _SHELL_NAMES.get(step.task) or (rule_of(step.task).name if step.task else "Task")
     return " ".join(filter(None, (step.kind.capitalize(), expand(step.inputs.get(_NAMING[step.kind], "")))))

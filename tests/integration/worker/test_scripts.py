@@ -270,3 +270,25 @@ def test_a_long_log_arrives_whole(worker: Worker) -> None:
     lines = platform.log("one").splitlines()
     assert lines[-3:] == ["199998", "***", "200000"]
     assert len(lines) == 200_001
+
+
+def test_a_target_keeps_the_output_of_a_step_from_setting_variables(worker: Worker) -> None:
+    platform = worker.run(
+        """
+        steps:
+          - checkout: none
+          - bash: |
+              echo "##vso[task.setvariable variable=one]1"
+              echo "##vso[task.setvariable variable=two]2"
+              echo "##vso[build.addbuildtag]tag"
+            displayName: limited
+            target: { commands: restricted, settableVariables: [one] }
+          - bash: echo "<$ONE$TWO>"
+            displayName: look
+        """
+    )
+    assert platform.log("look").endswith("<1>\n")
+    assert [issue.message.partition(":")[0] for issue in platform.step("limited").issues] == [
+        "task.setvariable", "build.addbuildtag",
+    ]  # fmt: skip
+    assert platform.step("limited").tags == ()

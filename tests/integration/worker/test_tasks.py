@@ -175,14 +175,15 @@ def test_artifacts_of_a_run_that_a_task_asks_for_are_those_that_the_platform_cho
               preferTriggeringPipeline: true
               artifact: drop
               path: $(Pipeline.Workspace)/here
+            name: got
           - task: DownloadBuildArtifacts@1
             inputs: { buildType: specific, project: credit, definition: 4, buildVersionToDownload: specific,
               buildId: 3, artifactName: drop }
-          - bash: cd $(Pipeline.Workspace); cat here/a.txt a/drop/a.txt
+          - bash: cd $(Pipeline.Workspace); cat here/a.txt a/drop/a.txt; echo $(got.BuildNumber)
             displayName: look
         """
     )
-    assert platform.log("look").endswith("contentcontent\n")
+    assert platform.log("look").endswith("contentcontent3\n")
     assert "from run 3 of the pipeline up" in platform.log("get")
     first, second = platform.asked
     assert first == {
@@ -227,6 +228,63 @@ def test_a_deployment_begins_with_the_artifacts_and_without_the_sources(worker: 
         """
     )
     assert platform.log("look").endswith("content0\n")
+
+
+def test_archives_are_made_and_extracted_and_files_deleted(worker: Worker) -> None:
+    platform = worker.run(
+        """
+        steps:
+          - checkout: none
+          - bash: |
+              mkdir -p out/sub && echo a > out/a.txt && echo b > out/sub/b.sh && chmod 755 out/sub/b.sh
+              echo 'import zipfile; zipfile.ZipFile("bad.zip", "w").writestr("../up.txt", "x")' > bad.py
+          - task: ArchiveFiles@2
+            inputs: { rootFolderOrFile: out, archiveFile: $(Build.ArtifactStagingDirectory)/whole.zip }
+          - task: ArchiveFiles@2
+            inputs: { rootFolderOrFile: out, includeRootFolder: false, archiveType: tar, archiveFile: flat.tar.gz }
+          - task: ExtractFiles@1
+            inputs: { archiveFilePatterns: $(Build.ArtifactStagingDirectory)/*.zip, destinationFolder: z }
+          - task: ExtractFiles@1
+            inputs: { archiveFilePatterns: "*.gz", destinationFolder: t }
+          - task: PythonScript@0
+            inputs: { scriptPath: bad.py }
+          - task: ExtractFiles@1
+            inputs: { archiveFilePatterns: bad.zip, destinationFolder: t/u, overwriteExistingFiles: false }
+          - task: DeleteFiles@1
+            inputs: { SourceFolder: out, Contents: "sub" }
+          - bash: find . -type f | sort; test -x z/out/sub/b.sh && test -x t/sub/b.sh && test ! -e out/sub
+            displayName: look
+          - task: ExtractFiles@1
+            displayName: again
+            inputs: { archiveFilePatterns: "*.gz", destinationFolder: t, cleanDestinationFolder: false }
+        """
+    )
+    assert platform.log("look").splitlines()[1:] == [
+        "./bad.py", "./bad.zip", "./flat.tar.gz", "./out/a.txt", "./t/a.txt", "./t/sub/b.sh", "./t/u/up.txt",
+        "./z/out/a.txt", "./z/out/sub/b.sh",
+    ]  # fmt: skip
+    assert platform.step("look").result == "Succeeded"
+    assert "a.txt is there already" in platform.log("again")
+
+
+def test_a_python_script_gets_its_arguments(worker: Worker) -> None:
+    platform = worker.run(
+        """
+        steps:
+          - checkout: none
+          - task: PythonScript@0
+            displayName: inline
+            inputs:
+              scriptSource: inline
+              script: "import sys; print(sys.argv[1:])"
+              arguments: --name 'my model' $(Build.BuildId)
+          - task: PythonScript@0
+            displayName: none
+            inputs: { scriptPath: nothing.py }
+        """
+    )
+    assert platform.log("inline").endswith("['--name', 'my model', '7']\n")
+    assert "there is no script" in platform.step("none").reason
 
 
 def test_python_is_chosen_and_packages_of_it_are_the_jobs_own(worker: Worker) -> None:

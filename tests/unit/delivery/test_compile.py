@@ -215,6 +215,50 @@ def test_a_trigger_means(compile_files: Compile, text: str, expected: PushTrigge
     assert compile_files(f"{text}steps: [{{script: a}}]").pipeline.trigger == expected
 
 
+def test_resources_have_names_with_dashes(compile_files: Compile) -> None:
+    text = """
+resources:
+  repositories: [{repository: mlops-templates, type: git, name: mlops-templates, ref: main}]
+  pipelines: [{pipeline: train-v2, source: train}]
+steps:
+- checkout: mlops-templates
+- download: train-v2
+"""
+    found = compile_files(text).pipeline.resources
+    assert [one.alias for one in (*found.repositories, *found.pipelines)] == ["mlops-templates", "train-v2"]
+    nameless = "resources: {repositories: [{name: a}]}\nsteps: []"
+    assert "a repository needs repository" in problems(compile_files, nameless)
+
+
+def test_a_target_says_what_the_output_of_a_step_may_ask_for(compile_files: Compile) -> None:
+    text = """
+steps:
+- script: a
+  target: host
+- script: b
+  target: {settableVariables: none}
+- script: c
+  target: {commands: restricted, settableVariables: [x, y]}
+- script: d
+"""
+    steps = compile_files(text).pipeline.stages[0].jobs[0].steps
+    assert [(step.settable, step.is_restricted) for step in steps] == [
+        (None, False), ((), False), (("x", "y"), True), (None, False),
+    ]  # fmt: skip
+
+
+def test_what_is_disabled_is_not_refused_for_its_task(compile_files: Compile) -> None:
+    text = "steps: [{task: Docker@2, enabled: false, inputs: {command: build}}, {script: make}]"
+    found = compile_files(text)
+    assert [step.task for step in found.pipeline.stages[0].jobs[0].steps] == ["", "CmdLine@2"]
+    assert "Docker@2 is not known here; it is disabled" in str(found.warnings[0])
+    assert recompiled(found.text, file="a.yml").stages[0].jobs[0].steps[0].is_enabled is False
+
+
+def test_switches_that_users_set_are_not_warned_of(compile_files: Compile) -> None:
+    assert compile_files("variables: {System.Debug: true}\nsteps: [{script: make}]").warnings == ()
+
+
 def test_a_branch_called_none_is_warned_of(compile_files: Compile) -> None:
     assert "write trigger: none" in warnings(compile_files, "trigger: [none]\nsteps: [{script: a}]")
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
@@ -42,6 +43,29 @@ def test_what_is_certain_of_a_secret_in_base64_is_masked(before: str, after: str
     # What is left belongs to what stands around it, but for the bits that share a digit with it.
     around = sum(len(base64.b64encode(part.encode())) for part in (before, after))
     assert len(shown.replace("***", "")) <= around + 2
+
+
+@pytest.mark.parametrize("width", [5, 8, 19, 60, 64, 76])
+@pytest.mark.parametrize("before", ["", "u:", "a longer text that pushes it away from the margin "])
+@pytest.mark.parametrize("encoded", [lambda data: base64.b64encode(data).decode(), bytes.hex], ids=["base64", "hex"])
+def test_a_secret_is_found_where_its_digits_are_broken_into_lines(
+    width: int, before: str, encoded: Callable[[bytes], str]
+) -> None:
+    secret = "a-secret-of-many-words/and+signs"
+    digits = encoded(f"{before}{secret} and what follows".encode())
+    lines = [digits[at : at + width] for at in range(0, len(digits), width)]
+    stream = MaskedLines(Masker([secret]))
+    shown = "".join([*(stream.feed(f"  {line}\n") for line in lines), stream.rest()])
+    left = encoded(before.encode()).rstrip("=") + encoded(b"xx and what follows")
+    assert len("".join(shown.replace("***", "").split())) <= len(left) + 4
+    assert "***" in shown
+
+
+def test_a_line_that_ends_in_digits_of_a_secret_is_shown_when_the_next_does_not_go_on() -> None:
+    stream = MaskedLines(Masker(["a-secret-of-many-words"]))
+    begun = base64.b64encode(b"a-secret").decode()[:8]
+    assert stream.feed(f"x {begun}\n") == "x "
+    assert stream.feed("else\n") == f"{begun}\nelse\n"
 
 
 def test_secrets_that_overlap_become_one_mask() -> None:

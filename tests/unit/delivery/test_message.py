@@ -21,7 +21,7 @@ _MESSAGE = JobMessage(
     unit=UnitFacts("Dev", "Train", "leg", hook="deploy"),
     steps=(
         Step("task", "Bash@3", {"script": "echo $(x)"}, _PLACE, name="one", env={"A": "b"}, timeout="$(minutes)"),
-        Step("checkout", "", {"repository": "self"}, _INCLUDED, is_enabled="$(on)"),
+        Step("checkout", "", {"repository": "self"}, _INCLUDED, is_enabled="$(on)", settable=("x",)),
     ),
     variables=(Variable("x", "1"), Variable("key", "s3cret", is_secret=True)),
     repositories=(RepositorySource("self", "credit", url="/srv/credit.git", token="t0ken"),),

@@ -82,3 +82,19 @@ def test_the_newest_good_run_and_what_a_run_that_goes_on_reads_stay(scene: Scene
     with scene.database.write() as tx:
         rows.change(tx, reader.id, system={**reader.system, "resources.pipeline.other.runID": str(bad.id)})
     assert not leftover.remove(), "somebody has begun to read it meanwhile"
+
+
+def test_a_run_that_a_step_will_ask_for_stays(scene: Scene) -> None:
+    named, other, good = (scene.queue(PLAIN) for _ in range(3))
+    for run, result in ((named, "failed"), (other, "failed"), (good, "succeeded")):
+        kept(scene, run, days_ago=40, result=result)
+    task = (
+        "{task: DownloadPipelineArtifact@2, inputs: {source: specific, project: PROJECT, pipeline: PIPELINE, "
+        "runVersion: specific, runId: $(wanted)}}"
+    )
+    text = f"variables: {{wanted: {named.id}}}\njobs: [{{job: j, steps: [{task}]}}]"
+    reader = scene.queue(text.replace("PROJECT", named.project).replace("PIPELINE", str(named.delivery)))
+    assert would_go(retention(scene)) == [other.id]
+    with scene.database.write() as tx:
+        rows.change(tx, reader.id, status="completed", result="failed")
+    assert would_go(retention(scene)) == [other.id], "the next run of the same file will ask for it as well"

@@ -11,6 +11,7 @@ from pratique.delivery.trouble import Troubles
 from pratique.specs.words import did_you_mean, shown
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ALIAS: Final = re.compile(r"[A-Za-z0-9_-]+")
 _LATER: Final = re.compile(r"\$\(.+\)|\$\[.*\]", re.DOTALL)
 """A macro or an expression where a number or a boolean will be."""
 
@@ -156,6 +157,17 @@ class Fields:
         if not NAME.fullmatch(text):
             hint = "letters, digits and _, not a digit first; for other names there is displayName"
             self.troubles.refuse(f"{shown(text)} cannot name {self.what}", self.place(key), hint=hint)
+        return text
+
+    def alias(self, key: str) -> str:
+        """The name of a resource, in which - may stand as well."""
+        text = self.text(key)
+        if not text:
+            self.troubles.refuse(f"{self.what} needs {key}, the name by which the file knows it", self.node.place)
+        elif not _ALIAS.fullmatch(text):
+            self.troubles.refuse(
+                f"{shown(text)} cannot name {self.what}", self.place(key), hint="letters, digits, _, -"
+            )
         return text
 
     def filter(self, key: str) -> Filter:

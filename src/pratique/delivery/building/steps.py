@@ -30,6 +30,9 @@ _OWN: Final[dict[str, tuple[str, ...]]] = {
     "publish": ("artifact",),
 }  # fmt: skip
 """The kinds of steps, and the keys that each has beside the common ones."""
+_HOST: Final = "host"
+"""The target that is the machine of the job itself."""
+_TARGET: Final = ("container", "commands", "settableVariables")
 _NOT_YET: Final = ("getPackage", "reviewApp")
 _TASKS: Final = {"script": "CmdLine@2", "bash": "Bash@3", "pwsh": "PowerShell@2", "powershell": "PowerShell@2"}
 
@@ -69,8 +72,7 @@ def _step(node: Mapping, pool: Pool, troubles: Troubles) -> Step | None:
     fields = Fields(node, f"a {kind} step", (kind, *_OWN[kind], *COMMON), troubles)
     if names[0] != kind:
         troubles.warn(f"{kind} stands first in a step", node.place, hint=f"move {kind}: to the dash")
-    if fields.has("target"):
-        troubles.refuse("a step in a container is not run here", fields.place("target"), is_not_yet=True)
+    settable, is_restricted = _target(fields)
     task, inputs = _work(kind, fields, pool)
     return Step(
         kind=kind if kind in ("checkout", "download", "publish") else "task",
@@ -85,7 +87,24 @@ def _step(node: Mapping, pool: Pool, troubles: Troubles) -> Step | None:
         is_enabled=fields.switch("enabled", default=True),
         timeout=fields.number("timeoutInMinutes", 0),
         retries=fields.number("retryCountOnTaskFailure", 0),
+        settable=settable,
+        is_restricted=is_restricted,
     )
+
+
+def _target(fields: Fields) -> tuple[tuple[str, ...] | None, bool]:
+    """Which variables a step may set, None for all, and whether its commands are restricted; containers are refused."""
+    value = fields.node.get("target")
+    inner = None if isinstance(value, Scalar) else fields.mapping("target", "a target", _TARGET)
+    container = value.text if isinstance(value, Scalar) else inner.text("container") if inner else ""
+    if container and container.lower() != _HOST:
+        fields.troubles.refuse("a step in a container is not run here", fields.place("target"), is_not_yet=True)
+    if inner is None:
+        return None, False
+    settable = inner.texts("settableVariables")
+    if settable is not None and [name.lower() for name in settable] == ["none"]:
+        settable = ()
+    return settable, inner.word("commands", ("any", "restricted")) == "restricted"
 
 
 def _work(kind: str, fields: Fields, pool: Pool) -> tuple[str, dict[str, str]]:
@@ -120,7 +139,11 @@ def _joined(fields: Fields, name: str) -> str:
 def _task(fields: Fields, pool: Pool) -> str:
     found = task_of(fields.text("task"))
     if isinstance(found, UnknownTask):
-        fields.troubles.refuse(found.message, fields.place("task"), hint=found.hint, is_not_yet=True)
+        if fields.switch("enabled", default=True) is False:
+            said = f"{found.message}; it is disabled, so it is only skipped"
+            fields.troubles.warn(said, fields.place("task"), hint="remove the step")
+        else:
+            fields.troubles.refuse(found.message, fields.place("task"), hint=found.hint, is_not_yet=True)
         return ""
     on_server = rule_of(found).runs_on_server
     if on_server and not pool.is_server:

@@ -36,7 +36,7 @@ def _matrix(fields: Fields) -> Matrix | None:
             return None
         return Matrix({}, value.text.strip(), most)
     if not isinstance(value, Mapping):
-        fields.wrong("matrix", "a mapping of legs", fields.node)
+        fields.wrong("matrix", "a mapping of legs", value or fields.node)
         return None
     legs: dict[str, dict[str, str]] = {}
     for key, leg in value.pairs:

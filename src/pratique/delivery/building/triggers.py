@@ -119,7 +119,7 @@ def _webhook(item: Mapping, around: Fields) -> Webhook:
     if is_own and not any(path.removeprefix("$.") == "type" for path, _ in filters):
         hint = "such as Microsoft.MachineLearningServices.ModelRegistered"
         fields.troubles.refuse("a webhook of pratique needs a filter with the path type", item.place, hint=hint)
-    return Webhook(fields.name("webhook", ""), item.place, tuple(filters))
+    return Webhook(fields.alias("webhook"), item.place, tuple(filters))
 
 
 def _alias(item: Mapping) -> str:
@@ -131,7 +131,7 @@ def _repository(item: Mapping, around: Fields) -> Repository:
     keys = ("repository", "type", "name", "ref", "endpoint", "trigger", "project")
     fields = Fields(item, "a repository", keys, around.troubles)
     return Repository(
-        fields.name("repository", ""),
+        fields.alias("repository"),
         fields.word("type", _REPOSITORY_TYPES, "git"),
         fields.text("name"),
         item.place,
@@ -155,7 +155,7 @@ def _pipeline(item: Mapping, around: Fields) -> PipelineResource:
     elif isinstance(value, Scalar) and not value.text:
         is_triggering = True
     return PipelineResource(
-        fields.name("pipeline", ""),
+        fields.alias("pipeline"),
         fields.text("source"),
         item.place,
         fields.text("project"),

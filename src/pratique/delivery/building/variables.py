@@ -11,6 +11,8 @@ from pratique.delivery.pipeline import Group, Setting, VariableItem
 MAX_NAME: Final = 450
 _RESERVED: Final = ("agent.", "build.", "release.", "system.", "environment.", "pipeline.")
 """What begins so is the platform's."""
+_SWITCHES: Final = ("system.debug", "system.prefergit", "agent.diagnostic", "agent.source.", "build.syncsources")
+"""What begins so is set by users, all the same."""
 
 
 def variables_of(fields: Fields) -> tuple[VariableItem, ...]:
@@ -30,7 +32,7 @@ def _items(around: Fields) -> Iterator[VariableItem]:
         if not name or len(name) > MAX_NAME or ")" in name or not name.isprintable():
             fields.troubles.refuse("a variable needs a name", fields.place("name"), hint="without ) in it")
             continue
-        if name.lower().startswith(_RESERVED):
+        if name.lower().startswith(_RESERVED) and not name.lower().startswith(_SWITCHES):
             fields.troubles.warn(f"{name} is a name of the platform's and may be set over", fields.place("name"))
         if "value" not in item.names():
             fields.troubles.refuse(f"the variable {name} has no value", item.place)

@@ -47,6 +47,14 @@ def directive_of(key: str) -> Directive | None:
     return Directive(word, rest.strip())
 
 
+def is_directive(key: str) -> bool:
+    """Whether `key` is a directive, or what was meant to be one."""
+    try:
+        return directive_of(key) is not None
+    except ExpressionError:
+        return True
+
+
 @dataclass(frozen=True)
 class Piece:
     """A part of a text."""

@@ -22,7 +22,7 @@ from pratique.delivery.expressions.values import Array, Record, Value, to_boolea
 from pratique.delivery.nodes import Mapping, Node, Place, Scalar, Sequence, Source, kind_of
 from pratique.delivery.reader import parse_pipeline
 from pratique.delivery.templates.conversion import node_of
-from pratique.delivery.templates.directives import OPEN, Directive, Piece, directive_of, pieces_of
+from pratique.delivery.templates.directives import OPEN, Directive, Piece, directive_of, is_directive, pieces_of
 from pratique.delivery.templates.files import Files, ReadFile
 from pratique.delivery.templates.parameters import Declared, bound, declared
 from pratique.delivery.trouble import Refused, Trouble, Troubles
@@ -33,6 +33,8 @@ MAX_WORK: Final = 250_000
 MAX_TEXT: Final = 20_000_000
 """Characters of all values of the result."""
 
+_OF_SOME_RUNS: Final = ("build.", "system.")
+"""The beginnings of variables that the platform knows before some runs, such as those of pull requests."""
 _BODIES: Final = ("stages", "jobs", "steps")
 _HOOKS: Final = ("preDeploy", "deploy", "routeTraffic", "postRouteTraffic")
 _STRATEGIES: Final = ("runOnce", "rolling", "canary")
@@ -396,7 +398,7 @@ class _Expander:
                 names = [known for known, _ in scope.parameters.items()]
                 hint = did_you_mean(key, names) or f"declared: {', '.join(names) or 'none'}"
                 self._troubles.refuse(f"there is no parameter {key}", place, hint=hint)
-            elif name.lower() == "variables":
+            elif name.lower() == "variables" and not key.lower().startswith(_OF_SOME_RUNS):
                 hint = f"a variable of a group or of a script is known only to the run: $({key})"
                 self._troubles.warn(f"the variable {key} has no value before the run, so it is empty", place, hint=hint)
 
@@ -561,8 +563,11 @@ def _is_one_mapping(item: Mapping) -> bool:
     """Whether an item that begins with a directive is one mapping made of parts, and not a piece of the list.
 
     `- ${{ each pair in step }}:` with keys behind it makes one item of all
-    pairs; an `if` with keys behind it is an item or none.
+    pairs, and so does a directive with a plain key beside it; an `if` alone
+    with keys behind it is an item or none.
     """
+    if not all(is_directive(key.text) for key, _ in item.pairs):
+        return True
     if any(isinstance(value, Sequence) for _, value in item.pairs):
         return False
     if len(item.pairs) > 1:

@@ -49,7 +49,16 @@ def _origin(work: Work) -> PipelineRun | None:
     """The run that is asked for, decided by the platform; None for this one."""
     wanted = origin_of(work.inputs)
     if wanted is None:
+        _tell_number(work, work.run.job.message.run.id)
         return None
     found = work.run.job.routes.origin(wanted)
     work.run.say(f"from run {found.run} of the pipeline {found.delivery}")
+    _tell_number(work, found.run)
     return found
+
+
+def _tell_number(work: Work, run: int) -> None:
+    """Set the output BuildNumber of a step that has a name; its value is the id, as the tasks' reference says."""
+    if work.run.step.name:
+        work.run.job.variables.set_output(work.run.step.name, "BuildNumber", str(run), is_secret=False)
+        work.run.output_was_set()

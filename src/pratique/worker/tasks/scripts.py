@@ -1,4 +1,4 @@
-"""Bash@3, CmdLine@2 and PowerShell@2: a script in a file of the temporary folder, run by its shell.
+"""Bash@3, CmdLine@2, PowerShell@2 and PythonScript@0: a script in a file of the temporary folder, run by its shell.
 
 bash runs without -e: the exit code is that of the last command, as on an agent.
 """
@@ -20,6 +20,7 @@ _PREFERENCES: Final = {
     "debugPreference": "DebugPreference",
     "progressPreference": "ProgressPreference",
 }
+_PYTHONS: Final = ("python", "python3")
 _LAST_EXIT_CODE: Final = "if (Test-Path -LiteralPath variable:\\LASTEXITCODE) { exit $LASTEXITCODE }"
 
 
@@ -41,6 +42,26 @@ def command_line(work: Work) -> Outcome:
     """CmdLine@2, which is what `script:` stands for."""
     folder = work.run.folder(work.inputs.text("workingDirectory"))
     return run_bash(work, work.inputs.text("script"), folder=folder, fails_on_errors=work.inputs.is_on("failOnStderr"))
+
+
+def python_script(work: Work) -> Outcome:
+    """PythonScript@0, by the `python` that is on the PATH unless the step names an interpreter."""
+    inputs, run = work.inputs, work.run
+    path = run.environment()["PATH"]
+    wanted = inputs.text("pythonInterpreter").strip()
+    shell = next(filter(None, (shutil.which(name, path=path) for name in ([wanted] if wanted else _PYTHONS))), None)
+    if shell is None:
+        return failed(f"there is no {wanted or 'python'} on the PATH")
+    if inputs.word("scriptSource") == "inline":
+        file = _script(run, inputs.text("script"), ".py")
+    else:
+        file = run.folder("") / inputs.text("scriptPath").strip()
+        if not file.is_file():
+            return failed(f"there is no script {file}")
+    argv = [shell, str(file), *_words(inputs.text("arguments"))]
+    run.say(f"##[command]{' '.join(argv)}")
+    folder = run.folder(inputs.text("workingDirectory"))
+    return _run(work, argv, "python", folder=folder, fails_on_errors=inputs.is_on("failOnStderr"), environment=None)
 
 
 def powershell(work: Work) -> Outcome:

@@ -271,6 +271,40 @@ stages:
     assert [[job["job"] for job in stage["jobs"]] for stage in found] == [["dev_a", "dev_b"], ["qa_c"]]
 
 
+def test_a_directive_with_plain_keys_beside_it_makes_one_item_of_all() -> None:
+    text = """
+parameters:
+- name: stages
+  type: stageList
+  default:
+  - stage: A
+    displayName: first
+    jobs: [{job: J, dependsOn: K, steps: [{script: own}]}, {job: K, steps: [{script: other}]}]
+stages:
+- ${{ each stage in parameters.stages }}:
+  - ${{ each pair in stage }}:
+      ${{ if ne(pair.key, 'jobs') }}:
+        ${{ pair.key }}: ${{ pair.value }}
+    jobs:
+    - ${{ each job in stage.jobs }}:
+      - ${{ each pair in job }}:
+          ${{ if ne(pair.key, 'steps') }}:
+            ${{ pair.key }}: ${{ pair.value }}
+        steps:
+        - script: before
+        - ${{ job.steps }}
+"""
+    (stage,) = tree_of(text)["stages"]
+    assert (stage["stage"], stage["displayName"]) == ("A", "first")
+    assert [(job["job"], job.get("dependsOn")) for job in stage["jobs"]] == [("J", "K"), ("K", None)]
+    assert [step["script"] for step in stage["jobs"][0]["steps"]] == ["before", "own"]
+
+
+def test_variables_of_runs_that_this_is_none_of_are_empty_without_a_word() -> None:
+    text = "steps: [{script: \"<${{ variables['System.PullRequest.TargetBranch'] }}>\"}]"
+    assert expanded(text) == ({"steps": [{"script": "<>"}]}, [], [])
+
+
 def test_a_branch_that_is_not_taken_must_be_well_formed_and_no_more() -> None:
     text = "steps:\n- ${{ if false }}:\n  - script: ${{ nosuch() }}\n- script: a"
     assert steps_of(text) == ["a"]
