@@ -2,7 +2,8 @@
 
 Knack wants a command for every group it shows. Rows of the index that were not
 typed get one empty command each, so that `pratique --help` imports no verb;
-the row that was typed gets the verbs of its module.
+the row that was typed gets the verbs of its module. A verb that was typed in
+full stands alone: nobody looks at a parser of any other.
 """
 
 import argparse
@@ -27,6 +28,9 @@ from pratique.cli.usage import UsageError, nearest
 
 ROWS: Final = "pratique rows"
 """Under this key the data of knack's context hold the index in force."""
+
+VERB: Final = "pratique verb"
+"""Under this key they hold the verb that was typed in full, or None."""
 
 _UNSEEN: Final = "…"
 """The verb of a group that was not typed: it makes the group show, and nobody can type it by accident."""
@@ -54,12 +58,24 @@ def verbs_of(row: Row) -> Mapping[str, Verb]:
     return table.verbs
 
 
+def typed_verb(rows: Sequence[Row], words: Sequence[str]) -> Verb | None:
+    """The verb that `words` begin with, if it is nothing that more words would lead on from."""
+    typed = [row for row in rows if is_typed(row, words)]
+    paths = [" ".join(words[:length]) for length in range(len(words), 0, -1)]
+    found = [verb for path in paths for row in typed if (verb := verbs_of(row).get(path))]
+    leads_on = bool(found) and any(row.path.startswith(f"{found[0].path} ") for row in rows)
+    return found[0] if found and not leads_on else None
+
+
 class Commands(CLICommandsLoader):  # type: ignore[misc] # knack publishes no types.
     """Knack's command table, filled from the index."""
 
     def load_command_table(self, args: list[str]) -> dict[str, Any]:
         words = typed_words(args)
-        for row in self.cli_ctx.data[ROWS]:
+        typed: Verb | None = self.cli_ctx.data[VERB]
+        if typed:
+            self._enter_verb(typed)
+        for row in () if typed else self.cli_ctx.data[ROWS]:
             if is_typed(row, words):
                 self._enter(row)
             else:
@@ -68,8 +84,11 @@ class Commands(CLICommandsLoader):  # type: ignore[misc] # knack publishes no ty
         return table
 
     def _enter(self, row: Row) -> None:
-        for path, verb in verbs_of(row).items():
-            self._add(path, _caller(verb), _help_of(verb), columns_of(verb.columns), _loader(verb))
+        for verb in verbs_of(row).values():
+            self._enter_verb(verb)
+
+    def _enter_verb(self, verb: Verb) -> None:
+        self._add(verb.path, _caller(verb), _help_of(verb), columns_of(verb.columns), _loader(verb))
 
     def _enter_unseen(self, row: Row, words: Sequence[str]) -> None:
         # A parser for each group takes a while, so a group stands for those below it as far as nobody looks.

@@ -22,10 +22,10 @@ from knack.util import CLIError
 import pratique
 from pratique.base.errors import InternalError, PratiqueError
 from pratique.cli.configuration import Configuration
-from pratique.cli.grammar import ROWS, Commands, Help, Parser, rows_in_force, typed_words
+from pratique.cli.grammar import ROWS, VERB, Commands, Help, Parser, rows_in_force, typed_verb, typed_words
 from pratique.cli.index import INDEX
 from pratique.cli.output import Output, Query
-from pratique.cli.table import Report, Row
+from pratique.cli.table import Report, Row, Verb
 from pratique.cli.talk import complain, quiet
 from pratique.cli.usage import UsageError
 
@@ -35,7 +35,7 @@ _ALONE: Final = frozenset({"-h", "--help", "-v", "--version"})
 class Pratique(CLI):  # type: ignore[misc] # knack publishes no types.
     """Knack's driver with our parts."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], typed: Verb | None) -> None:
         # Knack would print each command's arguments under --debug, a secret among them.
         logging.getLogger("cli.knack.cli").setLevel(logging.INFO)
         super().__init__(
@@ -50,6 +50,7 @@ class Pratique(CLI):  # type: ignore[misc] # knack publishes no types.
             query_cls=Query,
         )
         self.data[ROWS] = rows
+        self.data[VERB] = typed
 
     def show_version(self) -> None:
         """What `pratique --version` prints."""
@@ -71,7 +72,10 @@ def run(argv: Sequence[str], *, extra_tables: Sequence[Row] = ()) -> int:
     token = quiet.set("--only-show-errors" in argv)
     try:
         _check_order(argv)
-        program = Pratique([*rows_in_force(INDEX, extra_tables)])
+        rows = [*rows_in_force(INDEX, extra_tables)]
+        # Its module is imported here and not below knack: Python 3.11 maps and unmaps memory at some depths of calls,
+        # thousands of times where a regular expression is compiled there.
+        program = Pratique(rows, typed_verb(rows, typed_words(argv)))
         code = program.invoke(list(argv))
         sys.stdout.flush()
         return int(code) or _code_of_report(program)
