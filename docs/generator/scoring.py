@@ -9,6 +9,24 @@ from typing import Any, Final
 
 from generator.markdown import code, document, table
 
+_BODIES: Final = (
+    ("`application/json`, and whatever is not named below", "models without a script; a script gets it as it is"),
+    ("`text/csv`, with a line of names", "models of scikit-learn's kind with plain columns, converted ones"),
+    ("`application/vnd.apache.arrow.stream`, `….file`", "models without a script, see below"),
+    ("tensors of the Open Inference Protocol, JSON or binary", "models without a script, at `/v2/models/…/infer`"),
+)
+_ARROW: Final = (
+    "Arrow is read by the model server itself, so the environment needs no pyarrow. "
+    "Columns of booleans, whole numbers of 8 to 64 bits, fractions of 16 to 64 bits, text, and dictionaries of them "
+    "become what the same rows are in JSON; a null is a missing value. "
+    "The answer is JSON.\n\n"
+    "| body | answer |\n|---|---|\n"
+    "| not Arrow, cut off, or lengths that are not those of its bytes | 400 and why |\n"
+    "| compressed; dates, times, lists, structs and other types; big-endian | 415 and which column |\n"
+    "| many more values than bytes, or a schema of more than 1 MiB | 413 |\n\n"
+    "Nothing is ever unpickled: no content type leads to a format that can run code."
+)
+
 CASES: Final = Path(__file__).parents[2] / "tests" / "integration" / "serving" / "contract.py"
 
 
@@ -27,6 +45,9 @@ def page() -> str:
         table(("script", "request", "here"), [(script.name, ask.name, ask.differs) for script, ask in differing]),
         f"## The same answer: {len(asks) - len(differing)}",
         table(("script", "request", "method and address"), [_row(*one) for one in asks if not one[1].differs]),
+        "## Bodies",
+        table(("content type", "read for"), _BODIES),
+        _ARROW,
     )
 
 

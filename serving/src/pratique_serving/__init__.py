@@ -13,6 +13,7 @@ a user has pinned. The modules, from the wire to the model:
     memory     how much of it the process may take
     models     which model it is: `script` (score.py) or `mlflow_model` (with `frames`)
     results    what a model returned, as a Response
+    tables     bodies as rows of plain values; `arrow` for those in Arrow's format
 
 Beside them: `identifiers` and `swagger` for what Azure's callers expect; `aml`,
 `multipart` and `contrib` for scripts that want the request itself; `errors`, `log`.

@@ -24,7 +24,7 @@ import time
 from collections import deque
 from typing import Any, Deque, Dict, FrozenSet, Iterator, List, Optional, Tuple
 
-from pratique_serving import log
+from pratique_serving import arrow, log
 from pratique_serving.routes import Collection
 from pratique_serving.settings import Settings
 from pratique_serving.wire import Request, Response
@@ -86,7 +86,8 @@ class Spool(Collection):
             return
         if self._sampling < 1 and random.random() >= self._sampling:  # noqa: S311 - a sample, not a secret.
             return
-        form = '"csv":true,' if request.headers.get("content-type", "").startswith("text/csv") else ""
+        kind = request.headers.get("content-type", "")
+        form = '"csv":true,' if kind.startswith("text/csv") else '"arrow":true,' if arrow.is_arrow(kind) else ""
         sent, said = self._shown(request.body), self._shown(response.body)
         trace = request.headers.get("traceparent", "")
         head = (

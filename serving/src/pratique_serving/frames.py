@@ -12,6 +12,7 @@ where it names columns, arrays where it names tensors.
 Columns take the signature's types only where no value changes: 3 is a double and
 3.0 a long, but 1.5 is no long and "false" no boolean. What remains (arrays,
 objects, shapes of tensors, parameters) is left to MLflow, which enforces it.
+A table in Arrow's format has columns as well (see `arrow`).
 """
 
 import base64
@@ -21,6 +22,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 import numpy as np
 import pandas as pd
 
+from pratique_serving import arrow
 from pratique_serving.errors import Refused
 
 FORMATS = ("input_data", "dataframe_split", "dataframe_records", "inputs", "instances")
@@ -70,6 +72,20 @@ def parse_body(body: bytes, signature: Optional[Signature]) -> Parsed:
         return Parsed(_build(found[0], document[found[0]], signature), params)
     except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
         raise Refused(400, f"{found[0]} cannot be read: {error}") from None
+
+
+def parse_arrow(body: bytes, signature: Optional[Signature]) -> Parsed:
+    """A table in Arrow's format: columns, or named tensors where the signature has those.
+
+    Raises Refused (400), and whatever `arrow.read` refuses.
+    """
+    names, columns = arrow.read(body)
+    value = dict(zip(names, columns))
+    try:
+        is_tensors = signature is not None and signature.is_tensors
+        return Parsed(_from_dict(value, signature) if is_tensors else _frame(pd.DataFrame(value), signature), None)
+    except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
+        raise Refused(400, f"The Arrow table cannot be used: {error}") from None
 
 
 def _one_of(names: Tuple[str, ...]) -> str:

@@ -21,13 +21,13 @@ import mlflow.pyfunc
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from pratique_serving import log, tables
+from pratique_serving import alarm, arrow, log, tables
 from pratique_serving.columns import PLAIN, build, is_row_wise, sliceable
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.flavours import agree, native
-from pratique_serving.frames import Column, Parsed, Signature, parse_body
+from pratique_serving.frames import Column, Parsed, Signature, parse_arrow, parse_body
 from pratique_serving.models import Model
-from pratique_serving.results import INTERNAL, Unanswerable, json_response
+from pratique_serving.results import INTERNAL, Unanswerable, json_response, refusal
 from pratique_serving.settings import Settings
 from pratique_serving.swagger import Specifications, describe, describe_columns
 from pratique_serving.tables import Frames, Table, with_rows
@@ -59,6 +59,7 @@ class MlflowModel(Model):
         self._model = model
         self.metadata = model.metadata
         self._signature = signature_of(model.metadata)
+        self._timeout = settings.scoring_timeout_ms / 1000
         self._takes_params = hasattr(model.metadata, "get_params_schema")
         self._specifications = _specifications(self._signature, settings)
         self.columns = self._signature.inputs if self._signature is not None else ()
@@ -86,10 +87,10 @@ class MlflowModel(Model):
             return Response(200, b"", [("Content-Type", "text/html; charset=utf-8")])
         if request.method != "POST":
             raise Refused(405, "Method not allowed")
-        if self._native is not None and b'"params"' not in request.body:
+        if self._native is not None and not _has_params(request):
             prepared, predict = self._native.prepare(self._read(request)), self._native.predict
             return self._timed(request, request_id, lambda: predict(prepared))
-        parsed = parse_body(request.body, self._signature)
+        parsed = (parse_arrow if _is_arrow(request) else parse_body)(request.body, self._signature)
         return self._timed(request, request_id, lambda: self._call(parsed))
 
     def answer_together(self, requests: Sequence[Request], request_ids: Sequence[str]) -> List[Response]:
@@ -98,13 +99,20 @@ class MlflowModel(Model):
         def respond(request: Request, predictions: Sequence[Any]) -> Response:
             return _respond(predictions, request, "", time.perf_counter() - began)
 
-        return answer_together(requests, request_ids, self._read_plain, self._predict_table, respond, self.answer)
+        def predict(table: Table) -> Sequence[Any]:
+            return alarm.within(self._timeout, self._predict_table, table=table)
+
+        try:
+            return answer_together(requests, request_ids, self._read_plain, predict, respond, self.answer)
+        except alarm.Overrun as error:
+            self._tell(f"predict() was interrupted, for {len(requests)} requests", error)
+            return [refusal(alarm.refused(self._timeout)) for _ in requests]
 
     def _read(self, request: Request) -> Table:
         return with_rows(self._frames.read(request.body, request.headers.get("content-type", "")))
 
     def _read_plain(self, request: Request) -> Table:
-        if request.method != "POST" or b'"params"' in request.body:
+        if request.method != "POST" or _has_params(request):
             raise Refused(405, "Method not allowed")
         return self._read(request)
 
@@ -138,7 +146,10 @@ class MlflowModel(Model):
 
     def _predict(self, predict: Callable[[], Any], request_id: str) -> Any:
         try:
-            return predict()
+            return alarm.within(self._timeout, predict)
+        except alarm.Overrun as error:
+            self._tell(f"predict() was interrupted, request {request_id}", error)
+            raise alarm.refused(self._timeout) from None
         except MlflowException as error:
             if getattr(error, "error_code", "") in CALLERS_MISTAKES:
                 raise Refused(400, str(error)) from None
@@ -147,6 +158,15 @@ class MlflowModel(Model):
         except BaseException as error:  # noqa: BLE001
             self._tell(f"predict() failed, request {request_id}", error)
         raise Refused(500, FAILED, run_failed=True)
+
+
+def _is_arrow(request: Request) -> bool:
+    return arrow.is_arrow(request.headers.get("content-type", ""))
+
+
+def _has_params(request: Request) -> bool:
+    """Whether it may have parameters of the model; a table in Arrow's format never has."""
+    return b'"params"' in request.body and not _is_arrow(request)
 
 
 def _is_users_code(metadata: Any) -> bool:

@@ -3,6 +3,7 @@
     {"input_data": {"columns": [names of inputs], "data": rows}}   a column for each input of shape (n,) or (n, 1)
     {"input_data": [[…], …]}, {"instances": …}, {"inputs": […]}    rows, for a model with one input
     {"input_data": {name: values}}, {"inputs": {name: values}}     tensors by name
+    application/vnd.apache.arrow.…                                 a table, as the first
     /v2/models/NAME/infer                                          the Open Inference Protocol
 
 With one output the answer is its values, with several an object of them by name.
@@ -16,7 +17,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from pratique_serving import log
+from pratique_serving import arrow, log
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.models import Model
 from pratique_serving.results import json_response
@@ -96,7 +97,8 @@ class OnnxTensors(Model):
             return Response(200, b"", [("Content-Type", "text/html; charset=utf-8")])
         if request.method != "POST":
             raise Refused(405, "Method not allowed")
-        feed = self._read(request.body)
+        is_arrow = arrow.is_arrow(request.headers.get("content-type", ""))
+        feed = self._read_arrow(request.body) if is_arrow else self._read(request.body)
         began = time.perf_counter()
         outputs = self._run(feed, request_id)
         took = time.perf_counter() - began
@@ -131,6 +133,13 @@ class OnnxTensors(Model):
             return self._feed(document[found[0]])
         except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
             raise Refused(400, f"{found[0]} cannot be read: {error}") from None
+
+    def _read_arrow(self, body: bytes) -> Dict[str, Any]:
+        names, columns = arrow.read(body)
+        try:
+            return self._from_frame(list(names), arrow.rows_of(columns))
+        except (ValueError, TypeError, KeyError, OverflowError, AttributeError) as error:
+            raise Refused(400, f"The Arrow table cannot be used: {error}") from None
 
     def _feed(self, value: Any) -> Dict[str, Any]:
         if isinstance(value, dict) and "data" in value and set(value) <= {"columns", "index", "data"}:

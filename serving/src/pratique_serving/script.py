@@ -13,14 +13,12 @@ import importlib.util
 import inspect
 import json
 import os
-import signal
 import sys
-import threading
 import time
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from pratique_serving import contrib, log
+from pratique_serving import alarm, contrib, log
 from pratique_serving.aml import AMLRequest
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.models import Model
@@ -35,10 +33,6 @@ FAILED = "An unexpected error occurred in scoring script. Check the logs for mor
 
 Arguments = Dict[str, Any]
 Bind = Callable[[Request], Arguments]
-
-
-class Overrun(BaseException):
-    """`run()` took longer than SCORING_TIMEOUT_MS. Not an Exception, so that the script's `except` lets it pass."""
 
 
 def load(settings: Settings) -> Model:
@@ -114,11 +108,10 @@ class ScriptModel(Model):
     def _call(self, arguments: Arguments, request_id: str) -> Response:
         began = time.perf_counter()
         try:
-            result = self._within_time(arguments)
-        except Overrun as error:
+            result = alarm.within(self._timeout, self._run, **arguments)
+        except alarm.Overrun as error:
             log.say_traceback(f"run() was interrupted, request {request_id}", error)
-            milliseconds = int(self._timeout * 1000)
-            raise Refused(500, f"Scoring timeout after {milliseconds} ms", run_failed=True) from None
+            raise alarm.refused(self._timeout) from None
         except Refused:
             raise
         # Anything a script can raise, sys.exit() included: the caller gets 500, the log the traceback.
@@ -133,22 +126,6 @@ class ScriptModel(Model):
             raise Refused(500, INTERNAL) from None
         response.headers.append(("x-ms-run-fn-exec-ms", f"{took:.3f}"))
         return response
-
-    def _within_time(self, arguments: Arguments) -> object:
-        """Call `run`, with an alarm if there is a limit; an alarm can only reach the main thread."""
-        if not self._timeout or threading.current_thread() is not threading.main_thread():
-            return self._run(**arguments)
-        before = signal.signal(signal.SIGALRM, _overrun)
-        try:
-            signal.setitimer(signal.ITIMER_REAL, self._timeout)
-            return self._run(**arguments)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-
-
-def _overrun(number: int, frame: Optional[FrameType]) -> None:  # noqa: ARG001 - the signature of a handler.
-    raise Overrun
 
 
 def _without_run(method: str) -> Response:

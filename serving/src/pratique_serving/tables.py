@@ -5,6 +5,7 @@
     {"dataframe_split": …}, {"dataframe_records": [{…}]}    MLflow
     {"inputs": …} or {"instances": …}                       TensorFlow Serving, as MLflow reads it
     text/csv with a line of names                           MLflow
+    application/vnd.apache.arrow.…                          a table as Arrow has it, see `arrow`
 
 A client sends the same names again and again, and only other values. So where a
 body was read before, all that stood around its values is remembered: when the
@@ -17,6 +18,7 @@ import json
 from json.decoder import JSONDecoder
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
+from pratique_serving import arrow
 from pratique_serving.errors import Refused
 
 FORMATS = ("input_data", "dataframe_split", "dataframe_records", "inputs", "instances")
@@ -52,7 +54,10 @@ class Frames:
         self._scan: Any = JSONDecoder().scan_once  # type: ignore[attr-defined] # Documented by its use in `json`.
 
     def read(self, body: bytes, content_type: str) -> Table:
-        """Raises Refused (400) for what is none of the formats."""
+        """Raises Refused (400) for what is none of the formats; Arrow has more to refuse."""
+        if arrow.is_arrow(content_type):
+            names, columns = arrow.read(body)
+            return Table(names, arrow.rows_of(columns))
         try:
             text = str(body, "utf-8")
         except UnicodeDecodeError as error:

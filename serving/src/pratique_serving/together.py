@@ -12,6 +12,7 @@ they do not leaves `most_together` at 1.
 from typing import Any, Callable, List, Sequence, Tuple
 
 from pratique_serving import log
+from pratique_serving.alarm import Overrun
 from pratique_serving.errors import Refused
 from pratique_serving.results import INTERNAL, refusal
 from pratique_serving.tables import Table
@@ -37,7 +38,10 @@ def answer_together(
     respond: Respond,
     answer: Answer,
 ) -> List[Response]:
-    """The answers, in the order of `requests`; each by itself with `answer` when one of them is unusual or wrong."""
+    """The answers, in the order of `requests`; each by itself with `answer` when one of them is unusual or wrong.
+
+    Raises Overrun when the time for all of them is over: alone they would only take more.
+    """
     try:
         table, counts = _join([read(request) for request in requests])
         predictions = predict(table)
@@ -48,6 +52,8 @@ def answer_together(
         for request, count in zip(requests, counts):
             responses.append(respond(request, predictions[at : at + count]))
             at += count
+    except Overrun:
+        raise
     # One of them must not be the others' trouble; what is wrong, it is told alone.
     except BaseException:  # noqa: BLE001
         return [_answer_alone(request, name, answer) for request, name in zip(requests, request_ids)]

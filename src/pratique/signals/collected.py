@@ -11,6 +11,7 @@ for each row; what belongs together has the same `correlationid`. `request` and
 the frames that it gave. Times are UTC, and folders are named by them.
 """
 
+import base64
 import csv
 import io
 import json
@@ -24,9 +25,10 @@ from typing import Any, Final
 
 import duckdb
 
+from pratique_serving.arrow import KIND as ARROW
 from pratique_serving.collecting import read
 from pratique_serving.errors import Refused
-from pratique_serving.tables import Frames, Table
+from pratique_serving.tables import Frames
 
 _FOLDERS: Final[Mapping[str, str]] = {
     "year": "%Y", "month": "%Y/%m", "day": "%Y/%m/%d", "hour": "%Y/%m/%d/%H", "minute": "%Y/%m/%d/%H/%M",
@@ -107,17 +109,12 @@ def _inputs(head: Mapping[str, Any], body: bytes) -> Iterator[Any]:
         yield from csv.DictReader(io.StringIO(body.decode("utf-8", "replace")))
         return
     try:
-        table = _table(body)
+        table = Frames(()).read(body, f"{ARROW}stream" if head.get("arrow") else "application/json")
     except Refused:
         yield {"body": body.decode("utf-8", "replace")}
         return
     for row in table.rows:
         yield dict(zip(table.columns, row, strict=True))
-
-
-def _table(body: bytes) -> Table:
-    """Raises Refused for a body that names no columns."""
-    return Frames(()).read(body, "application/json")
 
 
 def _outputs(head: Mapping[str, Any], body: bytes) -> Iterator[Any]:  # noqa: ARG001 - one signature for all.
@@ -133,7 +130,11 @@ def _outputs(head: Mapping[str, Any], body: bytes) -> Iterator[Any]:  # noqa: AR
 
 
 def _whole(head: Mapping[str, Any], body: bytes) -> Iterator[Any]:  # noqa: ARG001 - one signature for all.
-    yield {"body": body.decode("utf-8", "replace")}
+    """What is no text, as tensors and Arrow are not, is Base64 in a column of its own."""
+    try:
+        yield {"body": body.decode("utf-8")}
+    except UnicodeDecodeError:
+        yield {"base64": base64.b64encode(body).decode("ascii")}
 
 
 def _write(lines: Sequence[Line], target: Path) -> None:

@@ -74,6 +74,37 @@ def named(house: House, shared: Scorers) -> Scorer:
     return scorer
 
 
+def test_arrow_is_read_as_pyarrow_reads_it(house: House) -> None:
+    arrows = HERE.parents[1] / "unit" / "serving" / "arrows" / "make.py"
+    assert json.loads(run(house.python, arrows, "--compare", 300)) == {"compared": 300}
+
+
+ARROW = """
+import json, sys
+import pyarrow
+rows = json.load(open(sys.argv[1]))["rows"]
+table = pyarrow.table({name: [row[place] for row in rows] for place, name in enumerate("abcd")})
+with pyarrow.ipc.new_stream(sys.argv[2], table.schema) as writer:
+    writer.write_table(table)
+"""
+
+
+@pytest.mark.parametrize("model", ["xgboost", "lightgbm", "onnx", "linear.onnx"])
+def test_a_table_of_arrow_is_answered_as_the_same_rows_in_json(house: House, shared: Scorers, model: str) -> None:
+    body = house.models / "rows.arrows"
+    run(house.python, "-c", ARROW, house.models / "expected.json", body)
+    which = "PRATIQUE_ONNX_MODEL" if model.endswith(".onnx") else "PRATIQUE_MLFLOW_MODEL"
+    scorer = shared.folder(house.python, **{which: str(house.models / model)})
+    scorer.wait_until_ready()
+    kind = "application/vnd.apache.arrow.stream"
+    answer = scorer.ask("POST", "/score", body.read_bytes(), content_type=kind)
+    plain = scorer.score({"input_data": {"columns": list("abcd"), "data": house.expected()["rows"]}})
+    assert (answer.status, answer.value) == (200, plain.value)
+    refused = scorer.ask("POST", "/score", body.read_bytes()[:-100], content_type=kind)
+    assert refused.status == 400
+    scorer.end()
+
+
 PYFUNC = """
 import json, sys
 import mlflow.pyfunc, pandas

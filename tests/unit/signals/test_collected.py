@@ -1,5 +1,6 @@
 """What replicas have collected, as Parquet."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -119,3 +120,18 @@ def test_as_a_program_it_says_what_it_did(tmp_path: Path) -> None:
     assert main([str(about), str(out), str(spool)]) == 0
     assert json.loads((out / "outcome.json").read_text()) == {"records": 1, "rows": 4, "dropped": 0}
     assert (out / "files/model_inputs/2025/it's one.parquet").exists()
+
+
+def test_a_table_of_arrow_has_its_columns_and_its_body_is_kept_as_bytes(tmp_path: Path) -> None:
+    body = (Path(__file__).parents[1] / "serving" / "arrows" / "plain.arrows").read_bytes()
+    wanted = {**BOTH, "request": 1.0}
+    _, out = converted(tmp_path, record(body, b"[1,2,3]", arrow=True), collections=wanted)
+    place = "2025/11/24/16/predictions-1-2-3.parquet"
+    inputs = rows(out / "model_inputs" / place)
+    assert [(row["age"], row["job"], row["count"], row["good"]) for row in inputs] == [
+        (41.5, "clerk", 2, True),
+        (None, "Ä中", 3, None),
+        (3.0, None, -4, False),
+    ]
+    [kept] = rows(out / "request" / place)
+    assert base64.b64decode(kept["base64"]) == body

@@ -1,0 +1,357 @@
+"""Bodies in Arrow's format as columns of plain values, without pyarrow, which hardly any model's environment has.
+
+    application/vnd.apache.arrow.stream    a schema, then dictionaries and batches of rows
+    application/vnd.apache.arrow.file      the same behind eight bytes, and an index that nobody needs here
+
+    message   FF FF FF FF · size · description, a flatbuffer · the buffers that it describes
+
+Read are booleans, numbers and text, and dictionaries of them (what pandas calls
+a category). A value becomes what it would be in JSON, and a null None.
+
+Whatever a body says of its sizes is compared with the bytes that are there: each
+buffer lies within the body, all of them together are not larger than it, and
+there are not many more values than bytes. So compressed buffers are refused (415).
+
+Source: https://arrow.apache.org/docs/format/Columnar.html, and Message.fbs and Schema.fbs of the same project.
+"""
+
+import operator
+import struct
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from pratique_serving.errors import Refused
+
+KIND = "application/vnd.apache.arrow."
+"""What the content type begins with."""
+
+Columns = Tuple[Tuple[str, ...], List[List[Any]]]
+
+_FILE = b"ARROW1\x00\x00"
+_FILE_ENDS = b"ARROW1"
+_NEXT = 0xFFFFFFFF
+
+# Values beyond one for each byte: nulls take no bytes at all, and booleans a bit.
+_SPARE_VALUES = 65_536
+
+_SCHEMA, _DICTIONARY, _ROWS = 1, 2, 3
+
+_WHOLE = {(8, 1): "b", (16, 1): "h", (32, 1): "i", (64, 1): "q", (8, 0): "B", (16, 0): "H", (32, 0): "I", (64, 0): "Q"}
+_FRACTIONS = "efd"
+_NULL, _BITS, _TEXT, _LONG_TEXT = "", "?", "s", "S"
+_OFFSETS = {_TEXT: "i", _LONG_TEXT: "q"}
+
+# The names of what is not read, for who sent it; by their numbers in the union `Type`.
+_TYPES = (
+    "no type", "null", "int", "float", "binary", "text", "bool", "decimal", "date", "time", "timestamp", "interval",
+    "list", "struct", "union", "fixed-size binary", "fixed-size list", "map", "duration", "large binary", "large text",
+    "large list", "run-end encoded", "binary view", "text view", "list view", "large list view",
+)  # fmt: skip
+
+
+class _Field(NamedTuple):
+    """One column as the schema describes it."""
+
+    name: str
+    kind: str
+    """How a value is stored: a letter of `struct`, or one of ours."""
+    dictionary: Optional[int]
+    places: str
+    """With a dictionary: the letter of `struct` for places in it."""
+
+
+_known: Dict[bytes, Tuple[_Field, ...]] = {}
+_MOST_KNOWN = 16
+_LONGEST_KNOWN = 64 * 1024
+_LONGEST_SCHEMA = 1024 * 1024
+
+
+def is_arrow(content_type: str) -> bool:
+    """Whether a body of this type is read here."""
+    return content_type.startswith(KIND)
+
+
+def read(body: bytes) -> Columns:
+    """The names, and the values of each column.
+
+    Raises Refused: 400 for what is not Arrow, 413 for too many values, 415 for Arrow that is not read here.
+    """
+    try:
+        return _read(memoryview(body))
+    except (ValueError, struct.error) as error:
+        raise Refused(400, f"The Arrow body cannot be read: {error}") from None
+
+
+def rows_of(columns: Sequence[Sequence[Any]]) -> List[List[Any]]:
+    """The same values row by row."""
+    return [list(row) for row in zip(*columns)]
+
+
+def _read(data: memoryview) -> Columns:
+    if bytes(data[: len(_FILE)]) == _FILE:
+        if bytes(data[-len(_FILE_ENDS) :]) != _FILE_ENDS:
+            raise ValueError("the file is cut off")
+        data = data[len(_FILE) :]
+    fields: Optional[Tuple[_Field, ...]] = None
+    kinds: Dict[int, str] = {}
+    words: Dict[int, List[Any]] = {}
+    columns: List[List[Any]] = []
+    left = len(data) + _SPARE_VALUES
+    for described, buffers in _messages(data):
+        message = _root(described)
+        kind, header = message.number(1, "B"), message.table(2)
+        if fields is None:
+            if kind != _SCHEMA:
+                raise ValueError("it does not begin with a schema")
+            fields = _fields(described, header)
+            columns = [[] for _ in fields]
+            kinds = {field.dictionary: field.kind for field in fields if field.dictionary is not None}
+        elif kind == _DICTIONARY:
+            left -= _take_words(header, buffers, kinds, words, left)
+        elif kind == _ROWS:
+            batch = _Batch(header, buffers, left, len(fields))
+            left -= batch.count * len(fields)
+            for column, field in zip(columns, fields):
+                column += batch.take(field, words)
+        else:
+            raise ValueError(f"a message is of kind {kind}")
+    if fields is None:
+        raise ValueError("there is no schema")
+    return tuple(field.name for field in fields), columns
+
+
+def _messages(data: memoryview) -> Iterator[Tuple[bytes, memoryview]]:
+    at = 0
+    while at < len(data):
+        mark, size = struct.unpack_from("<Ii", data, at)
+        if mark != _NEXT:
+            raise ValueError("a message does not begin as one (formats older than Arrow 0.15 are not read)")
+        if size == 0:
+            return
+        at += 8
+        described = bytes(data[at : at + size])
+        if size < 0 or len(described) != size:
+            raise ValueError("a message is cut off")
+        at += size
+        length = _root(described).number(3, "q")
+        if not 0 <= length <= len(data) - at:
+            raise ValueError("a message is cut off")
+        yield described, data[at : at + length]
+        at += length
+
+
+class _Table:
+    """One table of a flatbuffer: its members by number. Raises struct.error for places outside of it."""
+
+    __slots__ = ("_at", "_data", "_listed", "_size")
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data = data
+        self._at = at
+        self._listed = at - _unpacked("i", data, at)
+        self._size = _unpacked("H", data, self._listed)
+
+    def number(self, member: int, letter: str, default: int = 0) -> int:
+        at = self._place(member)
+        return _unpacked(letter, self._data, at) if at else default
+
+    def table(self, member: int) -> "_Table":
+        """Raises ValueError when there is none."""
+        at = self._place(member)
+        if not at:
+            raise ValueError("a description is incomplete")
+        return _Table(self._data, at + _unpacked("I", self._data, at))
+
+    def has(self, member: int) -> bool:
+        return bool(self._place(member))
+
+    def text(self, member: int) -> str:
+        return str(self._part(member, 1), "utf-8")
+
+    def tables(self, member: int) -> Iterator["_Table"]:
+        start, count = self._vector(member)
+        self._part(member, 4)
+        for at in range(start, start + 4 * count, 4):
+            yield _Table(self._data, at + _unpacked("I", self._data, at))
+
+    def pairs(self, member: int) -> List[Tuple[int, int]]:
+        """A vector of structs that are two numbers of 64 bits each."""
+        return [(int(first), int(second)) for first, second in struct.iter_unpack("<qq", self._part(member, 16))]
+
+    def _part(self, member: int, size: int) -> bytes:
+        start, count = self._vector(member)
+        part = self._data[start : start + count * size]
+        if len(part) != count * size:
+            raise ValueError("a description is cut off")
+        return part
+
+    def _vector(self, member: int) -> Tuple[int, int]:
+        at = self._place(member)
+        if not at:
+            return 0, 0
+        at += _unpacked("I", self._data, at)
+        return at + 4, _unpacked("I", self._data, at)
+
+    def _place(self, member: int) -> int:
+        """Where a member is; 0 when it is left out."""
+        entry = 4 + 2 * member
+        offset = _unpacked("H", self._data, self._listed + entry) if entry + 2 <= self._size else 0
+        return self._at + offset if offset else 0
+
+
+def _root(described: bytes) -> _Table:
+    return _Table(described, _unpacked("I", described, 0))
+
+
+def _unpacked(letter: str, data: bytes, at: int) -> int:
+    if at < 0:
+        raise ValueError("a description points outside of itself")
+    found: int = struct.unpack_from("<" + letter, data, at)[0]
+    return found
+
+
+def _fields(described: bytes, schema: _Table) -> Tuple[_Field, ...]:
+    """The columns; remembered, because a client sends the same schema again and again."""
+    fields = _known.get(described)
+    if fields is not None:
+        return fields
+    if schema.number(0, "h"):
+        raise Refused(415, "Arrow of big-endian machines is not read.")
+    if len(described) > _LONGEST_SCHEMA:
+        raise Refused(413, f"An Arrow schema must not exceed {_LONGEST_SCHEMA} bytes.")
+    fields = tuple(_described(schema, len(described)))
+    if not fields:
+        raise ValueError("it has no columns")
+    if len(described) <= _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[described] = fields
+    return fields
+
+
+def _described(schema: _Table, most: int) -> Iterator[_Field]:
+    """Each column. Their names together are not longer than what they stand in."""
+    names = set()
+    for one in schema.tables(1):
+        name = one.text(0)
+        most -= len(name)
+        if name in names or most < 0:
+            raise ValueError("a column is named twice")
+        names.add(name)
+        yield _field(name, one)
+
+
+def _field(name: str, one: _Table) -> _Field:
+    kind = _kind(name, one.number(2, "B"), one)
+    if not one.has(4):
+        return _Field(name, kind, None, "")
+    coding = one.table(4)
+    places = coding.table(1) if coding.has(1) else None
+    letter = _WHOLE.get((places.number(0, "i"), places.number(1, "B"))) if places is not None else "i"
+    if letter is None:
+        raise ValueError("a dictionary has places of an unknown size")
+    return _Field(name, kind, coding.number(0, "q"), letter)
+
+
+def _kind(name: str, number: int, one: _Table) -> str:
+    simple = {1: _NULL, 5: _TEXT, 6: _BITS, 20: _LONG_TEXT}.get(number)
+    if simple is not None:
+        return simple
+    if number == 2:
+        whole = _WHOLE.get((one.table(3).number(0, "i"), one.table(3).number(1, "B")))
+        if whole is not None:
+            return whole
+    if number == 3 and 0 <= one.table(3).number(0, "h") < len(_FRACTIONS):
+        return _FRACTIONS[one.table(3).number(0, "h")]
+    called = _TYPES[number] if number < len(_TYPES) else "an unknown type"
+    raise Refused(415, f"the column {name!r} is of Arrow's type {called}; booleans, numbers and text are read.")
+
+
+class _Batch:
+    """The columns of one message, one after the other."""
+
+    def __init__(self, described: _Table, data: memoryview, most: int, width: int) -> None:
+        if described.has(3):
+            raise Refused(415, "Compressed Arrow is not read; send it without compression.")
+        self.count = described.number(0, "q")
+        if self.count < 0:
+            raise ValueError("a batch has fewer than no rows")
+        if self.count * width > most:
+            raise Refused(413, "The Arrow body has too many values for its size.")
+        self._data = data
+        buffers = described.pairs(2)
+        if any(offset < 0 or length < 0 or offset + length > len(data) for offset, length in buffers):
+            raise ValueError("a buffer lies outside of its message")
+        if sum(length for _, length in buffers) > len(data):
+            raise ValueError("buffers overlap")
+        self._nodes = iter(described.pairs(1))
+        self._buffers = iter(buffers)
+
+    def take(self, field: _Field, words: Dict[int, List[Any]]) -> List[Any]:
+        """The values of the next column."""
+        if field.dictionary is None:
+            return self.values(field.kind)
+        known = words.get(field.dictionary)
+        if known is None:
+            raise ValueError(f"the dictionary of {field.name!r} is missing")
+        places = self.values(field.places)
+        if any(place is not None and not 0 <= place < len(known) for place in places):
+            raise ValueError(f"a place in {field.name!r} lies outside of its dictionary")
+        return [None if place is None else known[place] for place in places]
+
+    def values(self, kind: str) -> List[Any]:
+        """The next column, stored in this way."""
+        length, nulls = self._next(self._nodes)
+        if length != self.count:
+            raise ValueError("columns are not equally long")
+        if kind == _NULL:
+            return [None] * self.count
+        valid = self._buffer()
+        values = self._stored(kind)
+        if not nulls:
+            return values
+        return [value if there else None for value, there in zip(values, _bits(valid, self.count))]
+
+    def _stored(self, kind: str) -> List[Any]:
+        if kind == _BITS:
+            return _bits(self._buffer(), self.count)
+        if kind not in _OFFSETS:
+            return list(struct.unpack_from(f"<{self.count}{kind}", self._buffer()))
+        offsets, letters = self._buffer(), self._buffer()
+        if not self.count:
+            return []
+        places = struct.unpack_from(f"<{self.count + 1}{_OFFSETS[kind]}", offsets)
+        starts, ends = places[:-1], places[1:]
+        if places[0] < 0 or places[-1] > len(letters) or any(map(operator.gt, starts, ends)):
+            raise ValueError("a text lies outside of its buffer")
+        return [str(letters[start:end], "utf-8") for start, end in zip(starts, ends)]
+
+    def _buffer(self) -> memoryview:
+        offset, length = self._next(self._buffers)
+        return self._data[offset : offset + length]
+
+    def _next(self, pairs: Iterator[Tuple[int, int]]) -> Tuple[int, int]:
+        found = next(pairs, None)
+        if found is None:
+            raise ValueError("a batch describes too few columns")
+        return found
+
+
+def _take_words(header: _Table, data: memoryview, kinds: Dict[int, str], words: Dict[int, List[Any]], most: int) -> int:
+    """Read a dictionary, or what is added to one; how many values it has."""
+    number = header.number(0, "q")
+    if number not in kinds:
+        raise ValueError("a dictionary belongs to no column")
+    batch = _Batch(header.table(1), data, most, 1)
+    values = batch.values(kinds[number])
+    if header.number(2, "B"):
+        words.setdefault(number, []).extend(values)
+    else:
+        words[number] = values
+    return batch.count
+
+
+def _bits(data: memoryview, count: int) -> List[bool]:
+    """So many bits, the lowest of each byte first."""
+    if len(data) * 8 < count:
+        raise ValueError("a buffer of bits is too short")
+    return [bool(data[place >> 3] >> (place & 7) & 1) for place in range(count)]
