@@ -5,7 +5,8 @@ served is in the environment (see `settings`).
 
 Exit codes: 0 stopped by SIGTERM or SIGINT after the requests in flight, 2 wrong
 arguments or settings, 70 the model could not be loaded; its traceback is then
-the last thing in the log. 71 the model has used up the memory it may have.
+the last thing in the log. 71 the model has used up the memory it may have, 72 a
+call of the model did not end.
 """
 
 import os
@@ -20,6 +21,7 @@ if sys.path and sys.path[0] in ("", os.getcwd()):
 import contextlib
 import gc
 import importlib
+import math
 import signal
 import socket
 import threading
@@ -32,7 +34,7 @@ from pratique_serving.memory import MemoryBound
 from pratique_serving.models import Model, load_model
 from pratique_serving.monitoring import collect_into
 from pratique_serving.routes import Collection, Routes
-from pratique_serving.server import Server
+from pratique_serving.server import Patience, Server
 from pratique_serving.settings import Settings, read_settings
 from pratique_serving.wire import Limits
 from pratique_serving.workers import Workers
@@ -40,6 +42,7 @@ from pratique_serving.workers import Workers
 EXIT_USAGE = 2
 EXIT_MODEL_FAILED = 70
 EXIT_USED_UP = 71
+EXIT_HUNG = 72
 
 # Threads that a script left running would keep the stopped process alive.
 LEFT_BEHIND_SECONDS = 5.0
@@ -72,7 +75,14 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     collect_into(collection)
     routes = Routes(settings, collection)
     limits = Limits(settings.max_body_bytes, settings.read_timeout)
-    server = Server(listener, routes, limits, lambda: _on_stop(routes), memory if settings.memory_bytes else None)
+    server = Server(
+        listener,
+        routes,
+        limits,
+        lambda: _on_stop(routes),
+        memory if settings.memory_bytes else None,
+        Patience(settings.longest_call_ms / 1000 or math.inf, lambda: _leave_hung(routes)),
+    )
     try:
         door = _grpc_door(settings, server)
     except Usage as error:
@@ -189,6 +199,11 @@ def _stop_on_signals(server: Server) -> None:
     server.hear_signals()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
+
+
+def _leave_hung(routes: Routes) -> None:
+    routes.close()
+    _leave(EXIT_HUNG)
 
 
 def _leave_soon() -> None:

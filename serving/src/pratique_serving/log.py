@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from traceback import format_exception, format_tb
+from traceback import extract_stack, format_exception, format_list, format_tb
 from types import TracebackType
 from typing import Optional, TextIO
 
@@ -59,6 +59,15 @@ def say_place(message: str, error: BaseException) -> None:
     """As `say_traceback`, without the words of `error`: those of a library may quote what was sent."""
     where = "".join(format_tb(_users_part(error.__traceback__)))
     say(message, f"Traceback (most recent call last):\n{where}{type(error).__name__}: {WITHHELD}")
+
+
+def stack_of(thread: int) -> str:
+    """Where this thread is now, beginning with the first frame that is the user's; empty when it has ended."""
+    frame = sys._current_frames().get(thread)
+    frames = extract_stack(frame) if frame is not None else []
+    while len(frames) > 1 and frames[0].filename.startswith(OURS):
+        del frames[0]
+    return "Stack (most recent call last):\n" + "".join(format_list(frames)).rstrip() if frames else ""
 
 
 def _users_part(frames: Optional[TracebackType]) -> Optional[TracebackType]:

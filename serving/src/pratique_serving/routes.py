@@ -58,6 +58,9 @@ NO_SUCH_METHOD = "The method is not allowed for the requested URL."
 NOT_READY = "The model is still loading."
 TOO_LATE = "The request has waited for longer than its time limit."
 TOO_MANY = "Too many requests are waiting for the model."
+HANDED_BACK = "The process ends, and the model was not asked."
+NOT_COMPUTED = ("x-pratique-not-computed", "true")
+"""Says that a request may be sent again, to another process or the next one: the gateway does that."""
 
 
 class Collection(ABC):
@@ -216,6 +219,13 @@ class Routes:
         """The answer to a call for which there is no room."""
         self.metrics.count_refused(429)
         return self._finished(refusal(Refused(429, TOO_MANY)), call.identifiers)
+
+    def handed_back(self, call: Call) -> Response:
+        """The answer to a call that was waiting when the process had to end."""
+        self.metrics.count_refused(503)
+        response = refusal(Refused(503, HANDED_BACK))
+        response.headers += [NOT_COMPUTED, ("Retry-After", "1")]
+        return self._finished(response, call.identifiers)
 
     def _probe(self, path: str) -> Response:
         if path == "/health/live" or self.is_ready:

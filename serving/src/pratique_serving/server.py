@@ -9,15 +9,21 @@ needs no model, then calls the model for all that was asked meanwhile, and write
 
 A call that takes long must not keep others from connecting, probes from being
 answered, or a stop from being heard. So a second thread looks now and then, and
-as long as one call goes on it takes the turns. It has them from the start, while
+as long as one call goes on, longer than those before it, it takes the turns. It has them from the start, while
 the model loads. Whoever has `_turns` locked owns the connections; the model is
 called without it. With several workers the deputy keeps the turns for good.
+
+No thread can be stopped from outside. So when a call goes on for longer than
+`Patience` has, the process gives up: nobody new is let in, who waits gets the
+request back, unasked, and what other workers have is finished; then it ends,
+for whoever watches it to start a fresh one.
 
     stop()  from a signal handler or another thread: no new connections; those
             which wait for a request are closed, those which are in one finish it
 """
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -25,7 +31,7 @@ import socket
 import threading
 import time
 from collections import deque
-from typing import Callable, Deque, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pratique_serving import log
 from pratique_serving.connections import LINGER_SECONDS, Connection
@@ -53,14 +59,35 @@ RECEIVE_BYTES = 64 * 1024
 # Out of file descriptors or memory: do not spin until some come back.
 PAUSE_AFTER_FAILED_ACCEPT = 0.1
 
-# A call that goes on for this long is a long one: then the deputy takes over.
+# A call that goes on for this long is a long one: then the deputy takes over. To take the turns back costs
+# the main thread two switches of threads, so for a model that always takes long it is a few times the last call.
 TICK = 0.01
+LONGEST_TICK = 0.1
+TIMES_THE_LAST = 3
 
 # How often slow connections are looked through, and all of them.
 SLOW_EVERY = 0.1
 ALL_EVERY = 60.0
 
 _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
+
+
+class Patience(NamedTuple):
+    """How long one call of the model may go on, in seconds, and what ends the process then; that never returns."""
+
+    longest: float
+    leave: Callable[[], None]
+
+
+class _Running:
+    """One call of the model that goes on."""
+
+    __slots__ = ("batch", "began", "thread")
+
+    def __init__(self, batch: List[Tuple[Connection, Call]], thread: int) -> None:
+        self.batch = batch
+        self.began = time.monotonic()
+        self.thread = thread
 
 
 class Server:
@@ -73,11 +100,17 @@ class Server:
         limits: Limits,
         on_stop: Callable[[], None],
         memory: Optional[MemoryBound] = None,
+        patience: Optional[Patience] = None,
     ) -> None:
         self._listener = listener
         self._memory = memory
         self.has_used_up = False
         """Whether it stops because the model has used up its memory."""
+        self._patience = patience or Patience(math.inf, _nothing)
+        self._running: Dict[int, _Running] = {}
+        self._has_hung = False
+        self._hands_back = False
+        self._leaves_at = math.inf
         self._routes = routes
         self._limits = limits
         self._on_stop = on_stop
@@ -102,9 +135,11 @@ class Server:
         self._poller.register(self._wake_end, _IN)
         # Between the two threads.
         self._turns = threading.Lock()
+        self._main = threading.get_ident()
         self._is_wanted = False
         self._is_calling = True
         self._number_of_calls = 0
+        self._tick = TICK
         self._stirred = threading.Event()
         self._stirred.set()
         self._after_turn: Callable[[], None] = _nothing
@@ -152,14 +187,15 @@ class Server:
 
     def serve_by(self, workers: Workers) -> None:
         """Leave the turns to the deputy for good, and the calls to workers, of which this thread is one."""
-        done: Deque[Tuple[Connection, Call, Response]] = deque()
+        done: Deque[Tuple[int, Connection, Call, Response]] = deque()
         free = workers.count
 
         def hand_over() -> None:
             nonlocal free
             while done:
-                connection, call, response = done.popleft()
+                number, connection, call, response = done.popleft()
                 free += 1
+                del self._running[number]
                 self._routes.metrics.count_call(1)
                 self._routes.note(call, response, time.monotonic())
                 self._reply(connection, response)
@@ -168,7 +204,10 @@ class Server:
             while free and (waiting := self._next_call()) is not None:
                 connection, call = waiting
                 free -= 1
-                workers.put(self._work(call), self._finished(done, connection, call))
+                self._number_of_calls += 1
+                number = self._number_of_calls
+                running = self._running[number] = _Running([waiting], 0)
+                workers.put(self._work(call, running), self._finished(done, number, connection, call))
             if self._is_done:
                 workers.close()
 
@@ -176,8 +215,9 @@ class Server:
         self._poke(0)
         workers.serve()
 
-    def _work(self, call: Call) -> Callable[[], Response]:
+    def _work(self, call: Call, running: _Running) -> Callable[[], Response]:
         def work() -> Response:
+            running.thread = threading.get_ident()
             response = self._routes.perform([call])[0]
             if threading.current_thread() is threading.main_thread():
                 self.hear_signals()
@@ -186,10 +226,10 @@ class Server:
         return work
 
     def _finished(
-        self, done: Deque[Tuple[Connection, Call, Response]], connection: Connection, call: Call
+        self, done: Deque[Tuple[int, Connection, Call, Response]], number: int, connection: Connection, call: Call
     ) -> Callable[[Response], None]:
         def finish(response: Response) -> None:
-            done.append((connection, call, response))
+            done.append((number, connection, call, response))
             self._poke(0)
 
         return finish
@@ -215,6 +255,7 @@ class Server:
             batch = self._next_batch()
             self._is_calling = True
             self._number_of_calls += 1
+            self._running[self._number_of_calls] = _Running(batch, self._main)
             self._turns.release()
             if not self._stirred.is_set():
                 self._stirred.set()
@@ -225,6 +266,8 @@ class Server:
                 os._exit(0)
             self._take_over()
             now = time.monotonic()
+            took = now - self._running.pop(self._number_of_calls).began
+            self._tick = min(LONGEST_TICK, max(TICK, TIMES_THE_LAST * took))
             self._routes.metrics.count_call(len(batch))
             for (connection, call), response in zip(batch, responses):
                 self._routes.note(call, response, now)
@@ -257,6 +300,42 @@ class Server:
             log.say(f"the model keeps what it takes: {self._memory} (PRATIQUE_MEMORY_BYTES) are used up after a call")
             self.has_used_up = True
             self._stop_listening()
+            self._hand_back()
+
+    def _look_for_hung(self, now: float) -> None:
+        """Give up when a call goes on for too long, and leave as soon as nobody else is harmed by that."""
+        hung = [one for one in self._running.values() if now >= one.began + self._patience.longest]
+        if hung and not self._has_hung:
+            self._give_up_calls(hung, now)
+        if not self._has_hung:
+            return
+        is_sending = any(connection.unsent for connection in self._connections.values())
+        if now >= self._leaves_at or (len(hung) == len(self._running) and not is_sending):
+            self._patience.leave()
+
+    def _give_up_calls(self, hung: Sequence[_Running], now: float) -> None:
+        self._has_hung = True
+        self._leaves_at = now + self._patience.longest
+        for one in hung:
+            what = f"a call of the model has not ended after {now - one.began:.1f} s (PRATIQUE_LONGEST_CALL_MS)"
+            log.say(f"{what}: this process ends", log.stack_of(one.thread))
+        if not self._is_stopping:
+            self._stop_listening()
+        # Whoever holds the same socket has what comes from now on.
+        self._listener.close()
+        self._hand_back()
+        for connection, call in [pair for one in hung for pair in one.batch]:
+            self._reply(connection, self._routes.late(call))
+
+    def _hand_back(self) -> None:
+        """Answer who waits, so that the gateway can ask another process: for none of them the model was called.
+
+        Who asks from now on, on a connection that is open, is answered so at once.
+        """
+        self._hands_back = True
+        while (waiting := self._next_call()) is not None:
+            connection, call = waiting
+            self._reply(connection, self._routes.handed_back(call))
 
     def _become_copy(self) -> None:
         self._is_copy = True
@@ -269,7 +348,7 @@ class Server:
                 self._take_turns_within(seen)
             self._stirred.wait()
             seen = self._number_of_calls
-            time.sleep(TICK)
+            time.sleep(self._tick)
             if self._is_at_rest_since(seen):
                 self._stirred.clear()
                 # It may have begun a call in between, and not have seen that nobody looks.
@@ -322,6 +401,8 @@ class Server:
                 self._forget_unanswered(connection, is_computed=False)
             else:
                 self._reply(connection, self._routes.late(call))
+        if self._running or self._has_hung:
+            self._look_for_hung(now)
         if self._is_stopping and not self._connections:
             self._is_done = True
 
@@ -329,7 +410,12 @@ class Server:
         """Seconds to wait at most: none when there is work, less when somebody may be too slow; -1 is for ever."""
         if self._more or (self._calls and not self._is_calling) or (self._is_stopping and not self._connections):
             return 0
-        return SLOW_EVERY if self._slow or self._calls else ALL_EVERY
+        pause = SLOW_EVERY if self._slow or self._calls or self._has_hung else ALL_EVERY
+        if not self._running:
+            return pause
+        # The oldest comes first.
+        until = next(iter(self._running.values())).began + self._patience.longest
+        return max(0.0, min(pause, until - time.monotonic()))
 
     def _wake_up(self) -> None:
         woken_by = self._wake_end.recv(1024)
@@ -452,6 +538,9 @@ class Server:
         connection.request = request
         outcome = self._routes.take(request)
         if type(outcome) is Call:
+            if self._hands_back:
+                self._reply(connection, self._routes.handed_back(outcome))
+                return
             if len(self._calls) >= self._most_waiting:
                 self._reply(connection, self._routes.too_many(outcome))
                 return
@@ -542,8 +631,9 @@ class Server:
             connection.interest = interest
 
     def _forget(self, connection: Connection) -> None:
-        if self._connections.pop(connection.descriptor, None) is None:
+        if self._connections.get(connection.descriptor) is not connection:
             return
+        del self._connections[connection.descriptor]
         self._slow.pop(connection.descriptor, None)
         if connection.interest >= 0:
             self._poller.unregister(connection.descriptor)

@@ -12,6 +12,7 @@
 | `WORKER_COUNT` | how many calls of the model run at the same time | 1 |
 | `PRATIQUE_MEMORY_BYTES` | bound of the memory of the process (its data, as the kernel counts); 0 is none | 0 |
 | `SCORING_TIMEOUT_MS` | a call that takes longer is interrupted (one worker only); 0 is never | 0 |
+| `PRATIQUE_LONGEST_CALL_MS` | a call that has not ended by then ends the process (exit code 72); 0 is never | 0 |
 | `PRATIQUE_REQUEST_TIMEOUT_MS` | a request that has waited longer for the model gets 408; 0 is never | 0 |
 | `PRATIQUE_MAX_WAITING` | when so many requests wait for the model, further ones get 429; 0 is without a limit | 0 |
 | `PRATIQUE_BATCHING` | `false`: never compute requests together, whatever the input example shows | true |
@@ -48,6 +49,7 @@ class Settings(NamedTuple):
     worker_count: int
     memory_bytes: int
     scoring_timeout_ms: int
+    longest_call_ms: int
     request_timeout_ms: int
     max_waiting: int
     batches: bool
@@ -81,6 +83,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         worker_count=_whole(environment, "WORKER_COUNT", 1, least=1),
         memory_bytes=_whole(environment, "PRATIQUE_MEMORY_BYTES", 0, least=0),
         scoring_timeout_ms=_whole(environment, "SCORING_TIMEOUT_MS", 0, least=0),
+        longest_call_ms=_whole(environment, "PRATIQUE_LONGEST_CALL_MS", 0, least=0),
         request_timeout_ms=_whole(environment, "PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
         max_waiting=_whole(environment, "PRATIQUE_MAX_WAITING", 0, least=0),
         batches=environment.get("PRATIQUE_BATCHING", "true").lower() == "true",

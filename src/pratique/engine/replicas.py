@@ -53,6 +53,8 @@ _INIT_FAILED: Final = 70
 """The model server's exit code when the script or the model could not be loaded."""
 _USED_UP: Final = 71
 """… and when the model kept so much memory that no call could be answered any more."""
+_HUNG: Final = 72
+"""… and when a call of the model did not end."""
 _FIRST_PAUSE: Final = 0.005
 _LONGEST_PAUSE: Final = 0.02
 """Seconds between two questions whether it is ready: few for a model that loads at once, long for one that takes its
@@ -61,6 +63,8 @@ _CHECK_EVERY: Final = 0.25
 _KEPT_STARTS: Final = 5
 _GIVEN_UP: Final = timedelta(milliseconds=500)
 """How long after its time limit a call is interrupted: the caller has been told by the door then."""
+_GIVEN_UP_FOR_GOOD: Final = timedelta(milliseconds=1500)
+"""How long after that its process is ended, when the call has not heard of it."""
 _FILES: Final = "files-of"
 DEFAULT_TIMEOUT: Final = timedelta(milliseconds=5000)
 """Azure's default of `request_settings.request_timeout_ms`."""
@@ -488,7 +492,7 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
         "HOME": str(files),
         # A call that nobody waits for any more must not keep the next ones waiting.
         "PRATIQUE_REQUEST_TIMEOUT_MS": str(round(request_timeout(deployment.spec) / timedelta(milliseconds=1))),
-        "SCORING_TIMEOUT_MS": str(round((request_timeout(deployment.spec) + _GIVEN_UP) / timedelta(milliseconds=1))),
+        **_call_limits(given, request_timeout(deployment.spec) + _GIVEN_UP),
     }
     serving = str(package_copy("pratique_serving", bench.home.sources))
     fixed = {
@@ -502,6 +506,15 @@ def _environment(bench: Workbench, deployment: OnlineDeployment, python: Path) -
         **collection.prepare(bench, deployment),
     }
     return {**defaults, **given, **fixed, **_what_is_served(deployment, files)}
+
+
+def _call_limits(given: Mapping[str, str], interrupted: timedelta) -> dict[str, str]:
+    """When a call is interrupted, and when its process is ended; both later, or never, when the deployment says so."""
+    milliseconds = str(round(interrupted / timedelta(milliseconds=1)))
+    limit = given.get("SCORING_TIMEOUT_MS", milliseconds)
+    # What is no number the model server refuses, with the name of the variable.
+    longest = int(limit) + round(_GIVEN_UP_FOR_GOOD / timedelta(milliseconds=1)) if limit.isdecimal() else 0
+    return {"SCORING_TIMEOUT_MS": limit, "PRATIQUE_LONGEST_CALL_MS": str(longest if limit != "0" else 0)}
 
 
 def _identity(bench: Workbench, deployment: OnlineDeployment) -> dict[str, str]:
@@ -535,6 +548,7 @@ def _what_is_served(deployment: OnlineDeployment, files: Path) -> dict[str, str]
 _EXITS: Final = {
     _INIT_FAILED: "failed while it loaded the model or ran init()",
     _USED_UP: "ended because the model kept all the memory that it may take (PRATIQUE_MEMORY_BYTES)",
+    _HUNG: "ended because a call of the model went on for longer than it may (PRATIQUE_LONGEST_CALL_MS)",
 }
 
 

@@ -48,6 +48,23 @@ def run(raw):
     kept.append(bytearray(30_000_000))
     return len(kept)
 """
+HANGS = """
+import os, time
+
+def init():
+    pass
+
+def run(raw):
+    try:
+        os.unlink({hang!r})
+    except FileNotFoundError:
+        return "fine"
+    while True:
+        try:
+            time.sleep(3600)
+        except BaseException:
+            pass
+"""
 LEAVES = "import sys\n\ndef init():\n    sys.exit(0)\n\ndef run(raw):\n    return 1\n"
 
 
@@ -593,6 +610,23 @@ def test_a_replica_that_keeps_its_memory_is_replaced_with_a_reason_and_no_other_
     assert "kept all the memory that it may take" in error["message"]
     assert any("the model keeps what it takes" in line for line in error["log_tail"])
     assert (house.score(name="green"), house.deployment("green").error) == ("one", None)
+
+
+def test_a_replica_whose_call_never_ends_is_replaced_and_says_where_it_hung(house: House) -> None:
+    house.make_endpoint()
+    script = HANGS.format(hang=str(house.folder / "hang"))
+    house.deploy(script, all_traffic=True, environment_variables={"PRATIQUE_LONGEST_CALL_MS": "300"})
+    house.deployer.step()
+    house.watcher.step()
+    assert house.score() == "fine"
+    (house.folder / "hang").touch()
+    assert house.score() == 408
+    assert house.score() == "fine", "who comes then waits for the fresh process"
+    watched_until(house, lambda: house.replicas()[0].restarts == 1 and states(house) == ["Ready"])
+    error = house.deployment().error
+    assert error is not None
+    assert "a call of the model went on for longer than it may" in error["message"]
+    assert any("time.sleep(3600)" in line for line in error["log_tail"])
 
 
 def test_a_replica_that_speaks_grpc_has_a_folder_for_its_socket_until_it_is_gone(house: House) -> None:

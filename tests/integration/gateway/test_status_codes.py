@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from pratique.gateway.render.scoring import NOT_COMPUTED
+
 from .conftest import House
 
 
@@ -120,6 +122,28 @@ def test_a_dead_replica_does_not_fail_the_calls_that_others_can_answer(house: Ho
     dead.stop()
     house.serve(house.endpoint(house.deployment("blue", sockets=(dead.path, living.path))))
     assert {house.score().status for _ in range(30)} == {200}
+
+
+def test_a_request_that_a_model_server_gives_back_goes_to_another(house: House) -> None:
+    ends, lives = house.model("ends"), house.model("lives")
+    ends.refusals["/"] = (503, {NOT_COMPUTED: "true"}, b"{}")
+    house.serve(house.endpoint(house.deployment("blue", sockets=(ends.path, lives.path))))
+    bodies = [b"x" * 100_000] * 12
+    assert [house.score(body=body).document["from"] for body in bodies] == ["lives"] * 12
+    assert {seen.size for seen in lives.seen} == {100_000}
+
+
+def test_a_request_that_nobody_takes_is_given_back_to_the_caller(credit: House) -> None:
+    credit.models["blue"].refusals["/"] = (503, {NOT_COMPUTED: "true"}, b"{}")
+    answer = credit.score()
+    assert (answer.status, answer.headers["ms-azureml-model-error-statuscode"]) == (424, "503")
+    assert len(credit.models["blue"].seen) == 3
+
+
+def test_a_model_that_is_busy_or_broken_is_not_asked_twice(credit: House) -> None:
+    credit.models["blue"].refusals["/"] = (503, {}, b"{}")
+    assert credit.score().status == 424
+    assert len(credit.models["blue"].seen) == 1
 
 
 def test_an_unknown_endpoint_is_404(credit: House) -> None:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pratique.gateway.render.scoring import NOT_COMPUTED
 from pratique_serving.errors import Refused
 from pratique_serving.routes import Call, Routes
 from pratique_serving.settings import Settings
@@ -134,3 +135,10 @@ def test_a_call_for_which_there_is_no_room_is_429(routes: Routes, ask: Ask) -> N
     assert isinstance(call, Call)
     response = routes.too_many(call)
     assert (response.status, header(response, "x-request-id")) == (429, ["R"])
+
+
+def test_a_request_that_is_given_back_says_so_as_the_gateway_hears_it(routes: Routes, ask: Ask) -> None:
+    outcome = routes.take(ask("/score", method="POST", body=b"{}"))
+    assert isinstance(outcome, Call)
+    response = routes.handed_back(outcome)
+    assert (response.status, header(response, NOT_COMPUTED)) == (503, ["true"])
