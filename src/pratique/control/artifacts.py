@@ -22,7 +22,7 @@ from pratique.content.paths import check_relative
 from pratique.control import workspaces
 from pratique.control.actor import Actor
 from pratique.control.permissions import permit, workspace_scope
-from pratique.store import artifacts, assets, holdings
+from pratique.store import artifacts, assets, holdings, jobs
 from pratique.store.artifacts import Artifact
 from pratique.store.database import Transaction
 
@@ -135,12 +135,20 @@ def of_logged_model(tx: Transaction, workspace: str, model_id: str) -> Manifest:
     return Manifest(entries)
 
 
+def run_called(tx: Transaction, workspace: str, called: str) -> str:
+    """The id of a run by that id or by the name of its job, which is the id of its run on Azure."""
+    job = jobs.get(tx, workspace, called)
+    return job.run_id if job else called
+
+
 def of_run(tx: Transaction, workspace: str, run_id: str, path: str) -> Manifest:
     """The files of a run at or below `path` (empty: all of them); raises `NotFound` when there are none.
 
+    `run_id` may be the name of a job, which is the id of its run on Azure.
     Paths of the manifest are relative to `path`; a `path` that is one file gives its base name.
     A model that MLflow 3 logged apart from its run lies here under its name, as it did before.
     """
+    run_id = run_called(tx, workspace, run_id)
     marker = f"/{run_id}/artifacts/"
     own: dict[str, Entry] = {}
     logged: dict[str, Entry] = {}

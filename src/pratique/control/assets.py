@@ -21,9 +21,9 @@ from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import permit, workspace_scope
 from pratique.specs.references import Asset as Reference
-from pratique.specs.references import Upload, parse_reference
+from pratique.specs.references import JobOutput, RunPath, Upload, parse_reference
 from pratique.specs.translation import RELEASED_BEFORE
-from pratique.store import assets, deployments, events, holdings
+from pratique.store import assets, deployments, events, holdings, jobs
 from pratique.store.assets import LATEST, Archived, Asset, AssetVersion, Shown
 from pratique.store.database import Transaction
 from pratique.store.events import Event
@@ -98,6 +98,8 @@ def create(
         promotion.check_model(tx, actor, workspace, pinned.digest if pinned else None, what=f"model {name}:{text}")
     if known is None:
         assets.add(tx, Asset(workspace, kind, name, 1, "", {}, False, now, now))
+    if not (origin.job_name or origin.run_id):
+        origin = _origin_of(tx, workspace, str(spec.get("path") or ""), origin.source)
     version = AssetVersion(
         id=new_id(),
         workspace=workspace,
@@ -125,6 +127,20 @@ def create(
     tell(tx, actor, _REGISTERED[kind], version, now=now)
     note_use(tx, actor, version, is_made=True, now=now)
     return version
+
+
+def _origin_of(tx: Transaction, workspace: str, path: str, source: str) -> Origin:
+    """The job and the run that made the files at `path`, where it names one of them."""
+    match parse_reference(path) if path else None:
+        case JobOutput(job=called):
+            job = jobs.get(tx, workspace, called)
+        case RunPath(run_id=called):
+            job = jobs.get(tx, workspace, called) or jobs.of_mlflow_run(tx, workspace, called)
+            if job is None:
+                return Origin(run_id=called, source=source)
+        case _:
+            return Origin(source=source)
+    return Origin(job.name, job.run_id, source) if job else Origin(source=source)
 
 
 def note_use(tx: Transaction, actor: Actor, version: AssetVersion, *, is_made: bool, now: datetime) -> None:

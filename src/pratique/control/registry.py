@@ -328,7 +328,7 @@ def _files(tx: Transaction, actor: Actor, workspace: str, source: Source) -> _Fi
         case RunPath():
             inner = source.path.strip("/")
             found = artifacts.of_run(tx, workspace, source.run_id, inner)
-            return _Files(found, _base(inner), source.run_id)
+            return _Files(found, _base(inner), artifacts.run_called(tx, workspace, source.run_id))
         case LoggedModel():
             return _Files(artifacts.of_logged_model(tx, workspace, source.model_id), _base(""))
         case RegisteredVersion():

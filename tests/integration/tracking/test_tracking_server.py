@@ -75,6 +75,19 @@ def test_many_runs_are_made_once_and_ended_in_one_request_that_no_caller_can_mak
     assert ask(client, "POST", "/mlflow/dev/pratique/runs", {"experiment": "steps"})[0] == 404
 
 
+def test_a_run_answers_to_the_name_of_its_job_in_its_workspace(client: httpx.Client, runs: RunsClient) -> None:
+    run_id = uuid.uuid4().hex
+    tags = {"azureml.job": "brave_oar_1"}
+    runs.write_runs("dev", "jobs", make=[RunRow(run_id, "shown", "ada", "RUNNING", NOW, None, tags)])
+    api = "/mlflow/dev/api/2.0/mlflow"
+    metric = {"run_id": "brave_oar_1", "key": "auc", "value": 0.5, "timestamp": 1, "step": 0}
+    assert ask(client, "POST", f"{api}/runs/log-metric", metric)[0] == 200
+    _, said = ask(client, "GET", f"{api}/runs/get?run_id=brave_oar_1")
+    assert (said["run"]["info"]["run_id"], said["run"]["data"]["metrics"][0]["value"]) == (run_id, 0.5)
+    for path in ("dev/api/2.0/mlflow/runs/get?run_id=brave_oar_2", "qua/api/2.0/mlflow/runs/get?run_id=brave_oar_1"):
+        assert ask(client, "GET", f"/mlflow/{path}")[0] == 404
+
+
 def test_experiment_zero_belongs_to_each_workspace(client: httpx.Client) -> None:
     ids = [
         ask(client, "POST", f"/mlflow/{name}/api/2.0/mlflow/runs/create", {"experiment_id": "0"})[1]["run"]["info"][

@@ -6,7 +6,7 @@ import pytest
 
 from pratique.base.errors import InvalidInput, NotFound, NotYet
 from pratique.content.manifest import Entry, Manifest
-from pratique.control import artifacts, content
+from pratique.control import artifacts, assets, content
 from pratique.control.content import Held
 from pratique.store import holdings, jobs
 
@@ -64,6 +64,7 @@ def test_to_know_the_digest_of_another_workspace_is_not_to_hold_it(world: Any) -
         ("azureml://jobs/train/outputs/default", ["outputs/metrics.json", "user_logs/std_log.txt"], "artifacts"),
         ("runs:/r1/outputs/metrics.json", ["metrics.json"], "metrics.json"),
         ("runs:/r1/", ["outputs/metrics.json", "user_logs/std_log.txt"], "artifacts"),
+        ("runs:/train/outputs/metrics.json", ["metrics.json"], "metrics.json"),
     ],
 )
 @pytest.mark.usefixtures("job")
@@ -136,3 +137,13 @@ def test_places_elsewhere_are_refused_by_name(world: Any, path: str) -> None:
 def test_a_path_of_the_server_cannot_be_said(world: Any, path: str) -> None:
     with pytest.raises(InvalidInput):
         resolve(world, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["azureml://jobs/train/outputs/model", "runs:/r1/outputs/metrics.json", "runs:/train/outputs/metrics.json"]
+)
+def test_a_model_made_of_what_a_job_left_says_which_job(world: Any, job: str, path: str) -> None:
+    with world.database.write() as tx:
+        spec = {"name": "credit", "type": "custom_model", "path": path}
+        made = assets.create(tx, world.owner, "dev", "models", spec, now=world.now)
+    assert (made.job_name, made.run_id) == (job, "r1")

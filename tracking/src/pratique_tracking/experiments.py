@@ -4,6 +4,10 @@ Every client sends "0" until it is told otherwise, while only the very first
 workspace of a database could own that number. So "0" is read as "the Default
 of this workspace", which is made on its first use.
 
+On Azure the id of a job's run is the name of the job, and scripts ask for it
+so. An id that cannot be a run's is looked for among the names of jobs, which
+the tag `azureml.job` has.
+
 MLflow 3 lays the files of a model apart from its run. When such a model is
 complete the API is told, so that ``runs:/<run>/<name>`` finds it as it always did.
 """
@@ -20,6 +24,8 @@ from pratique_tracking.workspaces import WorkspaceNames
 _ONE = ("experiment_id", "location")
 _MANY = ("experiment_ids", "locations")
 _ZERO = ("0", 0)
+_RUNS = ("run_id", "run_uuid")
+_OF_JOB = "azureml.job"
 
 
 def build_store(api: Api, names: WorkspaceNames, store_uri: str, artifact_uri: str) -> Any:
@@ -27,7 +33,8 @@ def build_store(api: Api, names: WorkspaceNames, store_uri: str, artifact_uri: s
     from mlflow.store.tracking.sqlalchemy_workspace_store import WorkspaceAwareSqlAlchemyStore
     from sqlalchemy import event
 
-    store = telling_of_models(with_own_default(WorkspaceAwareSqlAlchemyStore), api, names)(store_uri, artifact_uri)
+    store_class = with_names_of_jobs(with_own_default(WorkspaceAwareSqlAlchemyStore))
+    store = telling_of_models(store_class, api, names)(store_uri, artifact_uri)
 
     def prepare(connection: Any, _record: Any) -> None:
         # In WAL mode NORMAL cannot damage the file; a power cut may cost the last metrics, not more.
@@ -47,6 +54,16 @@ def with_own_default(store_class: type[Any]) -> type[Any]:
         if not name.startswith("_") and {*_ONE, *_MANY} & set(inspect.signature(method).parameters)
     }
     wrapped["start_trace"] = _start_trace(store_class)
+    return type("WorkspaceStore", (store_class,), wrapped)
+
+
+def with_names_of_jobs(store_class: type[Any]) -> type[Any]:
+    """`store_class`, with every public method that is about one run taking the name of its job for its id."""
+    wrapped = {
+        name: _reading_names(method)
+        for name, method in inspect.getmembers(store_class, inspect.isfunction)
+        if not name.startswith("_") and {*_RUNS} & set(inspect.signature(method).parameters)
+    }
     return type("WorkspaceStore", (store_class,), wrapped)
 
 
@@ -116,6 +133,44 @@ def _reading_zero(method: Callable[..., Any]) -> Callable[..., Any]:
         return method(*bound.args, **bound.kwargs)
 
     return call
+
+
+def _reading_names(method: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(method)
+
+    @functools.wraps(method)
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(self, *args, **kwargs)
+        for name in _RUNS:
+            called = bound.arguments.get(name)
+            if isinstance(called, str) and called and not _is_id(called):
+                bound.arguments[name] = _run_of_job(self, called) or called
+        return method(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def _is_id(text: str) -> bool:
+    """Whether `text` has the form of the id of a run: every one that MLflow or the platform makes has."""
+    return len(text) == 32 and all(letter in "0123456789abcdef" for letter in text)
+
+
+def _run_of_job(store: Any, name: str) -> str:
+    """The id of the run of the workspace's job `name`; empty when there is none."""
+    from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlRun, SqlTag
+    from sqlalchemy import select
+
+    wanted = (
+        select(SqlRun.run_uuid)
+        .join(SqlTag, SqlTag.run_uuid == SqlRun.run_uuid)
+        .join(SqlExperiment, SqlExperiment.experiment_id == SqlRun.experiment_id)
+        .where(SqlTag.key == _OF_JOB, SqlTag.value == name)
+        .where(SqlExperiment.workspace == store._get_active_workspace())
+        .limit(1)
+    )
+    with store.ManagedSessionMaker(read_only=True) as session:
+        found: str | None = session.execute(wanted).scalar()
+    return found or ""
 
 
 def _start_trace(store_class: type[Any]) -> Callable[..., Any]:

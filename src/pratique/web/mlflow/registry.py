@@ -268,8 +268,11 @@ def get_by_alias(
 def create_version(platform: Here, actor: Writer, workspace: str, said: NewVersion) -> dict[str, Any]:
     """Register files that the platform keeps as the next version."""
     tags = _tags(said.tags)
-    source = parse_source(said.source, run_id=said.run_id, model_id=said.model_id)
-    run_id = said.run_id or _run_of(platform, workspace, source)
+    with platform.database.read() as tx:
+        run_id = artifacts.run_called(tx, workspace, said.run_id) if said.run_id else ""
+    claimed = said.run_id if said.source.startswith("runs:/") else run_id
+    source = parse_source(said.source, run_id=claimed, model_id=said.model_id)
+    run_id = run_id or _run_of(platform, workspace, source)
     words = Registration(said.source, run_id, said.model_id, said.run_link, said.description, tags)
     with platform.database.write() as tx:
         made = registry.register(tx, actor, workspace, said.name, source, words, now=utc_now())
