@@ -12,7 +12,7 @@ ROWS: Final = (
     Row("down", "pratique.app.down", "Stop the platform and everything that it runs."),
     Row("doctor", "pratique.app.doctor", "Check this machine before anything is downloaded or started."),
     Row("init", "pratique.app.init", "Write a complete project, ready to run."),
-    Row("demo", "pratique.app.demo", "Run the example project from data to a protected endpoint."),
+    Row("demo", "pratique.app.demo", "Push the example project, approve its model, see it take over under load."),
     Row("bundle", "pratique.app.bundle", "What a machine without a network needs.", is_group=True),
     Row("backup", "pratique.app.backup", "A home in one file, and back.", is_group=True),
     Row("prune", "pratique.app.prune", "Remove what nothing names any more."),

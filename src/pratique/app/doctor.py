@@ -146,7 +146,12 @@ def tools(_home: Home) -> Finding:
     if shutil.which("bash") is None:
         return Finding("tools", "problem", "there is no bash", "install bash: commands of jobs run in it")
     if shutil.which("git") is None:
-        return Finding("tools", "warning", "there is no git", "install git: `pratique demo` pushes with it, and jobs name their commit")
+        return Finding(
+            "tools",
+            "warning",
+            "there is no git",
+            "install git: `pratique demo` pushes with it, and jobs name their commit",
+        )
     return Finding("tools", "ok", "bash and git are here")
 
 

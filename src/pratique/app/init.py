@@ -4,12 +4,12 @@ import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pratique.app import project
 from pratique.app.project import EXAMPLE, TEMPLATES, Names, Written
 from pratique.base.errors import Conflict
-from pratique.cli.table import Table, flag, switch
+from pratique.cli.table import Report, Table, flag, switch
 from pratique.cli.talk import say
 
 TABLE = Table("init")
@@ -50,7 +50,7 @@ def init(
     compute: str | None,
     yes: bool,
     force: bool,
-) -> dict[str, Any]:
+) -> Report:
     """Write a complete project: data, components, pipeline, endpoint, deployments, request.
 
     Asks for what no flag says, on a terminal. Files that are there are never overwritten unless --force says so:
@@ -60,8 +60,8 @@ def init(
     names = _names(given, folder, asks=sys.stdin.isatty() and not yes)
     target = Path(folder or names.name)
     written = project.write(project.rendered(template, names), target, replace=force)
-    _tell(target, written)
-    return {"folder": str(target.absolute()), "template": str(template), **asdict(names), **asdict(written)}
+    facts = {"folder": str(target.absolute()), "template": str(template), **asdict(names), **asdict(written)}
+    return Report(_told(target, written), values=facts)
 
 
 def _names(given: dict[str, str | None], folder: str | None, *, asks: bool) -> Names:
@@ -96,11 +96,11 @@ def _answer(what: str, question: str, default: str) -> str:
         say(said)
 
 
-def _tell(folder: Path, written: Written) -> None:
+def _told(folder: Path, written: Written) -> str:
+    """What was done, and what to do next."""
     count = len(written.new) + len(written.replaced)
     if not count:
-        say(f"{folder} has all {len(written.unchanged)} files already; nothing was written")
-        return
+        return f"{folder} has all {len(written.unchanged)} files already; nothing was written"
     beside = f", {len(written.unchanged)} were there already" if written.unchanged else ""
-    say(f"wrote {count} files into {folder}{beside}")
-    say(f"\nNext:\n\n  pratique up\n  cd {shlex.quote(str(folder))}\n\nand follow README.md there.")
+    next_steps = f"Next:\n\n  pratique up\n  cd {shlex.quote(str(folder))}\n\nand follow README.md there."
+    return f"wrote {count} files into {folder}{beside}\n\n{next_steps}"

@@ -102,7 +102,7 @@ INDEX: Final = (
     Row("role assignment", "pratique.cli.role_assignment", "Who may do what, where.", is_group=True),
     Row("role definition", "pratique.cli.role_definition", "Roles by their actions.", is_group=True),
     Row("keys", "pratique.cli.keys", "What tokens are signed with.", is_group=True),
-    Row("login", "pratique.cli.login", "Log in as a service principal."),
+    Row("login", "pratique.cli.login", "Log in as a person or a program."),
     Row("logout", "pratique.cli.logout", "Forget who logged in."),
     Row("configure", "pratique.cli.configure", "Set or list defaults: group, workspace, location."),
     Row("config", "pratique.cli.config", "Read and write single settings of the command line.", is_group=True),
@@ -112,7 +112,7 @@ INDEX: Final = (
 )
 
 GROUPS: Final = {
-    "": "Azure Machine Learning's life cycle on your own machines: same YAML, same commands.",
+    "": "Azure Machine Learning's life cycle on your own machines. Begin with `pratique doctor` and `pratique demo`.",
     "ml": "Data, environments, jobs, models and endpoints of a workspace.",
     "ad": "Users, service principals and groups of them.",
     "role": "Roles.",

@@ -50,7 +50,8 @@ class Place:
         if not name:
             raise UsageError(
                 "--workspace-name/-w is required",
-                hint="give it, or set it once: pratique configure --defaults workspace=NAME",
+                hint="give it, or set it once: pratique configure --defaults workspace=NAME; which there are: "
+                "pratique ml workspace list",
             )
         if self.group:
             self.check_group(name)

@@ -19,6 +19,8 @@ from pratique.specs.references import LocalPath, local_paths, parse_reference
 
 _NO_EDITS: Final = Edits()
 _WITH_COMPONENTS: Final = ("component", "pipeline-job")
+_HERE: Final = "every compute is this machine"
+_IS_HERE: Final = (("job", "compute"), ("pipeline-job", "compute"))
 _RELATIVE: Final = "a relative path starts at the folder of the file"
 
 
@@ -44,7 +46,7 @@ def spec_in(kind: str, document: Document, *, given: Mapping[str, Any], edits: E
     spec = load(kind, whole)
     _check_local_paths(spec, whole)
     for key in spec.planned():
-        warn(f"{document.file or kind}: {key}: planned, not run")
+        warn(f"{document.file or kind}: {key}: {_HERE if (kind, key) in _IS_HERE else 'planned, not run'}")
     return spec
 
 

@@ -8,7 +8,7 @@ binding, which `control.pipelines` resolves when it is there:
     {"of": INPUT, "type", "mode"}               an input of the pipeline around it that is not known yet
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -24,6 +24,7 @@ from pratique.specs.bindings import bind_command, bindings_of
 from pratique.specs.graph import IMPLICIT_OUTPUTS, order_of
 from pratique.specs.job import DATA_TYPES, LITERAL_TYPES
 from pratique.specs.literals import literal_of
+from pratique.specs.network import KEY as NETWORK
 from pratique.specs.references import DatastorePath, parse_reference
 from pratique.specs.sizes import size_of
 from pratique.specs.words import shown
@@ -63,7 +64,7 @@ def plan(tx: Transaction, workspace: str, spec: Mapping[str, Any], machine: Capa
     """
     planning = _Planning(tx, workspace, now, machine, _Defaults.of(spec))
     given = {
-        name: planning.tried(f"inputs.{name}", partial(planning.input, value))
+        name: planning.worth(name, f"inputs.{name}", partial(planning.input, value))
         for name, value in (spec.get("inputs") or {}).items()
     }
     body = spec
@@ -141,7 +142,9 @@ class _Planning(Lookups):
         if kind == "pipeline":
             spec = {**_words(name, body, given), "type": "pipeline", "jobs": body.get("jobs") or {}}
             spec |= {"inputs": given.get("inputs") or {}, "outputs": given.get("outputs") or {}}
+            around, self.defaults = self.defaults, self.defaults.within(spec)
             made = self.pipeline(name, spec, body, values, outputs, f"{key}.component.")
+            self.defaults = around
             return Step(name, spec, {**made.resolved, "steps_needed": _needs(values)}, True, made.takes, made.steps)
         return self.command(name, given, body, values, outputs, scope, key)
 
@@ -178,6 +181,8 @@ class _Planning(Lookups):
                 spec[each] = given[each]
         if self.defaults.identity and not spec.get("identity"):
             spec["identity"] = self.defaults.identity
+        if self.defaults.network is not None:
+            spec["tags"] = {NETWORK: self.defaults.network, **spec["tags"]}
         self.tried(
             key,
             lambda _: bind_command(
@@ -286,6 +291,12 @@ class _Planning(Lookups):
 
     # --- bindings
 
+    def worth(self, name: str, key: str, question: Callable[[str], Given]) -> Given:
+        """What the input `name` is worth; one that is wrong counts as given, so that nothing else is told of it."""
+        known = len(self.failures)
+        found = self.tried(key, question)
+        return found if len(self.failures) == known else {"of": name}
+
     def input(self, value: Any, key: str) -> Given:
         """What a value without bindings gives."""
         return inputs.resolved(self.tx, self.workspace, key, value, now=self.now)
@@ -293,7 +304,7 @@ class _Planning(Lookups):
     def bound_all(self, step: Mapping[str, Any], scope: "_Scope", key: str) -> dict[str, Given]:
         """What the inputs of a step are worth."""
         return {
-            name: self.tried(f"{key}.inputs.{name}", partial(self.bound, value, scope))
+            name: self.worth(name, f"{key}.inputs.{name}", partial(self.bound, value, scope))
             for name, value in (step.get("inputs") or {}).items()
         }
 
@@ -428,13 +439,19 @@ class _Defaults:
     """Its name; empty when the pipeline names none."""
     identity: Mapping[str, Any] | None
     """With which its steps reach other services, unless they say another."""
+    network: str | None
+    """What its steps reach, by the tag of the pipeline, unless they say it themselves."""
 
     @classmethod
     def of(cls, spec: Mapping[str, Any]) -> "_Defaults":
         settings = spec.get("settings") or {}
         compute = spec.get("compute") or settings.get("default_compute")
         datastore = str(settings.get("default_datastore") or "").removeprefix("azureml:")
-        return cls(compute, datastore, spec.get("identity"))
+        return cls(compute, datastore, spec.get("identity"), (spec.get("tags") or {}).get(NETWORK))
+
+    def within(self, spec: Mapping[str, Any]) -> "_Defaults":
+        """What holds inside a pipeline that is a step, by its own words."""
+        return replace(self, network=(spec.get("tags") or {}).get(NETWORK, self.network))
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,12 @@ def test_without_a_terminal_the_folder_names_the_project(capsys: pytest.CaptureF
     assert document["template"] == "credit-risk"
     assert {document[what] for what in ("name", "model", "endpoint")} == {"my-first"}
     assert "pipeline.yml" in document["new"]
-    assert "pratique up" in said.err
     assert name_in("my-first/endpoint.yml") == "my-first"
+
+
+def test_it_ends_with_what_to_do_next(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_console(["init", "my-first"]) == 0
+    assert capsys.readouterr().out.endswith("Next:\n\n  pratique up\n  cd my-first\n\nand follow README.md there.\n")
 
 
 def test_without_anything_it_is_the_example_in_a_folder_of_its_name() -> None:
@@ -86,5 +90,5 @@ def test_yes_asks_nothing_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_second_time_says_that_all_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     run_console(["init", "churn", "-o", "none"])
-    assert run_console(["init", "churn", "-o", "none"]) == 0
-    assert "nothing was written" in capsys.readouterr().err
+    assert run_console(["init", "churn"]) == 0
+    assert "nothing was written" in capsys.readouterr().out

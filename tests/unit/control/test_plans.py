@@ -100,6 +100,16 @@ def test_what_is_wrong_is_told_by_its_key(
     assert world.told() == []
 
 
+def test_an_input_that_is_not_there_is_told_once(world: Any) -> None:
+    rows_of = {"rows": {"type": "uri_file", "path": "azureml:nothing@latest"}}
+    bound = {"component": PORTS, "inputs": {"n": 1, "rows": "${{parent.inputs.rows}}"}}
+    with pytest.raises(NotFound, match="no data asset or model 'nothing@latest'") as refused:
+        pipeline(world, {"make": bound}, inputs=rows_of)
+    assert not refused.value.problems, "neither the step nor its command is told of as well"
+    with pytest.raises(NotFound, match="no data asset or model 'nothing@latest'"):
+        pipeline(world, {"make": {"component": PORTS, "inputs": {"n": 1, **rows_of}}})
+
+
 def test_the_name_of_a_step_that_is_taken_is_said(world: Any) -> None:
     world.job(name="p-a")
     with pytest.raises(PratiqueError, match="p-a"):
