@@ -101,8 +101,7 @@ def wait(condition: Callable[[], bool]) -> None:
 def endpoints(count: int, place: Path) -> list[EndpointRoute]:
     def one(number: int) -> EndpointRoute:
         rows = tuple(
-            DeploymentRoute(name, (place / "model.sock",), timedelta(seconds=5), None, 10**6)
-            for name in ("blue", "green")
+            DeploymentRoute(name, (place / "model.sock",), timedelta(seconds=5), None) for name in ("blue", "green")
         )
         return EndpointRoute("team-a", f"endpoint-{number}", (KEY, f"second-{KEY}"), {"blue": 100}, {}, rows)
 

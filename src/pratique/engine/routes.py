@@ -247,7 +247,6 @@ def _deployment(bench: Workbench, row: OnlineDeployment, processes: Sequence[Rep
         request_timeout=request_timeout(row.applied_spec),
         # Azure refuses when more than twice the concurrency of all instances is pending.
         max_pending=2 * int(concurrency) * row.applied_instances if concurrency else None,
-        max_body=bench.settings.score_body_limit_mb * 1_000_000,
         revision=row.applied,
     )
 

@@ -35,8 +35,8 @@ class DeploymentRoute:
     """From handing the request to the model to the last byte of its answer."""
     max_pending: int | None
     """The most requests in progress at once, all replicas together; None means no limit of ours."""
-    max_body: int
-    """Largest request body in bytes."""
+    max_body: int | None = None
+    """Largest request body in bytes; None: what the door takes."""
     revision: int = 1
     """What runs behind it. Each revision is an upstream of its own, so that the end of its requests can be seen."""
 
@@ -195,7 +195,7 @@ def _problem_with_shares(what: str, shares: Mapping[str, int], known: set[str]) 
 
 
 def _problem_with_deployment(deployment: DeploymentRoute) -> str:
-    limits = (deployment.max_body, deployment.revision, 1 if deployment.max_pending is None else deployment.max_pending)
+    limits = (deployment.revision, *(one for one in (deployment.max_body, deployment.max_pending) if one is not None))
     if said := problem_with_name("deployment", deployment.name):
         return said
     if deployment.request_timeout <= timedelta(0) or min(limits) <= 0:

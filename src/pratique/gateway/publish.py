@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +51,15 @@ from pratique.gateway.render import door, limits, scoring, tokens
 from pratique.gateway.render.bootstrap import TLS, Files, bootstrap, trial, wanted_tokens
 from pratique.gateway.render.clusters import deployment_clusters
 from pratique.gateway.render.listeners import certificate_secret
-from pratique.gateway.render.resources import Json, branches_of, discovery, extension_resource
+from pratique.gateway.render.resources import (
+    Json,
+    as_text,
+    branch_text,
+    branches_of,
+    discovery,
+    discovery_of,
+    extension_resource,
+)
 
 _TAKEN_WITHIN: Final = timedelta(seconds=30)
 """Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
@@ -60,6 +69,9 @@ _SETTLED: Final = timedelta(milliseconds=50)
 
 _REFUSED_WITHIN: Final = 0.3
 """Seconds after which Envoy is asked whether it has refused a file; counting takes it longer than reading a version."""
+
+_LONGEST_PAUSE: Final = 0.01
+"""Seconds between two looks whether Envoy has a version: what we wait longer is what a change takes longer."""
 
 _REMEMBERED: Final = 10_000
 _DOCUMENT: Final = re.compile(r'\{"version_info":"([0-9a-f]{16})","resources":(\[.*\])\}', re.DOTALL)
@@ -82,10 +94,20 @@ class Published:
 
 @dataclass(frozen=True)
 class _Rendering:
-    """One endpoint as Envoy reads it."""
+    """One endpoint or API as Envoy reads it; made text once."""
 
     routes: Sequence[Json]
-    clusters: Sequence[Json]
+    clusters: Sequence[Json] = ()
+
+    @cached_property
+    def branch(self) -> str:
+        """Its routes as text."""
+        return branch_text(self.routes)
+
+    @cached_property
+    def cluster_texts(self) -> Sequence[str]:
+        """Each of its clusters as text."""
+        return [as_text(cluster) for cluster in self.clusters]
 
 
 class Gateway:
@@ -104,7 +126,7 @@ class Gateway:
         self._known: dict[Path, tuple[Signature | None, Json]] = {}
         self._rendered: dict[str, tuple[EndpointRoute, _Rendering]] = {}
         self._refusals: dict[str, Mapping[str, Any]] = {}
-        self._apis: dict[str, tuple[ApiRoute, Sequence[Json]]] = {}
+        self._apis: dict[str, tuple[ApiRoute, _Rendering]] = {}
 
     def argv(self) -> tuple[str, ...]:
         """Envoy's command line; whoever supervises processes starts it, after `write_bootstrap`."""
@@ -244,8 +266,9 @@ class Gateway:
 
     def _sift(self, endpoints: Sequence[EndpointRoute]) -> dict[str, str]:
         """The endpoints that cannot be routed, with the reason."""
-        rejected = {row.label: said for row in endpoints if (said := problem_with(row))}
-        untried = [row for row in endpoints if row.label not in rejected and _shape(row) not in self._passed]
+        news = [row for row in endpoints if self._rendered.get(row.label, (None,))[0] != row]
+        rejected = {row.label: said for row in news if (said := problem_with(row))}
+        untried = [row for row in news if row.label not in rejected and _shape(row) not in self._passed]
         if untried and self._refusal(untried):
             rejected |= {row.label: said for row in untried if (said := self._refusal([row]))}
         if len(self._passed) > _REMEMBERED:
@@ -300,8 +323,9 @@ class Gateway:
 
     def _switch(self, wish: "_Wish") -> bool:
         renderings = wish.renderings
-        clusters = [row for label in sorted(renderings) for row in renderings[label].clusters]
-        branches = {scoring.endpoint_prefix(label): rendering.routes for label, rendering in renderings.items()}
+        in_order = [renderings[label] for label in sorted(renderings)]
+        clusters = [row for rendering in in_order for row in rendering.clusters]
+        branches = {scoring.endpoint_prefix(label): rendering for label, rendering in renderings.items()}
         branches |= {api_pages.api_prefix(api): self._api(api) for api in wish.apis}
         kept = {row["name"] for row in clusters}
         leaving = [row for row in self._resources(self._files.clusters) if row["name"] not in kept]
@@ -313,7 +337,10 @@ class Gateway:
             self._files.limits, limits.FILTER, limits.limit_settings(wish.apis), limits.both, is_whole=True
         )
         steps = (
-            _Step(self._files.clusters, [*clusters, *leaving], "cluster_manager.cds"),
+            _Step(
+                self._files.clusters, [*clusters, *leaving], "cluster_manager.cds",
+                lambda: [text for one in in_order for text in one.cluster_texts] + [*map(as_text, leaving)],
+            ),
             checks[0],
             counts[0],
             _Step(
@@ -323,13 +350,17 @@ class Gateway:
             ),
             _Step(
                 self._files.endpoint_routes,
-                [scoring.scoring_routes(branches, self._doors.names)],
+                [scoring.scoring_routes({prefix: one.routes for prefix, one in branches.items()}, self._doors.names)],
                 "http.endpoints.rds.endpoints",
+                lambda: [scoring.scoring_text({at: one.branch for at, one in branches.items()}, self._doors.names)],
             ),
             checks[1],
             counts[1],
-            _Step(self._files.clusters, clusters, "cluster_manager.cds"),
-        )
+            _Step(
+                self._files.clusters, clusters, "cluster_manager.cds",
+                lambda: [text for one in in_order for text in one.cluster_texts],
+            ),
+        )  # fmt: skip
         # Every file is written, even when Envoy is down and the first wait says so.
         taken = [self._take(step) for step in steps]
         self._apis = {label: row for label, row in self._apis.items() if label in {api.label for api in wish.apis}}
@@ -348,11 +379,11 @@ class Gateway:
         first = _Step(file, [extension_resource(name, union)], statistic)
         return first, _Step(file, [extension_resource(name, wanted)], statistic) if is_whole else first
 
-    def _api(self, api: ApiRoute) -> Sequence[Json]:
+    def _api(self, api: ApiRoute) -> _Rendering:
         """The routes of an API; remembered as those of endpoints are."""
         known = self._apis.get(api.label)
         if known is None or known[0] != api:
-            known = self._apis[api.label] = (api, api_pages.api_routes(api))
+            known = self._apis[api.label] = (api, _Rendering(api_pages.api_routes(api)))
         return known[1]
 
     def _take(self, step: "_Step") -> bool:
@@ -360,7 +391,7 @@ class Gateway:
         before = self._published(step.file)
         resources = list(step.resources)
         is_same = before.get("resources") == resources
-        version, text = (str(before["version_info"]), "") if is_same else discovery(resources)
+        version, text = (str(before["version_info"]), "") if is_same else discovery_of(step.text())
         if is_same and version == self._taken.get(step.file):
             # Envoy had it, and one that was started since has begun with it.
             return True
@@ -388,7 +419,7 @@ class Gateway:
                 if any(found.get(name, 0) > refused.get(name, 0) for name in step.refusals):
                     break
             time.sleep(pause)
-            pause = min(pause * 2, 0.05)
+            pause = min(pause * 2, _LONGEST_PAUSE)
         if before:
             write_private(step.file, json.dumps(before, separators=(",", ":")))
         raise InternalError(
@@ -459,6 +490,12 @@ class _Step:
     file: Path
     resources: Sequence[Json]
     statistic: str
+    texts: Callable[[], Sequence[str]] | None = None
+    """The resources as text, for those of which most is made already."""
+
+    def text(self) -> Sequence[str]:
+        """Each resource as the file has it."""
+        return self.texts() if self.texts else [as_text(resource) for resource in self.resources]
 
     @property
     def version(self) -> str:

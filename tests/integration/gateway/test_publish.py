@@ -16,7 +16,7 @@ from pratique.gateway.model import EndpointRoute
 from pratique.gateway.preflight import Preflight
 from pratique.gateway.publish import Gateway
 
-from .conftest import KEY, House
+from .conftest import KEY, SECOND_KEY, WORKSPACE, House
 
 
 def _bad(house: House) -> EndpointRoute:
@@ -325,6 +325,26 @@ def test_a_replica_that_comes_or_goes_needs_no_preflight(house: House, monkeypat
     assert {house.score().document["from"] for _ in range(40)} == {"blue", "blue-two"}
     house.serve(house.endpoint(replace(blue, sockets=both[1:], revision=2)))
     assert {house.score().document["from"] for _ in range(5)} == {"blue-two"}
+
+
+def test_only_what_changed_is_tried(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.model("blue")
+    blue = house.deployment("blue")
+    rows = [house.endpoint(blue, name=f"credit-{number}") for number in range(5)]
+    house.serve(*rows)
+    tried: list[str] = []
+    refusal = Preflight.refusal
+
+    def seen(self: Preflight, document: dict[str, Any]) -> str:
+        tried.extend(row["name"] for row in document["static_resources"]["clusters"])
+        return refusal(self, document)
+
+    monkeypatch.setattr(Preflight, "refusal", seen)
+    slower = replace(blue, request_timeout=timedelta(seconds=9))
+    house.serve(*rows[:2], house.endpoint(slower, name="credit-2"), *rows[3:])
+    assert {name for name in tried if "/" in name} == {f"{WORKSPACE}/credit-2/blue/1"}
+    house.serve(*rows[:2], replace(rows[2], keys=("another-key-0123456789", SECOND_KEY)), *rows[3:])
+    assert len(tried) == len(set(tried)), "a key that comes in another's place is nothing new to Envoy"
 
 
 def test_a_first_switch_needs_no_preflight(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

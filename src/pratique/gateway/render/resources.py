@@ -34,9 +34,19 @@ def seconds(duration: timedelta) -> str:
 
 def discovery(resources: Sequence[Json]) -> tuple[str, str]:
     """The version and the text of a discovery file; the version is the digest of what it holds."""
-    content = json.dumps(list(resources), separators=(",", ":"))
+    return discovery_of([as_text(resource) for resource in resources])
+
+
+def discovery_of(resources: Sequence[str]) -> tuple[str, str]:
+    """The same of resources that are text already."""
+    content = f"[{','.join(resources)}]"
     version = hashlib.sha256(content.encode()).hexdigest()[:16]
     return version, f'{{"version_info":"{version}","resources":{content}}}'
+
+
+def as_text(message: Any) -> str:
+    """A message as Envoy's files have it."""
+    return json.dumps(message, separators=(",", ":"))
 
 
 def set_header(name: str, value: str) -> Json:
@@ -94,6 +104,26 @@ def by_prefix(branches: Mapping[str, Sequence[Json]], otherwise: Sequence[Json])
         "prefix_match_map": {"map": {prefix: routes(rows) for prefix, rows in branches.items()}},
     }
     return {"matcher_tree": tree, "on_no_match": routes(otherwise)}
+
+
+def with_branches(configuration: Json, branches: Mapping[str, str]) -> str:
+    """The text of a route configuration whose `by_prefix` got `STAND_IN`, with the text of each branch in its place.
+
+    A thousand branches of which one has changed are then not made text again.
+    """
+    whole = as_text(configuration)
+    rows = ",".join(f"{as_text(prefix)}:{text}" for prefix, text in branches.items())
+    return whole.replace(f"{as_text(_STAND_IN)}:{branch_text([])}", rows)
+
+
+_STAND_IN: Final = "/ /"
+"""A prefix that no path has."""
+STAND_IN: Final[Mapping[str, Sequence[Json]]] = {_STAND_IN: []}
+
+
+def branch_text(rows: Sequence[Json]) -> str:
+    """One branch of `by_prefix` as text."""
+    return as_text(routes(rows))
 
 
 def branches_of(configuration: Json) -> Mapping[str, Sequence[Json]]:
