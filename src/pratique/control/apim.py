@@ -203,7 +203,7 @@ def put_subscription(
     """Write a subscription: `display_name`, `scope` and `state`; what is not given stays. A new one has new keys."""
     where = may(tx, actor, service, "apim/write")
     check_name("subscription", name)
-    known = _subscription(tx, service, name)
+    known = apim.subscription(tx, service, name)
     wanted = known or ApiSubscription(service, name, name, apim.ALL_APIS, "active", "", "", now, actor.to_document())
     if known is None:
         primary, secondary = (sealer.seal(new_secret(), context=wanted.context(slot)) for slot in SLOTS)
@@ -228,7 +228,7 @@ def put_subscription(
 def subscription(tx: Transaction, actor: Actor, service: str, name: str) -> ApiSubscription:
     """The subscription called `name`; raises `NotFound`."""
     get(tx, actor, service)
-    if found := _subscription(tx, service, name):
+    if found := apim.subscription(tx, service, name):
         return found
     raise NotFound(
         f"the API service {service!r} has no subscription {name[:64]!r}",
@@ -279,10 +279,6 @@ def delete_subscription(tx: Transaction, actor: Actor, service: str, name: str, 
     subscription(tx, actor, service, name)
     apim.remove_subscription(tx, service, name)
     tell(tx, actor, "Pratique.ApiSubscriptionDeleted", where, now=now, below=f"subscriptions/{name}")
-
-
-def _subscription(tx: Transaction, service: str, name: str) -> ApiSubscription | None:
-    return next((one for one in apim.subscriptions_of(tx, service) if one.name == name), None)
 
 
 def _check_scope(tx: Transaction, service: str, scope: str) -> None:

@@ -28,7 +28,8 @@ class ApiRows:
     apis: Sequence[Api]
     operations: Mapping[tuple[str, ...], Sequence[ApiOperation]]
     named_values: Mapping[str, Sequence[ApiNamedValue]]
-    subscriptions: Mapping[str, Sequence[ApiSubscription]]
+    subscriptions: Mapping[tuple[str, ...], Sequence[ApiSubscription]]
+    """By service and scope."""
     key_sets: Mapping[str, ApiKeySet]
 
     @classmethod
@@ -41,7 +42,7 @@ class ApiRows:
             found,
             _grouped(apim.every_operation(tx), "service", "api"),
             {key[0]: rows for key, rows in _grouped(apim.every_named_value(tx), "service").items()},
-            {key[0]: rows for key, rows in _grouped(apim.every_subscription(tx), "service").items()},
+            _grouped(apim.every_subscription(tx), "service", "scope"),
             apim.key_sets(tx),
         )
 
@@ -82,7 +83,7 @@ class ApiRoutes:
             ),
             backend=backend,
             needs_key=api.subscription_required,
-            keys=self._subscribers(api, rows.subscriptions.get(api.service, ())),
+            keys=self._subscribers(api, rows),
             policy=policy,
             key_sets={
                 url: KeySet(known.issuer, _text(known.key_set))
@@ -114,10 +115,12 @@ class ApiRoutes:
             known = self._policies[key] = (made_of, policy)
         return known[1]
 
-    def _subscribers(self, api: Api, rows: Sequence[ApiSubscription]) -> tuple[tuple[str, str], ...]:
+    def _subscribers(self, api: Api, rows: ApiRows) -> tuple[tuple[str, str], ...]:
         if not api.subscription_required:
             return ()
-        return tuple((row.name, key) for row in rows if row.opens(api.name) for key in self._opened(row))
+        scopes = (apim.ALL_APIS, f"{apim.ALL_APIS}/{api.name}")
+        found = [row for scope in scopes for row in rows.subscriptions.get((api.service, scope), ())]
+        return tuple((row.name, key) for row in found if row.is_active for key in self._opened(row))
 
     def _opened(self, row: ApiSubscription) -> tuple[str, str]:
         """Both keys in clear, opened once."""

@@ -126,9 +126,10 @@ class ApiSubscription:
         """What a sealed key is bound to."""
         return f"apim/{self.service}/subscriptions/{self.name}/{slot}"
 
-    def opens(self, api: str) -> bool:
-        """Whether its keys open the API called so."""
-        return self.state == "active" and self.scope in (ALL_APIS, f"{ALL_APIS}/{api}")
+    @property
+    def is_active(self) -> bool:
+        """Whether its keys open the APIs of its scope."""
+        return self.state == "active"
 
 
 @dataclass(frozen=True)
@@ -273,6 +274,13 @@ def remove_named_value(tx: Connection, service: str, name: str) -> None:
 def put_subscription(tx: Connection, subscription: ApiSubscription) -> None:
     """Write a subscription over the one of its name."""
     insert_over(tx, api_subscriptions, [vars(subscription)], ["service", "name"])
+
+
+def subscription(tx: Connection, service: str, name: str) -> ApiSubscription | None:
+    """The subscription called `name`."""
+    table = api_subscriptions.c
+    row = tx.execute(select(api_subscriptions).where(table.service == service, table.name == name)).first()
+    return value_of(ApiSubscription, row) if row else None
 
 
 def subscriptions_of(tx: Connection, service: str) -> list[ApiSubscription]:
