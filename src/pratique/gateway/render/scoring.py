@@ -17,8 +17,10 @@ from pratique.gateway.model import LOOPBACK_NAMES, DeploymentRoute, EndpointRout
 from pratique.gateway.render.replies import refusals
 from pratique.gateway.render.resources import (
     SKIPPED,
+    STAND_IN,
     Json,
     all_of,
+    as_text,
     by_prefix,
     direct,
     exact_header,
@@ -28,6 +30,7 @@ from pratique.gateway.render.resources import (
     route_configuration,
     set_header,
     typed,
+    with_branches,
 )
 from pratique.gateway.render.tokens import FILTER as TOKENS
 from pratique.gateway.render.tokens import RULES, needs, only_subjects
@@ -91,6 +94,13 @@ def scoring_routes(branches: Mapping[str, Sequence[Json]], names: Sequence[str] 
     )
 
 
+def scoring_text(branches: Mapping[str, str], names: Sequence[str] = LOOPBACK_NAMES) -> str:
+    """The same as text, of branches that are text already."""
+    if not branches:
+        return as_text(scoring_routes({}, names))
+    return with_branches(scoring_routes(STAND_IN, names), branches)
+
+
 def endpoint_prefix(label: str) -> str:
     """Where an endpoint is, by its ``workspace/name``."""
     return f"/endpoints/{label}/"
@@ -144,16 +154,18 @@ def _action(shares: Sequence[Json], rewrite: Json) -> Json:
 
 
 def _share(endpoint: EndpointRoute, deployment: DeploymentRoute, weight: int) -> Json:
+    share = {
+        "name": cluster_name(endpoint, deployment),
+        "weight": weight,
+        "response_headers_to_add": [set_header(PIN, deployment.name)],
+    }
+    if deployment.max_body is None:
+        return share  # A third of Envoy's work for a thousand endpoints would be to read the door's own limit again.
     limit = typed(
         "envoy.extensions.filters.http.buffer.v3.BufferPerRoute",
         {"buffer": {"max_request_bytes": deployment.max_body}},
     )
-    return {
-        "name": cluster_name(endpoint, deployment),
-        "weight": weight,
-        "response_headers_to_add": [set_header(PIN, deployment.name)],
-        "typed_per_filter_config": {"envoy.filters.http.buffer": limit},
-    }
+    return share | {"typed_per_filter_config": {"envoy.filters.http.buffer": limit}}
 
 
 def _mirrors(endpoint: EndpointRoute, hidden: Sequence[str]) -> Json:
@@ -185,12 +197,11 @@ def _guarded(route: Json, endpoint: EndpointRoute) -> Json:
 
 
 def _keys(keys: Sequence[str]) -> Json:
-    """Settings that let callers with one of `keys` in; the key ends here and is not passed on."""
+    """Settings that let callers with one of `keys` in; the key ends here and is not passed on.
+
+    Where it stands the filter knows, which tells a route nothing else that the route does not say itself.
+    """
     # One key under two names makes Envoy refuse the whole file, hence each once.
     credentials = [{"client": f"key-{index}", "key": key} for index, key in enumerate(dict.fromkeys(keys))]
-    settings = {
-        "credentials": credentials,
-        "key_sources": [{"header": "Authorization"}],
-        "forwarding": {"hide_credentials": True},
-    }
-    return typed("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", settings)
+    kind = "envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute"
+    return typed(kind, {"credentials": credentials, "forwarding": {"hide_credentials": True}})
