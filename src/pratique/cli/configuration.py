@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, Problem
-from pratique.client.profile import configuration_folder, write_private
+from pratique.client.login import configuration_folder, write_private
 
 _BOOLEANS: Final = configparser.ConfigParser.BOOLEAN_STATES
 _PROJECT_KEYS: Final = {"group": "resource_group", "workspace": "workspace_name"}

@@ -16,7 +16,7 @@ from pratique.cli.place import Place
 from pratique.cli.table import Table, Text, flag
 from pratique.cli.talk import say, warn
 from pratique.client.account import read_account
-from pratique.client.profile import configuration_folder, write_az
+from pratique.client.login import configuration_folder, write_az
 from pratique.client.workspaces import Workspaces
 
 TABLE = Table("env")

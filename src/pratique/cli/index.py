@@ -57,7 +57,7 @@ INDEX: Final = (
     ),
     Row(
         "pipelines variable-group variable",
-        "pratique.cli.pipelines_group_variable",
+        "pratique.cli.pipelines_variable_group_variable",
         "The variables of a group.",
         is_group=True,
     ),

@@ -12,8 +12,8 @@ from pratique.cli.usage import UsageError
 from pratique.client.account import log_in, log_in_as_identity, log_in_by_token, read_account, subscription
 from pratique.client.connection import Connection
 from pratique.client.door import Door, find_door
+from pratique.client.login import Profile
 from pratique.client.openid import log_in_by_browser
-from pratique.client.profile import Profile
 
 TABLE = Table("login")
 

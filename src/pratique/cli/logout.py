@@ -2,7 +2,7 @@
 
 from pratique.cli.table import Table
 from pratique.cli.talk import say
-from pratique.client.profile import forget_profile
+from pratique.client.login import forget_profile
 
 TABLE = Table("logout")
 

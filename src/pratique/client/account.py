@@ -15,7 +15,7 @@ from typing import Final
 from pratique.base.errors import InvalidInput, Unauthenticated
 from pratique.client.connection import Connection, Document, path_of
 from pratique.client.door import Door, check_url
-from pratique.client.profile import BROWSER, FEDERATED, IDENTITY, Profile, save_profile
+from pratique.client.login import BROWSER, FEDERATED, IDENTITY, Profile, save_profile
 
 SUBSCRIPTION_NAME: Final = "pratique"
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pratique.base.errors import InvalidInput, StorageFailed, Unavailable
 from pratique.base.home import Home
-from pratique.client.profile import Profile, load_profile
+from pratique.client.login import Profile, load_profile
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -22,7 +22,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from pratique.base.errors import InvalidInput, Unauthenticated, Unavailable
 from pratique.client.connection import Connection, Document, path_of
 from pratique.client.door import Door, check_url
-from pratique.client.profile import BROWSER, Profile, save_profile
+from pratique.client.login import BROWSER, Profile, save_profile
 
 _WAITS: Final = 300.0
 """Seconds for a person to log in."""

@@ -20,7 +20,7 @@ from typing import Final, TypeAlias
 
 from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.client.connection import Connection, Document, below, path_of
-from pratique.client.profile import configuration_folder
+from pratique.client.login import configuration_folder
 from pratique.content.folder import scan, source_of
 from pratique.content.manifest import Entry, Manifest
 from pratique.content.packs import MAX_BLOB, MAX_PACK, MAX_RECORDS, record

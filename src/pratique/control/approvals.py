@@ -13,7 +13,7 @@ from pratique.base.clock import iso
 from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound
 from pratique.control import checks, projects
 from pratique.control.actor import Actor
-from pratique.control.bindings import binding
+from pratique.control.approval_bindings import binding
 from pratique.control.permissions import is_permitted, project_scope, stage_environment_scope
 from pratique.delivery.run import admission
 from pratique.delivery.run.admission import Facts, State

@@ -19,7 +19,7 @@ from pratique.base.errors import Forbidden, InvalidInput
 from pratique.base.ids import new_id
 from pratique.control import delivery_usage, stage_environments
 from pratique.control.actor import PLATFORM
-from pratique.control.bindings import binding, differences
+from pratique.control.approval_bindings import binding, differences
 from pratique.control.delivery_state import pipeline_of
 from pratique.control.evidence import NOTHING, Gathered, Wanted, candidate, champion, evidence, trained_by
 from pratique.control.permissions import project_scope

@@ -20,7 +20,7 @@ from typing import Any, Final
 from pratique.base.errors import PromotionRefused
 from pratique.control import checks
 from pratique.control.actor import Actor
-from pratique.control.bindings import approved_digests
+from pratique.control.approval_bindings import approved_digests
 from pratique.control.evidence import evidence_of
 from pratique.delivery.run import admission
 from pratique.specs.references import Asset, parse_reference

@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any, Final
 
 from pratique.base.errors import NotFound, PratiqueError, TooLarge
-from pratique.control import delivery_runs, hosted, pipeline_resources
+from pratique.control import delivery_runs, hosted_runs, pipeline_resources
 from pratique.control.actor import PLATFORM, Actor
-from pratique.control.hosted import Prepared, Wish
+from pratique.control.hosted_runs import Prepared, Wish
 from pratique.delivery import filters, schedules
 from pratique.delivery.pipeline import PushTrigger
 from pratique.delivery.starting import Starting, skips
@@ -77,7 +77,7 @@ class Chooser:
                 for one in deliveries.in_project(tx, own.project)
                 if one.repository_type == deliveries.GIT and one.repository != own.name and _is_enabled(one)
             ]
-        actor = hosted.on_behalf(push.created_by)
+        actor = hosted_runs.on_behalf(push.created_by)
         bare = self._files.get(own.id)
         chosen: list[Chosen] = []
         for moved in [one for one in push.moved if not one.is_deletion][:_MOST_REFS]:
@@ -104,7 +104,7 @@ class Chooser:
         self, delivery: Delivery, change: "_Change", push: Push, actor: Actor, now: datetime
     ) -> Iterator[Chosen]:
         ref, commit = change.update.name, change.commit
-        found = hosted.starting_at(self._files, change.own, commit, delivery.path)
+        found = hosted_runs.starting_at(self._files, change.own, commit, delivery.path)
         if found is None:
             yield Chosen(delivery, ref, f"there is no {delivery.path} in this commit")
             return
@@ -156,7 +156,7 @@ class Chooser:
             commit = self._files.get(own.id).commit_of(delivery.branch)
         except NotFound:
             return
-        found = hosted.starting_at(self._files, own, commit, delivery.path)
+        found = hosted_runs.starting_at(self._files, own, commit, delivery.path)
         for named in found.resources.repositories if found else ():
             is_it = named.type == "git" and named.name.rpartition("/")[2].lower() == change.own.name.lower()
             if is_it and named.trigger is not None and not _why_not(named.trigger, change):
@@ -164,7 +164,7 @@ class Chooser:
                 return
 
     def _run(self, wish: Wish, actor: Actor) -> Chosen:
-        prepared = hosted.prepare(self._database, self._files, actor, wish, door=self._door)
+        prepared = hosted_runs.prepare(self._database, self._files, actor, wish, door=self._door)
         return Chosen(wish.delivery, wish.branch, "", prepared)
 
     def of_wait(self, one: Waiting) -> Chosen | None:
@@ -173,10 +173,8 @@ class Chooser:
             delivery = deliveries.by_id(tx, one.delivery)
         if delivery is None or not _is_enabled(delivery):
             return None
-        wish = Wish(delivery, one.branch, one.version, BATCHED)
-        return next(
-            iter(self._guarded(delivery, one.branch, lambda _: [self._run(wish, hosted.on_behalf(one.created_by))]))
-        )
+        wish, actor = Wish(delivery, one.branch, one.version, BATCHED), hosted_runs.on_behalf(one.created_by)
+        return next(iter(self._guarded(delivery, one.branch, lambda _: [self._run(wish, actor)])))
 
     def of_schedule(self, one: Scheduled) -> Chosen | None:
         """The run that is due; None when nothing has changed or another one still goes on."""
@@ -201,7 +199,7 @@ class Chooser:
     ) -> list[Scheduled]:
         """The schedules that the file at `commit` has for its own branch."""
         try:
-            found = hosted.starting_at(self._files, own, commit, delivery.path)
+            found = hosted_runs.starting_at(self._files, own, commit, delivery.path)
         except PratiqueError:
             found = None
         return [
@@ -238,7 +236,7 @@ class Chooser:
             commit = bare.commit_of(delivery.branch)
         except NotFound:
             return
-        found = hosted.starting_at(self._files, own, commit, delivery.path)
+        found = hosted_runs.starting_at(self._files, own, commit, delivery.path)
         for one in found.resources.webhooks if found else ():
             if all(_at(told, path) == value for path, value in one.filters):
                 prefix = f"resources.webhook.{one.alias}."
@@ -248,7 +246,7 @@ class Chooser:
                     "resources.triggeringAlias": one.alias,
                     "resources.triggeringCategory": "webhook",
                 }
-                actor = hosted.on_behalf(event.actor)
+                actor = hosted_runs.on_behalf(event.actor)
                 yield self._run(Wish(delivery, delivery.branch, commit, RESOURCE, system=system), actor)
                 return
 
@@ -281,7 +279,7 @@ class Chooser:
         is_same = delivery.repository == source.repository and source.repository_type == deliveries.GIT
         branch, commit = (run.branch, run.version) if is_same else (delivery.branch, "")
         commit = commit or self._files.get(own.id).commit_of(branch)
-        found = hosted.starting_at(self._files, own, commit, delivery.path)
+        found = hosted_runs.starting_at(self._files, own, commit, delivery.path)
         for one in found.resources.pipelines if found else ():
             if not one.is_triggering or one.source.lower() != source.name.lower():
                 continue
@@ -302,7 +300,7 @@ class Chooser:
                     "Build.TriggeredBy.BuildId": str(run.id), "Build.TriggeredBy.DefinitionName": source.name,
                     "Build.TriggeredBy.DefinitionId": str(source.id), "Build.TriggeredBy.BuildNumber": run.number,
                 }  # fmt: skip
-                actor = hosted.on_behalf(run.created_by)
+                actor = hosted_runs.on_behalf(run.created_by)
                 yield self._run(Wish(delivery, branch, commit, RESOURCE, system=system), actor)
                 return
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from pratique.base.ids import new_id
 from pratique.control import checks
 from pratique.control.actor import PLATFORM
-from pratique.control.bindings import binding
+from pratique.control.approval_bindings import binding
 from pratique.control.delivery_state import pipeline_of
 from pratique.control.roles import find_assignee
 from pratique.delivery.run.admission import VALIDATION

@@ -22,7 +22,7 @@ from typing import Final
 from pratique.base.errors import PratiqueError
 from pratique.client.connection import Connection
 from pratique.client.door import Door, check_url
-from pratique.client.profile import write_az
+from pratique.client.login import write_az
 from pratique.delivery.masking import Masker
 from pratique.delivery.message import JobMessage
 from pratique.worker.job import Job, variables_of

@@ -14,7 +14,7 @@ from pratique.base.errors import InvalidInput, NotFound
 from pratique.client.account import sign_in
 from pratique.client.connection import Connection
 from pratique.client.door import Door
-from pratique.client.profile import PROFILE_FILE, save_profile
+from pratique.client.login import PROFILE_FILE, save_profile
 from pratique.delivery import message
 from pratique.worker.step import StepRun
 

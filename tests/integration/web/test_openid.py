@@ -14,8 +14,8 @@ from pratique.base.errors import PratiqueError, Unauthenticated
 from pratique.base.settings import Settings
 from pratique.client.connection import Connection, path_of
 from pratique.client.door import Door
+from pratique.client.login import load_profile
 from pratique.client.openid import log_in_by_browser
-from pratique.client.profile import load_profile
 from pratique.control import principals, roles
 from pratique.control.actor import PLATFORM
 from pratique.control.credentials import Credential

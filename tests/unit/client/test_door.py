@@ -10,7 +10,7 @@ from pratique.base.errors import InvalidInput, StorageFailed, Unavailable
 from pratique.base.home import Home
 from pratique.client.account import renewed, token_end
 from pratique.client.door import check_url, find_door
-from pratique.client.profile import Profile, load_profile, save_profile
+from pratique.client.login import Profile, load_profile, save_profile
 
 
 def profile(url: str) -> Profile:

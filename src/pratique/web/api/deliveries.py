@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.base.errors import InvalidInput, Problem
-from pratique.control import deliveries, delivery_runs, delivery_sources, hosted
+from pratique.control import deliveries, delivery_runs, delivery_sources, hosted_runs
 from pratique.control.actor import Actor
 from pratique.control.delivery_runs import Request
-from pratique.control.hosted import Wish
+from pratique.control.hosted_runs import Wish
 from pratique.control.permissions import permit, project_scope
 from pratique.delivery.compile import Compiled, compiled
 from pratique.delivery.nodes import SELF
@@ -217,7 +217,7 @@ def _run_hosted(platform: Platform, actor: Actor, project: str, body: RunBody) -
         delivery, branch, body.commit, parameters=body.parameters, variables=body.variables,
         left_out=tuple(body.stages_to_skip),
     )  # fmt: skip
-    found = hosted.prepare(platform.database, platform.repositories, actor, wish, door=platform.door)
+    found = hosted_runs.prepare(platform.database, platform.repositories, actor, wish, door=platform.door)
     with platform.database.write() as tx:
         made = delivery_runs.queue(tx, actor, found.request, found.compiled, known=found.known, now=utc_now())
         return run_document(tx, made, platform)

@@ -1,14 +1,15 @@
 """Runs of files that lie in hosted repositories: which commits, which other repositories, what they mean.
 
-Other repositories are those of the same project. `resources.repositories` says
-them by name; one without a `ref` is taken at its default branch, and all of a
+Other repositories are those of the same project, and PROJECT/NAME of another one
+that somebody there lets the delivery read. `resources.repositories` says them by name; one without a `ref` is taken at its default branch, and all of a
 run stay at the commits that were there when it was made.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotFound
@@ -25,6 +26,7 @@ from pratique.delivery.refusals import refusals
 from pratique.delivery.starting import Starting, starting
 from pratique.delivery.templates.files import ReadFile
 from pratique.specs.reader import MAX_BYTES
+from pratique.store import delivery_permissions
 from pratique.store import repositories as rows
 from pratique.store.database import Database
 from pratique.store.deliveries import Delivery
@@ -85,7 +87,8 @@ def prepare(database: Database, files: Repositories, actor: Actor, wish: Wish, *
         variables=dict(wish.variables or {}), left_out=wish.left_out,
     )  # fmt: skip
     known = {**known_variables(request, actor, door=door), **(wish.system or {})}
-    with _Reading(files, own, commit, delivery.path, others) as reading:
+    elsewhere = partial(_elsewhere, database, delivery)
+    with _Reading(files, own, commit, delivery.path, others, elsewhere) as reading:
         found = compiled(
             reading.read, delivery.path, parameters=request.parameters, variables={**known, **request.variables}
         )
@@ -93,6 +96,21 @@ def prepare(database: Database, files: Repositories, actor: Actor, wish: Wish, *
         refusals(found.pipeline, has_pwsh=shutil.which("pwsh") is not None).raise_if_any(delivery.path)
         documents = [_document(alias, one, ref, at, door) for alias, one, ref, at in reading.used(found.pipeline)]
     return Prepared(replace(request, sources=[*request.sources, *documents]), found, known, actor)
+
+
+def _elsewhere(database: Database, delivery: Delivery, project: str, name: str) -> Repository:
+    """A repository of another project, which the delivery was let read; raises `NotFound` for any other."""
+    with database.read() as tx:
+        known = rows.get(tx, project, name)
+        if known is not None and delivery_permissions.is_given(
+            tx, delivery_permissions.REPOSITORY, known.id, delivery.id
+        ):
+            return known
+    raise NotFound(
+        f"there is no repository {project}/{name} that the pipeline {delivery.name!r} may read",
+        hint=f"somebody who may write there lets it in: pratique pipelines permission add --kind repository "
+        f"--name {project}/{name} --pipeline {delivery.name} --project {delivery.project}",
+    )
 
 
 def starting_at(files: Repositories, own: Repository, commit: str, path: str) -> Starting | None:
@@ -117,7 +135,7 @@ def _before(bare: Bare, commit: str) -> str:
 
 def _document(alias: str, one: Repository, ref: str, commit: str, door: str) -> dict[str, Any]:
     address = repositories.address_of(door, one.project, one.name)
-    source = RepositorySource(alias=alias, name=one.name, type=GIT, url=address, ref=ref, commit=commit)
+    source = RepositorySource(alias=alias, name=one.name, type=GIT, url=address, ref=ref, commit=commit, project=one.project)
     return {key: value for key, value in vars(source).items() if key != "token"}
 
 
@@ -125,13 +143,20 @@ class _Reading:
     """The files of one expansion: each repository is opened when somebody first reads from it."""
 
     def __init__(
-        self, files: Repositories, own: Repository, commit: str, path: str, others: Mapping[str, Repository]
+        self,
+        files: Repositories,
+        own: Repository,
+        commit: str,
+        path: str,
+        others: Mapping[str, Repository],
+        elsewhere: Callable[[str, str], Repository],
     ) -> None:
         self._files = files
         self._path = path
         self._own = own
         self._commit = commit
         self._others = others
+        self._elsewhere = elsewhere
         self._open = ExitStack()
         self._sources: dict[str, Source] = {}
         self._at: dict[str, tuple[Repository, str, str]] = {}
@@ -178,12 +203,9 @@ class _Reading:
         key = f"{named.name}@{named.ref}".lower()
         if key not in self._at:
             project, slash, name = named.name.rpartition("/")
-            if slash and project.lower() != self._own.project.lower():
-                raise NotFound(
-                    f"the repository {named.name} belongs to another project",
-                    hint=f"a pipeline uses repositories of its own project, {self._own.project}",
-                )
-            if (known := self._others.get(name.lower())) is None:
+            is_elsewhere = slash and project.lower() != self._own.project.lower()
+            known = self._elsewhere(project, name) if is_elsewhere else self._others.get(name.lower())
+            if known is None:
                 raise NotFound(
                     f"there is no repository {named.name} in the project {self._own.project}",
                     hint=f"pratique repos create --name {name} --project {self._own.project}, then push to it",
