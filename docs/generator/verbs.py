@@ -64,7 +64,7 @@ def page() -> str:
         *sections,
         "## Not there yet",
         "These belong to `az` and not to this version; typing one says so and exits with 2.",
-        ", ".join(code(path) for path in not_here.GROUPS),
+        table(("group or verb", "instead"), [(code(path), said) for path, said in not_here.GROUPS.items()]),
         table(("verb", "instead"), [(code(path), said) for path, said in not_here.VERBS.items()]),
         table(("verb", "flag", "why it is refused"), [_row_of(*row) for row in not_here.FLAGS]),
         "These switches are taken for scripts written for `az`; what they change is nothing, which is said on stderr.",

@@ -4,9 +4,10 @@ from typing import Final
 
 from pratique.base.errors import PratiqueError
 from pratique.cli.place import Place
-from pratique.cli.table import Document, Table, flag
+from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say, warn
 from pratique.cli.usage import UsageError
+from pratique.client.account import read_account
 from pratique.client.principals import Principals, Roles
 
 TABLE = Table("ad sp")
@@ -21,13 +22,18 @@ ID: Final = flag("app_id", "--id", help="Its appId or display name.", required=T
         flag("role", help="Role to give it, such as Contributor; see `pratique role definition list`."),
         flag("scopes", nargs="+", default=[], help="Where the role counts."),
         flag("years", type=int, default=1, help="How long the secret is good, 1 to 10."),
+        switch("json_auth", "--json-auth", "--sdk-auth", help="Print it in the form that logins of CI systems read."),
     ),
     examples={
         "A program that may deploy": "pratique ad sp create-for-rbac -n ci --role Contributor "
         "--scopes /subscriptions/pratique/resourceGroups/credit-rg",
+        "The secret of a CI system": "pratique ad sp create-for-rbac -n ci --role Contributor "
+        "--scopes /subscriptions/pratique/resourceGroups/credit-rg --json-auth",
     },
 )
-def create_for_rbac(platform: Place, *, name: str, role: str | None, scopes: list[str], years: int) -> Document:
+def create_for_rbac(
+    platform: Place, *, name: str, role: str | None, scopes: list[str], years: int, json_auth: bool
+) -> Document:
     """Create a service principal and print its secret, this once."""
     if bool(role) != bool(scopes):
         raise UsageError("--role and --scopes go together")
@@ -41,7 +47,20 @@ def create_for_rbac(platform: Place, *, name: str, role: str | None, scopes: lis
         principals.delete_service_principal(str(made["appId"]))
         raise
     warn("the password is shown this once; keep it where secrets are kept")
-    return made
+    return _for_logins(platform, made) if json_auth else made
+
+
+def _for_logins(platform: Place, made: Document) -> Document:
+    """The program with its secret as `az login` actions of CI systems read it; both addresses are the door's."""
+    url = platform.connection.door.url
+    return {
+        "clientId": made["appId"],
+        "clientSecret": made["password"],
+        "subscriptionId": read_account(platform.connection)["subscription_id"],
+        "tenantId": made["tenant"],
+        "activeDirectoryEndpointUrl": url,
+        "resourceManagerEndpointUrl": url,
+    }
 
 
 @TABLE.verb("list", examples={"List the programs": "pratique ad sp list -o table"})

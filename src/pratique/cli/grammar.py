@@ -214,9 +214,8 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
 
     def _unknown_verb(self, word: str) -> UsageError:
         path = " ".join([*self.prog.split()[1:], word])
-        if path in not_here.GROUPS or path in not_here.VERBS:
-            said = f"`{path}` is a command of az that this version does not have yet"
-            return UsageError(said, hint=not_here.VERBS.get(path, "see `pratique --help`"))
+        if instead := not_here.what_instead(path):
+            return UsageError(f"`{path}` is a command of az that this version does not have yet", hint=instead)
         near = nearest(word, self._verbs())
         meant = f"did you mean `{self.prog} {near[0]}`?" if near else f"known: {', '.join(self._verbs())}"
         return UsageError(f"`{self.prog}` has no command {word!r}", hint=f"{meant} See `{self.prog} --help`")

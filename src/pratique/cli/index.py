@@ -89,6 +89,7 @@ INDEX: Final = (
     Row("group", "pratique.cli.group", "Resource groups, which hold workspaces.", is_group=True),
     Row("account", "pratique.cli.account", "Who is logged in, and tokens.", is_group=True),
     Row("ad user", "pratique.cli.ad_user", "People.", is_group=True),
+    Row("ad signed-in-user", "pratique.cli.ad_signed_in_user", "Who is logged in.", is_group=True),
     Row("ad sp", "pratique.cli.ad_sp", "Service principals: programs with a secret.", is_group=True),
     Row("ad sp credential", "pratique.cli.ad_sp_credential", "The secret of a program.", is_group=True),
     Row(
@@ -108,6 +109,7 @@ INDEX: Final = (
     Row("config", "pratique.cli.config", "Read and write single settings of the command line.", is_group=True),
     Row("env", "pratique.cli.env", "Make this shell speak to the platform: az, MLflow."),
     Row("extension", "pratique.cli.extension", "Accepted for scripts written for az; does nothing.", is_group=True),
+    Row("provider", "pratique.cli.provider", "Accepted for scripts written for az; does nothing.", is_group=True),
     Row("version", "pratique.cli.version", "The version of Pratique."),
 )
 

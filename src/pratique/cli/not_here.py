@@ -7,17 +7,86 @@ from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
-GROUPS: Final = (
-    "ml batch-deployment", "ml batch-endpoint", "ml connection", "ml registry", "ml schedule", "ml feature-set",
-    "ml feature-store", "ml feature-store-entity", "ml serverless-endpoint", "ml marketplace-subscription",
-    "ml capability-host", "ml index", "ml workspace-hub",
-    "keyvault key", "keyvault certificate", "keyvault storage", "keyvault network-rule",
-    "monitor", "storage", "deployment", "acr", "identity", "resource", "vm", "network", "aks",
-)  # fmt: skip
-"""Whole groups."""
+_NO_NETWORK: Final = "there is no network of its own here: both doors are on loopback, see `pratique status`"
+_SECRETS_ONLY: Final = "a vault holds secrets only in this version"
+_NO_BATCH: Final = "read the files in a job and write its output: pratique ml job create"
+_NO_RESOURCE: Final = (
+    "Azure's own resources are not here: `pratique group create` and `pratique ml workspace create` make what is needed"
+)
+_NO_IMAGE: Final = (
+    "no container image is built or run: an environment is a conda file, see `pratique ml environment create --help`"
+)
+_ONE_MACHINE: Final = "everything runs on this machine, see `pratique doctor`"
+_NO_CLOUD: Final = "it asks Azure, and nothing here leaves the machine: take the line out of the script"
+
+GROUPS: Final[Mapping[str, str]] = {
+    "ml batch-deployment": _NO_BATCH,
+    "ml batch-endpoint": _NO_BATCH,
+    "ml capability-host": _NO_RESOURCE,
+    "ml connection": "keep the secret in a vault, and read it in the script: pratique keyvault secret set",
+    "ml feature-set": "make the features in a step of a pipeline, and register its output as data",
+    "ml feature-store": "make the features in a step of a pipeline, and register its output as data",
+    "ml feature-store-entity": "make the features in a step of a pipeline, and register its output as data",
+    "ml index": "make the index in a job, and register its output as a model or data",
+    "ml marketplace-subscription": _NO_CLOUD,
+    "ml registry": "download an asset, and create it in the other workspace: pratique ml model download",
+    "ml schedule": "`schedules:` of an azure-pipelines.yml submits a job by the clock: pratique pipelines create",
+    "ml serverless-endpoint": "deploy a model of your own: pratique ml online-deployment create",
+    "ml workspace-hub": "there are no hubs: pratique ml workspace create",
+    "acr": _NO_IMAGE,
+    "aks": _ONE_MACHINE,
+    "appservice": _NO_RESOURCE,
+    "bicep": _NO_RESOURCE,
+    "billing": _NO_CLOUD,
+    "cloud": "this platform is the only cloud that `az` knows here, see `pratique account show`",
+    "cognitiveservices": _NO_RESOURCE,
+    "connectedk8s": _ONE_MACHINE,
+    "consumption": _NO_CLOUD,
+    "container": _NO_IMAGE,
+    "containerapp": _NO_IMAGE,
+    "cosmosdb": _NO_RESOURCE,
+    "databricks": _NO_RESOURCE,
+    "datafactory": _NO_RESOURCE,
+    "deployment": _NO_RESOURCE,
+    "eventgrid": "every event of the platform is there: pratique events tail --follow",
+    "eventhubs": _NO_RESOURCE,
+    "feature": _NO_CLOUD,
+    "feedback": _NO_CLOUD,
+    "find": "see `pratique --help`",
+    "functionapp": _NO_RESOURCE,
+    "graph": _NO_CLOUD,
+    "identity": "a workspace's jobs and an endpoint have an identity of their own: identity: in their files",
+    "interactive": "see `pratique --help`",
+    "iot": _NO_RESOURCE,
+    "k8s-extension": _ONE_MACHINE,
+    "keyvault certificate": _SECRETS_ONLY,
+    "keyvault key": _SECRETS_ONLY,
+    "keyvault network-rule": _NO_NETWORK,
+    "keyvault storage": _SECRETS_ONLY,
+    "lock": _NO_RESOURCE,
+    "monitor": "there is no autoscaling and no Azure Monitor: instance_count says how many replicas, "
+    "`pratique ml online-deployment get-logs` what they say",
+    "network": _NO_NETWORK,
+    "policy": _NO_RESOURCE,
+    "redis": _NO_RESOURCE,
+    "resource": _NO_RESOURCE,
+    "rest": "ask with the verb of the noun, or with curl and `pratique account get-access-token`",
+    "search": _NO_RESOURCE,
+    "security": _NO_CLOUD,
+    "servicebus": _NO_RESOURCE,
+    "sql": _NO_RESOURCE,
+    "storage": "files come with what is made of them: pratique ml data create --path FOLDER, and with --datastore "
+    "they lie in a datastore as well",
+    "synapse": _NO_RESOURCE,
+    "tag": "tags are set where a thing is made or updated: --set tags.NAME=VALUE",
+    "ts": _NO_RESOURCE,
+    "upgrade": "this `az` is Pratique; it is upgraded as it was installed",
+    "vm": _ONE_MACHINE,
+    "webapp": _NO_RESOURCE,
+}
+"""Whole groups, and single verbs beside them, and what to do instead."""
 
 _NO_REGISTRY: Final = "this version has no registries"
-_NO_NETWORK: Final = "there is no network of its own here: both doors are on loopback, see `pratique status`"
 _NO_MACHINE: Final = "a compute is a name of this machine, which nobody logs in to through the platform"
 
 VERBS: Final[Mapping[str, str]] = {
@@ -52,8 +121,6 @@ VERBS: Final[Mapping[str, str]] = {
     "ml workspace sync-keys": "a workspace has no storage account of its own, so it has no keys",
 }
 """Verbs of groups that are here, and what to do instead."""
-
-_SECRETS_ONLY: Final = "a vault holds secrets only in this version"
 
 FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
     ("keyvault set-policy", "--key-permissions", _SECRETS_ONLY),
@@ -114,6 +181,11 @@ ACCEPTED: Final[tuple[tuple[str, str, str], ...]] = (
     ("ml online-deployment update", "--local", "everything runs on this machine; there is no other kind here"),
 )
 """Verb, switch and why it changes nothing: taken for scripts written for az, and said on stderr."""
+
+
+def what_instead(path: str) -> str:
+    """What to do instead of the group or verb `path` of az; empty when nothing is known of it."""
+    return GROUPS.get(path) or VERBS.get(path, "")
 
 
 def why_refused(verb: str, flag: str) -> str:

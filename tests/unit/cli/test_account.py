@@ -142,6 +142,32 @@ def test_service_principals_and_their_roles(platform: Any, pratique: Any) -> Non
     assert not platform.principals
 
 
+def test_a_service_principal_is_printed_for_ci_systems(platform: Any, pratique: Any) -> None:
+    for form in ("--json-auth", "--sdk-auth"):
+        ran = pratique("ad", "sp", "create-for-rbac", "-n", "ci", form)
+        made = json.loads(ran.out)
+        assert {"clientId", "clientSecret", "subscriptionId", "tenantId"} < set(made)
+        assert made["clientId"] in platform.principals
+        assert "shown this once" in ran.err
+
+
+def test_scripts_ask_who_runs_them(platform: Any, pratique: Any) -> None:
+    who = pratique("ad", "signed-in-user", "show", "--query", "[id, displayName]", "-o", "json").out
+    name = pratique("account", "show", "--query", "user.name", "-o", "json").out
+    assert json.loads(who)[1] == json.loads(name)
+    assert json.loads(who)[0]
+
+
+def test_providers_of_what_is_here_are_registered_and_nothing_is_done(nowhere: Any, pratique: Any) -> None:
+    ran = pratique("provider", "register", "--namespace", "Microsoft.MachineLearningServices", "--wait")
+    assert (ran.code, ran.out) == (0, "")
+    assert "nothing to do; it is built in" in ran.err
+    assert "nothing of it" in pratique("provider", "register", "-n", "Microsoft.Quantum").err
+    argv = ["provider", "show", "-n", "microsoft.machinelearningservices", "--query", "registrationState"]
+    assert pratique(*argv, "-o", "tsv").out == "Registered\n"
+    assert pratique("provider", "show", "-n", "Microsoft.Quantum").code == 3
+
+
 def test_a_service_principal_which_cannot_get_its_role_is_not_kept(platform: Any, pratique: Any) -> None:
     ran = pratique("ad", "sp", "create-for-rbac", "-n", "ci", "--role", "Reader", "--scopes", "/a", "elsewhere")
     assert (ran.code, ran.out) == (1, "")

@@ -173,6 +173,14 @@ def test_a_switch_that_changes_nothing_is_said(path: str, flag: str, why: str, p
     assert "not understood" not in ran.err
 
 
+@pytest.mark.parametrize("path", not_here.GROUPS)
+def test_a_group_that_is_not_here_says_what_to_do_instead(path: str, pratique: Any) -> None:
+    ran = pratique(*path.split(), "list", "-g", "x")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"`{path}` is a command of az that this version does not have yet" in ran.err
+    assert f"hint: {not_here.GROUPS[path]}" in ran.err
+
+
 def test_what_is_refused_is_not_here() -> None:
     assert not set(not_here.VERBS) & set(VERBS)
     assert not set(not_here.GROUPS) & {row.path for row in INDEX}
