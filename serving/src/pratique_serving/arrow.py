@@ -323,7 +323,7 @@ class _Batch:
         starts, ends = places[:-1], places[1:]
         if places[0] < 0 or places[-1] > len(letters) or any(map(operator.gt, starts, ends)):
             raise ValueError("a text lies outside of its buffer")
-        return [str(letters[start:end], "utf-8") for start, end in zip(starts, ends)]
+        return _cut(bytes(letters[: places[-1]]), starts, ends)
 
     def _buffer(self) -> memoryview:
         offset, length = self._next(self._buffers)
@@ -348,6 +348,14 @@ def _take_words(header: _Table, data: memoryview, kinds: Dict[int, str], words: 
     else:
         words[number] = values
     return batch.count
+
+
+def _cut(letters: bytes, starts: Sequence[int], ends: Sequence[int]) -> List[str]:
+    if letters.isascii():
+        # Decoded once: to cut a str is three times as fast as to decode each piece.
+        text = str(letters, "ascii")
+        return [text[start:end] for start, end in zip(starts, ends)]
+    return [str(letters[start:end], "utf-8") for start, end in zip(starts, ends)]
 
 
 def _bits(data: memoryview, count: int) -> List[bool]:
