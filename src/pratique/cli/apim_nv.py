@@ -9,6 +9,7 @@ from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
+from pratique.cli.usage import UsageError
 from pratique.client.apim import NamedValues
 
 TABLE = Table("apim nv")
@@ -19,6 +20,11 @@ NAMED_VALUE: Final = flag(
 VALUE: Final = flag(
     "value", help="What it says; - reads standard input. Whoever may list processes sees it here otherwise."
 )
+VAULT_SECRET: Final = flag(
+    "key_vault_secret_id", "--key-vault-secret-id",
+    help="Id of a secret that you may read, instead of a value: the named value follows it, or has the version that "
+    "the id names.",
+)  # fmt: skip
 SECRET: Final = flag("secret", choices=["true", "false"], help="Whether it is sealed, and shown by show-secret alone.")
 _FLAGS: Final = {"true": True, "false": False}
 TAGS: Final = flag("tags", nargs="+", help="Words to find it by.")
@@ -27,10 +33,12 @@ COLUMNS: Final = {"Name": "name", "DisplayName": "displayName", "Secret": "secre
 
 @TABLE.verb(
     "create",
-    arguments=(SERVICE, NAMED_VALUE, DISPLAY_NAME, VALUE.required(), SECRET, TAGS),
+    arguments=(SERVICE, NAMED_VALUE, DISPLAY_NAME, VALUE, VAULT_SECRET, SECRET, TAGS),
     examples={
         "A key, from standard input": 'printf %s "$KEY" | pratique apim nv create -n apim-credit-dev '
-        "--named-value-id credit-key --secret true --value -"
+        "--named-value-id credit-key --secret true --value -",
+        "A secret of a vault, and its next versions": "pratique apim nv create -n apim-credit-dev "
+        "--named-value-id credit-key --key-vault-secret-id http://127.0.0.1:7070/vaults/kv-credit-dev/secrets/key",
     },
     columns=COLUMNS,
 )
@@ -40,17 +48,20 @@ def create(
     service_name: str,
     named_value_id: str,
     display_name: str | None,
-    value: str,
+    value: str | None,
+    key_vault_secret_id: str | None,
     secret: str | None,
     tags: list[str] | None,
 ) -> Document:
     """Make a named value, or change it. Policies name it by its display name, which is its name when unset."""
-    return _put(in_group, service_name, named_value_id, display_name, value, secret, tags)
+    if value is None and key_vault_secret_id is None:
+        raise UsageError("--value or --key-vault-secret-id is required")
+    return _put(in_group, service_name, named_value_id, display_name, value, key_vault_secret_id, secret, tags)
 
 
 @TABLE.verb(
     "update",
-    arguments=(SERVICE, NAMED_VALUE, DISPLAY_NAME, VALUE, SECRET, TAGS),
+    arguments=(SERVICE, NAMED_VALUE, DISPLAY_NAME, VALUE, VAULT_SECRET, SECRET, TAGS),
     examples={
         "Another key": 'printf %s "$KEY" | pratique apim nv update -n apim-credit-dev '
         "--named-value-id credit-key --value -"
@@ -64,12 +75,13 @@ def update(
     named_value_id: str,
     display_name: str | None,
     value: str | None,
+    key_vault_secret_id: str | None,
     secret: str | None,
     tags: list[str] | None,
 ) -> Document:
     """Change a named value; the policies that have it in them follow at once, in one step."""
     NamedValues(in_group.connection, service_name).show(named_value_id)
-    return _put(in_group, service_name, named_value_id, display_name, value, secret, tags)
+    return _put(in_group, service_name, named_value_id, display_name, value, key_vault_secret_id, secret, tags)
 
 
 @TABLE.verb(
@@ -119,12 +131,13 @@ def delete(in_group: Place, *, service_name: str, named_value_id: str, yes: bool
 
 
 def _put(
-    in_group: Place, service: str, name: str, display_name: str | None, value: str | None, secret: str | None,
-    tags: list[str] | None,
+    in_group: Place, service: str, name: str, display_name: str | None, value: str | None, vault_secret: str | None,
+    secret: str | None, tags: list[str] | None,
 ) -> Document:  # fmt: skip
     said: Document = {
         "display_name": display_name,
         "value": sys.stdin.read().removesuffix("\n") if value == "-" else value,
+        "vault_secret": vault_secret,
         "secret": None if secret is None else _FLAGS[secret],
         "tags": tags,
     }

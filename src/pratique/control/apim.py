@@ -5,6 +5,7 @@ about everything in it. Named values that are secret are sealed, and in no list,
 event or error; that one was read is an event.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from typing import Any, Final, Literal
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_secret
 from pratique.base.names import check_name
-from pratique.control import groups
+from pratique.control import groups, secrets
 from pratique.control.actor import Actor
 from pratique.control.permissions import group_scope, is_permitted, permit
 from pratique.specs.policy import NamedValue, read_policy
@@ -95,30 +96,70 @@ def put_value(
 ) -> ApiNamedValue:
     """Write the named value called `name`: `value`, `secret`, `display_name`, `tags`; what is not given stays.
 
-    Every policy of the service must still be one with it; raises `InvalidInput` with what would be wrong.
+    Instead of a value, `vault_secret` is the id of a secret that the caller may read: the named value is secret
+    then, and follows it. Every policy of the service must still be one with it; raises `InvalidInput` with what would
+    be wrong.
     """
     where = may(tx, actor, service, "apim/write")
     check_name("named value", name)
     known = {one.name: one for one in apim.named_values_of(tx, service)}
-    before = known.get(name) or ApiNamedValue(service, name, name, False, "", "", [], now)
-    if name not in known and "value" not in changes:
-        said = "a named value needs a value"
-        raise InvalidInput(said, problems=[Problem(said, key="value")])
+    before = known.get(name) or ApiNamedValue(service, name, name, False, "", "", "", [], now)
+    _check_said(changes, is_new=name not in known)
     display = check_name("named value", str(changes.get("display_name") or before.display_name))
     if clash := [one.name for one in known.values() if one.display_name == display and one.name != name]:
         raise Conflict(f"the named value {clash[0]!r} has the display name {display!r} already")
-    is_secret = bool(changes.get("secret", before.is_secret))
+    reference = _reference(tx, actor, changes, sealer=sealer, now=now)
+    is_secret = bool(changes.get("secret", before.is_secret)) or bool(reference)
     if before.is_secret and not is_secret and "value" not in changes:
         raise Conflict(f"{name!r} is secret, and would be shown", hint="give its value again, with --value")
+    if "value" in changes or reference:
+        before = replace(before, vault_secret=reference)
     made = replace(before, display_name=display, is_secret=is_secret, tags=[*changes.get("tags", before.tags)])
-    value = str(changes["value"]) if "value" in changes else _value_of(before, sealer).value
-    _check_value(value)
-    sealed = sealer.seal(value, context=made.context) if is_secret else ""
-    made = replace(made, value="" if is_secret else value, sealed=sealed, updated_at=now)
+    if made.vault_secret:
+        made = replace(made, value="", sealed="", updated_at=now)
+    else:
+        value = str(changes["value"]) if "value" in changes else _value_of(before, sealer).value
+        _check_value(value)
+        sealed = sealer.seal(value, context=made.context) if is_secret else ""
+        made = replace(made, value="" if is_secret else value, sealed=sealed, updated_at=now)
     apim.put_named_value(tx, made)
     _follow(tx, service, {before.display_name, display}, sealer=sealer, now=now)
-    tell(tx, actor, "Pratique.ApiNamedValueSet", where, now=now, below=f"values/{name}", data={"secret": is_secret})
+    data = {"secret": is_secret} | ({"vault_secret": made.vault_secret} if made.vault_secret else {})
+    tell(tx, actor, "Pratique.ApiNamedValueSet", where, now=now, below=f"values/{name}", data=data)
     return made
+
+
+def _check_said(changes: Mapping[str, Any], *, is_new: bool) -> None:
+    given = [key for key in ("value", "vault_secret") if key in changes]
+    if len(given) > 1:
+        said = "a named value has a value of its own or that of a secret, and not both"
+        raise InvalidInput(said, problems=[Problem(said, key="vault_secret")])
+    if is_new and not given:
+        said = "a named value needs a value"
+        raise InvalidInput(said, problems=[Problem(said, key="value")])
+    if "vault_secret" in changes and changes.get("secret") is False:
+        said = "what a vault keeps stays secret"
+        raise InvalidInput(said, problems=[Problem(said, key="secret")])
+
+
+_SECRET: Final = re.compile(
+    r"(?:https?://[^/]+)?/vaults/([A-Za-z0-9-]{1,24})/secrets/([0-9A-Za-z-]{1,127})(?:/([0-9a-f]{1,64}))?/?", re.ASCII
+)
+
+
+def _reference(tx: Transaction, actor: Actor, changes: Mapping[str, Any], *, sealer: Sealer, now: datetime) -> str:
+    """The secret that `changes` names, which the caller must be allowed to read; that it was read is an event."""
+    if "vault_secret" not in changes:
+        return ""
+    found = _SECRET.fullmatch(str(changes["vault_secret"]))
+    if not found:
+        said = f"{str(changes['vault_secret'])[:200]!r} is not the id of a secret"
+        hint = "pratique keyvault secret show --query id"
+        raise InvalidInput(said, hint=hint, problems=[Problem(said, key="vault_secret", hint=hint)])
+    opened = secrets.get(tx, actor, found[1], found[2], found[3] or "", sealer=sealer, now=now)
+    _check_value(opened.value)
+    secret = opened.found.secret
+    return "/".join((secret.vault, secret.key, *([opened.found.version.version] if found[3] else [])))
 
 
 def value(tx: Transaction, actor: Actor, service: str, name: str) -> ApiNamedValue:
@@ -142,6 +183,12 @@ def secret_value(tx: Transaction, actor: Actor, service: str, name: str, *, seal
     """What a named value says, also a secret one; that it was read is an event."""
     where = may(tx, actor, service, "apim/secrets")
     found = value(tx, actor, service, name)
+    if found.vault_secret:
+        vault, key = found.vault_secret.split("/")[:2]
+        raise Conflict(
+            f"{name!r} has the value of a secret of the vault {vault!r}, which decides who reads it",
+            hint=f"pratique keyvault secret show --vault-name {vault} --name {key}",
+        )
     tell(tx, actor, "Pratique.ApiNamedValueRead", where, now=now, below=f"values/{name}")
     return _value_of(found, sealer).value
 
@@ -159,9 +206,14 @@ def delete_value(tx: Transaction, actor: Actor, service: str, name: str, *, seal
     tell(tx, actor, "Pratique.ApiNamedValueDeleted", where, now=now, below=f"values/{name}")
 
 
+def current_values(tx: Transaction, service: str) -> list[ApiNamedValue]:
+    """The named values of a service, those of vaults with what the vaults have now."""
+    return [apim.followed(tx, one) for one in apim.named_values_of(tx, service)]
+
+
 def opened_values(rows: Sequence[ApiNamedValue], sealer: Sealer) -> dict[str, NamedValue]:
-    """What the policies of a service find under each display name."""
-    return {one.display_name: _value_of(one, sealer) for one in rows}
+    """What the policies of a service find under each display name; nothing for one whose secret is gone."""
+    return {one.display_name: _value_of(one, sealer) for one in rows if one.is_readable}
 
 
 def _value_of(row: ApiNamedValue, sealer: Sealer) -> NamedValue:
@@ -177,7 +229,7 @@ def _check_value(text: str) -> None:
 
 def _users(tx: Transaction, service: str, names: set[str], sealer: Sealer) -> list[str]:
     """The APIs whose policies have one of `names` in them; raises when one cannot be read any more."""
-    named = opened_values(apim.named_values_of(tx, service), sealer)
+    named = opened_values(current_values(tx, service), sealer)
     return [
         api.name
         for api in apim.apis_of(tx, service)

@@ -184,7 +184,7 @@ def checked_policy(
     """What `text` would mean for an API; raises `InvalidInput` with every problem, each with its line."""
     services.may(tx, actor, service, "apim/write")
     get(tx, actor, service, api)
-    named = services.opened_values(apim.named_values_of(tx, service), sealer)
+    named = services.opened_values(services.current_values(tx, service), sealer)
     policy = read_policy(text, file=file, named=named, allow_any_audience=allow_any_audience)
     if policy.backend:
         check_backend(tx, actor, policy.backend)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pratique.base.errors import PratiqueError
+from pratique.base.logging import get_logger
 from pratique.control import apim as verbs
 from pratique.control import apis as api_verbs
 from pratique.gateway.apis import ApiRoute, KeySet, Operation
@@ -19,6 +20,8 @@ from pratique.store import apim
 from pratique.store.apim import Api, ApiKeySet, ApiNamedValue, ApiOperation, ApiSubscription
 from pratique.store.database import Transaction
 from pratique.store.sealing import Sealer
+
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,10 +41,11 @@ class ApiRows:
         found = apim.every_api(tx)
         if not found:
             return cls((), {}, {}, {}, {})
+        current = [apim.followed(tx, one) for one in apim.every_named_value(tx)]
         return cls(
             found,
             _grouped(apim.every_operation(tx), "service", "api"),
-            {key[0]: rows for key, rows in _grouped(apim.every_named_value(tx), "service").items()},
+            {key[0]: rows for key, rows in _grouped(current, "service").items()},
             _grouped(apim.every_subscription(tx), "service", "scope"),
             apim.key_sets(tx),
         )
@@ -111,6 +115,7 @@ class ApiRoutes:
             except PratiqueError as error:
                 # Verbs keep this from happening; a home that was changed by hand does not.
                 self.broken[label] = str(error)
+                _log.warning("policy.unreadable", api=api.name, service=api.service, reason=error.message)
                 policy = known[1] if known else replace(NO_POLICY, backend="closed")
             known = self._policies[key] = (made_of, policy)
         return known[1]

@@ -126,7 +126,7 @@ class KeySets:
         """Every configuration that a policy names."""
         named: dict[str, list[ApiNamedValue]] = {}
         for row in apim.every_named_value(tx):
-            named.setdefault(row.service, []).append(row)
+            named.setdefault(row.service, []).append(apim.followed(tx, row))
         urls: set[str] = set()
         for api in apim.every_api(tx):
             if "openid-config" not in api.policy:

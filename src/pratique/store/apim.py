@@ -8,12 +8,13 @@ A key set belongs to no service: it is what one OpenID configuration said last.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from pratique.store import vaults
 from pratique.store.rows import insert_over, value_of, values_of
 from pratique.store.schema import (
     api_key_sets,
@@ -92,7 +93,9 @@ class ApiNamedValue:
     value: str
     """Empty for a secret."""
     sealed: str
-    """Empty unless it is secret."""
+    """Empty unless it is secret and has a value of its own."""
+    vault_secret: str
+    """The secret of a vault whose value it has, ``VAULT/KEY`` or ``VAULT/KEY/VERSION``; empty for none."""
     tags: list[str]
     updated_at: datetime
 
@@ -102,7 +105,12 @@ class ApiNamedValue:
     @property
     def context(self) -> str:
         """What its sealed value is bound to."""
-        return f"apim/{self.service}/values/{self.name}"
+        return f"vaults/{self.vault_secret}" if self.vault_secret else f"apim/{self.service}/values/{self.name}"
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it says something: one from a vault does once `followed` has found the secret."""
+        return bool(self.sealed) or not self.vault_secret
 
 
 @dataclass(frozen=True)
@@ -260,6 +268,20 @@ def named_values_of(tx: Connection, service: str) -> list[ApiNamedValue]:
 def every_named_value(tx: Connection) -> list[ApiNamedValue]:
     """The named values of all services."""
     return values_of(ApiNamedValue, tx.execute(select(api_named_values)))
+
+
+def followed(tx: Connection, value: ApiNamedValue) -> ApiNamedValue:
+    """`value` with what its vault has sealed for it now; as it is when the secret is not there, or is disabled."""
+    if not value.vault_secret:
+        return value
+    name, key, version = (*value.vault_secret.split("/"), "")[:3]
+    where, secret = vaults.get(tx, name), vaults.secret(tx, name, key)
+    if where is None or where.deleted_at or secret is None or secret.deleted_at:
+        return value
+    found = vaults.version(tx, secret, version)
+    if found is None or not found.is_enabled:
+        return value
+    return replace(value, vault_secret=f"{name}/{key}/{found.version}", sealed=found.value)
 
 
 def remove_named_value(tx: Connection, service: str, name: str) -> None:

@@ -846,7 +846,7 @@ service_connections = Table(
 )
 
 delivery_permissions = Table(
-    # Which delivery may use which variable group or service connection, by ids.
+    # Which delivery may use which variable group, service connection or repository, by ids.
     "delivery_permissions",
     metadata,
     Column("kind", String(20), primary_key=True),
@@ -854,7 +854,9 @@ delivery_permissions = Table(
     Column("delivery", ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
-    CheckConstraint("kind IN ('variable_group', 'service_connection', 'environment')", name="kind"),
+    CheckConstraint(
+        "kind IN ('variable_group', 'service_connection', 'environment', 'repository', 'repository_push')", name="kind"
+    ),
 )
 
 stage_environments = Table(
@@ -1019,6 +1021,7 @@ api_named_values = Table(
     Column("is_secret", Boolean, nullable=False),
     Column("value", Text, nullable=False),  # Empty for a secret.
     Column("sealed", Sealed("apim/{service}/values/{name}"), nullable=False),
+    Column("vault_secret", Text, nullable=False),  # VAULT/KEY or VAULT/KEY/VERSION, whose value it has; empty for none.
     Column("tags", JSON, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
 )

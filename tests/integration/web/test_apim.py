@@ -368,6 +368,7 @@ def test_subscriptions_named_values_and_openapi_files_by_the_verbs(shop: Shop, t
     assert shop.do("apim", "nv", "show-secret", *value)["value"] == "canary-of-nv"
     reader = shop.run("apim", "nv", "show-secret", *value, who="rob", role="Reader")
     assert (reader.returncode, "canary" in reader.stdout + reader.stderr) == (1, False)
+    _follow_a_secret(shop, path + renewed["primaryKey"], tmp_path)
     bad = tmp_path / "bad.xml"
     bad.write_text("<policies>\n <inbound>\n  <choose/>\n  <quota/>\n </inbound></policies>", encoding="utf-8")
     refused = shop.run("apim", "api", "policy", "set", *HERE, "--file", str(bad))
@@ -377,6 +378,35 @@ def test_subscriptions_named_values_and_openapi_files_by_the_verbs(shop: Shop, t
     shop.do("apim", "delete", "-n", SERVICE, "--yes")
     again = shop.run("apim", "delete", "-n", SERVICE, "--yes")
     assert (again.returncode, "nothing to delete" in again.stderr) == (0, True)
+
+
+def _follow_a_secret(shop: Shop, path: str, folder: Path) -> None:
+    """A named value has what a vault says, whatever that is from one moment to the next, and nobody reads it here."""
+    shop.do("keyvault", "create", "--name", "kv-apim", "-g", "rg")
+    secret = ("keyvault", "secret", "set", "--vault-name", "kv-apim", "--name", "word")
+    made = shop.do(*secret, "--value", "canary-one")
+    value = ("-n", SERVICE, "--named-value-id", "from-vault")
+    shown = shop.do("apim", "nv", "create", *value, "--key-vault-secret-id", made["id"].rpartition("/")[0])
+    assert (shown["secret"], shown.get("value")) == (True, None)
+    assert shown["keyVault"]["lastStatus"] == {"code": "Success"}
+    refused = shop.run("apim", "nv", "show-secret", *value)
+    assert (refused.returncode, "keyvault secret show --vault-name kv-apim" in refused.stderr) == (1, True)
+    header = '<set-header name="x-word"><value>{{from-vault}}</value></set-header>'
+    (folder / "word.xml").write_text(f"<policies><inbound>{header}</inbound></policies>", encoding="utf-8")
+    shop.do("apim", "api", "policy", "set", *HERE, "--file", str(folder / "word.xml"))
+    assert shop.call("", path)[1]["x-word"] == "canary-one"
+    shop.do(*secret, "--value", "canary-two")
+    wait_until(lambda: shop.call("", path)[1]["x-word"] == "canary-two")
+    shop.do("keyvault", "secret", "delete", "--vault-name", "kv-apim", "--name", "word")
+    wait_until(lambda: shop.do("apim", "nv", "show", *value)["keyVault"]["lastStatus"] == {"code": "Failed"})
+    assert shop.call("", path)[1]["x-word"] == "canary-two", "what it said last counts"
+    shop.do("apim", "api", "policy", "set", *HERE, "--file", _empty(folder))
+    shop.do("apim", "nv", "delete", *value, "--yes")
+
+
+def _empty(folder: Path) -> str:
+    (folder / "empty.xml").write_text("<policies><inbound><base/></inbound></policies>", encoding="utf-8")
+    return str(folder / "empty.xml")
 
 
 # --- a real provider ----------------------------------------------------------------------------------------------

@@ -17,7 +17,9 @@ from pratique.control.apis import NewOperation
 from pratique.engine import key_sets, outbound
 from pratique.specs.grammar import Text
 from pratique.specs.policy import Policy
+from pratique.store import apim as rows
 from pratique.store.apim import Api, ApiKeySet, ApiNamedValue, ApiOperation, ApiService, ApiSubscription
+from pratique.store.database import Transaction
 from pratique.web.api.fields import Wait, present
 from pratique.web.auth import allow_somewhere
 from pratique.web.platform import Platform, platform_of
@@ -97,6 +99,7 @@ class NamedValueBody(_Request):
     """A named value; what is not said stays."""
 
     value: Text | None = None
+    vault_secret: Text | None = None
     secret: bool | None = None
     display_name: Text | None = None
     tags: list[Text] | None = None
@@ -265,7 +268,7 @@ def list_named_values(platform: Here, actor: Reader, service: str) -> list[dict[
     """The named values of a service; secret ones without what they say."""
     with platform.database.read() as tx:
         where = apim.get(tx, actor, service)
-        return [_named_value(one, where, platform) for one in apim.every_value(tx, actor, service)]
+        return [_named_value(one, where, platform, tx) for one in apim.every_value(tx, actor, service)]
 
 
 @router.put("/{service}/named-values/{name}")
@@ -274,14 +277,14 @@ def put_named_value(platform: Here, actor: Writer, service: str, name: str, body
     changes = body.model_dump(exclude_none=True)
     with platform.database.write() as tx:
         made = apim.put_value(tx, actor, service, name, changes, sealer=platform.sealer, now=utc_now())
-        return _named_value(made, apim.get(tx, actor, service), platform)
+        return _named_value(made, apim.get(tx, actor, service), platform, tx)
 
 
 @router.get("/{service}/named-values/{name}")
 def get_named_value(platform: Here, actor: Reader, service: str, name: str) -> dict[str, Any]:
     """One named value; a secret one without what it says."""
     with platform.database.read() as tx:
-        return _named_value(apim.value(tx, actor, service, name), apim.get(tx, actor, service), platform)
+        return _named_value(apim.value(tx, actor, service, name), apim.get(tx, actor, service), platform, tx)
 
 
 @router.get("/{service}/named-values/{name}/secret")
@@ -429,8 +432,8 @@ def _policy(api: Api, service: ApiService, platform: Platform) -> dict[str, Any]
     }
 
 
-def _named_value(value: ApiNamedValue, service: ApiService, platform: Platform) -> dict[str, Any]:
-    return {
+def _named_value(value: ApiNamedValue, service: ApiService, platform: Platform, tx: Transaction) -> dict[str, Any]:
+    found = {
         "id": _id(service, platform, "namedValues", value.name),
         "name": value.name,
         "resourceGroup": service.resource_group,
@@ -440,6 +443,12 @@ def _named_value(value: ApiNamedValue, service: ApiService, platform: Platform) 
         "tags": list(value.tags),
         "type": f"{_TYPE}/namedValues",
     }
+    if value.vault_secret:
+        vault, *words = value.vault_secret.split("/")
+        status = "Success" if rows.followed(tx, value).is_readable else "Failed"
+        identifier = "/".join((platform.door, "vaults", vault, "secrets", *words))
+        found["keyVault"] = {"secretIdentifier": identifier, "lastStatus": {"code": status}}
+    return found
 
 
 def _subscription(found: ApiSubscription, service: ApiService, platform: Platform) -> dict[str, Any]:

@@ -824,7 +824,7 @@ def upgrade() -> None:
     sa.Column('delivery', sa.Integer(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('created_by', sa.JSON(), nullable=False),
-    sa.CheckConstraint("kind IN ('variable_group', 'service_connection', 'environment')", name=op.f('ck_delivery_permissions_kind')),
+    sa.CheckConstraint("kind IN ('variable_group', 'service_connection', 'environment', 'repository', 'repository_push')", name=op.f('ck_delivery_permissions_kind')),
     sa.ForeignKeyConstraint(['delivery'], ['deliveries.id'], name=op.f('fk_delivery_permissions_delivery'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('kind', 'resource', 'delivery', name=op.f('pk_delivery_permissions'))
     )
@@ -1021,6 +1021,7 @@ def upgrade() -> None:
         sa.Column("is_secret", sa.Boolean(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("vault_secret", sa.Text(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
