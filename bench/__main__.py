@@ -19,6 +19,7 @@ from bench.measures import (
     deployments,
     journal,
     machine,
+    many,
     memory,
     pipelines,
     rollout,
@@ -45,7 +46,7 @@ def main() -> None:
             rollout.measure(home),
             journal.measure(home.root),
         ]
-    parts.append(apis.measure())  # Of an Envoy of its own.
+    parts += [many.measure(), apis.measure()]  # Of a platform and of an Envoy of their own.
     page = "\n\n".join([_HEAD, *parts]) + "\n"
     if chosen.only_print:
         sys.stdout.write(page)

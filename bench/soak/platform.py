@@ -60,13 +60,17 @@ class Platform:
         self.bench.run("ml", "environment", "create", "-f", "environment.yml", cwd=self.bench.root)
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
+        """One call about the workspace as the owner; raises `RuntimeError` with what it said."""
+        return self.call(method, f"/workspaces/{WORKSPACE}{path}", body)
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
         """One call of the API as the owner; raises `RuntimeError` with what it said."""
         port = int(self.bench.environment["PRATIQUE_DOOR_PORT"])
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_LIMIT)
         token = (self.home.runtime / "owner.token").read_text()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         payload = None if body is None else json.dumps(body)
-        connection.request(method, f"/api/v1/workspaces/{WORKSPACE}{path}", payload, headers)
+        connection.request(method, f"/api/v1{path}", payload, headers)
         answer = connection.getresponse()
         read = answer.read()
         connection.close()
