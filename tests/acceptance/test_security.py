@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
+from pratique.compute.sandbox import why_not
+
 from .installation import Installation, prepare_workspace, until, write
 
 WORKSPACE: Final = "guarded"
@@ -219,6 +221,33 @@ def test_a_job_has_its_own_token_and_nothing_of_the_platforms(
     # The job has ended, and its token with it.
     until(lambda: platform.ask("GET", path, token=token).status in (401, 403), "the token of an ended job is refused")
     assert platform.ask("GET", f"/api/v1/workspaces/{WORKSPACE}/jobs", token=token).status in (401, 403)
+
+
+ALONE: Final = """\
+import json, os, socket, time, urllib.request
+try:
+    socket.create_connection(("127.0.0.1", {endpoints}), timeout=2)
+    raise SystemExit("the endpoints' door was reached")
+except OSError as error:
+    print("away:", error)
+def ask(path, body=None):
+    headers = {{"Authorization": "Bearer " + os.environ["MLFLOW_TRACKING_TOKEN"], "Content-Type": "application/json"}}
+    url = os.environ["MLFLOW_TRACKING_URI"] + "/api/2.0/mlflow/runs/" + path
+    asked = urllib.request.Request(url, body and json.dumps(body).encode(), headers)
+    return json.load(urllib.request.urlopen(asked, timeout=60))
+run = os.environ["MLFLOW_RUN_ID"]
+ask("log-metric", {{"run_id": run, "key": "alone", "value": 7, "timestamp": int(1000 * time.time())}})
+metrics = ask("get?run_id=" + run)["run"]["data"]["metrics"]
+assert [(metric["key"], metric["value"]) for metric in metrics] == [("alone", 7)], metrics
+"""
+
+
+@pytest.mark.skipif(bool(why_not()), reason=f"processes cannot be kept apart on this machine: {why_not()}")
+def test_a_job_without_a_network_logs_to_mlflow_all_the_same(platform: Installation, project: Path) -> None:
+    job = JOB.replace("env -0 > outputs/env", "python alone.py") + "code: alone\ntags: {pratique.network: none}\n"
+    write(project, {"alone.yml": job, "alone/alone.py": ALONE.format(endpoints=platform.endpoints_port)})
+    made = platform.get("ml", "job", "create", "-f", "alone.yml", "--stream", cwd=project)
+    assert platform.get("ml", "job", "show", "-n", made["name"], cwd=project)["status"] == "Completed"
 
 
 def test_a_scorer_has_no_token_at_all(platform: Installation, project: Path, keys: list[str]) -> None:

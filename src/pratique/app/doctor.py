@@ -171,11 +171,13 @@ def conda(home: Home) -> Finding:
 
 def sandbox(home: Home) -> Finding:
     """Whether jobs and scorers are kept to their own files."""
-    kept = sandbox_of(home, load_settings(home.root))
+    settings = load_settings(home.root)
+    kept = sandbox_of(home, settings)
     if kept.mode == "off":
         return Finding("sandbox", "warning", "off: a job can read and change whatever you can", "set sandbox = 'auto'")
     if kept.is_in_force:
-        said = "jobs and scorers see their own files, and scorers no network unless they ask, kept by bubblewrap"
+        who = "jobs and scorers no" if settings.job_network == "none" else "scorers no"
+        said = f"jobs and scorers see their own files, and {who} network unless they ask, kept by bubblewrap"
         return Finding("sandbox", "ok", f"{kept.mode}: {said}")
     said = f"{kept.mode}: {why_not()}, so a job can read and change whatever you can"
     return Finding("sandbox", "problem" if kept.mode == "require" else "warning", said, REMEDY)
@@ -185,7 +187,10 @@ def limits(home: Home) -> Finding:
     """Whether jobs and scorers that name a size are bounded by it."""
     groups = Cgroups(folders_of(load_settings(home.root).cgroups))
     if not groups.folders:
-        said = "none: jobs and scorers take the memory and the processors that they get; their sizes only say who waits"
+        said = (
+            "none: jobs and scorers take the memory and the processors that they get; their sizes only say who waits "
+            "(ulimit -v is no substitute: numpy reserves more than it uses)"
+        )
         return Finding("limits", "ok", said, CGROUPS_REMEDY)
     if why := groups.why_not():
         return Finding("limits", "problem", f"the setting cgroups: {why}", CGROUPS_REMEDY)

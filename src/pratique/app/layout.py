@@ -32,6 +32,7 @@ def doors_of(home: Home, settings: Settings) -> Doors:
         score_body_limit=settings.score_body_limit_mb * 1_000_000,
         upload_body_limit=settings.upload_body_limit_mb * 1_000_000,
         tls=_tls_of(settings),
+        inside_socket=home.inside_door,
     )
 
 

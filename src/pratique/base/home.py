@@ -121,6 +121,11 @@ class Home:
         name = hashlib.sha256(os.fsencode(self.root)).hexdigest()[:10]
         return Path(base) / f"pratique-{name}"
 
+    @property
+    def inside_door(self) -> Path:
+        """The socket at which jobs without a network find the front door; alone in its folder, which they see."""
+        return self.runtime / "inside" / "door.sock"
+
     def job_attempt(self, job_id: str, attempt: int) -> Path:
         """The folder of one attempt of a job; its log is `stream.log` inside."""
         return self.jobs / job_id / str(attempt)

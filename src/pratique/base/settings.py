@@ -68,6 +68,12 @@ def _conda(text: str) -> str:
     return text.lower()
 
 
+def _network(text: str) -> str:
+    if text.lower() not in ("machine", "none"):
+        raise ValueError("expected machine or none")
+    return text.lower()
+
+
 def _folders(text: str) -> str:
     if not all(folder.startswith("/") for folder in text.split(":") if folder):
         raise ValueError("expected paths that begin with /, separated by colons")
@@ -99,6 +105,10 @@ SETTINGS: Final = (
         "cgroups", _folders, "",
         "Folders of control groups that were handed to the platform, separated by colons: one of v2, or of v1 one for "
         "memory and one for processors. What names a size is bounded by it there.",
+    ),
+    Setting(
+        "job_network", _network, "machine",
+        "What jobs may reach that do not say it by the tag pratique.network: machine, or none but the platform's door.",
     ),
     Setting("sandbox_paths", _folders, "", "More folders that they may read then, separated by colons."),
     Setting(
@@ -164,6 +174,7 @@ class Settings:
     sandbox: Literal["auto", "require", "off"] = "auto"
     conda: Literal["auto", "never", "always"] = "auto"
     cgroups: str = ""
+    job_network: Literal["machine", "none"] = "machine"
     sandbox_paths: str = ""
     trusted_issuers: str = ""
     login_issuer: str = ""

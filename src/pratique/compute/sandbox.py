@@ -51,7 +51,12 @@ class Sandbox:
     @property
     def is_in_force(self) -> bool:
         """Whether processes are kept to their views."""
-        return self.mode != "off" and not why_not()
+        return not self.lack
+
+    @property
+    def lack(self) -> str:
+        """Why processes are not kept to their views here, as the end of a sentence; empty when they are."""
+        return "the setting sandbox is off" if self.mode == "off" else why_not()
 
     def arguments(self, view: View) -> tuple[str, ...]:
         """The program that makes `view`, and its options; empty when processes are not kept to their views.

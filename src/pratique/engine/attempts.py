@@ -18,9 +18,11 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
+from pratique.compute import forwarding
 from pratique.compute.cgroups import UNLIMITED, Limits
 from pratique.compute.task import Task
 from pratique.control import grants, managed_identities
@@ -32,13 +34,15 @@ from pratique.engine.patience import patiently
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
 from pratique.specs.job import MODEL_TYPES
-from pratique.specs.network import has_network
+from pratique.specs.network import MACHINE, has_network
 from pratique.specs.sizes import size_of
 from pratique.store import holdings, jobs, workspaces
 from pratique.store.jobs import Job
 
 _MLFLOW_WITHIN: Final = timedelta(minutes=5)
 """How long a job waits for MLflow: longer than its first start takes on a slow machine."""
+_FORWARDER: Final = Path(forwarding.__file__)
+"""It runs in the Python of the job."""
 _FOLDERS: Final = ("code", "inputs", "outputs", "home", "tmp")
 _WRITTEN: Final = ("rw_mount", "download", "upload")
 """The modes of an input that the job may change: its own copy, in every mode."""
@@ -54,6 +58,8 @@ class Attempt:
         self.job = job
         """The row as it was last written."""
         self.folder = bench.home.job_attempt(job.id, job.attempt)
+        self.has_network = has_network(job.spec, otherwise=bench.settings.job_network == MACHINE)
+        """Whether the command shares the machine's network."""
 
     @property
     def log(self) -> Path:
@@ -96,6 +102,8 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     """
     bench, job = attempt.bench, attempt.job
     attempt.say(f"job {job.name}: preparing")
+    if not attempt.has_network:
+        views.check_kept_from_network(bench.compute.sandbox, job.spec)
     environment = job.resolved["environment"]["spec"]
     python = packages.python_at_once(bench.environments, environment, say=attempt.say) or while_wanted(
         lambda say: packages.python_for(bench.environments, environment, logs=bench.home.logs, say=say),
@@ -113,26 +121,36 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     check()
     attempt.say(f"starting with {python}")
     timeout = (job.spec.get("limits") or {}).get("timeout")
+    leading = () if attempt.has_network else _leading_to_door(attempt, python)
     return Task(
         folder=attempt.folder,
-        argv=("/bin/bash", "-c", command(attempt)),
+        argv=(*leading, "/bin/bash", "-c", command(attempt)),
         environment=environment_of(attempt, python),
         working_folder=attempt.code,
         log=attempt.log,
         timeout=timedelta(seconds=float(timeout)) if timeout else None,
         limits=_limits(job),
-        view=views.of_job(attempt.folder, python, written_inputs=_written_inputs(job), has_network=_has_network(job)),
+        view=views.of_job(
+            attempt.folder,
+            python,
+            written_inputs=_written_inputs(job),
+            has_network=attempt.has_network,
+            door=() if attempt.has_network else (_FORWARDER, bench.home.inside_door.parent),
+        ),
     )
+
+
+def _leading_to_door(attempt: Attempt, python: Path) -> tuple[str, ...]:
+    """What a command begins with that has no network: the port of the door is there all the same."""
+    attempt.say("network: none but the platform's door")
+    port = urlsplit(attempt.bench.door).port
+    return str(python), "-I", "-S", str(_FORWARDER), str(port), str(attempt.bench.home.inside_door)
 
 
 def _limits(job: Job) -> Limits:
     """What the size that the job names has; a job without one takes what it gets."""
     size = size_of(str((job.spec.get("resources") or {}).get("instance_type") or ""))
     return Limits(*size) if size else UNLIMITED
-
-
-def _has_network(job: Job) -> bool:
-    return has_network(job.spec, otherwise=True)
 
 
 def _written_inputs(job: Job) -> list[str]:
@@ -247,7 +265,7 @@ def environment_of(attempt: Attempt, python: Path) -> dict[str, str]:
     """
     wished = {str(key): str(value) for key, value in (attempt.job.spec.get("environment_variables") or {}).items()}
     fixed = _facts(attempt)
-    if "MLFLOW_TRACKING_URI" not in wished and _has_network(attempt.job):
+    if "MLFLOW_TRACKING_URI" not in wished:
         fixed["MLFLOW_TRACKING_TOKEN"] = _token(attempt)
     return {**_defaults(attempt, python), **wished, **fixed}
 
@@ -268,8 +286,6 @@ def _defaults(attempt: Attempt, python: Path) -> dict[str, str]:
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
         "MLFLOW_EXPERIMENT_NAME": runs.experiment_of(job),
     }
-    if not _has_network(job):  # MLflow is out of reach, and what waits for it would wait for long.
-        variables = {name: text for name, text in variables.items() if not name.startswith("MLFLOW_")}
     variables |= {f"AZURE_ML_OUTPUT_{name}": str(attempt.output(name)) for name in job.resolved["outputs"]}
     for name, given in job.resolved["inputs"].items():
         if (text := _input_text(attempt, name, given)) is not None:

@@ -135,6 +135,8 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
     launch = Launch(str(python), environment, grace.total_seconds(), grpc_sockets.is_wished(deployment.spec))
     files = digests_in(_files(bench.home, deployment.id, deployment.revision))
     network = has_network(deployment.spec, otherwise=False)
+    if not has_network(deployment.spec, otherwise=True):
+        views.check_kept_from_network(bench.compute.sandbox, deployment.spec)
     launch = replace(launch, workspace=deployment.workspace, model=model, files=files, has_network=network)
     limits = _limits(deployment.spec)
     launch = replace(launch, cores=limits.cores, memory=limits.memory)

@@ -4,24 +4,43 @@ Neither sees the home: no database, no keys, no blobs, and nothing of another
 job or replica. What is shared with others, the environment, can be read only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from pratique.base.errors import ComputeFailed
 from pratique.compute.interpreters import places_of
+from pratique.compute.sandbox import REMEDY, Sandbox
 from pratique.compute.view import View
+from pratique.specs.network import KEY, MACHINE, NONE
 
 _WORKED_IN: Final = ("code", "outputs", "home", "tmp")
 
 
-def of_job(folder: Path, python: Path, *, written_inputs: Iterable[str], has_network: bool) -> View:
-    """The view of the attempt in `folder`, whose environment is `python`'s; of its inputs it may change some."""
+def of_job(
+    folder: Path, python: Path, *, written_inputs: Iterable[str], has_network: bool, door: Sequence[Path] = ()
+) -> View:
+    """The view of the attempt in `folder`, whose environment is `python`'s; of its inputs it may change some.
+
+    `door` is what leads it to the platform when it has no network.
+    """
     inputs = folder / "inputs"
     return View(
-        readable=(*places_of(python), *([inputs] if inputs.is_dir() else [])),
+        readable=(*places_of(python), *([inputs] if inputs.is_dir() else []), *door),
         writable=(*(folder / part for part in _WORKED_IN), *(inputs / name for name in written_inputs)),
         scratch=folder / "tmp",
         has_network=has_network,
+    )
+
+
+def check_kept_from_network(sandbox: Sandbox, spec: Mapping[str, Any]) -> None:
+    """Raise `ComputeFailed` where what is to have no network would have one all the same."""
+    if sandbox.is_in_force:
+        return
+    tag = f"the tag {KEY}: {NONE}" if (spec.get("tags") or {}).get(KEY) == NONE else f"the setting job_network: {NONE}"
+    raise ComputeFailed(
+        f"{tag} keeps it from the network, and nothing here can: {sandbox.lack}",
+        hint=f"nothing was started; {REMEDY}, or let it have the machine's: {KEY}: {MACHINE}",
     )
 
 

@@ -46,7 +46,8 @@ class Admin:
     def ports(self) -> Mapping[str, int]:
         """The TCP port of each listener by its name."""
         rows = json.loads(self._call("GET", "/listeners?format=json")[1]).get("listener_statuses", [])
-        return {row["name"]: row["local_address"]["socket_address"]["port_value"] for row in rows}
+        found = {row["name"]: row["local_address"].get("socket_address") for row in rows}
+        return {name: address["port_value"] for name, address in found.items() if address}
 
     def drain_listeners(self) -> None:
         """Ask every keep-alive connection to end after its request; listeners stay until Envoy's drain time."""

@@ -154,6 +154,8 @@ class Doors:
     tls: Tls | None = None
     """None: nobody but this machine reaches them."""
     patience: Patience = field(default_factory=Patience)
+    inside_socket: Path | None = None
+    """Where jobs without a network reach the front door; None: nowhere."""
 
     @property
     def names(self) -> tuple[str, ...]:

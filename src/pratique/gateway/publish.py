@@ -155,6 +155,8 @@ class Gateway:
 
     def _write_bootstrap(self) -> Sequence[Path]:
         prepare_folder(self._files.folder)
+        if self._doors.inside_socket:
+            prepare_folder(self._doors.inside_socket.parent)
         written = {file: known[1] for file, known in self._known.items() if known[1]}
         changed = [file for file in (*self._files.published, self._files.certificate) if _is_changed(file)]
         self.renew_certificate(now=utc_now())

@@ -34,6 +34,7 @@ from pratique.specs.grammar import (
 from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, Distribution, Literally, QueueSettings, Resources
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.literals import fits, is_literal, literal_of
+from pratique.specs.network import problems_with_network
 from pratique.specs.port_names import problems_with_names
 from pratique.specs.problems import refused
 from pratique.specs.references import LocalPath, Purpose, parse_reference
@@ -171,6 +172,7 @@ class InlineCommandComponent(Component):
     @classmethod
     def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:
         yield from problems_with_ports(value)
+        yield from problems_with_network(value)
         command, environment = value.get("command"), value.get("environment")
         if isinstance(command, str):
             inputs, outputs = mapping_at(value, "inputs"), mapping_at(value, "outputs")

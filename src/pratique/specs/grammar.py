@@ -55,7 +55,7 @@ OWN_SETTINGS: Final[Mapping[str, str]] = {
     "pratique.require-reason": "true on a workspace: whoever changes something or reads a secret in it says why.",
     "pratique.require-signed-models": "true on a workspace: it loads only models that a key which it trusts signed.",
     "pratique.pickles": "allow, scan or refuse on a workspace: what it does with models that hold pickles.",
-    "pratique.network": "machine or none on a job or a deployment: whether it shares the machine's network.",
+    "pratique.network": "machine or none on a job, step, pipeline or deployment: whether it has the machine's network.",
     "pratique.scan": "What a scan of a model's pickles found, in a sentence; written by the platform.",
     "pratique.scan.report": "The files of that, by digest; written by the platform.",
     "pratique.digest": "Digest of the manifest behind a version; written by the platform.",

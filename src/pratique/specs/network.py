@@ -1,11 +1,12 @@
 """Whether a job or a deployment shares the machine's network: what it wishes, and what holds when it says nothing.
 
     tags: {pratique.network: machine}      loopback and whatever the machine reaches
-    tags: {pratique.network: none}         a loopback of its own, and nothing else
+    tags: {pratique.network: none}         a loopback of its own; a job finds the platform's door there
 
 A deployment has none unless it asks: its requests come by a socket that it is
 given, so a model hardly needs one. A job has the machine's unless it says
-none, because its MLflow is on the door.
+none, or the setting `job_network` says it for all: scripts that are written for
+Azure fetch data and packages.
 """
 
 from collections.abc import Iterator, Mapping

@@ -56,6 +56,7 @@ from pratique.specs.job import (
     Resources,
 )
 from pratique.specs.keys import Found, Key, below
+from pratique.specs.network import problems_with_network
 from pratique.specs.port_names import problems_with_names
 from pratique.specs.problems import not_yet, refused
 from pratique.specs.references import Purpose, parse_compute, parse_reference
@@ -344,6 +345,7 @@ class InlinePipelineComponent(Component):
     @classmethod
     def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:
         yield from problems_with_ports(value)
+        yield from problems_with_network(value)
         yield from _problems_with_jobs(value)
 
 
@@ -447,6 +449,7 @@ class PipelineJob(Spec):
             yield Found(("component",), "a pipeline job has jobs or a component, not both", "remove one of them")
         elif value.get("component") is None and not value.get("jobs"):
             yield Found((), "a pipeline needs at least one step", "add jobs:")
+        yield from problems_with_network(value)
         yield from _problems_with_jobs(value)
         component = value.get("component")
         if isinstance(component, Mapping):
@@ -480,6 +483,7 @@ def _problems_with_step(step: Mapping[str, Any]) -> Iterable[Found]:
     if str(step.get("type", "command")).lower() not in STEP_TYPES:
         return
     component, command, environment = step.get("component"), step.get("command"), step.get("environment")
+    yield from problems_with_network(step)
     if isinstance(component, Mapping):
         inner = InlinePipelineComponent if _step_kind(step) == "<pipeline>" else InlineCommandComponent
         yield from below(("component",), inner.cross_problems(component))

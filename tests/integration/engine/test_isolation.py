@@ -1,11 +1,18 @@
 """A job cannot spoil another: what it does to its input, its environment, the home and its neighbours."""
 
+import http.server
 import socket
+import socketserver
 import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pratique.base.settings import Settings
 from pratique.compute.sandbox import Sandbox, why_not
 
 from .conftest import House
@@ -158,12 +165,98 @@ def test_a_replica_has_a_network_only_if_it_asks(confined: House) -> None:
         assert confined.score(revision=2) == "reached"
 
 
+LOOK = "(echo > /dev/tcp/127.0.0.1/{port}) 2> /dev/null && echo reached || echo away"
+CALL = """python -c "
+import os, urllib.request
+door = os.environ['MLFLOW_TRACKING_URI']
+asked = urllib.request.Request(door, headers={'Authorization': 'Bearer ' + os.environ['MLFLOW_TRACKING_TOKEN']})
+print(urllib.request.urlopen(asked, timeout=20).read().decode())
+" """
+
+
+class Door(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    """What stands for the front door: it tells whom it has seen."""
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, _ = super().get_request()
+        return connection, ("inside", 0)
+
+
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        has_token = len(self.headers["Authorization"].split(".")) == 3
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(f"{self.headers['Host']} {self.path} {has_token}".encode())
+
+    def log_message(self, *_: object) -> None:
+        """Keep the test's output to the test."""
+
+
+@pytest.fixture
+def door(confined: House) -> Iterator[None]:
+    """Something listens where jobs without a network find the door."""
+    path = confined.home.inside_door
+    path.parent.mkdir(mode=0o700)
+    with Door(str(path), Answers) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
 @needs_bubblewrap
-def test_a_job_has_the_machines_network_unless_it_wants_none(confined: House) -> None:
+def test_a_job_has_the_machines_network_unless_it_wants_none(confined: House, door: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        look = f"(echo > /dev/tcp/127.0.0.1/{port}) 2> /dev/null && echo reached || echo away; env | grep -c MLFLOW"
+        look = LOOK.format(port=listener.getsockname()[1])
         assert "reached" in run(confined, f"{look}; true")
-        name = confined.submit(f"{look}; true", tags={"pratique.network": "none"})
+        name = confined.submit(f"{look}; {CALL}; sleep 1 & wait; exit 7", tags={"pratique.network": "none"})
         confined.worker().step()
-        assert confined.log(name).splitlines()[-2:] == ["away", "0"]
+        said = confined.log(name).splitlines()
+        assert "[pratique] network: none but the platform's door" in said
+        assert "away" in said
+        assert "127.0.0.1:7070 /mlflow/dev True" in said
+        assert "ended with exit code 7" in str(confined.job(name).error)
+
+
+@needs_bubblewrap
+def test_a_home_gives_its_jobs_no_network_and_one_of_them_asks_for_it(confined: House, door: None) -> None:
+    confined.bench = replace(confined.bench, settings=Settings(job_network="none"))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        look = LOOK.format(port=listener.getsockname()[1])
+        assert "away" in run(confined, f"{look}; true")
+        assert "reached" in run(confined, f"{look}; true", tags={"pratique.network": "machine"})
+
+
+@needs_bubblewrap
+def test_the_steps_of_a_pipeline_have_its_network_unless_they_say_another(confined: House, door: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        look = f"{LOOK.format(port=listener.getsockname()[1])}; true"
+        name = confined.submit_pipeline(
+            {"plain": look, "asks": {"command": look, "tags": {"pratique.network": "machine"}}},
+            tags={"pratique.network": "none"},
+        )
+        assert confined.run_pipeline(name).status == "Completed"
+        said = {step: confined.log(job.name).splitlines() for step, job in confined.steps(name).items()}
+    assert ("away" in said["plain"], "reached" in said["asks"]) == (True, True)
+
+
+@needs_bubblewrap
+def test_a_job_whose_door_is_away_for_a_moment_is_told(confined: House) -> None:
+    confined.home.inside_door.parent.mkdir(mode=0o700)
+    name = confined.submit(f"{CALL} 2>&1 | tail -1", tags={"pratique.network": "none"})
+    confined.worker().step()
+    assert "Remote end closed connection" in confined.log(name) or "reset by peer" in confined.log(name)
+
+
+def test_what_wants_no_network_does_not_run_where_nothing_keeps_it_from_one(house: House) -> None:
+    name = house.submit("echo ran", tags={"pratique.network": "none"})
+    house.worker().step()
+    said = "the tag pratique.network: none keeps it from the network, and nothing here can"
+    assert said in str(house.job(name).error)
+    assert "ran" not in house.log(name).splitlines()
+    house.make_endpoint()
+    house.deploy("def init(): pass\ndef run(_): return 1\n", tags={"pratique.network": "none"})
+    house.deployer.step()
+    assert "the setting sandbox is off" in str(house.deployment().error)

@@ -2,12 +2,15 @@
 
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 
 from pratique.base.errors import Conflict
+from pratique.base.unix_http import UnixConnection
 from pratique.gateway.model import Doors
 from pratique.gateway.ports import check_ports
+from pratique.gateway.publish import Gateway
 
 from .conftest import House
 
@@ -55,6 +58,37 @@ def test_everything_else_is_the_apis(open_house: House, path: str) -> None:
 def test_what_only_the_gateway_may_ask_is_not_reachable(open_house: House, path: str) -> None:
     assert open_house.door("GET", path).status in (400, 404)
     assert open_house.api.seen == open_house.mlflow.seen == []
+
+
+def ask_inside(house: House, path: str, headers: dict[str, str]) -> int:
+    """What the socket answers at which jobs without a network find the front door."""
+    connection = UnixConnection(house.home.inside_door, timeout=20)
+    try:
+        connection.request("GET", path, headers={"Host": f"127.0.0.1:{house.ports[0]}", **headers})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_the_front_door_is_at_a_socket_as_well_also_after_a_kill(idle_house: House) -> None:
+    house = idle_house
+    house.doors = replace(house.doors, inside_socket=house.home.inside_door)
+    house.gateway = Gateway(house.home, house.doors)
+    house.api.start()
+    house.stack.callback(house.api.stop)
+    for _ in range(2):
+        house.start_envoy()
+        house.stack.callback(house.stop_envoy)
+        house.serve(workspaces=("team-a",))
+        told = {"authorization": "Bearer token", "x-forwarded-for": "10.0.0.2"}
+        assert ask_inside(house, "/api/v1/status", told) == 200
+        seen = house.api.seen[-1]
+        assert seen.headers["authorization"] == "Bearer token"
+        assert seen.headers["x-forwarded-for"] == "127.0.0.1", "nobody chooses whom the limits count it for"
+        assert ask_inside(house, "/api/v1/status", {"Host": "evil.example"}) == 421
+        assert ask_inside(house, "/internal/authorize", {}) == 404
+        assert house.home.inside_door.stat().st_mode & 0o777 == 0o600
+        house.stop_envoy()
 
 
 def test_a_caller_cannot_bring_headers_which_the_api_would_believe(open_house: House) -> None:

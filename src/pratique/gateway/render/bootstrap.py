@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from pratique.gateway.apis import ApiRoute
 from pratique.gateway.model import Doors, EndpointRoute, Provider
+from pratique.gateway.ports import LOOPBACK
 from pratique.gateway.render import apis, door, limits, scoring, tokens
 from pratique.gateway.render.clusters import deployment_clusters, platform_clusters
 from pratique.gateway.render.listeners import (
     door_manager,
     endpoints_manager,
+    inside_listener,
     listener,
     tls_listener,
     watched,
@@ -22,6 +24,8 @@ from pratique.gateway.render.resources import Json, extension
 
 TLS: Final = "-tls"
 """Ends the name of a listener that others reach."""
+INSIDE: Final = "-inside"
+"""Ends the name of the listener that jobs without a network reach."""
 _OWNER_ONLY: Final = 0o600
 _CONNECTIONS: Final = 10_000
 _LONGEST_REGEX: Final = 2000
@@ -149,7 +153,10 @@ def _listeners(
     limit_filter: Json,
     certificate: Path | None = None,
 ) -> list[Json]:
-    """The doors on loopback, and those that are open to others; without a `certificate` there are none."""
+    """The doors on loopback and for jobs, and those that are open to others.
+
+    Without the place of a `certificate` it is a trial, which needs only the first.
+    """
     most = doors.patience.connections
     pages = door_manager(door_routes, doors.upload_body_limit, doors.patience)
     scores = endpoints_manager(endpoint_routes, doors.score_body_limit, token_filter, limit_filter, doors.patience)
@@ -157,6 +164,9 @@ def _listeners(
         listener(door.ROUTES, doors.door_port, pages, most),
         listener(scoring.ROUTES, doors.endpoints_port, scores, most),
     ]
+    if doors.inside_socket and certificate:
+        from_inside = door_manager(door_routes, doors.upload_body_limit, doors.patience, caller=LOOPBACK)
+        made.append(inside_listener(f"{door.ROUTES}{INSIDE}", doors.inside_socket, from_inside, most))
     if doors.tls and certificate:
         ports = ((door.ROUTES, doors.tls.door_port, pages), (scoring.ROUTES, doors.tls.endpoints_port, scores))
         made += [

@@ -82,10 +82,19 @@ def listener(name: str, port: int, manager: Json, connections: int, *, address: 
     }
 
 
-def door_manager(routes: Mapping[str, Any], upload_limit: int, patience: Patience) -> Json:
-    """How the front door treats requests; `routes` is ``rds`` or ``route_config``, the limit is in bytes."""
+def inside_listener(name: str, path: Path, manager: Json, connections: int) -> Json:
+    """The same at a socket with a path, for this user alone."""
+    address = {"pipe": {"path": str(path), "mode": 0o600}}
+    return {**listener(name, 0, manager, connections), "address": address}
+
+
+def door_manager(routes: Mapping[str, Any], upload_limit: int, patience: Patience, *, caller: str = "") -> Json:
+    """How the front door treats requests; `routes` is ``rds`` or ``route_config``, the limit is in bytes.
+
+    `caller` is the address that all callers have, where the listener itself sees none.
+    """
     filters = [
-        _strip([_header("x-content-type-options", "nosniff")]),
+        _strip([_header("x-content-type-options", "nosniff")], [_header("x-forwarded-for", caller)] if caller else ()),
         _authorize(),
         _body_limit(CALL_BODY_FILTER, CALL_BODY_LIMIT),
         _body_limit(UPLOAD_BODY_FILTER, upload_limit),
