@@ -47,6 +47,7 @@ _OTHERS: Final = {
     "Job": "a running job, in its own workspace and until it ends",
     "Delivery": "the worker of a job of a run, in its own run and until it ends",
     "Checkout": "git for a job of a run: the repositories of that run, until the job ends",
+    "Push": "the same for the repositories of its run that its pipeline may push to",
     "Run reader": "System.AccessToken of a job of a run, beside Checkout: that run, until the job ends",
 }
 """Who has the roles that nobody can be given."""

@@ -31,7 +31,7 @@ class ServiceConnections:
 
 
 class DeliveryPermissions:
-    """Which pipelines may use a ``variable-group`` or a ``service-connection``."""
+    """Which pipelines may use a variable-group, a service-connection, a repository or a repository-push."""
 
     def __init__(self, connection: Connection, project: str) -> None:
         self._connection = connection

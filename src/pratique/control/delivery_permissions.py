@@ -1,7 +1,9 @@
-"""Permission per delivery: which of a project's deliveries may use a variable group or a service connection.
+"""Permission per delivery: which may use a variable group, a service connection, a repository.
 
 A group or a connection is open to every delivery of its project only when it
-was made so; otherwise each delivery is let in by name.
+was made so; otherwise each delivery is let in by name. The repositories of its
+own project a delivery may read; those of another one it reads, and to any it
+pushes, only when somebody who may write there has let it in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,10 +23,14 @@ from pratique.store.events import Event
 WORDS: Final[Mapping[str, str]] = {
     delivery_permissions.GROUP: "variable group",
     delivery_permissions.CONNECTION: "service connection",
+    delivery_permissions.REPOSITORY: "repository",
+    delivery_permissions.PUSH: "repository to push to",
 }
 _WRITES: Final[Mapping[str, str]] = {
     delivery_permissions.GROUP: "variable_groups/write",
     delivery_permissions.CONNECTION: "service_connections/write",
+    delivery_permissions.REPOSITORY: "repositories/write",
+    delivery_permissions.PUSH: "repositories/write",
 }
 
 
@@ -40,19 +46,23 @@ class Resource:
     is_for_all: bool
 
 
-def allow(tx: Transaction, actor: Actor, resource: Resource, delivery: str, *, now: datetime) -> None:
-    """Let a delivery (name or id) of the project use it."""
+def allow(
+    tx: Transaction, actor: Actor, resource: Resource, delivery: str, *, project: str = "", now: datetime
+) -> None:
+    """Let a delivery (name or id) use it; it is of `project`, or else of the resource's own."""
     permit(actor, _WRITES[resource.kind], project_scope(resource.project))
-    found = find_delivery(tx, resource.project, delivery)
+    found = find_delivery(tx, project or resource.project, delivery)
     row = DeliveryPermission(resource.kind, resource.id, found.id, now, actor.to_document())
     delivery_permissions.put(tx, row)
     _tell(tx, actor, "Pratique.DeliveryAllowed", resource, found, now=now)
 
 
-def revoke(tx: Transaction, actor: Actor, resource: Resource, delivery: str, *, now: datetime) -> None:
+def revoke(
+    tx: Transaction, actor: Actor, resource: Resource, delivery: str, *, project: str = "", now: datetime
+) -> None:
     """Let a delivery use it no more; runs that have begun a stage with it go on."""
     permit(actor, _WRITES[resource.kind], project_scope(resource.project))
-    found = find_delivery(tx, resource.project, delivery)
+    found = find_delivery(tx, project or resource.project, delivery)
     delivery_permissions.remove(tx, resource.kind, resource.id, found.id)
     _tell(tx, actor, "Pratique.DeliveryRevoked", resource, found, now=now)
 
@@ -61,6 +71,11 @@ def allowed(tx: Transaction, resource: Resource) -> Sequence[Delivery]:
     """The deliveries that were let in by name."""
     rows = delivery_permissions.of(tx, resource.kind, resource.id)
     return [found for row in rows if (found := deliveries.by_id(tx, row.delivery))]
+
+
+def repository_resource(kind: str, id: str, name: str, project: str) -> Resource:  # noqa: A002 - the column's name.
+    """A repository as `kind` has it: one of another project to read, or one to push to."""
+    return Resource(kind, id, name, project, is_for_all=False)
 
 
 def may_use(tx: Transaction, resource: Resource, delivery: int) -> bool:

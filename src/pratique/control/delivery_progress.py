@@ -25,14 +25,15 @@ from pratique.control.delivery_usage import connection_names
 from pratique.control.evidence import NOTHING, Gathered
 from pratique.control.grants import token_of_access, token_of_checkout
 from pratique.control.tokens import LONGEST, Issuer
+from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.message import GIT, Connection, JobMessage, RepositorySource, RunFacts, UnitFacts
 from pratique.delivery.pipeline import Job, Pipeline, Stage, Step
 from pratique.delivery.run.masking import masked
 from pratique.delivery.run.needs import needs_of, resolved
-from pratique.delivery.run.outcomes import Result, RunState
+from pratique.delivery.run.outcomes import Admission, Result, RunState
 from pratique.delivery.run.plan import Action, Decision, applied, job_result, run_result, settled, stage_result
 from pratique.delivery.run.variables import RunInputs
-from pratique.store import deliveries, delivery_runs, events
+from pratique.store import asked_checks, deliveries, delivery_runs, events
 from pratique.store.database import Transaction
 from pratique.store.delivery_runs import JobRow, Run, StageRow, UnitRow
 from pratique.store.events import Event
@@ -145,7 +146,7 @@ class _Writer:
         self._gathered = gathered
         self._now = now
         self._state = found.state
-        self._reasons = {(one.stage, one.job): one.reason for one in (*found.todo, *found.recorded)}
+        self._reasons = {(one.stage, one.job): self._why(one) for one in (*found.todo, *found.recorded)}
         self._secrets = _secrets(rows, sealer)
         self._events: list[Event] = []
 
@@ -174,6 +175,15 @@ class _Writer:
         told = [*self._told(run, stages, jobs), *self._ended(run)]
         events.append_all(self._tx, [(event, self._now) for event in told])
         return Written(run, stages, jobs, goes_on=asked)
+
+    def _why(self, decision: Decision) -> str:
+        """The reason of a decision; of a stage that was refused also what was said when that happened."""
+        admission = self._state.stage(decision.stage).admission
+        if decision.job or decision.action is not Action.FAIL or admission is not Admission.REJECTED:
+            return decision.reason
+        rows = asked_checks.of_run(self._tx, self._run.id, decision.stage)
+        said = "; ".join(row.reason for row in rows if row.state == "failed" and row.reason)
+        return f"{decision.reason}: {said}" if said else decision.reason
 
     # --- doing
 
@@ -231,7 +241,7 @@ class _Writer:
             run=facts,
             unit=UnitFacts(stage.name, job.name, unit.name, 1, job.display_name or job.name, unit.hook),
             steps=unit.steps,
-            variables=tuple(decision.variables.found.values()),
+            variables=(*decision.variables.found.values(), Variable("System.JobId", identity, is_readonly=True)),
             repositories=() if unit.pool.is_server else self._repositories(identity),
             connections=self._connections(decision, unit.steps, identity),
             pipelines=pipeline_resources.runs_of(run, self._found.pipeline.resources.pipelines),

@@ -60,7 +60,10 @@ def known_variables(request: Request, actor: Actor, *, door: str) -> dict[str, s
         "Build.QueuedById": actor.id,
         "Build.Reason": request.reason,
         "Build.RequestedFor": actor.name,
+        "Build.RequestedForEmail": actor.name if "@" in actor.name else "",
         "Build.RequestedForId": actor.id,
+        "Build.Repository.Clean": "False",
+        "Build.Repository.Git.SubmoduleCheckout": "False",
         "Build.Repository.ID": name,
         "Build.Repository.Name": name,
         "Build.Repository.Provider": "TfsGit",
@@ -71,8 +74,10 @@ def known_variables(request: Request, actor: Actor, *, door: str) -> dict[str, s
         "Build.SourceVersionAuthor": request.author,
         "Build.SourceVersionMessage": request.message.partition("\n")[0],
         "System.CollectionUri": f"{door}/",
+        "System.Culture": "en-US",
         "System.DefinitionId": str(delivery.id),
         "System.HostType": "build",
+        "System.ServerType": "OnPremises",
         "System.TeamFoundationCollectionUri": f"{door}/",
         "System.TeamProject": delivery.project,
     }
@@ -112,7 +117,7 @@ def queue(
         created_at=now, started_at=None, ended_at=None, created_by=actor.to_document(),
     )  # fmt: skip
     pipeline = pipeline_of(run.text, run.path)
-    delivery_usage.check(tx, run, delivery_usage.known_usage(pipeline))
+    delivery_usage.check(tx, run, delivery_usage.known_usage(pipeline, {**run.variables, **run.system}))
     download_origins.check(tx, run, compiled.pipeline)
     delivery_runs.add(tx, run, *_rows(run, pipeline))
     tell(tx, actor, "Pratique.DeliveryRunQueued", run, now=now, data={"delivery": delivery.name, "reason": run.reason})

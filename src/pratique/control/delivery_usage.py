@@ -4,13 +4,15 @@ Names that are known are checked when the run is queued, all of a stage when it
 is about to begin, and each connection again when its token is made.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pratique.base.errors import Forbidden, Problem
 from pratique.control import service_connections, variable_groups
-from pratique.delivery.pipeline import Group, Pipeline, Step
-from pratique.delivery.run.needs import Kind, needs_of
+from pratique.delivery.expressions.macros import Variable, expanded, replaced
+from pratique.delivery.expressions.values import folded
+from pratique.delivery.pipeline import Group, Pipeline, Setting, Stage, Step
+from pratique.delivery.run.needs import Kind, Need, needs_of
 from pratique.delivery.run.variables import RunVariables
 from pratique.delivery.tasks import connection_of
 from pratique.store import variable_groups as group_rows
@@ -26,10 +28,21 @@ class Usage:
     connections: tuple[str, ...] = ()
 
 
-def known_usage(pipeline: Pipeline) -> Usage:
-    """What a pipeline uses under names that hold no macro."""
-    needs = [need for stage in pipeline.stages for need in needs_of(pipeline, stage) if "$(" not in need.name]
-    return _usage((need.kind, need.name) for need in needs)
+def known_usage(pipeline: Pipeline, given: Mapping[str, str]) -> Usage:
+    """What a pipeline uses under names that are known before it runs; `given` is what it is given from outside."""
+    needs = [(need.kind, name) for stage in pipeline.stages for need, name in _named(pipeline, stage, given)]
+    return _usage((kind, name) for kind, name in needs if "$(" not in name)
+
+
+def _named(pipeline: Pipeline, stage: Stage, given: Mapping[str, str]) -> Iterator[tuple[Need, str]]:
+    """What `stage` needs, with the macros put in that the file itself decides: beside a group any value may be its."""
+    items = (*pipeline.variables, *stage.variables)
+    settings = {} if any(isinstance(item, Group) for item in items) else {
+        item.name: item.value for item in items if isinstance(item, Setting) and "$[" not in item.value
+    }  # fmt: skip
+    known, _ = expanded(Variable(name, value) for name, value in {**given, **settings}.items())
+    for need in needs_of(pipeline, stage):
+        yield need, replaced(need.name, lambda name: known[folded(name)].value if folded(name) in known else None)
 
 
 def usage_of(needs: Collection[tuple[Kind, str]]) -> Usage:

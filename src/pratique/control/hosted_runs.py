@@ -1,8 +1,8 @@
 """Runs of files that lie in hosted repositories: which commits, which other repositories, what they mean.
 
-Other repositories are those of the same project, and PROJECT/NAME of another one
-that somebody there lets the delivery read. `resources.repositories` says them by name; one without a `ref` is taken at its default branch, and all of a
-run stay at the commits that were there when it was made.
+Other repositories are those of the same project, and PROJECT/NAME of another one that
+somebody there lets the delivery read. `resources.repositories` says them by name; one
+without a `ref` is taken at its default branch, and all of a run stay at the commits that were there when it was made.
 """
 
 import shutil
@@ -108,7 +108,7 @@ def _elsewhere(database: Database, delivery: Delivery, project: str, name: str) 
             return known
     raise NotFound(
         f"there is no repository {project}/{name} that the pipeline {delivery.name!r} may read",
-        hint=f"somebody who may write there lets it in: pratique pipelines permission add --kind repository "
+        hint="somebody who may write there lets it in: pratique pipelines permission add --kind repository "
         f"--name {project}/{name} --pipeline {delivery.name} --project {delivery.project}",
     )
 
@@ -135,7 +135,9 @@ def _before(bare: Bare, commit: str) -> str:
 
 def _document(alias: str, one: Repository, ref: str, commit: str, door: str) -> dict[str, Any]:
     address = repositories.address_of(door, one.project, one.name)
-    source = RepositorySource(alias=alias, name=one.name, type=GIT, url=address, ref=ref, commit=commit, project=one.project)
+    source = RepositorySource(
+        alias=alias, name=one.name, type=GIT, url=address, ref=ref, commit=commit, project=one.project
+    )
     return {key: value for key, value in vars(source).items() if key != "token"}
 
 

@@ -99,6 +99,8 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
     "Delivery": ("units/report",),
     # What git may do for a unit, in the repositories of its run; nobody can be assigned it.
     "Checkout": ("repositories/read",),
+    # The same in those that its delivery may push to; nobody can be assigned it.
+    "Push": ("repositories/read", "repositories/write"),
     # What System.AccessToken may do with its own run, beside Checkout; nobody can be assigned it.
     "Run reader": ("deliveries/read",),
 }  # fmt: skip

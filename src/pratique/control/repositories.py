@@ -14,7 +14,7 @@ from pratique.base.names import check_name
 from pratique.control.actor import Actor
 from pratique.control.permissions import is_permitted, permit, project_scope, repository_scope
 from pratique.control.scopes import HOME
-from pratique.store import deliveries, events, principals, projects, repositories
+from pratique.store import deliveries, delivery_permissions, events, principals, projects, repositories
 from pratique.store.database import Database, Transaction
 from pratique.store.events import Event
 from pratique.store.git import Repositories, check_branch
@@ -112,6 +112,12 @@ def by_id(tx: Transaction, actor: Actor, id: str) -> Repository:  # noqa: A002 -
     return known
 
 
+def named(tx: Transaction, actor: Actor, project: str, which: str) -> Repository:
+    """The repository of a project by name, or of any project by its id; raises `NotFound`."""
+    known = repositories.by_id(tx, which)
+    return get(tx, actor, project, which) if known is None else by_id(tx, actor, which)
+
+
 def every(tx: Transaction, actor: Actor, project: str) -> list[Repository]:
     """The repositories of a project that the caller may see, by name."""
     if is_permitted(actor, "repositories/read", project_scope(project)) and projects.get(tx, project) is None:
@@ -160,6 +166,8 @@ def delete(tx: Transaction, actor: Actor, known: Repository, *, now: datetime) -
             hint=f"delete them first: pratique pipelines delete --project {known.project} --id ID --yes",
         )
     repositories.remove(tx, known.id)
+    for kind in (delivery_permissions.REPOSITORY, delivery_permissions.PUSH):
+        delivery_permissions.forget(tx, kind, known.id)
     # A role must not wait for a repository that somebody makes later under the same name.
     principals.unassign_from(tx, repository_scope(known.project, known.name))
     tell(tx, actor, "Pratique.RepositoryDeleted", known, now=now)

@@ -1,7 +1,7 @@
 """Whom the tokens stand for that units are given; each ends with its unit.
 
 the worker             reports, publishes, and reads artifacts of its project
-git for a checkout     reads the repositories of the run
+git for a checkout     reads the repositories of the run, and pushes to those that its delivery may push to
 System.AccessToken     the same, and the run itself: what a step may be given, and nothing that a worker may
 a service principal    whatever its roles say; see `service_connections`
 """
@@ -13,7 +13,7 @@ from pratique.base.errors import Unauthenticated
 from pratique.control.actor import Actor, Grant
 from pratique.control.permissions import project_scope, repository_scope
 from pratique.delivery.message import GIT
-from pratique.store import delivery_runs
+from pratique.store import delivery_permissions, delivery_runs, repositories
 from pratique.store.database import Transaction
 from pratique.store.delivery_runs import Run, UnitRow
 
@@ -48,21 +48,24 @@ def actor_of_unit(tx: Transaction, subject: str) -> Actor:
 def actor_of_checkout(tx: Transaction, subject: str) -> Actor:
     """Git on behalf of a unit, which may read the repositories of its run; raises `Unauthenticated` when it ended."""
     unit = running_unit(tx, subject.removeprefix(CHECKOUT))
-    return Actor(subject, f"{unit.run}/{unit.key}", "unit", tuple(_repositories(delivery_runs.get(tx, unit.run))))
+    return Actor(subject, f"{unit.run}/{unit.key}", "unit", tuple(_repositories(tx, delivery_runs.get(tx, unit.run))))
 
 
 def actor_of_access(tx: Transaction, subject: str) -> Actor:
     """A step with System.AccessToken, which reads its run and its repositories; raises `Unauthenticated`."""
     unit = running_unit(tx, subject.removeprefix(ACCESS))
     run = delivery_runs.get(tx, unit.run)
-    grants = (*_repositories(run), *((Grant("Run reader", run_scope(run)),) if run else ()))
+    grants = (*_repositories(tx, run), *((Grant("Run reader", run_scope(run)),) if run else ()))
     return Actor(subject, f"{unit.run}/{unit.key}", "unit", grants)
 
 
-def _repositories(run: Run | None) -> Iterator[Grant]:
+def _repositories(tx: Transaction, run: Run | None) -> Iterator[Grant]:
     for one in run.sources if run else ():
         if run and one.get("type") == GIT:
-            yield Grant("Checkout", repository_scope(run.project, str(one["name"])))
+            project, name = str(one.get("project") or run.project), str(one["name"])
+            known = repositories.get(tx, project, name)
+            pushes = known and delivery_permissions.is_given(tx, delivery_permissions.PUSH, known.id, run.delivery)
+            yield Grant("Push" if pushes else "Checkout", repository_scope(project, name))
 
 
 def running_unit(tx: Transaction, unit: str) -> UnitRow:

@@ -78,6 +78,8 @@ class RepositorySource:
     """Of a snapshot: the digest of its manifest, among the manifests of the run."""
     token: str = ""
     """Sent as a bearer token to `url`; empty: none. Secret."""
+    project: str = ""
+    """Of a hosted repository; empty: the run's own."""
 
 
 @dataclass(frozen=True)

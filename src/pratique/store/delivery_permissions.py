@@ -1,4 +1,4 @@
-"""Which delivery may use which variable group, service connection or environment."""
+"""Which delivery may use which variable group, service connection, environment or repository."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ from pratique.store.schema import delivery_permissions
 GROUP: Final = "variable_group"
 CONNECTION: Final = "service_connection"
 ENVIRONMENT: Final = "environment"
-KINDS: Final = (GROUP, CONNECTION, ENVIRONMENT)
+REPOSITORY: Final = "repository"
+"""A repository of another project, to be read."""
+PUSH: Final = "repository_push"
+"""A repository to push to."""
+KINDS: Final = (GROUP, CONNECTION, ENVIRONMENT, REPOSITORY, PUSH)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from starlette.requests import ClientDisconnect
 from pratique.base.clock import utc_now
 from pratique.base.errors import (
     Conflict,
+    Forbidden,
     InternalError,
     InvalidInput,
     PratiqueError,
@@ -42,7 +43,7 @@ from pratique.base.errors import (
 from pratique.base.logging import get_logger
 from pratique.control import pushes, repositories
 from pratique.control.actor import Actor
-from pratique.control.permissions import permit, repository_scope
+from pratique.control.permissions import is_permitted, permit, repository_scope
 from pratique.control.repositories import ORGANIZATION
 from pratique.store import git
 from pratique.store.git import NOTHING
@@ -240,10 +241,21 @@ def _known(platform: Platform, actor: Actor, project: str, name: str, service: s
     with platform.database.read() as tx:
         known = repositories.get(tx, actor, project, name)
         if service == "git-receive-pack":
-            permit(actor, "repositories/write", repository_scope(project, name))
+            _permit_push(actor, project, name)
             if known.source:
                 raise Conflict(f"{name} follows {known.source}", hint="push there")
         return known
+
+
+def _permit_push(actor: Actor, project: str, name: str) -> None:
+    """Raise `Forbidden` unless `actor` may push; a job is let in by its pipeline, and not by a role."""
+    if actor.kind == "unit" and not is_permitted(actor, "repositories/write", repository_scope(project, name)):
+        raise Forbidden(
+            f"the pipeline of this job may not push to {project}/{name}",
+            hint="pratique pipelines permission add --kind repository-push "
+            f"--name {project}/{name} --pipeline PIPELINE --project PROJECT",
+        )
+    permit(actor, "repositories/write", repository_scope(project, name))
 
 
 def _protocol(request: Request) -> str:

@@ -27,6 +27,7 @@ from pratique.delivery.masking import Masker
 from pratique.delivery.message import JobMessage
 from pratique.worker.job import Job, variables_of
 from pratique.worker.processes import Cancellation, end_orphans, guard_this_process, hear_interrupts
+from pratique.worker.python_environment import write_python
 from pratique.worker.reporter import Reporter
 from pratique.worker.routes import Routes
 from pratique.worker.unit import Unit
@@ -67,7 +68,9 @@ def main() -> int:
     sys.excepthook = lambda *error: print(masker.masked("".join(traceback.format_exception(*error))), file=sys.stderr)
     reporter = Reporter(routes, workspace.unsent, masker, cancellation)
     job = Job(message, workspace, routes, masker, variables_of(message, workspace, masker), reporter, cancellation, url)
-    write_az(job.programs, modules=os.environ.get("PYTHONPATH", ""))
+    modules = os.environ.get("PYTHONPATH", "")
+    write_az(job.programs, modules=modules)
+    write_python(job.programs, job.python, path=os.environ.get("PATH") or os.defpath, modules=modules)
     _listen(routes, cancellation, message.timeout)
     try:
         Unit(job).run()

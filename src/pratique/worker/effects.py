@@ -87,7 +87,10 @@ def _set_variable(run: StepRun, command: Command) -> None:
     if is_secret:
         _hide(run, value)
     if not command.is_on("isoutput"):
-        run.job.variables.set(Variable(name, value, is_secret, command.is_on("isreadonly")))
+        variable = Variable(name, value, is_secret, command.is_on("isreadonly"))
+        if name == "PATH":
+            run.job.variables.extend_path(variable, run.job.path)
+        run.job.variables.set(variable)
     elif run.step.name:
         run.job.variables.set_output(run.step.name, name, value, is_secret=is_secret)
         run.output_was_set()

@@ -58,16 +58,27 @@ class Job:
             **({"XDG_CACHE_HOME": f"{os.environ['HOME']}/.cache"} if os.environ.get("HOME") else {}),
             **own,
             **self.variables.environment(),
-            "PATH": os.pathsep.join([*self.paths, str(self.programs), os.environ.get("PATH") or _PATH]),
+            "PATH": self.path,
             "HOME": str(self.workspace.home),
             "PRATIQUE_URL": self.door,
             RUN_VARIABLE: f"{self.message.run.id}/{self.message.unit.key}",
         }
 
     @property
+    def path(self) -> str:
+        """PATH of every step."""
+        own = [*self.paths, str(self.programs), str(self.python / "bin")]
+        return os.pathsep.join([*own, self.variables.path or os.environ.get("PATH") or _PATH])
+
+    @property
     def programs(self) -> Path:
-        """The folder with `az`."""
+        """The folder with `az`, and with the `python` and `pip` of steps that choose none."""
         return self.workspace.tools / "bin"
+
+    @property
+    def python(self) -> Path:
+        """The environment that these make when they are first used."""
+        return self.workspace.tools / "Python" / "default"
 
     @property
     def is_canceled(self) -> bool:

@@ -5,6 +5,7 @@ setvariable x isOutput   STEP.x and nothing else: read-only, and an output of th
 isSecret                 masked from this line on, and no process gets it by itself
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -33,6 +34,7 @@ class JobVariables:
         self._raw: dict[str, Variable] = {}
         self._outputs: dict[str, Output] = {}
         self._complete: RunVariables | None = None
+        self._path = ""
         for variable in given:
             self._put(_tamed(variable))
 
@@ -53,6 +55,16 @@ class JobVariables:
         # What was secret once stays secret.
         is_secret = variable.is_secret or (known is not None and known.is_secret)
         self._put(Variable(variable.name, variable.value, is_secret, variable.is_readonly))
+
+    def extend_path(self, variable: Variable, known: str) -> None:
+        """Take a PATH that a step made of the one that it had, `known`; another one hides no program."""
+        if set(variable.value.split(os.pathsep)) & set(known.split(os.pathsep)):
+            self._path = variable.value
+
+    @property
+    def path(self) -> str:
+        """The PATH that a step has set; empty when none did."""
+        return self._path
 
     def set_output(self, step: str, name: str, value: str, *, is_secret: bool) -> None:
         """Set an output of the step called `step`; it can be set again by that step only."""
@@ -82,9 +94,9 @@ class JobVariables:
         """Why variables that are no secrets do not reach processes by themselves."""
         said = []
         for name, value in self.now.environment().items():
-            if name in _NOT_MAPPED:
+            if name in _NOT_MAPPED and (name != "PATH" or value != self._path):
                 said.append(f"the variable {name} does not take the place of the machine's {name}; map it with env:")
-            elif not is_mappable(name, value):
+            elif name not in _NOT_MAPPED and not is_mappable(name, value):
                 said.append(f"the variable {name:.60} cannot be given to a process: it is too long, or no name for one")
         return said
 

@@ -1,5 +1,6 @@
 """What follows from pushes, pull requests, hours, other runs and models: which runs, of which commit, and why not."""
 
+import json
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, cast
@@ -7,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from pratique.base.clock import utc_now
-from pratique.control import deliveries
+from pratique.control import deliveries, projects
 from pratique.control.actor import PLATFORM
 from pratique.engine.triggers import Triggers
 from pratique.engine.workbench import Workbench
@@ -17,6 +18,7 @@ from pratique.store.delivery_runs import Run, Wanted
 from pratique.store.events import Event
 
 from .conftest import PROJECT, Site, pushes_of
+from .conftest import Run as Command
 
 STEPS = "pool: {vmImage: ubuntu-latest}\nsteps:\n- script: echo hello\n"
 
@@ -275,6 +277,31 @@ def test_a_push_to_a_repository_that_is_a_resource_runs_the_default_branch(site:
     assert "echo from the library" in run.text
     assert [(one["alias"], one["name"]) for one in run.sources] == [("self", team.name), ("lib", "library")]
     assert run.sources[1]["commit"] == commit
+
+
+def test_templates_of_another_project_are_read_by_whom_somebody_there_lets_in(
+    site: Site, team: Team, pratique: Command
+) -> None:
+    shared = f"shared-{team.name}"
+    with site.platform.database.write() as tx:
+        projects.create(tx, PLATFORM, shared, now=utc_now())
+    where = ("--project", shared)
+    address = json.loads(pratique("repos", "create", "--name", "templates", *where).stdout)["remoteUrl"]
+    library = site.clone(address, shared, team.token)
+    library.commit(**{"steps.yml": "steps:\n- script: echo from elsewhere\n"})
+    library("push", "--quiet", "origin", "main")
+    text = (
+        "resources:\n  repositories:\n  - repository: our-templates\n    type: git\n"
+        f"    name: {shared}/templates\nsteps:\n- checkout: our-templates\n- template: steps.yml@our-templates\n"
+    )
+    assert team.push(**{"azure-pipelines.yml": text}) == []
+    let_in = ("pipelines", "permission", "add", "--kind", "repository", "--name", f"{shared}/templates",
+              "--pipeline", team.name, "--project", PROJECT)  # fmt: skip
+    assert f"there is no repository {shared}/templates that the pipeline" in team.reason()
+    assert pratique(*let_in).returncode == 0
+    (run,) = team.push(a="b")
+    assert "echo from elsewhere" in run.text
+    assert [(one["alias"], one["project"]) for one in run.sources] == [("self", PROJECT), ("our-templates", shared)]
 
 
 def test_a_cause_that_is_decided_twice_starts_one_run(team: Team) -> None:

@@ -292,3 +292,24 @@ def test_a_target_keeps_the_output_of_a_step_from_setting_variables(worker: Work
         "task.setvariable", "build.addbuildtag",
     ]  # fmt: skip
     assert platform.step("limited").tags == ()
+
+
+def test_a_path_that_a_step_made_of_its_own_holds_and_any_other_hides_no_program(worker: Worker) -> None:
+    platform = worker.run(
+        """
+        steps:
+          - checkout: none
+          - bash: |
+              mkdir own && printf '#!/bin/sh\\necho ours' > own/ours && chmod +x own/ours
+              echo "##vso[task.setvariable variable=PATH]$PWD/own:$PATH"
+          - bash: ours && command -v az
+            displayName: found
+          - bash: echo "##vso[task.setvariable variable=PATH]models/x"
+          - bash: ours
+            displayName: still
+        """
+    )
+    assert "ours\n" in platform.log("found")
+    assert platform.log("found").endswith("/bin/az\n")
+    assert platform.step("still").result == "Succeeded"
+    assert [issue.message for issue in platform.step("found").issues] == []

@@ -287,6 +287,31 @@ def test_a_python_script_gets_its_arguments(worker: Worker) -> None:
     assert "there is no script" in platform.step("none").reason
 
 
+def test_python_and_pip_are_there_for_steps_that_choose_none(worker: Worker) -> None:
+    platform = worker.run(
+        """
+        steps:
+          - checkout: none
+          - bash: ls $(Agent.ToolsDirectory)/Python 2>/dev/null; echo none yet
+            displayName: before
+          - bash: python -c 'import sys; print(sys.prefix)' & python3 -c 'import sys; print(sys.prefix)' & wait
+            displayName: both
+          - bash: |
+              folder=$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+              echo 'print("installed")' > $folder/ours.py
+              pip --version | cut -d' ' -f1
+              python3 -m ours
+              python -c 'import pytest, sys; print(sys.prefix != pytest.__file__[:len(sys.prefix)])'
+            displayName: used
+        """
+    )
+    assert platform.log("before").endswith("\nnone yet\n")
+    first, second = platform.log("both").splitlines()[-2:]
+    assert first == second
+    assert first.endswith("/work/tools/Python/default")
+    assert platform.log("used").splitlines()[-3:] == ["pip", "installed", "True"]
+
+
 def test_python_is_chosen_and_packages_of_it_are_the_jobs_own(worker: Worker) -> None:
     platform = worker.run(
         """

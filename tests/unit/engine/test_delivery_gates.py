@@ -615,6 +615,12 @@ def test_a_group_that_is_not_there_is_refused_before_anything_runs(scene: Scene)
         scene.queue(WITH_GROUP)
 
 
+def test_a_connection_whose_name_the_file_makes_is_looked_for_before_anything_runs(scene: Scene) -> None:
+    text = WITH_CONNECTION.replace("{connection: aml-dev}", "{env: dev, connection: aml-$(env)}")
+    with pytest.raises(Forbidden, match="no service connection 'aml-dev'"):
+        scene.queue(text)
+
+
 def test_a_permission_that_is_taken_away_meanwhile_ends_the_stage(scene: Scene) -> None:
     own = scene.people["own"]
     scene.check("approval")
@@ -634,6 +640,8 @@ def test_a_permission_that_is_taken_away_meanwhile_ends_the_stage(scene: Scene) 
     scene.end(run)
     assert scene.stages(run)["QA"] == "Failed"
     assert "may not use the service connection 'aml-dev'" in scene.told("CheckFailed")[0]["reason"]
+    reasons = {one.name: one.reason for one in scene.look(rows.stages_of, run.id)}
+    assert "may not use the service connection 'aml-dev'" in reasons["QA"]
 
 
 def test_a_vaults_secret_is_read_by_the_groups_own_right_and_told_once_per_run(scene: Scene) -> None:

@@ -51,7 +51,8 @@ def build(root: Mapping, troubles: Troubles) -> Pipeline:
     bodies = [key for key in ("stages", "jobs", "steps") if root.get(key) is not None]
     known = (*_ROOT, *_ROOT_JOB) if bodies == ["steps"] else _ROOT
     fields = Fields(root, "a pipeline", known, troubles)
-    if len(bodies) != 1:
+    # Where an error was met already, what there is to run may be missing because of it.
+    if len(bodies) > 1 or (not bodies and not troubles.errors):
         said = f"{' and '.join(bodies)} stand side by side" if bodies else "there is nothing to run"
         troubles.refuse(said, root.place, hint="a pipeline has one of stages, jobs and steps")
     pool = pool_of(fields)

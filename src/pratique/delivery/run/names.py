@@ -16,6 +16,14 @@ from pratique.delivery.expressions.dates import formatted_date
 from pratique.delivery.expressions.macros import replaced
 
 MAX_LENGTH: Final = 255
+_SHORT: Final = {
+    "builddefinitionname": "Build.DefinitionName",
+    "buildid": "Build.BuildId",
+    "definitionname": "Build.DefinitionName",
+    "sourcebranchname": "Build.SourceBranchName",
+    "teamproject": "System.TeamProject",
+}
+"""Words that a name may have for variables of the platform, unless a variable is called so."""
 _REVISION: Final = re.compile(r"\$\(Rev:([^)r]*)(r+)\)", re.IGNORECASE)
 _FORBIDDEN: Final = re.compile(r"[\"/:<>'|?@*\x00-\x1f\\]")
 _MARK: Final = "\x01"
@@ -45,7 +53,7 @@ def prepared(style: str, now: datetime, lookup: Callable[[str], str | None]) -> 
         style = f"{style[: found.start()]}{_MARK}{style[found.end() :]}"
     # A second revision has no meaning; it goes.
     style = _REVISION.sub("", style)
-    text = replaced(style, lambda name: _token(name, now) or lookup(name))
+    text = replaced(style, lambda name: _token(name, now) or lookup(name) or lookup(_SHORT.get(name.lower(), "")))
     return RunName(text, found[1] if found else "", len(found[2]) if found else 0)
 
 

@@ -435,7 +435,7 @@ class _Planner:
         expected = state.expected or tuple(unit.name for unit in units)
         for unit in ready:
             around = self._job_variables(stage, job, names)
-            around.take_texts(unit.variables)
+            around.take_texts(_place(stage, job, unit, around) | dict(unit.variables))
             variables = around.done()
             yield Decision(
                 Action.START,
@@ -452,6 +452,27 @@ class _Planner:
             )
         if not ready:
             yield Decision(Action.WAIT, stage.name, job.name, reason="is running")
+
+
+def _place(stage: Stage, job: Job, unit: Unit, around: Variables) -> dict[str, str]:
+    """The variables that say where a unit is; a leg or a slice has a name of its own, as on the hosted service."""
+    leg = "" if unit.hook else unit.name
+    shown = job.display_name or job.name
+    found = {
+        "Agent.JobName": " ".join(filter(None, (shown, leg))),
+        "System.JobDisplayName": " ".join(filter(None, (shown, leg))),
+        "System.JobName": leg or job.name,
+        "System.PhaseAttempt": "1",
+        "System.PhaseDisplayName": shown,
+        "System.PhaseName": job.name,
+        "System.StageAttempt": "1",
+        "System.StageDisplayName": stage.display_name or stage.name,
+        "System.StageName": stage.name,
+    }
+    if job.environment is not None:
+        found["Environment.Name"] = around.done().replaced(job.environment.name)
+        found["Environment.ResourceName"] = job.environment.resource
+    return found
 
 
 def _reason(found: Verdict, before: Mapping[str, Result], is_canceled: bool) -> str:

@@ -102,7 +102,19 @@ def _deployment(job: Job, deploy: Deploy, targets: Sequence[str]) -> Iterator[Un
     yield from main
     for name, hook_name in ((ON_FAILURE, "on.failure"), (ON_SUCCESS, "on.success")):
         if hook := deploy.hook(hook_name):
-            yield Unit(name, hook.steps, hook.pool or job.pool, hook_name)
+            own = _strategy(deploy, hook_name)
+            yield Unit(name, hook.steps, hook.pool or job.pool, hook_name, variables=own)
+
+
+def _strategy(deploy: Deploy, hook: str) -> dict[str, str]:
+    """What the steps of a hook know of the strategy, such as what a canary is to do with what it deployed."""
+    cycle = {"preDeploy": "PreIteration", "on.failure": "PostIteration", "on.success": "PostIteration"}
+    action = {"on.failure": "reject", "on.success": "promote"}
+    return {
+        "strategy.name": deploy.kind,
+        "strategy.action": action.get(hook, "deploy"),
+        "strategy.cycleName": cycle.get(hook, "Iteration"),
+    }
 
 
 def _chain(
@@ -112,7 +124,7 @@ def _chain(
     """Add the hooks among `names` that there are, each after the one before it."""
     for name in names:
         if hook := deploy.hook(name):
-            own = {"strategy.name": deploy.kind, "strategy.action": "deploy", "strategy.cycleName": name, **variables}
+            own = {**_strategy(deploy, name), **variables}
             units.append(Unit(f"{name}{suffix}", hook.steps, hook.pool or job.pool, name, after, own))
             after = (units[-1].name,)
 

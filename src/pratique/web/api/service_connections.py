@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput
-from pratique.control import delivery_permissions, service_connections, variable_groups
+from pratique.control import delivery_permissions, repositories, service_connections, variable_groups
 from pratique.control.actor import Actor
 from pratique.control.delivery_permissions import Resource
 from pratique.control.service_connections import Known
@@ -22,7 +22,7 @@ Reader = Annotated[Actor, Depends(allow_somewhere("service_connections/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("service_connections/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("service_connections/delete"))]
 GroupWriter = Annotated[Actor, Depends(allow_somewhere("variable_groups/write"))]
-Kind = Literal["variable-group", "service-connection"]
+Kind = Literal["variable-group", "service-connection", "repository", "repository-push"]
 
 
 class _Request(BaseModel):
@@ -137,7 +137,7 @@ def delete(platform: Here, actor: Deleter, project: str, connection: str) -> Non
 
 @router.get("/permissions/{kind}/{resource}")
 def allowed(platform: Here, actor: GroupWriter, project: str, kind: Kind, resource: str) -> dict[str, Any]:
-    """Which pipelines may use a variable group or a service connection."""
+    """Which pipelines may use a variable group, a service connection or a repository."""
     with platform.database.read() as tx:
         return _permissions(tx, _resource(tx, actor, project, kind, resource))
 
@@ -147,7 +147,7 @@ def allow(platform: Here, actor: GroupWriter, project: str, kind: Kind, resource
     """Let a pipeline use it."""
     with platform.database.write() as tx:
         found = _resource(tx, actor, project, kind, resource)
-        delivery_permissions.allow(tx, actor, found, delivery, now=utc_now())
+        delivery_permissions.allow(tx, actor, found, delivery, project=project, now=utc_now())
         return _permissions(tx, found)
 
 
@@ -158,13 +158,16 @@ def revoke(
     """Let a pipeline use it no more."""
     with platform.database.write() as tx:
         found = _resource(tx, actor, project, kind, resource)
-        delivery_permissions.revoke(tx, actor, found, delivery, now=utc_now())
+        delivery_permissions.revoke(tx, actor, found, delivery, project=project, now=utc_now())
         return _permissions(tx, found)
 
 
 def _resource(tx: Transaction, actor: Actor, project: str, kind: Kind, name: str) -> Resource:
     if kind == "variable-group":
         return variable_groups.resource_of(variable_groups.get(tx, actor, project, name).group)
+    if kind != "service-connection":
+        known = repositories.named(tx, actor, project, name)
+        return delivery_permissions.repository_resource(kind.replace("-", "_"), known.id, known.name, known.project)
     return service_connections.resource_of(service_connections.get(tx, actor, project, name).connection)
 
 

@@ -38,3 +38,10 @@ def test_runs_whose_names_are_equal_but_for_the_revision_count_together() -> Non
     first = prepared("$(Date:yyyyMMdd).$(Rev:r)", NOW, KNOWN.get)
     assert first.prefix == prepared("$(Date:yyyyMMdd).$(Rev:r)", NOW.replace(hour=1), KNOWN.get).prefix == "20190505."
     assert first.prefix != prepared("$(Date:yyyyMMdd).$(Rev:r)", NOW.replace(day=6), KNOWN.get).prefix
+
+
+def test_the_words_of_names_are_variables_of_the_platform() -> None:
+    known = {"Build.DefinitionName": "CI", "Build.BuildId": "7", "Build.SourceBranchName": "main",
+             "System.TeamProject": "ml", "buildid": ""}  # fmt: skip
+    style = "$(TeamProject)_$(BuildDefinitionName)_$(SourceBranchName)_$(BuildID)"
+    assert finished(prepared(style, NOW, known.get), 1) == "ml_CI_main_7"
