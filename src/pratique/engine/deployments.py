@@ -24,7 +24,7 @@ from pratique.compute.task import Running
 from pratique.control import deployments as verbs
 from pratique.control import endpoints as endpoint_verbs
 from pratique.control.actor import PLATFORM
-from pratique.engine import probes, replicas
+from pratique.engine import launches, probes, replicas
 from pratique.engine.abandon import Left
 from pratique.engine.failures import error_document
 from pratique.engine.heartbeat import LEASE, heartbeat
@@ -106,7 +106,7 @@ class Deployer:
                 stream.write(f"[pratique] {line}\n")
 
         if not _is_routed(deployment):
-            replicas.prepare(self._bench, deployment, say=say, check=check)
+            launches.prepare(self._bench, deployment, say=say, check=check)
             check()
         prepared = time.monotonic()
         missing = [replica for replica in wanted if self._is_missing(deployment, replica)]
@@ -195,7 +195,7 @@ class Deployer:
 
     def _drain(self, deployment: OnlineDeployment, revision: int) -> None:
         place = (deployment.workspace, deployment.endpoint, deployment.name)
-        longest = max(replicas.request_timeout(deployment.applied_spec), replicas.request_timeout(deployment.spec))
+        longest = max(launches.request_timeout(deployment.applied_spec), launches.request_timeout(deployment.spec))
         self._bench.gateway.drain(*place, revision, timeout=longest + _LITTLE_MORE)
 
     def _stop_revision(self, deployment: OnlineDeployment, revision: int) -> None:

@@ -23,7 +23,8 @@ from pratique.control.actor import PLATFORM
 from pratique.engine import endpoint_tokens
 from pratique.engine.apis import ApiRoutes, ApiRows
 from pratique.engine.failures import error_document
-from pratique.engine.replicas import request_timeout, socket_of
+from pratique.engine.launches import request_timeout
+from pratique.engine.replicas import socket_of
 from pratique.engine.workbench import Workbench
 from pratique.gateway.apis import ApiRoute
 from pratique.gateway.model import DeploymentRoute, EndpointRoute
