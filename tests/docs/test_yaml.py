@@ -82,4 +82,4 @@ def test_an_example_uses_planned_keys_only_where_azure_wants_them(file: Path) ->
     verdict = judge(file)
     if verdict.spec is not None:
         planned = {key.rpartition(".")[2] for key in verdict.spec.planned()}
-        assert planned <= {"instance_type", "compute", "image", "default_compute"}
+        assert planned <= {"compute"}

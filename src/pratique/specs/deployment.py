@@ -183,7 +183,9 @@ class OnlineDeployment(Spec):
     )
     request_settings: RequestSettings = Field(default_factory=RequestSettings, description="How requests are treated.")
     instance_count: Count = Field(default=1, description="Instances; each is a process with a socket of its own.")
-    instance_type: Text | None = planned("Size of an instance.")
+    instance_type: Text | None = Field(
+        default=None, description="Size of an instance: the cores and memory that it takes, where Azure has that size."
+    )
     app_insights_enabled: Flag | None = planned("Whether Application Insights watches it.")
     scale_settings: ScaleSettings | None = planned("How many instances run.")
     liveness_probe: Probe | None = Field(default=None, description="When an instance is ended and started again.")
@@ -197,7 +199,9 @@ class OnlineDeployment(Spec):
         "Whether it may reach the internet."
     )
     private_network_connection: Flag | None = planned("Whether it is in the private network of the workspace.")
-    resources: ContainerResources | None = planned("What its container on Kubernetes asks for.")
+    resources: ContainerResources | None = Field(
+        default=None, description="What an instance takes; a process of this machine, no container."
+    )
 
     def planned_keys(self) -> Iterator[str]:
         if self.type == "kubernetes":

@@ -72,7 +72,6 @@ def test_a_managed_deployment_is_understood_and_what_is_not_run_is_said() -> Non
     assert spec.environment_variables == {"LEVEL": "3"}
     assert spec.planned() == [
         "request_settings.max_queue_wait_ms",
-        "instance_type",
         "app_insights_enabled",
         "egress_public_network_access",
     ]
@@ -80,7 +79,7 @@ def test_a_managed_deployment_is_understood_and_what_is_not_run_is_said() -> Non
 
 def test_a_kubernetes_deployment_is_recognised() -> None:
     spec = load("online-deployment", parse_document(KUBERNETES, file="green.yml"))
-    assert spec.planned() == ["type", "scale_settings", "resources"]
+    assert spec.planned() == ["type", "scale_settings"]
 
 
 def test_the_defaults_are_those_of_azure() -> None:
