@@ -137,7 +137,7 @@ class ResourceAmounts(Part):
 
     cpu: Text | None = Field(default=None, description="Processors, such as 0.5 or 500m.")
     memory: Text | None = Field(default=None, description="Memory, such as 1Gi.")
-    gpu: Text | None = Field(default=None, alias="nvidia.com/gpu", description="Graphics processors.")
+    gpu: Text | None = planned("Graphics processors.", alias="nvidia.com/gpu")
 
 
 class ContainerResources(Part):

@@ -78,9 +78,9 @@ TEXT_MAPS: Final = frozenset({"tags", "properties", "environment_variables"})
 """Mappings whose values are text as it was written, quoted or not."""
 
 
-def planned(description: str) -> Any:
-    """A key that is understood and not run yet."""
-    return Field(default=None, description=description, json_schema_extra={"planned": True})
+def planned(description: str, *, alias: str | None = None) -> Any:
+    """A key that is understood and not run yet; `alias` is how it is written where that is no name of Python's."""
+    return Field(default=None, alias=alias, description=description, json_schema_extra={"planned": True})
 
 
 def not_run_at_all(what: str, *, description: str, hint: str = "") -> Any:
