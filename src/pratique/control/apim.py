@@ -19,7 +19,7 @@ from pratique.control.actor import Actor
 from pratique.control.permissions import group_scope, is_permitted, permit
 from pratique.specs.policy import NamedValue, read_policy
 from pratique.store import apim, events
-from pratique.store.apim import ApiNamedValue, ApiService, ApiSubscription
+from pratique.store.apim import ApiNamedValue, ApiService, ApiSubscription, SubscriptionKeys
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.sealing import Sealer
@@ -256,7 +256,10 @@ def put_subscription(
     where = may(tx, actor, service, "apim/write")
     check_name("subscription", name)
     known = apim.subscription(tx, service, name)
-    wanted = known or ApiSubscription(service, name, name, apim.ALL_APIS, "active", "", "", now, actor.to_document())
+    wanted = known or ApiSubscription(
+        service, name, apim.ALL_APIS, "active", "", "", display_name=name, created_at=now,
+        created_by=actor.to_document(),
+    )  # fmt: skip
     if known is None:
         primary, secondary = (sealer.seal(new_secret(), context=wanted.context(slot)) for slot in SLOTS)
         wanted = replace(wanted, primary_key=primary, secondary_key=secondary)
@@ -305,7 +308,7 @@ def subscription_keys(
     return {"primaryKey": primary, "secondaryKey": secondary}
 
 
-def opened_keys(found: ApiSubscription, sealer: Sealer) -> tuple[str, str]:
+def opened_keys(found: SubscriptionKeys, sealer: Sealer) -> tuple[str, str]:
     """Primary and secondary key in clear, for the gateway."""
     primary = sealer.open(found.primary_key, context=found.context("primary"))
     return primary, sealer.open(found.secondary_key, context=found.context("secondary"))

@@ -17,7 +17,7 @@ from pratique.gateway.apis import ApiRoute, KeySet, Operation
 from pratique.gateway.model import EndpointRoute
 from pratique.specs.policy import NO_POLICY, Policy, backend_of
 from pratique.store import apim
-from pratique.store.apim import Api, ApiKeySet, ApiNamedValue, ApiOperation, ApiSubscription
+from pratique.store.apim import Api, ApiKeySet, ApiNamedValue, ApiOperation, SubscriptionKeys
 from pratique.store.database import Transaction
 from pratique.store.sealing import Sealer
 
@@ -31,7 +31,7 @@ class ApiRows:
     apis: Sequence[Api]
     operations: Mapping[tuple[str, ...], Sequence[ApiOperation]]
     named_values: Mapping[str, Sequence[ApiNamedValue]]
-    subscriptions: Mapping[tuple[str, ...], Sequence[ApiSubscription]]
+    subscriptions: Mapping[tuple[str, ...], Sequence[SubscriptionKeys]]
     """By service and scope."""
     key_sets: Mapping[str, ApiKeySet]
 
@@ -46,7 +46,7 @@ class ApiRows:
             found,
             _grouped(apim.every_operation(tx), "service", "api"),
             {key[0]: rows for key, rows in _grouped(current, "service").items()},
-            _grouped(apim.every_subscription(tx), "service", "scope"),
+            _grouped(apim.subscription_keys(tx), "service", "scope"),
             apim.key_sets(tx),
         )
 
@@ -127,7 +127,7 @@ class ApiRoutes:
         found = [row for scope in scopes for row in rows.subscriptions.get((api.service, scope), ())]
         return tuple((row.name, key) for row in found if row.is_active for key in self._opened(row))
 
-    def _opened(self, row: ApiSubscription) -> tuple[str, str]:
+    def _opened(self, row: SubscriptionKeys) -> tuple[str, str]:
         """Both keys in clear, opened once."""
         sealed = (row.primary_key, row.secondary_key)
         known = self._keys.get((row.service, row.name))

@@ -80,7 +80,7 @@ class Turns:
         return is_news
 
     def due(self, urls: Collection[str], *, now: float) -> list[str]:
-        """Those of `urls` whose turn it is, which then have had it; `now` is in seconds of a clock that goes forward."""
+        """Those of `urls` whose turn it is, which then have had it; `now` is of a clock that goes forward."""
         if self._is_hurried.is_set():
             self._is_hurried.clear()
             self._hurried = frozenset(urls)

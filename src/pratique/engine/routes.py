@@ -31,7 +31,7 @@ from pratique.gateway.model import DeploymentRoute, EndpointRoute
 from pratique.store import apim, deployments, endpoints, replicas, workspaces
 from pratique.store.apim import Api
 from pratique.store.database import Transaction
-from pratique.store.deployments import OnlineDeployment
+from pratique.store.deployments import ServedDeployment
 from pratique.store.endpoints import OnlineEndpoint
 from pratique.store.replicas import Replica
 
@@ -110,8 +110,8 @@ class Routes:
         with self._bench.database.read() as tx:
             wished = endpoints.every(tx)
             names = [workspace.name for workspace in workspaces.every(tx)]
-            behind: dict[str, list[OnlineDeployment]] = {}
-            for row in deployments.every(tx):
+            behind: dict[str, list[ServedDeployment]] = {}
+            for row in deployments.served(tx):
                 behind.setdefault(row.endpoint_id, []).append(row)
             processes = replicas.by_deployment(tx)
             rows = ApiRows.of(tx)
@@ -129,7 +129,7 @@ class Routes:
     def _route(
         self,
         endpoint: OnlineEndpoint,
-        behind: Sequence[OnlineDeployment],
+        behind: Sequence[ServedDeployment],
         processes: Mapping[str, Sequence[Replica]],
     ) -> EndpointRoute:
         live = sorted((row for row in behind if row.applied and not row.is_going), key=lambda row: row.name)
@@ -188,7 +188,7 @@ def _is_going(endpoint: OnlineEndpoint) -> bool:
     return endpoint.provisioning_state == "Deleting"
 
 
-def _is_unsettled(endpoint: OnlineEndpoint, behind: Sequence[OnlineDeployment]) -> bool:
+def _is_unsettled(endpoint: OnlineEndpoint, behind: Sequence[ServedDeployment]) -> bool:
     return not behind if _is_going(endpoint) else endpoint.generation != endpoint.applied
 
 
@@ -239,7 +239,7 @@ def _label(endpoint: OnlineEndpoint) -> str:
     return f"{endpoint.workspace}/{endpoint.name}"
 
 
-def _deployment(bench: Workbench, row: OnlineDeployment, processes: Sequence[Replica]) -> DeploymentRoute:
+def _deployment(bench: Workbench, row: ServedDeployment, processes: Sequence[Replica]) -> DeploymentRoute:
     """What is served of a deployment: by the spec that was applied, whatever has been wished since."""
     concurrency = (row.applied_spec.get("request_settings") or {}).get("max_concurrent_requests_per_instance")
     return DeploymentRoute(
@@ -252,7 +252,7 @@ def _deployment(bench: Workbench, row: OnlineDeployment, processes: Sequence[Rep
     )
 
 
-def in_rotation(deployment: OnlineDeployment, processes: Sequence[Replica]) -> list[Replica]:
+def in_rotation(deployment: ServedDeployment, processes: Sequence[Replica]) -> list[Replica]:
     """The replicas that requests are led to: those which are ready.
 
     When none is, those which are starting: their sockets listen already, and

@@ -8,7 +8,7 @@ A key set belongs to no service: it is what one OpenID configuration said last.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -113,22 +113,19 @@ class ApiNamedValue:
         return bool(self.sealed) or not self.vault_secret
 
 
-@dataclass(frozen=True)
-class ApiSubscription:
-    """One subscription; its keys are sealed."""
+@dataclass(frozen=True, repr=False)
+class SubscriptionKeys:
+    """What the doors know of one subscription; its keys are sealed."""
 
     service: str
     name: str
-    display_name: str
     scope: str
     state: str
     primary_key: str
     secondary_key: str
-    created_at: datetime
-    created_by: Mapping[str, Any]
 
     def __repr__(self) -> str:
-        return f"ApiSubscription({self.service}/{self.name})"
+        return f"{type(self).__name__}({self.service}/{self.name})"
 
     def context(self, slot: str) -> str:
         """What a sealed key is bound to."""
@@ -138,6 +135,15 @@ class ApiSubscription:
     def is_active(self) -> bool:
         """Whether its keys open the APIs of its scope."""
         return self.state == "active"
+
+
+@dataclass(frozen=True, repr=False)
+class ApiSubscription(SubscriptionKeys):
+    """One subscription."""
+
+    display_name: str
+    created_at: datetime
+    created_by: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -311,10 +317,11 @@ def subscriptions_of(tx: Connection, service: str) -> list[ApiSubscription]:
     return values_of(ApiSubscription, tx.execute(wanted.order_by(api_subscriptions.c.name)))
 
 
-def every_subscription(tx: Connection) -> list[ApiSubscription]:
-    """The subscriptions of all services."""
+def subscription_keys(tx: Connection) -> list[SubscriptionKeys]:
+    """The subscriptions of all services, as the doors see them."""
     table = api_subscriptions.c
-    return values_of(ApiSubscription, tx.execute(select(api_subscriptions).order_by(table.service, table.name)))
+    columns = [table[field.name] for field in fields(SubscriptionKeys)]
+    return values_of(SubscriptionKeys, tx.execute(select(*columns).order_by(table.service, table.name)))
 
 
 def remove_subscription(tx: Connection, service: str, name: str) -> None:

@@ -7,7 +7,7 @@ doors lead to, 0 for none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,33 +20,48 @@ from pratique.store.schema import online_deployments, replicas
 
 
 @dataclass(frozen=True)
-class OnlineDeployment:
-    """One deployment."""
+class ServedDeployment:
+    """What the doors know of one deployment; they look at all of them whenever anything changes."""
 
     id: str
     endpoint_id: str
-    workspace: str
-    endpoint: str
     name: str
-    spec: Mapping[str, Any]
-    resolved: Mapping[str, Any]
-    all_traffic: bool
     provisioning_state: str
-    error: Mapping[str, Any] | None
-    generation: int
-    revision: int
     applied: int
     applied_spec: Mapping[str, Any]
-    timings: Mapping[str, float]
-    retire_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
-    created_by: Mapping[str, Any]
 
     @property
     def is_going(self) -> bool:
         """Whether it is being deleted."""
         return self.provisioning_state == "Deleting"
+
+    @property
+    def applied_instances(self) -> int:
+        """How many replicas should serve now."""
+        return int(self.applied_spec.get("instance_count") or 1)
+
+    def serves(self, revision: int, slot: int) -> bool:
+        """Whether the replica in that slot of that revision should serve now."""
+        return revision == self.applied and slot < self.applied_instances
+
+
+@dataclass(frozen=True)
+class OnlineDeployment(ServedDeployment):
+    """One deployment."""
+
+    workspace: str
+    endpoint: str
+    spec: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+    all_traffic: bool
+    error: Mapping[str, Any] | None
+    generation: int
+    revision: int
+    timings: Mapping[str, float]
+    retire_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    created_by: Mapping[str, Any]
 
     @property
     def is_in_work(self) -> bool:
@@ -62,15 +77,6 @@ class OnlineDeployment:
     def instances(self) -> int:
         """How many replicas are wished."""
         return int(self.spec.get("instance_count") or 1)
-
-    @property
-    def applied_instances(self) -> int:
-        """How many replicas should serve now."""
-        return int(self.applied_spec.get("instance_count") or 1)
-
-    def serves(self, revision: int, slot: int) -> bool:
-        """Whether the replica in that slot of that revision should serve now."""
-        return revision == self.applied and slot < self.applied_instances
 
 
 def add(tx: Connection, deployment: OnlineDeployment) -> None:
@@ -109,6 +115,12 @@ def in_workspace(tx: Connection, workspace: str) -> list[OnlineDeployment]:
 def every(tx: Connection) -> list[OnlineDeployment]:
     """The deployments of all workspaces, oldest first."""
     return values_of(OnlineDeployment, tx.execute(select(online_deployments).order_by(online_deployments.c.id)))
+
+
+def served(tx: Connection) -> list[ServedDeployment]:
+    """Every deployment as the doors see it, oldest first."""
+    columns = [online_deployments.c[field.name] for field in fields(ServedDeployment)]
+    return values_of(ServedDeployment, tx.execute(select(*columns).order_by(online_deployments.c.id)))
 
 
 def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.
