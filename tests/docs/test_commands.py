@@ -12,7 +12,7 @@ from knack.events import EVENT_INVOKER_POST_PARSE_ARGS
 
 from pratique.app.console import ROWS
 from pratique.base.errors import PratiqueError
-from pratique.cli.grammar import rows_in_force, verbs_of
+from pratique.cli.grammar import rows_in_force, typed_verb, typed_words, verbs_of
 from pratique.cli.index import GROUPS, INDEX
 from pratique.cli.main import Pratique
 
@@ -31,8 +31,9 @@ class ParsedError(Exception):
 class Rehearsal(Pratique):
     """The real command line, which stops when it has understood."""
 
-    def __init__(self) -> None:
-        super().__init__([*rows_in_force(INDEX, ROWS)])
+    def __init__(self, words: list[str]) -> None:
+        rows = [*rows_in_force(INDEX, ROWS)]
+        super().__init__(rows, typed_verb(rows, typed_words(words)))
         self.register_event(EVENT_INVOKER_POST_PARSE_ARGS, self._stop)
 
     @staticmethod
@@ -46,7 +47,7 @@ class Rehearsal(Pratique):
 def problem_with(words: list[str]) -> str:
     """What the command line says of these words; empty when it understands them."""
     try:
-        Rehearsal().invoke(words)
+        Rehearsal(words).invoke(words)
     except ParsedError:
         return ""
     except SystemExit as end:

@@ -79,7 +79,7 @@ def test_a_managed_deployment_is_understood_and_what_is_not_run_is_said() -> Non
 
 def test_a_kubernetes_deployment_is_recognised() -> None:
     spec = load("online-deployment", parse_document(KUBERNETES, file="green.yml"))
-    assert spec.planned() == ["type", "scale_settings"]
+    assert spec.planned() == ["type", "scale_settings", "resources.requests.nvidia.com/gpu"]
 
 
 def test_the_defaults_are_those_of_azure() -> None:
