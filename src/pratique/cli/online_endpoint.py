@@ -250,15 +250,14 @@ def get_credentials(place: Place, *, name: str) -> Document:
     arguments=(
         NAME,
         flag("key_type", "--key-type", choices=["primary", "secondary"], default="primary", help="Which key to renew."),
-        YES,
+        YES.saying("Accepted: az asks nothing here, and neither does this."),
     ),
-    examples={"Renew a key": "pratique ml online-endpoint regenerate-keys -n credit --key-type secondary --yes"},
+    examples={"Renew a key": "pratique ml online-endpoint regenerate-keys -n credit --key-type secondary"},
 )  # fmt: skip
 def regenerate_keys(place: Place, *, name: str, key_type: str, yes: bool) -> Document:
     """Renew a key of an endpoint and show both; callers that use the old one are refused from then on."""
     endpoints = Endpoints(place.connection, place.workspace)
     endpoints.show(name)
-    confirm(f"The {key_type} key of {name} will stop working.", yes=yes)
     endpoints.regenerate_key(name, key_type)
     return endpoints.keys(name)
 
