@@ -5,6 +5,7 @@
   inputs/<name>/      what the job reads
   outputs/<name>/     what it leaves
   home/, tmp/         its HOME and TMPDIR
+  layer/              what it installs, above its environment
   stream.log          what the platform and the command say, in order
   lock, *.json        the shim's
 
@@ -13,7 +14,7 @@ When the job has ended and its results are stored, all folders go; the files sta
 
 import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.compute import forwarding
 from pratique.compute.cgroups import UNLIMITED, Limits
+from pratique.compute.layer import lay
 from pratique.compute.task import Task
 from pratique.control import grants, managed_identities
 from pratique.control.inputs import DIRECT
@@ -43,7 +45,7 @@ _MLFLOW_WITHIN: Final = timedelta(minutes=5)
 """How long a job waits for MLflow: longer than its first start takes on a slow machine."""
 _FORWARDER: Final = Path(forwarding.__file__)
 """It runs in the Python of the job."""
-_FOLDERS: Final = ("code", "inputs", "outputs", "home", "tmp")
+_FOLDERS: Final = ("code", "inputs", "outputs", "home", "tmp", "layer")
 _WRITTEN: Final = ("rw_mount", "download", "upload")
 """The modes of an input that the job may change: its own copy, in every mode."""
 _TOKEN_LASTS: Final = timedelta(days=7)
@@ -125,7 +127,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     return Task(
         folder=attempt.folder,
         argv=(*leading, "/bin/bash", "-c", command(attempt)),
-        environment=environment_of(attempt, python),
+        environment=environment_of(attempt, lay(python, attempt.folder / "layer"), python),
         working_folder=attempt.code,
         log=attempt.log,
         timeout=timedelta(seconds=float(timeout)) if timeout else None,
@@ -255,8 +257,8 @@ def _input_text(attempt: Attempt, name: str, given: Mapping[str, Any] | None) ->
     return str(place / given["name"]) if given["is_file"] else str(place)
 
 
-def environment_of(attempt: Attempt, python: Path) -> dict[str, str]:
-    """Every variable of the command; nothing else reaches it.
+def environment_of(attempt: Attempt, *pythons: Path) -> dict[str, str]:
+    """Every variable of the command; nothing else reaches it. What is beside the first of `pythons` is found first.
 
     The job's own `environment_variables` win, except over the platform's
     ``AZUREML_*`` and its token: what names the job cannot be forged, and whoever
@@ -267,15 +269,15 @@ def environment_of(attempt: Attempt, python: Path) -> dict[str, str]:
     fixed = _facts(attempt)
     if "MLFLOW_TRACKING_URI" not in wished:
         fixed["MLFLOW_TRACKING_TOKEN"] = _token(attempt)
-    return {**_defaults(attempt, python), **wished, **fixed}
+    return {**_defaults(attempt, pythons), **wished, **fixed}
 
 
-def _defaults(attempt: Attempt, python: Path) -> dict[str, str]:
+def _defaults(attempt: Attempt, pythons: Sequence[Path]) -> dict[str, str]:
     """What a command finds unless its job says otherwise."""
     bench, job = attempt.bench, attempt.job
     variables = {
-        "PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin",
-        "VIRTUAL_ENV": str(python.parent.parent),
+        "PATH": ":".join([*dict.fromkeys(str(python.parent) for python in pythons), "/usr/local/bin:/usr/bin:/bin"]),
+        "VIRTUAL_ENV": str(pythons[0].parent.parent),
         "HOME": str(attempt.folder / "home"),
         "TMPDIR": str(attempt.folder / "tmp"),
         "LANG": "C.UTF-8",

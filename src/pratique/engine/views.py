@@ -14,7 +14,7 @@ from pratique.compute.sandbox import REMEDY, Sandbox
 from pratique.compute.view import View
 from pratique.specs.network import KEY, MACHINE, NONE
 
-_WORKED_IN: Final = ("code", "outputs", "home", "tmp")
+_WORKED_IN: Final = ("code", "outputs", "home", "tmp", "layer")
 
 
 def of_job(

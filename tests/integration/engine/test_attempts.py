@@ -154,6 +154,14 @@ def test_a_missing_output_file_and_a_removed_output_folder_are_said(house: House
         assert "${{outputs." in error["hint"]
 
 
+def test_a_command_may_install_and_harms_nobody(house: House) -> None:
+    found = variables_of(house, name="own_layer")
+    layer = house.attempt("own_layer") / "layer"
+    assert found["VIRTUAL_ENV"] == str(layer)
+    assert found["PATH"].split(":")[0] == str(layer / "bin")
+    assert not layer.exists()  # It went with the other folders when the job had ended.
+
+
 def test_the_list_of_packages_is_in_a_log_of_its_own(house: House) -> None:
     house.environments.is_built = False
     name = house.submit()
