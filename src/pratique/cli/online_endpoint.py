@@ -250,14 +250,15 @@ def get_credentials(place: Place, *, name: str) -> Document:
     arguments=(
         NAME,
         flag("key_type", "--key-type", choices=["primary", "secondary"], default="primary", help="Which key to renew."),
-        YES.saying("Accepted: az asks nothing here, and neither does this."),
+        YES.saying("Accepted: nobody is asked, as with az."),
     ),
     examples={"Renew a key": "pratique ml online-endpoint regenerate-keys -n credit --key-type secondary"},
 )  # fmt: skip
 def regenerate_keys(place: Place, *, name: str, key_type: str, yes: bool) -> Document:
     """Renew a key of an endpoint and show both; callers that use the old one are refused from then on."""
+    if yes:
+        say("--yes: nobody is asked before a key is renewed")
     endpoints = Endpoints(place.connection, place.workspace)
-    endpoints.show(name)
     endpoints.regenerate_key(name, key_type)
     return endpoints.keys(name)
 
