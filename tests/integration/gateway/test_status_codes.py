@@ -61,6 +61,15 @@ def test_each_deployment_of_a_split_has_its_own_time_limit(house: House) -> None
     }
 
 
+def test_without_a_limit_of_its_own_a_deployment_takes_what_the_door_takes(house: House) -> None:
+    model = house.model("blue")
+    house.serve(house.endpoint(house.deployment("blue", max_body=None)))
+    most = house.doors.score_body_limit
+    assert house.score(body=b"x" * most).status == 200
+    assert house.score(body=b"x" * (most + 1)).status == 413
+    assert [seen.size for seen in model.seen] == [most]
+
+
 def test_a_body_over_the_limit_is_413_and_never_reaches_the_model(credit: House) -> None:
     answer = credit.score(body=b"x" * 1001)
     assert answer.status == 413
