@@ -18,7 +18,7 @@ class Overrun(BaseException):
     """The call took too long. Not an Exception, so that a script's `except` lets it pass."""
 
 
-def within(seconds: float, call: Callable[..., Result], **arguments: Any) -> Result:
+def within(seconds: float, call: Callable[..., Result], /, **arguments: Any) -> Result:
     """What `call` returns. Raises Overrun after so many seconds; 0 is never, and so is every other thread."""
     if not seconds or threading.current_thread() is not threading.main_thread():
         return call(**arguments)

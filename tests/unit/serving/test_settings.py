@@ -17,7 +17,13 @@ def test_an_environment_without_a_model_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("WORKER_COUNT", "0"), ("WORKER_COUNT", "two"), ("SCORING_TIMEOUT_MS", "-1")]
+    ("name", "value"),
+    [
+        ("WORKER_COUNT", "0"),
+        ("WORKER_COUNT", "two"),
+        ("SCORING_TIMEOUT_MS", "-1"),
+        ("PRATIQUE_LONGEST_CALL_MS", "never"),
+    ],
 )
 def test_a_number_that_is_none_is_named(name: str, value: str) -> None:
     with pytest.raises(Usage, match=name):

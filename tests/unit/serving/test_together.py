@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from pratique_serving.alarm import Overrun
 from pratique_serving.errors import Refused
 from pratique_serving.results import json_response
 from pratique_serving.tables import Table
@@ -70,3 +73,15 @@ def test_very_many_rows_are_not_put_together() -> None:
     many = [[1]] * MOST_ROWS
     assert [status for status, _ in ask(model, many, [[2]])] == [200, 200]
     assert model.calls == [MOST_ROWS, 1]
+
+
+def test_when_the_time_for_all_is_over_they_are_not_computed_alone() -> None:
+    class Slow(Doubling):
+        def predict(self, table: Table) -> list[int]:
+            self.calls.append(len(table.rows))
+            raise Overrun
+
+    model = Slow()
+    with pytest.raises(Overrun):
+        ask(model, [[1]], [[2]])
+    assert model.calls == [2]
