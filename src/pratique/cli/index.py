@@ -40,6 +40,7 @@ INDEX: Final = (
     Row("pipelines", "pratique.cli.pipelines", "Azure Pipelines files: what they mean, under a name.", is_group=True),
     Row("pipelines run", "pratique.cli.pipelines_run", "Run a pipeline, of a working tree or by its name."),
     Row("pipelines runs", "pratique.cli.pipelines_runs", "What runs and what ran.", is_group=True),
+    Row("pipelines runs artifact", "pratique.cli.pipelines_runs_artifact", "What a run has published.", is_group=True),
     Row("pipelines runs tag", "pratique.cli.pipelines_runs_tag", "Words on a run.", is_group=True),
     Row("repos", "pratique.cli.repos", "Git repositories, and how git gets in.", is_group=True),
     Row("repos import", "pratique.cli.repos_import", "Repositories that lie elsewhere, brought here.", is_group=True),

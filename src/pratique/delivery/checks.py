@@ -23,7 +23,7 @@ from pratique.specs.words import did_you_mean
 
 _JOB_NAMES: Final = dict.fromkeys(("variables", "dependencies", "stageDependencies", "pipeline", "resources"))
 _STEP_NAMES: Final = {"variables": None}
-_NOT_CHECKED_OUT: Final = ("lfs", "fetchFilter", "sparseCheckoutDirectories", "sparseCheckoutPatterns")
+_NOT_CHECKED_OUT: Final = ("lfs",)
 """What a checkout can be asked for and is not given here."""
 
 

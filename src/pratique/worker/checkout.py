@@ -50,6 +50,8 @@ class Checkout:
     """Empty, true or recursive."""
     with_tags: bool
     keeps_credentials: bool
+    sparse: tuple[str, ...]
+    """Words of `git sparse-checkout set`; none: every file."""
 
 
 def run_checkout(run: StepRun, deadline: float | None, count: int) -> Outcome:
@@ -62,6 +64,8 @@ def run_checkout(run: StepRun, deadline: float | None, count: int) -> Outcome:
     source = run.job.message.repository(alias)
     if source is None:
         return failed(f"the run was given no repository {alias}")
+    if given.get("fetchfilter", "").strip():
+        run.say("fetchFilter: everything is fetched; the platform is near")
     wanted = _wanted(run, source, given, count)
     run.say(f"checkout of {source.name} to {wanted.folder}")
     outcome = _snapshot(run, wanted) if source.type == SNAPSHOT else _Git(run, wanted, deadline).check_out()
@@ -84,8 +88,18 @@ def _wanted(run: StepRun, source: RepositorySource, given: Mapping[str, str], co
     return Checkout(
         source, folder, int(depth) if depth.isascii() and depth.isdigit() else 0, submodules,
         BOOLEANS.get(given.get("fetchtags", "").strip().lower(), False),
-        BOOLEANS.get(given.get("persistcredentials", "").strip().lower(), False),
+        BOOLEANS.get(given.get("persistcredentials", "").strip().lower(), False), _sparse(given),
     )  # fmt: skip
+
+
+def _sparse(given: Mapping[str, str]) -> tuple[str, ...]:
+    """Which files are checked out; folders count where patterns are given as well, as on an agent."""
+    for name, kind in (("sparsecheckoutdirectories", "--cone"), ("sparsecheckoutpatterns", "--no-cone")):
+        if words := given.get(name, "").split():
+            if any(word.startswith("-") for word in words):
+                raise InvalidInput(f"{' '.join(words)} cannot be checked out: a folder begins with a dash")
+            return kind, *words
+    return ()
 
 
 def _tell_folder(run: StepRun, wanted: Checkout, given: Mapping[str, str], count: int) -> None:
@@ -103,6 +117,8 @@ def _tell_folder(run: StepRun, wanted: Checkout, given: Mapping[str, str], count
 def _snapshot(run: StepRun, wanted: Checkout) -> Outcome:
     """A working tree as it was, uncommitted changes included."""
     routes = run.job.routes
+    if wanted.sparse:
+        run.say("a working tree is sent whole, so every file of it is checked out")
     manifest = routes.manifest(wanted.source.manifest)
     if wanted.folder.is_dir() and not any(wanted.folder.iterdir()):
         wanted.folder.rmdir()
@@ -129,6 +145,7 @@ class _Git:
             ("init", "--quiet", "."),
             ("remote", "add", "origin", source.url),
             ("fetch", "--force", *self._fetch_options(), "origin", *self._fetched(what)),
+            *((("sparse-checkout", "set", *self._wanted.sparse),) if self._wanted.sparse else ()),
             ("checkout", "--force", "--detach", "--quiet", source.commit or "FETCH_HEAD"),
         ]
         if self._wanted.submodules:

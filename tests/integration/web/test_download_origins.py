@@ -50,6 +50,15 @@ def test_artifacts_of_another_pipeline_arrive_by_its_newest_run_and_by_a_number(
     assert f"made by {newest}\n" in house.log(use)
     assert f"made by {first}\n" in house.log(use)
     assert f"from run {newest} of the pipeline origin-up" in house.log(use)
+    artifact = ("pipelines", "runs", "artifact")
+    (drop,) = house.do(*artifact, "list", "--run-id", str(first))
+    assert drop["name"] == "drop"
+    for _ in range(2):  # What is there already is left as it is.
+        got = pratique(*artifact, "download", "--run-id", str(first), "--artifact-name", "drop", "--path", "got")
+        assert got.returncode == 0
+    assert (tree / "got" / "a.txt").read_text() == f"made by {first}\n"
+    missed = pratique(*artifact, "download", "--run-id", str(first), "--artifact-name", "dorp", "--path", "other")
+    assert (missed.returncode, "it has: drop" in missed.stderr) == (3, True)
     refused = pratique("pipelines", "run", "--yaml", "other.yml", "--name", "origin-other", "--no-wait", *P)
     assert refused.returncode != 0
     assert "a run reads artifacts of its own project 'credit' alone" in refused.stderr

@@ -138,3 +138,23 @@ def test_a_token_stands_in_no_file_unless_it_is_to_stay(worker: Worker, reposito
     )
     assert platform.log("look").endswith("clean\n")
     assert all(b"t0ken-of-git" not in body for body in platform.bodies)
+
+
+def test_only_the_folders_that_are_asked_for_are_checked_out(worker: Worker, repository: Path) -> None:
+    for name in ("src/a/one.txt", "docs/two.txt"):
+        (repository / name).parent.mkdir(parents=True)
+        (repository / name).write_text("text")
+    _git(repository, "add", ".")
+    _git(repository, "commit", "-q", "-m", "folders")
+    platform = worker.run(
+        """
+        steps:
+          - checkout: self
+            fetchFilter: tree:0
+            sparseCheckoutDirectories: src/a other
+          - bash: find . -name '*.txt' | sort
+            displayName: look
+        """,
+        repositories=(_self(repository),),
+    )
+    assert platform.log("look").splitlines()[1:] == ["./file.txt", "./src/a/one.txt"]
