@@ -365,7 +365,9 @@ class Gateway:
         )  # fmt: skip
         # Every file is written, even when Envoy is down and the first wait says so.
         taken = [self._take(step) for step in steps]
-        self._apis = {label: row for label, row in self._apis.items() if label in {api.label for api in wish.apis}}
+        routed = {api.label for api in wish.apis}
+        self._apis = {label: known for label, known in self._apis.items() if label in routed}
+        self._rendered = {label: known for label, known in self._rendered.items() if label in renderings}
         return all(taken) and self.is_ready()
 
     def _steps_of(
