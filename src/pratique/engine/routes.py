@@ -55,9 +55,7 @@ class _Unsettled:
 
     endpoints: Sequence[OnlineEndpoint]
     apis: Sequence[Api]
-
-    def __bool__(self) -> bool:
-        return bool(self.endpoints or self.apis)
+    """All of them: a policy that could be read may not be read any more, without anybody having wished anything."""
 
 
 @dataclass
@@ -123,8 +121,7 @@ class Routes:
         ]
         apis = self._apis.made(rows, {route.label: route for route in routes})
         unsettled = [endpoint for endpoint in wished if _is_unsettled(endpoint, behind.get(endpoint.id, ()))]
-        waiting = [api for api in rows.apis if api.generation != api.applied]
-        return _Wish(names, routes, apis), _Unsettled(unsettled, waiting)
+        return _Wish(names, routes, apis), _Unsettled(unsettled, rows.apis)
 
     def _route(
         self,
@@ -160,13 +157,18 @@ class Routes:
                 raise
             self._served, self._failure = wish, None
         # Nothing is written without need: every write wakes all loops, this one too.
-        if unsettled:
+        apis = [(api, reason) for api in unsettled.apis if _is_news(api, reason := self._why_refused(api))]
+        if unsettled.endpoints or apis:
             with self._bench.database.write() as tx:
                 for endpoint in unsettled.endpoints:
                     _settle(tx, endpoint, self._refused.get(_label(endpoint)))
-                for api in unsettled.apis:
-                    label = f"apis/{api.service}/{api.name}"
-                    _settle_api(tx, api, self._apis.broken.get(label) or self._refused.get(label))
+                for api, reason in apis:
+                    _settle_api(tx, api, reason)
+
+    def _why_refused(self, api: Api) -> str | None:
+        """Why `api` is not served as it is wished; None when it is."""
+        label = f"apis/{api.service}/{api.name}"
+        return self._apis.broken.get(label) or self._refused.get(label)
 
     def _fail(self, wish: _Wish, unsettled: _Unsettled, error: PratiqueError) -> None:
         """Nobody knows which routes are served now; say so on every endpoint that waits, once."""
@@ -190,6 +192,11 @@ def _is_going(endpoint: OnlineEndpoint) -> bool:
 
 def _is_unsettled(endpoint: OnlineEndpoint, behind: Sequence[ServedDeployment]) -> bool:
     return not behind if _is_going(endpoint) else endpoint.generation != endpoint.applied
+
+
+def _is_news(api: Api, reason: str | None) -> bool:
+    """Whether the row of `api` does not say yet that it is served as it is wished, or that it is not."""
+    return api.generation != api.applied or (api.provisioning_state == "Failed") is not bool(reason)
 
 
 def _is_as_read(tx: Transaction, endpoint: OnlineEndpoint) -> bool:

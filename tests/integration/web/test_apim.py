@@ -400,6 +400,10 @@ def _follow_a_secret(shop: Shop, path: str, folder: Path) -> None:
     shop.do("keyvault", "secret", "delete", "--vault-name", "kv-apim", "--name", "word")
     wait_until(lambda: shop.do("apim", "nv", "show", *value)["keyVault"]["lastStatus"] == {"code": "Failed"})
     assert shop.call("", path)[1]["x-word"] == "canary-two", "what it said last counts"
+    wait_until(lambda: shop.do("apim", "api", "show", *HERE)["provisioningState"] == "Failed")
+    assert "from-vault" in shop.do("apim", "api", "show", *HERE)["error"]["message"]
+    shop.do("keyvault", "secret", "recover", "--vault-name", "kv-apim", "--name", "word")
+    wait_until(lambda: shop.do("apim", "api", "show", *HERE)["provisioningState"] == "Succeeded")
     shop.do("apim", "api", "policy", "set", *HERE, "--file", _empty(folder))
     shop.do("apim", "nv", "delete", *value, "--yes")
 
