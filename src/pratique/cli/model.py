@@ -12,8 +12,8 @@ from pratique.specs.edits import Edits
 
 NOUN = assets.Noun("models", "model", example="credit", changeable=(*assets.CHANGEABLE, "stage"))
 TABLE = assets.table_of(NOUN)
-model_examinations.enter(TABLE)
-model_why.enter(TABLE)
+TABLE.include(model_examinations.TABLE)
+TABLE.include(model_why.TABLE)
 
 
 @TABLE.verb(

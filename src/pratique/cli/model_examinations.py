@@ -14,112 +14,104 @@ from pratique.cli.usage import UsageError
 from pratique.cli.waiting import failure_of, wait_until
 from pratique.client.examinations import Examinations, is_ended
 
-
-def enter(table: Table) -> None:
-    """Enter the verbs into the table of models."""
-    _enter_convert(table)
-    _enter_profile(table)
-    _enter_scan(table)
+TABLE = Table("ml model")
 
 
-def _enter_convert(table: Table) -> None:
-    @table.verb(
-        "convert",
-        arguments=(
-            NAME, VERSION, LABEL, NO_WAIT,
-            flag("download_path", "--download-path", "-p", help="Folder for model.onnx and the report parity.json."),
-        ),
-        examples={
-            "Convert a version and read the proof": "pratique ml model convert -n credit -v 1",
-            "Take the files as well": "pratique ml model convert -n credit -l latest --download-path ./onnx",
-        },
-    )  # fmt: skip
-    def convert(
-        place: Place,
-        *,
-        name: str,
-        version: str | None,
-        label: str | None,
-        no_wait: bool,
-        download_path: str | None,
-    ) -> Report:
-        """Make ONNX of an MLflow model, with proof that it says the same.
+@TABLE.verb(
+    "convert",
+    arguments=(
+        NAME, VERSION, LABEL, NO_WAIT,
+        flag("download_path", "--download-path", "-p", help="Folder for model.onnx and the report parity.json."),
+    ),
+    examples={
+        "Convert a version and read the proof": "pratique ml model convert -n credit -v 1",
+        "Take the files as well": "pratique ml model convert -n credit -l latest --download-path ./onnx",
+    },
+)  # fmt: skip
+def convert(
+    place: Place,
+    *,
+    name: str,
+    version: str | None,
+    label: str | None,
+    no_wait: bool,
+    download_path: str | None,
+) -> Report:
+    """Make ONNX of an MLflow model, with proof that it says the same.
 
-        Pratique's own verb; `az` has none. Both models predict thousands of rows; one changed decision and the
-        conversion is refused, which ends with exit code 1 and leaves the model as it is. Deployments with the tag
-        `pratique.optimize: onnx` use what was proven. The report is kept with the version.
-        """
-        found = _asked(place, "conversions", name, version_of(version, label), {}, no_wait=no_wait)
-        report = found.get("report") or {}
-        if download_path is not None and report:
-            fetch(place, str(report["files"]), Path(download_path))
-        refused = bool(report) and not report["holds"]
-        return Report(conversion_text(found), values=found, exit_code=int(refused))
-
-
-def _enter_profile(table: Table) -> None:
-    @table.verb(
-        "profile",
-        arguments=(
-            NAME, VERSION, LABEL, NO_WAIT,
-            flag("target_p99_ms", "--target-p99-ms", type=float, default=100.0,
-                 help="Milliseconds that 99 of 100 answers shall not exceed."),
-            flag("target_rps", "--target-rps", type=float, help="Requests in a second that shall be borne."),
-            flag("optimize", "--optimize", choices=["onnx"], help="Measure the model as ONNX."),
-            flag("request_file", "--request-file", "-r", help="JSON to send; else the model's own input example."),
-            flag("connections", "--max-connections", type=int, default=64, help="Most requests in flight."),
-            flag("seconds", "--seconds", type=float, default=1.5, help="How long each step of load lasts."),
-        ),
-        examples={
-            "How much does it bear": "pratique ml model profile -n credit -v 1 --target-p99-ms 50 --target-rps 2000",
-            "And as ONNX": "pratique ml model profile -n credit -v 1 --optimize onnx",
-        },
-    )  # fmt: skip
-    def profile(
-        place: Place,
-        *,
-        name: str,
-        version: str | None,
-        label: str | None,
-        no_wait: bool,
-        target_p99_ms: float,
-        target_rps: float | None,
-        optimize: Literal["onnx"] | None,
-        request_file: str | None,
-        connections: int,
-        seconds: float,
-    ) -> Report:
-        """Load a model more and more, and recommend a size and a number of instances.
-
-        Pratique's own verb; az had one of this name for images. The load stays on this machine, in a process of
-        its own, for some seconds a step; every number of processors is tried, and less and less memory. What else
-        the machine does meanwhile makes the numbers worse. The result is kept with the version.
-        """
-        wished: Document = {
-            "target_p99_ms": target_p99_ms, "target_rps": target_rps, "optimize": optimize,
-            "request": _text_of(request_file), "connections": connections, "seconds": seconds,
-        }  # fmt: skip
-        found = _asked(place, "profiles", name, version_of(version, label), wished, no_wait=no_wait)
-        return Report(profile_text(found), values=found)
+    Pratique's own verb; `az` has none. Both models predict thousands of rows; one changed decision and the
+    conversion is refused, which ends with exit code 1 and leaves the model as it is. Deployments with the tag
+    `pratique.optimize: onnx` use what was proven. The report is kept with the version.
+    """
+    found = _asked(place, "conversions", name, version_of(version, label), {}, no_wait=no_wait)
+    report = found.get("report") or {}
+    if download_path is not None and report:
+        fetch(place, str(report["files"]), Path(download_path))
+    refused = bool(report) and not report["holds"]
+    return Report(conversion_text(found), values=found, exit_code=int(refused))
 
 
-def _enter_scan(table: Table) -> None:
-    @table.verb(
-        "scan",
-        arguments=(NAME, VERSION, LABEL, NO_WAIT),
-        examples={"What would it run": "pratique ml model scan -n credit -v 1"},
-    )
-    def scan(place: Place, *, name: str, version: str | None, label: str | None, no_wait: bool) -> Report:
-        """Look for what the pickles of a model would run when it is loaded, without loading it.
+@TABLE.verb(
+    "profile",
+    arguments=(
+        NAME, VERSION, LABEL, NO_WAIT,
+        flag("target_p99_ms", "--target-p99-ms", type=float, default=100.0,
+             help="Milliseconds that 99 of 100 answers shall not exceed."),
+        flag("target_rps", "--target-rps", type=float, help="Requests in a second that shall be borne."),
+        flag("optimize", "--optimize", choices=["onnx"], help="Measure the model as ONNX."),
+        flag("request_file", "--request-file", "-r", help="JSON to send; else the model's own input example."),
+        flag("connections", "--max-connections", type=int, default=64, help="Most requests in flight."),
+        flag("seconds", "--seconds", type=float, default=1.5, help="How long each step of load lasts."),
+    ),
+    examples={
+        "How much does it bear": "pratique ml model profile -n credit -v 1 --target-p99-ms 50 --target-rps 2000",
+        "And as ONNX": "pratique ml model profile -n credit -v 1 --optimize onnx",
+    },
+)  # fmt: skip
+def profile(
+    place: Place,
+    *,
+    name: str,
+    version: str | None,
+    label: str | None,
+    no_wait: bool,
+    target_p99_ms: float,
+    target_rps: float | None,
+    optimize: Literal["onnx"] | None,
+    request_file: str | None,
+    connections: int,
+    seconds: float,
+) -> Report:
+    """Load a model more and more, and recommend a size and a number of instances.
 
-        Pratique's own verb; `az` has none. The files are read in a sandbox without a network, also inside of
-        archives and compressed files. Names that are known to run code, and names that nobody knows, are found; so is
-        what cannot be read to its end. Ends with exit code 1 then. The report is kept with the version, and a
-        workspace with the tag `pratique.pickles: scan` loads only models in which nothing is found.
-        """
-        found = _asked(place, "scans", name, version_of(version, label), {}, no_wait=no_wait)
-        report = found.get("report") or {}
-        return Report(scan_text(found), values=found, exit_code=int(report.get("verdict", "harmless") != "harmless"))
+    Pratique's own verb; az had one of this name for images. The load stays on this machine, in a process of
+    its own, for some seconds a step; every number of processors is tried, and less and less memory. What else
+    the machine does meanwhile makes the numbers worse. The result is kept with the version.
+    """
+    wished: Document = {
+        "target_p99_ms": target_p99_ms, "target_rps": target_rps, "optimize": optimize,
+        "request": _text_of(request_file), "connections": connections, "seconds": seconds,
+    }  # fmt: skip
+    found = _asked(place, "profiles", name, version_of(version, label), wished, no_wait=no_wait)
+    return Report(profile_text(found), values=found)
+
+
+@TABLE.verb(
+    "scan",
+    arguments=(NAME, VERSION, LABEL, NO_WAIT),
+    examples={"What would it run": "pratique ml model scan -n credit -v 1"},
+)
+def scan(place: Place, *, name: str, version: str | None, label: str | None, no_wait: bool) -> Report:
+    """Look for what the pickles of a model would run when it is loaded, without loading it.
+
+    Pratique's own verb; `az` has none. The files are read in a sandbox without a network, also inside of
+    archives and compressed files. Names that are known to run code, and names that nobody knows, are found; so is
+    what cannot be read to its end. Ends with exit code 1 then. The report is kept with the version, and a
+    workspace with the tag `pratique.pickles: scan` loads only models in which nothing is found.
+    """
+    found = _asked(place, "scans", name, version_of(version, label), {}, no_wait=no_wait)
+    report = found.get("report") or {}
+    return Report(scan_text(found), values=found, exit_code=int(report.get("verdict", "harmless") != "harmless"))
 
 
 def _asked(

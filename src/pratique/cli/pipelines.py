@@ -13,7 +13,7 @@ from pratique.delivery.nodes import plain_data
 from pratique.delivery.run.variables import RunInputs
 
 TABLE = Table("pipelines")
-pipelines_registered.enter(TABLE)
+TABLE.include(pipelines_registered.TABLE)
 
 PARAMETERS: Final = flag(
     "parameters", "--parameters", nargs="+", action="extend", default=[], metavar="NAME=VALUE",

@@ -14,6 +14,8 @@ from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.client.deliveries import Deliveries
 
+TABLE = Table("pipelines")
+
 COLUMNS: Final = {
     "ID": "id",
     "Name": "name",
@@ -28,70 +30,28 @@ _BRANCH: Final = flag("branch", "--branch", help="Branch of runs that say nothin
 _YAML: Final = flag("yaml_path", "--yml-path", "--yaml-path", help="The file, from the root of the repository.")
 
 
-def enter(table: Table) -> None:
-    """Add the verbs to the table of `pipelines`."""
-    table.verb(
-        "create",
-        arguments=(
-            _NAME,
-            flag("description", "--description", help="A sentence about it."),
-            flag(
-                "repository", "--repository",
-                help="A repository of the project by name, or a folder of this machine, sent with each run.",
-            ),
-            flag("repository_type", "--repository-type", help="tfsgit, or folder; by default what --repository is."),
-            _BRANCH, _YAML, _FOLDER,
-            switch("skip_first_run", "--skip-first-run", "--skip-run", help="Register it, and run nothing yet."),
-            *IN_PROJECT,
+@TABLE.verb(
+    "create",
+    arguments=(
+        _NAME,
+        flag("description", "--description", help="A sentence about it."),
+        flag(
+            "repository", "--repository",
+            help="A repository of the project by name, or a folder of this machine, sent with each run.",
         ),
-        examples={
-            "Register the pipeline of a repository": "pratique pipelines create --name credit-risk "
-            "--repository credit-risk --branch main --yml-path azure-pipelines.yml --skip-first-run",
-            "Of a folder of this machine": "pratique pipelines create --name credit-risk --repository . "
-            "--yml-path azure-pipelines.yml",
-        },
-        columns=COLUMNS,
-    )(create)  # fmt: skip
-    table.verb(
-        "list",
-        arguments=(
-            _NAME,
-            flag("top", "--top", type=int, help="At most so many."),
-            _FOLDER,
-            flag("repository", "--repository", help="Only those of this repository."),
-            *IN_PROJECT,
-        ),
-        examples={"The pipelines of a project": "pratique pipelines list -o table"},
-        columns=COLUMNS,
-    )(every)
-    table.verb(
-        "show",
-        arguments=(_NAME, _ID, _FOLDER, *IN_PROJECT),
-        examples={"One pipeline": "pratique pipelines show --name credit-risk"},
-        columns=COLUMNS,
-    )(show)
-    table.verb(
-        "update",
-        arguments=(
-            _ID.required(),
-            flag("new_name", "--new-name", help="Another name."),
-            flag("description", "--description", help="A sentence about it."),
-            flag("new_folder_path", "--new-folder-path", help="Where lists show it."),
-            _BRANCH,
-            _YAML,
-            flag("queue_status", "--queue-status", choices=("enabled", "paused", "disabled"), help="Whether it runs."),
-            *IN_PROJECT,
-        ),
-        examples={"Another name": "pratique pipelines update --id 3 --new-name credit-risk"},
-        columns=COLUMNS,
-    )(update)
-    table.verb(
-        "delete",
-        arguments=(_NAME, _ID.saying("Number of the pipeline, or its name."), YES, *IN_PROJECT),
-        examples={"Remove a pipeline": "pratique pipelines delete --id 3 --yes"},
-    )(delete)
-
-
+        flag("repository_type", "--repository-type", help="tfsgit, or folder; by default what --repository is."),
+        _BRANCH, _YAML, _FOLDER,
+        switch("skip_first_run", "--skip-first-run", "--skip-run", help="Register it, and run nothing yet."),
+        *IN_PROJECT,
+    ),
+    examples={
+        "Register the pipeline of a repository": "pratique pipelines create --name credit-risk "
+        "--repository credit-risk --branch main --yml-path azure-pipelines.yml --skip-first-run",
+        "Of a folder of this machine": "pratique pipelines create --name credit-risk --repository . "
+        "--yml-path azure-pipelines.yml",
+    },
+    columns=COLUMNS,
+)  # fmt: skip
 def create(
     platform: Place, *, name: str | None, description: str | None, repository: str | None,
     repository_type: str | None, branch: str | None, yaml_path: str | None, folder_path: str | None,
@@ -145,6 +105,18 @@ def _repository(given: str, kind: str | None) -> tuple[str, str]:
     return "git", given
 
 
+@TABLE.verb(
+    "list",
+    arguments=(
+        _NAME,
+        flag("top", "--top", type=int, help="At most so many."),
+        _FOLDER,
+        flag("repository", "--repository", help="Only those of this repository."),
+        *IN_PROJECT,
+    ),
+    examples={"The pipelines of a project": "pratique pipelines list -o table"},
+    columns=COLUMNS,
+)
 def every(
     platform: Place, *, name: str | None, top: int | None, folder_path: str | None, repository: str | None,
     project: str | None, organization: str | None, detect: str | None,
@@ -161,6 +133,12 @@ def every(
     return chosen[: top or None]
 
 
+@TABLE.verb(
+    "show",
+    arguments=(_NAME, _ID, _FOLDER, *IN_PROJECT),
+    examples={"One pipeline": "pratique pipelines show --name credit-risk"},
+    columns=COLUMNS,
+)
 def show(
     platform: Place, *, name: str | None, id: str | None, folder_path: str | None, project: str | None,  # noqa: A002
     organization: str | None, detect: str | None,
@@ -171,6 +149,21 @@ def show(
     return Deliveries(platform.connection, project_of(project, organization, detect)).show(_wanted(name, id))
 
 
+@TABLE.verb(
+    "update",
+    arguments=(
+        _ID.required(),
+        flag("new_name", "--new-name", help="Another name."),
+        flag("description", "--description", help="A sentence about it."),
+        flag("new_folder_path", "--new-folder-path", help="Where lists show it."),
+        _BRANCH,
+        _YAML,
+        flag("queue_status", "--queue-status", choices=("enabled", "paused", "disabled"), help="Whether it runs."),
+        *IN_PROJECT,
+    ),
+    examples={"Another name": "pratique pipelines update --id 3 --new-name credit-risk"},
+    columns=COLUMNS,
+)
 def update(
     platform: Place, *, id: str, new_name: str | None, description: str | None, new_folder_path: str | None,  # noqa: A002
     branch: str | None, yaml_path: str | None, queue_status: str | None, project: str | None,
@@ -191,6 +184,11 @@ def update(
     return Deliveries(platform.connection, project_of(project, organization, detect)).update(id, changes)
 
 
+@TABLE.verb(
+    "delete",
+    arguments=(_NAME, _ID.saying("Number of the pipeline, or its name."), YES, *IN_PROJECT),
+    examples={"Remove a pipeline": "pratique pipelines delete --id 3 --yes"},
+)
 def delete(
     platform: Place, *, name: str | None, id: str | None, yes: bool, project: str | None,  # noqa: A002
     organization: str | None, detect: str | None,

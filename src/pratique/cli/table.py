@@ -175,6 +175,10 @@ class Table:
 
         return enter
 
+    def include(self, other: "Table") -> None:
+        """Take in the verbs of another module that are of the same group."""
+        self.verbs.update(other.verbs)
+
 
 def _paragraphs(handler: Callable[..., Any]) -> list[str]:
     text = inspect.getdoc(handler) or ""
