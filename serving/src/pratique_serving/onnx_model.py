@@ -30,7 +30,7 @@ def load(settings: Settings) -> Model:
     path = settings.onnx_model
     if not os.path.isfile(path):
         raise ModelFailed(f"there is no ONNX model {path} (PRATIQUE_ONNX_MODEL)")
-    session = open_session(path)
+    session = open_session(path, settings.shares_weights)
     if is_converted(session):
         return OnnxModel(Rows(path, session), settings)
     return OnnxTensors(session, settings)

@@ -52,12 +52,18 @@ class Plan(NamedTuple):
     places: Dict[str, int]
 
 
-def open_session(path: str) -> Any:
-    """Single-threaded, because the number of threads can change an answer."""
+def open_session(path: str, shares_weights: bool = False) -> Any:
+    """Single-threaded, because the number of threads can change an answer.
+
+    With `shares_weights` it packs nothing anew: what lies in a file beside the model stays mapped, so that processes
+    share its pages.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False
+    if shares_weights:
+        options.add_session_config_entry("session.disable_prepacking", "1")
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 

@@ -16,6 +16,7 @@
 | `PRATIQUE_REQUEST_TIMEOUT_MS` | a request that has waited longer for the model gets 408; 0 is never | 0 |
 | `PRATIQUE_MAX_WAITING` | when so many requests wait for the model, further ones get 429; 0 is without a limit | 0 |
 | `PRATIQUE_BATCHING` | `false`: never compute requests together, whatever the input example shows | true |
+| `PRATIQUE_SHARE_WEIGHTS` | `true`: processes share the weights of an ONNX model that lie in a file beside it | false |
 | `PRATIQUE_MAX_BODY_BYTES` | larger requests get 413 | 104857600 |
 | `PRATIQUE_READ_TIMEOUT_SECONDS` | how long a client may pause within a request | 30 |
 | `PRATIQUE_READY_TIMEOUT_SECONDS` | how long a request waits for `init()` | 60 |
@@ -53,6 +54,7 @@ class Settings(NamedTuple):
     request_timeout_ms: int
     max_waiting: int
     batches: bool
+    shares_weights: bool
     max_body_bytes: int
     read_timeout: float
     ready_timeout: float
@@ -87,6 +89,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         request_timeout_ms=_whole(environment, "PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
         max_waiting=_whole(environment, "PRATIQUE_MAX_WAITING", 0, least=0),
         batches=environment.get("PRATIQUE_BATCHING", "true").lower() == "true",
+        shares_weights=environment.get("PRATIQUE_SHARE_WEIGHTS", "false").lower() == "true",
         max_body_bytes=_whole(environment, "PRATIQUE_MAX_BODY_BYTES", 100 * 1024 * 1024, least=0),
         read_timeout=float(_whole(environment, "PRATIQUE_READ_TIMEOUT_SECONDS", 30, least=1)),
         ready_timeout=float(_whole(environment, "PRATIQUE_READY_TIMEOUT_SECONDS", 60, least=0)),

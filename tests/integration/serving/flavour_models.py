@@ -16,7 +16,7 @@ import onnx
 import pandas as pd
 import xgboost
 from mlflow.models import infer_signature
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
@@ -42,12 +42,24 @@ def main(folder: str) -> None:
     del labels.graph.output[1]
     mlflow.onnx.save_model(labels, f"{folder}/onnx", **described)
     onnx.save(named_columns(), f"{folder}/named.onnx")
+    onnx.save(large(chance), f"{folder}/large.onnx", save_as_external_data=True, location="large.bin", size_threshold=0)
     expected = {
         "rows": example.to_numpy().tolist(),
         "linear": linear.predict(example.to_numpy(np.float32)).tolist(),
     }
     with open(f"{folder}/expected.json", "w", encoding="utf-8") as file:
         json.dump(expected, file)
+
+
+def large(chance: Any) -> Any:
+    """A matrix of 64 MB, whose weights lie in a file of their own."""
+    weights = numpy_helper.from_array(chance.normal(size=(4096, 4096)).astype(np.float32), "weights")
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 4096])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 4096])]
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "weights"], ["y"])], "large", inputs, outputs, [weights]
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
 def named_columns() -> Any:

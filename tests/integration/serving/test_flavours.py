@@ -1,5 +1,6 @@
 """Models of xgboost, lightgbm and onnx, and plain ONNX files, without a script; real clients of each protocol."""
 
+import http.client
 import json
 import subprocess
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from uv import find_uv_bin
 
-from .conftest import PACKAGE, Scorer, Scorers, find_interpreter
+from .conftest import LIMIT, PACKAGE, Scorer, Scorers, find_interpreter
 
 HERE = Path(__file__).parent
 
@@ -72,6 +73,28 @@ def named(house: House, shared: Scorers) -> Scorer:
     scorer = shared.folder(house.python, PRATIQUE_ONNX_MODEL=str(house.models / "named.onnx"))
     scorer.wait_until_ready()
     return scorer
+
+
+def test_processes_share_weights_that_lie_beside_the_model_when_they_are_asked_to(
+    house: House, shared: Scorers
+) -> None:
+    served = {"PRATIQUE_ONNX_MODEL": str(house.models / "large.onnx")}
+    alone = [shared.folder(house.python, **served) for _ in range(2)]
+    together = [shared.folder(house.python, **served, PRATIQUE_SHARE_WEIGHTS="true") for _ in range(2)]
+    for scorer in (*alone, *together):
+        scorer.wait_until_ready()
+    # All of them, because pages that only one process has looked at are its own.
+    answers = [scorer.score({"input_data": [[1.0] * 4096]}) for scorer in (*alone, *together)]
+    assert [answer.status for answer in answers] == [200] * 4
+    assert own_memory(alone[0]) - own_memory(together[0]) > 50_000_000
+    for scorer in (*alone, *together):
+        scorer.end()
+
+
+def own_memory(scorer: Scorer) -> int:
+    """Bytes that no other process has."""
+    lines = Path(f"/proc/{scorer.process.pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_"))
 
 
 def test_arrow_is_read_as_pyarrow_reads_it(house: House) -> None:
@@ -380,7 +403,13 @@ class OnPort:
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
         assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
+        port = int(self._process.stdout.readline())
+        # Some clients wait for ten seconds only, and a model may take longer to load.
+        waiting = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
+        waiting.request("GET", "/swagger.json")
+        assert waiting.getresponse().status == http.client.OK
+        waiting.close()
+        return port
 
     def __exit__(self, *_: object) -> None:
         self._process.kill()
