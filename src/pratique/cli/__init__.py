@@ -1,1 +1,1 @@
-"""The command line: the grammar of `az`, one module per noun, each imported only when it is named."""
+"""The command line: the grammar of `az`, and what its verbs share; the verbs themselves are in `verbs`."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pratique.base.clock import utc_now
-from pratique.cli.run_approvals import answering
+from pratique.cli.verbs.run_approvals import answering
 from pratique.client.connection import Connection, Document
 from pratique.client.door import Door
 from pratique.control import deliveries, delivery_runs, stage_environments

@@ -5,11 +5,11 @@ from typing import Final
 from pratique.cli.arguments import ENDPOINT_NAME, FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.files import edited, sent_spec
-from pratique.cli.online_endpoint import said_local
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, Text, flag, switch
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.online_endpoint import said_local
 from pratique.cli.waiting import wait_until_gone, wait_until_succeeded
 from pratique.client.endpoints import Deployments, is_settled
 from pratique.specs.edits import Edits

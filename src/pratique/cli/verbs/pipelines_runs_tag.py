@@ -2,10 +2,10 @@
 
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
-from pratique.cli.pipelines_runs import RUN
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, told_of_run
 from pratique.cli.table import Table, flag
+from pratique.cli.verbs.pipelines_runs import RUN
 from pratique.client.deliveries import DeliveryRuns
 
 TABLE = Table("pipelines runs tag")

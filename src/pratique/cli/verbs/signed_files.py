@@ -5,10 +5,10 @@ from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LABEL, OPTIONAL_NAME, VERSION
-from pratique.cli.assets import version_of
 from pratique.cli.place import Place
 from pratique.cli.table import Document, flag
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.assets import version_of
 from pratique.client.assets import Assets
 from pratique.client.downloads import read_manifest
 from pratique.content.manifest import Manifest

@@ -6,12 +6,12 @@ from typing import Any
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LABEL, VERSION
-from pratique.cli.assets import version_of
 from pratique.cli.files import fetch
 from pratique.cli.place import Place
 from pratique.cli.profile_text import text_of
 from pratique.cli.table import Report, Table, flag
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.assets import version_of
 from pratique.client.assets import Assets
 from pratique.signals.profile import profile as measured
 from pratique.signals.profile import tables_of

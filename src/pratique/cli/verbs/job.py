@@ -18,13 +18,13 @@ from pratique.cli.arguments import (
     TAG,
     WEB,
 )  # fmt: skip
-from pratique.cli.assets import check_view, in_view
 from pratique.cli.browser import show_in_browser
 from pratique.cli.files import changes_of, fetch, read_job, sent_job
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Report, Table, flag, switch
 from pratique.cli.talk import goes_on, say, warn
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.assets import check_view, in_view
 from pratique.cli.waiting import failure_of, wait_until
 from pratique.client.jobs import MOST, Jobs, is_terminal
 from pratique.content.paths import check_relative

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
-from pratique.cli.signed_files import WHICH, files_of, text_of, which
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.signed_files import WHICH, files_of, text_of, which
 from pratique.client.signatures import Signatures
 from pratique.content.folder import scan
 from pratique.content.manifest import Manifest

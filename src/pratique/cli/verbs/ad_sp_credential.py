@@ -1,9 +1,9 @@
 """`ad sp credential`: the secret of a program."""
 
-from pratique.cli.ad_sp import ID
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import warn
+from pratique.cli.verbs.ad_sp import ID
 from pratique.client.principals import Principals
 
 TABLE = Table("ad sp credential")

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from pratique.cli import assets
 from pratique.cli.arguments import DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.files import check_untranslated, local_path
 from pratique.cli.place import Place
 from pratique.cli.table import flag, switch
 from pratique.cli.usage import pairs
+from pratique.cli.verbs import assets
 from pratique.specs.edits import Edits
 
 NOUN = assets.Noun("environments", "environment", example="sklearn", has_files=False)

@@ -6,12 +6,12 @@ from typing import Final
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
-from pratique.cli.pipelines_run import run
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
 from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.pipelines_run import run
 from pratique.client.deliveries import Deliveries
 
 TABLE = Table("pipelines")

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from pratique.base.errors import InvalidInput
-from pratique.cli.apim import SERVICE, check_group
-from pratique.cli.apim_api import API, settled
 from pratique.cli.arguments import NO_WAIT
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Report, Table, flag, switch
+from pratique.cli.verbs.apim import SERVICE, check_group
+from pratique.cli.verbs.apim_api import API, settled
 from pratique.client.apim import Apis
 
 TABLE = Table("apim api policy")

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from pratique.cli.apim import SERVICE, check_group
 from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, NO_WAIT, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.apim import SERVICE, check_group
 from pratique.cli.waiting import wait_until_succeeded
 from pratique.client.apim import Apis, is_settled
 

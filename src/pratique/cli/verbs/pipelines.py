@@ -3,10 +3,10 @@
 from typing import Final
 
 from pratique.base.errors import InvalidInput, NotYet, PratiqueError, Problem
-from pratique.cli import pipelines_registered
 from pratique.cli.pipeline_files import compiled_file
 from pratique.cli.table import Document, Report, Table, flag, switch
 from pratique.cli.talk import warn
+from pratique.cli.verbs import pipelines_registered
 from pratique.delivery.compile import Compiled
 from pratique.delivery.explain import Explained, explained
 from pratique.delivery.nodes import plain_data

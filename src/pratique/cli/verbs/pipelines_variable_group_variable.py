@@ -4,13 +4,13 @@ from typing import Final
 
 from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
-from pratique.cli.pipelines_variable_group import GROUP
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
 from pratique.cli.secret_input import variable_value
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.pipelines_variable_group import GROUP
 from pratique.client.variable_groups import VariableGroups
 
 TABLE = Table("pipelines variable-group variable")

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from pratique.cli import assets
 from pratique.cli.arguments import DATASTORE, DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.files import local_path
 from pratique.cli.place import Place
 from pratique.cli.table import flag
 from pratique.cli.usage import pairs
+from pratique.cli.verbs import assets
 from pratique.specs.edits import Edits
 
 NOUN = assets.Noun("data", "data", example="credit")

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from pratique.cli.apim import SERVICE, check_group
-from pratique.cli.apim_api import API
 from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
+from pratique.cli.verbs.apim import SERVICE, check_group
+from pratique.cli.verbs.apim_api import API
 from pratique.client.apim import Apis
 
 TABLE = Table("apim api operation")

@@ -3,11 +3,11 @@
 import sys
 from typing import Any, Final
 
-from pratique.cli.pipelines_run import COLUMNS, follow
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of, told_of_run
 from pratique.cli.table import Document, Table, Text, flag, switch
 from pratique.cli.talk import warn
+from pratique.cli.verbs.pipelines_run import COLUMNS, follow
 from pratique.client.deliveries import MOST, Deliveries, DeliveryRuns
 
 TABLE = Table("pipelines runs")

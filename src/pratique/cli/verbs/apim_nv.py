@@ -3,13 +3,13 @@
 import sys
 from typing import Final
 
-from pratique.cli.apim import SERVICE, check_group
 from pratique.cli.arguments import DISPLAY_NAME, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.apim import SERVICE, check_group
 from pratique.client.apim import NamedValues
 
 TABLE = Table("apim nv")

@@ -5,12 +5,12 @@ from typing import Literal
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LABEL, NAME, NO_WAIT, VERSION
-from pratique.cli.assets import version_of
 from pratique.cli.examination_text import conversion_text, profile_text, scan_text
 from pratique.cli.files import fetch
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Report, Table, flag
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.assets import version_of
 from pratique.cli.waiting import failure_of, wait_until
 from pratique.client.examinations import Examinations, is_ended
 

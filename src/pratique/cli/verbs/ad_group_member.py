@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from pratique.cli.ad_group import GROUP
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
+from pratique.cli.verbs.ad_group import GROUP
 from pratique.client.principals import PrincipalGroups
 
 TABLE = Table("ad group member")

@@ -4,9 +4,9 @@ from typing import Any
 
 from pratique.base.errors import NotFound
 from pratique.cli.configuration import Configuration
-from pratique.cli.configure import listed
 from pratique.cli.table import Table, flag
 from pratique.cli.usage import UsageError, pairs
+from pratique.cli.verbs.configure import listed
 
 TABLE = Table("config")
 

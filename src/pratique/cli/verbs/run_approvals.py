@@ -16,8 +16,8 @@ from threading import Event, Thread
 from typing import Final
 
 from pratique.base.errors import Conflict, PratiqueError, Unavailable
-from pratique.cli.pipelines_approval import words
 from pratique.cli.talk import say, warn
+from pratique.cli.verbs.pipelines_approval import words
 from pratique.client.connection import Connection, Document
 from pratique.client.stage_environments import Approvals
 

@@ -9,10 +9,10 @@ from pratique.base.errors import ComputeFailed, InvalidInput, PratiqueError
 from pratique.cli.pipeline_files import Checkout, compiled_file
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, default_project, project_of, told
-from pratique.cli.run_approvals import answering
 from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import Transfer, goes_on, say, warn
 from pratique.cli.usage import UsageError, pairs
+from pratique.cli.verbs.run_approvals import answering
 from pratique.client.deliveries import Deliveries, DeliveryRuns, Projects
 from pratique.client.source_control import git_tags
 from pratique.delivery.nodes import SELF

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
-from pratique.cli.signed_files import WHICH, files_of, text_of, which
 from pratique.cli.table import Document, Report, Table, flag
+from pratique.cli.verbs.signed_files import WHICH, files_of, text_of, which
 from pratique.client.connection import path_of
 from pratique.client.signatures import Signatures, TrustedKeys
 from pratique.content.folder import scan

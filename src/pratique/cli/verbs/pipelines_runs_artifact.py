@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from pratique.base.errors import AlreadyExists, NotFound
-from pratique.cli.pipelines_runs import RUN
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, told_of_run
 from pratique.cli.table import Table, flag
 from pratique.cli.talk import Transfer, say
+from pratique.cli.verbs.pipelines_runs import RUN
 from pratique.client.connection import path_of
 from pratique.client.deliveries import DeliveryRuns
 from pratique.client.downloads import download_from, manifest_from

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from pratique.cli import assets
 from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.place import Place
 from pratique.cli.usage import pairs
+from pratique.cli.verbs import assets
 from pratique.specs.edits import Edits
 
 NOUN = assets.Noun(

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from pratique.cli.apim import SERVICE, check_group
-from pratique.cli.apim_api import API, COLUMNS, PATH, SERVICE_URL, SUBSCRIPTION_REQUIRED, changes_said, settled
 from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, NO_WAIT
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
+from pratique.cli.verbs.apim import SERVICE, check_group
+from pratique.cli.verbs.apim_api import API, COLUMNS, PATH, SERVICE_URL, SUBSCRIPTION_REQUIRED, changes_said, settled
 from pratique.client.apim import Apis
 from pratique.specs.openapi import read_openapi
 from pratique.specs.policy import backend_of
