@@ -174,6 +174,7 @@ ACCEPTED: Final[tuple[tuple[str, str, str], ...]] = (
     ("ml workspace delete", "--no-wait", "it is gone at once"),
     ("ml workspace delete", "--all-resources", "a workspace has no resources beside itself"),
     ("ml workspace delete", "--permanently-delete", "a workspace is always deleted for good"),
+    ("group delete", "--no-wait", "it is gone at once"),
     ("ml online-endpoint get-credentials", "--local", "everything runs on this machine; there is no other kind here"),
     ("ml online-endpoint update", "--local", "everything runs on this machine; there is no other kind here"),
     ("ml online-endpoint regenerate-keys", "--no-wait", "the key is new at once"),

@@ -163,3 +163,31 @@ def test_groups(platform: Any, pratique: Any, monkeypatch: pytest.MonkeyPatch) -
     assert pratique("group", "show", "-g", "new", "--query", "location", "-o", "tsv").out == "westeurope\n"
     assert pratique("group", "delete", "-n", "new", "--yes").code == 0
     assert pratique("group", "show", "-n", "new").code == 3
+
+
+def test_a_group_goes_with_what_is_in_it(platform: Any, pratique: Any) -> None:
+    platform.workspaces.clear()
+    platform.add_workspace("inside", "rg")
+    platform.add_workspace("outside", "other")
+    platform.services["apim-a"] = {"name": "apim-a", "resourceGroup": "RG"}
+    ran = pratique("group", "delete", "-n", "rg")
+    assert (ran.code, ran.out) == (1, "")
+    assert "what is in it: inside, apim-a" in ran.err
+    ran = pratique("group", "delete", "--name", "rg", "--yes", "--no-wait")
+    assert ran.code == 0
+    assert "rg: deleted, with inside, apim-a" in ran.err
+    assert (list(platform.workspaces), platform.services, platform.groups) == (["outside"], {}, {})
+
+
+def test_a_group_stays_while_a_vault_of_it_can_be_recovered(platform: Any, pratique: Any) -> None:
+    platform.vaults["kv-a"] = {"name": "kv-a", "resourceGroup": "rg"}
+    ran = pratique("group", "delete", "-n", "rg", "--yes")
+    assert ran.code == 0
+    assert "pratique keyvault purge --name kv-a" in ran.err
+    assert (platform.vaults, list(platform.deleted_vaults), list(platform.groups)) == ({}, ["kv-a"], ["rg"])
+
+
+def test_a_setting_is_unset(pratique: Any, platform: Any) -> None:
+    pratique("config", "set", "defaults.location=westeurope")
+    assert pratique("config", "unset", "defaults.location", "defaults.project").code == 0
+    assert pratique("config", "get", "defaults.location").code == 3

@@ -7,7 +7,7 @@ import pytest
 
 from pratique.base.errors import InvalidInput, Problem
 from pratique.cli import talk
-from pratique.cli.confirm import confirm
+from pratique.cli.confirm import confirm, confirm_if_somebody_is_here
 from pratique.cli.waiting import failure_of, wait_until
 
 
@@ -71,3 +71,13 @@ def test_confirm_goes_on_with_a_yes_only(monkeypatch: pytest.MonkeyPatch, answer
         return
     with pytest.raises(Exception, match="nothing was done"):
         confirm("It will go.", yes=False)
+
+
+def test_what_az_never_asks_is_not_asked_where_nobody_can_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    confirm_if_somebody_is_here("It will go.", yes=False)
+    assert capsys.readouterr().err == "It will go.\n"
+    confirm_if_somebody_is_here("It will go.", yes=True)
+    assert capsys.readouterr().err == ""

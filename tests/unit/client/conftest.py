@@ -43,6 +43,10 @@ class Platform:
         self.tokens = {OWNER_TOKEN}
         self.groups: dict[str, Document] = {"rg": {"name": "rg", "location": "local", "tags": {}}}
         self.workspaces: dict[str, Document] = {}
+        self.vaults: dict[str, Document] = {}
+        self.deleted_vaults: dict[str, Document] = {}
+        self.services: dict[str, Document] = {}
+        """Of API management."""
         self.blobs: dict[str, bytes] = {}
         self.packs: list[int] = []
         """How many blobs each pack had that arrived."""
@@ -171,6 +175,12 @@ class Handler(BaseHTTPRequestHandler):
                 }
             case ["groups", *rest]:
                 return self._named(self.platform.groups, rest, "group")
+            case ["vaults", *rest]:
+                return self._vaults(rest)
+            case ["deleted-vaults", *rest]:
+                return self._named(self.platform.deleted_vaults, rest, "deleted vault")
+            case ["apim", *rest]:
+                return self._named(self.platform.services, rest, "API service")
             case ["workspaces"]:
                 return list(self.platform.workspaces.values())
             case ["workspaces", name]:
@@ -218,6 +228,12 @@ class Handler(BaseHTTPRequestHandler):
         if name not in things:
             raise RefusedError(404, "NotFound", f"there is no {noun} {name!r}")
         return things.pop(name) if self.command == "DELETE" else things[name]
+
+    def _vaults(self, rest: list[str]) -> Any:
+        found = self._named(self.platform.vaults, rest, "vault")
+        if self.command == "DELETE":
+            self.platform.deleted_vaults[rest[0]] = found
+        return found
 
     def _workspace(self, name: str) -> Any:
         if self.command == "PUT":

@@ -63,10 +63,23 @@ def _for_logins(platform: Place, made: Document) -> Document:
     }
 
 
-@TABLE.verb("list", examples={"List the programs": "pratique ad sp list -o table"})
-def list_all(platform: Place) -> list[Document]:
+@TABLE.verb(
+    "list",
+    arguments=(
+        flag("display_name", help="Only those whose name begins so."),
+        switch("everything", "--all", help="Accepted for scripts written for az: all is the default."),
+    ),
+    examples={
+        "List the programs": "pratique ad sp list -o table",
+        "The appId of one": "pratique ad sp list --display-name ci --query '[0].appId' -o tsv",
+    },
+)
+def list_all(platform: Place, *, display_name: str | None, everything: bool) -> list[Document]:
     """List the service principals."""
-    return Principals(platform.connection).service_principals()
+    if everything and display_name:
+        raise UsageError("--all and --display-name exclude one another")
+    found = Principals(platform.connection).service_principals()
+    return [one for one in found if str(one.get("displayName") or "").startswith(display_name or "")]
 
 
 @TABLE.verb("show", arguments=(ID,), examples={"Show a program": "pratique ad sp show --id APP_ID"})

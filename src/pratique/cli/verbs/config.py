@@ -46,3 +46,13 @@ def set_value(*, settings: list[str]) -> None:
     for key, value in given.items():
         section, _, option = key.partition(".")
         configuration.set_value(section, option, value)
+
+
+@TABLE.verb(
+    "unset",
+    arguments=(flag("settings", "SECTION.NAME", help="What to remove.", nargs="+"),),
+    examples={"Forget a default": "pratique config unset defaults.location"},
+)
+def unset(*, settings: list[str]) -> None:
+    """Remove settings from the user's configuration; one that is not set is no error."""
+    set_value(settings=[f"{name}=" for name in settings])

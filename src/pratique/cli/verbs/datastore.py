@@ -3,7 +3,7 @@
 from typing import Final
 
 from pratique.cli.arguments import FILE, MAX_RESULTS, NAME, OPTIONAL_NAME, YES
-from pratique.cli.confirm import confirm
+from pratique.cli.confirm import confirm_if_somebody_is_here
 from pratique.cli.files import changes_of, spec_of
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table
@@ -82,7 +82,9 @@ def delete(place: Place, *, name: str, yes: bool) -> None:
     """Forget a datastore; what lies in it is not touched."""
     datastores = _datastores(place)
     datastores.show(name)
-    confirm(f"The datastore {name} of {place.workspace} will be forgotten; its files stay where they are.", yes=yes)
+    confirm_if_somebody_is_here(
+        f"The datastore {name} of {place.workspace} will be forgotten; its files stay where they are.", yes=yes
+    )
     datastores.delete(name)
     say(f"{name}: deleted")
 

@@ -13,6 +13,10 @@ TABLE = Table("extension")
 BUILT_IN: Final = {"name": "ml", "version": pratique.__version__, "extensionType": "built-in"}
 NAME: Final[Argument] = flag("name", "--name", "-n", help="Name of the extension.")
 
+PREVIEW: Final[Argument] = flag(
+    "allow_preview", nargs="?", const="true", choices=["true", "false"], help="Whether az would take an unfinished one."
+)
+
 
 @TABLE.verb(
     "add",
@@ -21,13 +25,13 @@ NAME: Final[Argument] = flag("name", "--name", "-n", help="Name of the extension
         flag("source", "--source", "-s", help="Where az would get it from."),
         flag("version", "--version", help="The version that az would take."),
         switch("upgrade", "--upgrade", "-U", help="az would take a newer one."),
-        switch("allow_preview", help="az would take an unfinished one."),
+        PREVIEW,
         YES,
     ),
     examples={"As a script does": "pratique extension add -n ml --yes"},
 )
 def add(
-    *, name: str | None, source: str | None, version: str | None, upgrade: bool, allow_preview: bool, yes: bool
+    *, name: str | None, source: str | None, version: str | None, upgrade: bool, allow_preview: str | None, yes: bool
 ) -> None:
     """Do nothing, and say so."""
     _nothing("add", name, source, version, upgrade, allow_preview, yes)
@@ -35,10 +39,10 @@ def add(
 
 @TABLE.verb(
     "update",
-    arguments=(NAME, switch("allow_preview", help="az would take an unfinished one.")),
+    arguments=(NAME, PREVIEW),
     examples={"As a script does": "pratique extension update -n ml"},
 )
-def update(*, name: str | None, allow_preview: bool) -> None:
+def update(*, name: str | None, allow_preview: str | None) -> None:
     """Do nothing, and say so."""
     _nothing("update", name, allow_preview)
 

@@ -7,9 +7,11 @@ from pratique.cli.arguments import LOCATION, SET_TAGS, YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
-from pratique.cli.talk import say
+from pratique.cli.talk import say, warn
 from pratique.cli.usage import pairs
-from pratique.client.workspaces import Groups
+from pratique.client.apim import ApiServices
+from pratique.client.vaults import Vaults
+from pratique.client.workspaces import Groups, Workspaces
 
 TABLE = Table("group")
 
@@ -52,13 +54,39 @@ def exists(platform: Place, *, name: str) -> bool:
 
 @TABLE.verb("delete", arguments=(NAME, YES), examples={"Delete a group": "pratique group delete -n credit-rg --yes"})
 def delete(platform: Place, *, name: str, yes: bool) -> None:
-    """Delete a resource group; one that holds something cannot be deleted, and one that is not there is no error."""
+    """Delete a resource group with all that is in it: workspaces, vaults, API services.
+
+    As with az, a vault can be recovered until its days are over: a group that had one stays until the vault is purged.
+    A group that is not there is no error.
+    """
     groups = Groups(platform.connection)
     try:
         groups.show(name)
     except NotFound as error:
         say(f"{name}: nothing to delete: {error.message}")
         return
-    confirm(f"The resource group {name} will be deleted.", yes=yes)
+    connection = platform.connection
+    workspaces = _names(Workspaces(connection).all(), name, key="resource_group")
+    vaults = _names(Vaults(connection).all(), name)
+    services = _names(ApiServices(connection).all(), name)
+    inside = ", ".join([*workspaces, *vaults, *services])
+    confirm(f"The resource group {name} will be deleted, and what is in it: {inside or 'nothing'}.", yes=yes)
+    for service in services:
+        ApiServices(connection).delete(service)
+    for workspace in workspaces:
+        Workspaces(connection).delete(workspace)
+    for vault in vaults:
+        Vaults(connection).delete(vault)
+    if recoverable := _names(Vaults(connection).deleted(), name):
+        warn(
+            f"{name} is empty and stays while these vaults can be recovered: {', '.join(recoverable)}; "
+            f"pratique keyvault purge --name {recoverable[0]} ends that"
+        )
+        return
     groups.delete(name)
-    say(f"{name}: deleted")
+    say(f"{name}: deleted{f', with {inside}' if inside else ''}")
+
+
+def _names(found: list[Document], group: str, *, key: str = "resourceGroup") -> list[str]:
+    """What of `found` is in a group."""
+    return [str(one["name"]) for one in found if str(one.get(key) or "").lower() == group.lower()]

@@ -4,7 +4,7 @@ from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import LOCATION, SET_TAGS, YES
-from pratique.cli.confirm import confirm
+from pratique.cli.confirm import confirm_if_somebody_is_here
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
@@ -105,7 +105,7 @@ def recover(in_group: Place, *, name: str) -> Document:
 )
 def purge(in_group: Place, *, name: str, yes: bool) -> None:
     """Remove a deleted vault for good."""
-    confirm(f"The deleted vault {name} will be removed with every secret in it, for good.", yes=yes)
+    confirm_if_somebody_is_here(f"The deleted vault {name} will be removed with every secret in it, for good.", yes=yes)
     Vaults(in_group.connection).purge(name)
     say(f"{name}: purged")
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from pratique.base.errors import Conflict, InvalidInput
 from pratique.cli.arguments import SET_TAGS, YES
-from pratique.cli.confirm import confirm
+from pratique.cli.confirm import confirm_if_somebody_is_here
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say
@@ -232,7 +232,9 @@ def recover(platform: Place, *, vault_name: str | None, name: str | None, secret
 def purge(platform: Place, *, vault_name: str | None, name: str | None, secret_id: str | None, yes: bool) -> None:
     """Remove a deleted secret for good."""
     vault, called, _ = _which(vault_name, name, secret_id)
-    confirm(f"The deleted secret {called} of {vault} will be removed with its versions, for good.", yes=yes)
+    confirm_if_somebody_is_here(
+        f"The deleted secret {called} of {vault} will be removed with its versions, for good.", yes=yes
+    )
     Secrets(platform.connection, vault).purge(called)
     say(f"{called}: purged")
 

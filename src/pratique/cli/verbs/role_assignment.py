@@ -4,7 +4,7 @@ from typing import Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.arguments import YES
-from pratique.cli.confirm import confirm
+from pratique.cli.confirm import confirm_if_somebody_is_here
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say, warn
@@ -78,7 +78,7 @@ def delete(
         ids = [str(one["id"]) for one in _found(in_group, assignee, role, wanted)]
     if not ids:
         raise NotFound("no role assignment matches", hint="see `pratique role assignment list`")
-    confirm(f"{len(ids)} role assignments will be deleted: {', '.join(ids)}", yes=yes)
+    confirm_if_somebody_is_here(f"{len(ids)} role assignments will be deleted: {', '.join(ids)}", yes=yes)
     for one in ids:
         Roles(in_group.connection).remove(one)
     say(f"deleted: {', '.join(ids)}")

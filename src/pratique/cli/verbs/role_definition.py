@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, Problem
 from pratique.cli.arguments import YES
-from pratique.cli.confirm import confirm
+from pratique.cli.confirm import confirm_if_somebody_is_here
 from pratique.cli.place import Place
 from pratique.cli.table import Document, Table, flag, switch
 from pratique.cli.talk import say
@@ -84,7 +84,7 @@ def show(platform: Place, *, name: str) -> Document:
 )
 def delete(platform: Place, *, name: str, yes: bool) -> None:
     """Forget a role that nobody has any more."""
-    confirm(f"the role {name!r} will be forgotten", yes=yes)
+    confirm_if_somebody_is_here(f"the role {name!r} will be forgotten", yes=yes)
     Definitions(platform.connection).remove(name)
     say(f"{name}: deleted")
 
