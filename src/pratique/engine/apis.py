@@ -59,14 +59,42 @@ def _grouped(rows: Iterable[Any], *names: str) -> dict[tuple[str, ...], list[Any
 
 
 @dataclass
+class Policies:
+    """The policies of APIs, each read once: everybody who needs them looks whenever anything changes."""
+
+    sealer: Sealer
+    _read: dict[tuple[str, str], tuple[object, Policy]] = field(default_factory=dict)
+
+    def of(self, api: Api, named: Sequence[ApiNamedValue]) -> Policy:
+        """The policy of `api` with these named values; raises `InvalidInput` when it cannot be read any more."""
+        made_of = (
+            api.policy,
+            api.allow_any_audience,
+            tuple((row.display_name, row.value, row.sealed) for row in named),
+        )
+        known = self._read.get((api.service, api.name))
+        if known is None or known[0] != made_of:
+            known = self._read[api.service, api.name] = (made_of, api_verbs.read(api, named, self.sealer))
+        return known[1]
+
+    def before(self, api: Api) -> Policy | None:
+        """What could be read last of the policy of `api`."""
+        known = self._read.get((api.service, api.name))
+        return known[1] if known else None
+
+
+@dataclass
 class ApiRoutes:
     """Makes routes of rows."""
 
     sealer: Sealer
     broken: dict[str, str] = field(default_factory=dict)
     """Why the policy of an API, by its label, cannot be read any more; it goes on with the one before."""
-    _policies: dict[tuple[str, str], tuple[object, Policy]] = field(default_factory=dict)
+    _policies: Policies = field(init=False)
     _keys: dict[tuple[str, str], tuple[object, tuple[str, str]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._policies = Policies(self.sealer)
 
     def made(self, rows: ApiRows, endpoints: Mapping[str, EndpointRoute]) -> list[ApiRoute]:
         """The routes of every API over `endpoints`, by ``workspace/name``."""
@@ -100,25 +128,17 @@ class ApiRoutes:
         )
 
     def _policy(self, api: Api, named: Sequence[ApiNamedValue]) -> Policy:
-        key = (api.service, api.name)
-        made_of = (
-            api.policy,
-            api.allow_any_audience,
-            tuple((row.display_name, row.value, row.sealed) for row in named),
-        )
-        known = self._policies.get(key)
         label = f"apis/{api.service}/{api.name}"
-        if known is None or known[0] != made_of:
-            try:
-                policy = api_verbs.read(api, named, self.sealer)
-                self.broken.pop(label, None)
-            except PratiqueError as error:
-                # Verbs keep this from happening; a home that was changed by hand does not.
-                self.broken[label] = str(error)
+        try:
+            policy = self._policies.of(api, named)
+        except PratiqueError as error:
+            # Verbs keep this from happening; a secret that left its vault, and a home changed by hand, do not.
+            if self.broken.get(label) != str(error):
                 _log.warning("policy.unreadable", api=api.name, service=api.service, reason=error.message)
-                policy = known[1] if known else replace(NO_POLICY, backend="closed")
-            known = self._policies[key] = (made_of, policy)
-        return known[1]
+            self.broken[label] = str(error)
+            return self._policies.before(api) or replace(NO_POLICY, backend="closed")
+        self.broken.pop(label, None)
+        return policy
 
     def _subscribers(self, api: Api, rows: ApiRows) -> tuple[tuple[str, str], ...]:
         if not api.subscription_required:
