@@ -41,5 +41,6 @@ def up(*, bundle: str | None, tls: bool) -> dict[str, Any]:
     status = supervision.start(home, say, bundle=Path(bundle) if bundle else None)
     for name, (before, after) in ({} if already else supervision.changed_settings(home)).items():
         say(f"the setting {name} was {before!r} at the start before and is {after!r} now")
-    say(f"pratique is {'already ' if already else ''}up; stop it with: pratique down")
+    next_steps = "try it with `pratique demo`, look at it with `pratique open`, stop it with `pratique down`"
+    say(f"pratique is {'already ' if already else ''}up; {next_steps}")
     return {**status, **supervision.facts(home)}

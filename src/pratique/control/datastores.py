@@ -164,16 +164,6 @@ def put(
     datastores.put(tx, [DatastoreFile(workspace, name, path, one.digest, one.size, now) for path, one in new.items()])
 
 
-def put_file(
-    tx: Transaction, workspace: str, reference: DatastorePath, digest: str, size: int, *, now: datetime
-) -> None:
-    """Lay one file, whose bytes are stored already, at a place; raises what `put` raises."""
-    folder, _, name = reference.path.rpartition("/")
-    if datastores.is_folder(tx, workspace, reference.datastore, reference.path):
-        raise Conflict(f"{reference} is a folder, so no file can take its place")
-    put(tx, workspace, replace(reference, path=folder), Manifest([Entry(name, digest, size)]), now=now)
-
-
 def keep_upload(
     tx: Transaction, workspace: str, datastore: str, manifest: Manifest, name: str, *, now: datetime
 ) -> DatastorePath:

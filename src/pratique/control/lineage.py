@@ -20,7 +20,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pratique.base.clock import iso
-from pratique.base.errors import InvalidInput, NotFound
+from pratique.base.errors import NotFound
 from pratique.control.actor import Actor
 from pratique.control.evidence import numbers_of
 from pratique.control.permissions import is_permitted, permit, project_scope, workspace_scope
@@ -98,14 +98,6 @@ def why(
     tell_model(telling, found)
     _tell_served(telling, found)
     return telling.story.to_document()
-
-
-def version_named(text: str) -> tuple[str, str]:
-    """Name and version of ``NAME:VERSION``; raises `InvalidInput`."""
-    name, colon, version = text.rpartition(":")
-    if not (colon and name and version):
-        raise InvalidInput(f"{text!r} names no version", hint="write NAME:VERSION")
-    return name, version
 
 
 # --- models and data -------------------------------------------------------------------------------------------------

@@ -355,13 +355,6 @@ def jobs_of(tx: Connection, run: int) -> list[JobRow]:
     return values_of(JobRow, tx.execute(wanted.order_by(delivery_jobs.c.stage, delivery_jobs.c.position)))
 
 
-def stage_of(tx: Connection, run: int, name: str) -> StageRow | None:
-    """One stage."""
-    wanted = select(delivery_stages).where(delivery_stages.c.run == run, delivery_stages.c.name == name)
-    row = tx.execute(wanted).first()
-    return value_of(StageRow, row) if row else None
-
-
 def change_stage(tx: Connection, run: int, name: str, **values: Any) -> None:
     """Write `values` on a stage."""
     here = (delivery_stages.c.run == run) & (delivery_stages.c.name == name)
@@ -466,8 +459,3 @@ def artifacts_of(tx: Connection, run: int) -> list[Artifact]:
     """The artifacts of a run, by name."""
     wanted = select(delivery_artifacts).where(delivery_artifacts.c.run == run)
     return values_of(Artifact, tx.execute(wanted.order_by(delivery_artifacts.c.name)))
-
-
-def count_of(tx: Connection, delivery: int) -> int:
-    """How many runs a delivery has."""
-    return int(tx.execute(select(func.count()).where(delivery_runs.c.delivery == delivery)).scalar_one())

@@ -88,12 +88,6 @@ def unlock(tx: Connection, run: int, stage: str | None = None) -> list[int]:
     return [int(row.id) for row in tx.execute(free)]
 
 
-def locked(tx: Connection) -> list[StageEnvironment]:
-    """The environments whose lock somebody holds."""
-    wanted = select(stage_environments).where(stage_environments.c.lock_run.is_not(None))
-    return values_of(StageEnvironment, tx.execute(wanted))
-
-
 def add_check(tx: Connection, check: EnvironmentCheck) -> None:
     """Write a new check."""
     tx.execute(insert(environment_checks).values(**vars(check)))

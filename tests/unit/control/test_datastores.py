@@ -92,25 +92,12 @@ def test_a_file_is_no_folder_and_a_folder_no_file(world: Any) -> None:
         put(world, "workspaceblobstore/paths/in/a.csv", "inside")
     with pytest.raises(InvalidInput):
         put(world, "workspaceblobstore/paths/in", "f")
-    there = place("azureml://datastores/workspaceblobstore/paths/in/f")
-    with world.database.write() as tx, pytest.raises(Conflict, match="is a folder"):
-        datastores.put_file(tx, "dev", there, A, 1, now=world.now)
 
 
 def test_names_that_differ_only_by_case_cannot_lie_side_by_side(world: Any) -> None:
     put(world, "workspaceblobstore/paths/in", "a.csv")
     with pytest.raises(InvalidInput, match=r"A\.csv"):
         put(world, "workspaceblobstore/paths/in", "A.csv")
-
-
-def test_one_file_lies_at_its_place(world: Any) -> None:
-    with world.database.write() as tx:
-        there = place("azureml://datastores/workspaceblobstore/paths/out/rows.csv")
-        datastores.put_file(tx, "dev", there, A, 1, now=world.now)
-        top = place("azureml://datastores/workspaceblobstore/paths/rows.csv")
-        datastores.put_file(tx, "dev", top, B, 1, now=world.now)
-    assert found(world, "azureml://datastores/workspaceblobstore/paths/out") == {"rows.csv": A}
-    assert found(world, "azureml://datastores/workspaceblobstore/paths/rows.csv") == {"rows.csv": B}
 
 
 @pytest.mark.parametrize(

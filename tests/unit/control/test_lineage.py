@@ -108,12 +108,6 @@ def test_what_is_not_there_and_who_may_not_look(world: World) -> None:
         why(world, actor=Actor("8", "eve", "user", ()))
 
 
-@pytest.mark.parametrize("text", ["credit", "credit:", ":1", ""])
-def test_a_name_without_a_version_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput, match="names no version"):
-        lineage.version_named(text)
-
-
 # --- blame -----------------------------------------------------------------------------------------------------------
 
 
