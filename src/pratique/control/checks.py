@@ -21,7 +21,7 @@ from pratique.control import delivery_usage, stage_environments
 from pratique.control.actor import PLATFORM
 from pratique.control.approval_bindings import binding, differences
 from pratique.control.delivery_state import pipeline_of
-from pratique.control.evidence import NOTHING, Gathered, Wanted, candidate, champion, evidence, trained_by
+from pratique.control.model_gate import NOTHING, Gathered, Wanted, candidate, champion, evidence, trained_by
 from pratique.control.permissions import project_scope
 from pratique.delivery.graph import all_before
 from pratique.delivery.pipeline import Stage

@@ -22,8 +22,8 @@ from pratique.control.delivery_runs import event_of
 from pratique.control.delivery_sources import repository_sources
 from pratique.control.delivery_state import Rows, outputs_of, seal_context
 from pratique.control.delivery_usage import connection_names
-from pratique.control.evidence import NOTHING, Gathered
 from pratique.control.grants import token_of_access, token_of_checkout
+from pratique.control.model_gate import NOTHING, Gathered
 from pratique.control.tokens import LONGEST, Issuer
 from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.message import GIT, Connection, JobMessage, RepositorySource, RunFacts, UnitFacts

@@ -22,7 +22,7 @@ from typing import Any, Final
 from pratique.base.clock import iso
 from pratique.base.errors import NotFound
 from pratique.control.actor import Actor
-from pratique.control.evidence import numbers_of
+from pratique.control.model_gate import numbers_of
 from pratique.control.permissions import is_permitted, permit, project_scope, workspace_scope
 from pratique.delivery.run import admission
 from pratique.store import asked_checks, assets, delivery_runs, deployments, events, jobs, signatures, workspaces

@@ -21,7 +21,7 @@ from pratique.base.errors import PromotionRefused
 from pratique.control import checks
 from pratique.control.actor import Actor
 from pratique.control.approval_bindings import approved_digests
-from pratique.control.evidence import evidence_of
+from pratique.control.model_gate import evidence_of
 from pratique.delivery.run import admission
 from pratique.specs.references import Asset, parse_reference
 from pratique.store import asked_checks, assets, delivery_runs, run_uses, workspaces

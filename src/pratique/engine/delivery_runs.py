@@ -14,7 +14,7 @@ from pratique.control.actor import PLATFORM
 from pratique.control.delivery_runs import tell
 from pratique.control.delivery_state import inputs_of, pipeline_of, remembering, rows_of, state_of
 from pratique.control.delivery_usage import group_names
-from pratique.control.evidence import NOTHING
+from pratique.control.model_gate import NOTHING
 from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.pipeline import Pipeline
 from pratique.delivery.run.status import Counter

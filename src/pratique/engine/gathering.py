@@ -10,7 +10,7 @@ from typing import Any
 
 from pratique.base.errors import NotFound, PratiqueError
 from pratique.base.logging import get_logger
-from pratique.control.evidence import Gathered, Trained, Wanted
+from pratique.control.model_gate import Gathered, Trained, Wanted
 from pratique.delivery.run.admission import Reply
 from pratique.engine import outbound
 from pratique.engine.workbench import Workbench
