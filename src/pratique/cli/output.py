@@ -1,10 +1,16 @@
 """What a verb returns, as -o wants it: knack's formats, `Text` as it is, tables with chosen columns."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from knack.events import EVENT_INVOKER_FILTER_RESULT, EVENT_INVOKER_POST_PARSE_ARGS, EVENT_PARSER_GLOBAL_CREATE
+from knack.events import (
+    EVENT_INVOKER_FILTER_RESULT,
+    EVENT_INVOKER_POST_PARSE_ARGS,
+    EVENT_INVOKER_TRANSFORM_RESULT,
+    EVENT_PARSER_GLOBAL_CREATE,
+)
 from knack.output import OutputProducer
 from knack.query import CLIQuery
 
@@ -12,6 +18,9 @@ from pratique.cli.table import Plain, Report, Text
 from pratique.cli.usage import UsageError
 
 FORMATS: Final = ("json", "jsonc", "none", "table", "tsv", "yaml", "yamlc")
+
+
+_IN_GROUP: Final = re.compile(r"(?:azureml:)?/subscriptions/[^/]+/resourceGroups/([^/]+)/providers/", re.ASCII)
 
 
 class Unasked(str):
@@ -65,6 +74,7 @@ class Query(CLIQuery):  # type: ignore[misc] # knack publishes no types.
     def __init__(self, cli_ctx: Any = None) -> None:
         self.cli_ctx = cli_ctx
         cli_ctx.register_event(EVENT_PARSER_GLOBAL_CREATE, _add_query_flag)
+        cli_ctx.register_event(EVENT_INVOKER_TRANSFORM_RESULT, _name_groups)
         cli_ctx.register_event(EVENT_INVOKER_POST_PARSE_ARGS, _read_query)
 
 
@@ -88,6 +98,14 @@ def _plain(result: Any) -> Any:
     if isinstance(result, Report):
         return result.values
     return str(result) if isinstance(result, Text) else result
+
+
+def _name_groups(_: Any, *, event_data: dict[str, Any]) -> None:
+    """Say `resourceGroup` of whatever has an id within one, as az does of every result; a long list stays as it is."""
+    result = event_data["result"]
+    for one in result if type(result) is list else [result]:
+        if type(one) is dict and "resourceGroup" not in one and (found := _IN_GROUP.match(str(one.get("id")))):
+            one["resourceGroup"] = found[1]
 
 
 def _add_query_flag(_: Any, *, arg_group: Any) -> None:

@@ -24,7 +24,8 @@ _OWN: Final = (*GIT, "azureml.", "pratique.", "StepType")
 _WRITTEN: Final = frozenset(
     {
         "id", "creation_context", "status", "error", "run_id", "services", "start_time", "end_time", "is_archived",
-        "cancel_requested", "log_files", "parent_job_name", "reused_from", "step", "attempt", "parent", "root",
+        "cancel_requested", "log_files", "parent_job_name", "resourceGroup", "reused_from", "step", "attempt", "parent",
+        "root",
     }
 )  # fmt: skip
 

@@ -171,7 +171,7 @@ def _planned_inside(value: Any) -> Iterator[str]:
 class Spec(Part):
     """One thing that a YAML file describes."""
 
-    written_by_platform = frozenset({"$schema", "id", "creation_context"})
+    written_by_platform = frozenset({"$schema", "id", "creation_context", "resourceGroup"})
 
     _folder: Path | None = PrivateAttr(default=None)
 

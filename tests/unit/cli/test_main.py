@@ -281,3 +281,12 @@ def test_a_reading_verb_imports_no_specs(platform: Any, monkeypatch: pytest.Monk
         light |= {"pratique.content", "pratique.content.paths"}  # What names of files may be.
         heavy = {name for name in modules if name.startswith(("pratique.specs", "pratique.content"))}
         assert not heavy - light
+
+
+def test_what_is_in_a_resource_group_says_so_as_with_az(platform: Any, pratique: Any) -> None:
+    arm = "/subscriptions/s/resourceGroups/rg-1/providers/Microsoft.MachineLearningServices/workspaces/ws"
+    platform.jobs["a"] = {"name": "a", "tags": {}, "status": "Completed", "id": f"azureml:{arm}/jobs/a"}
+    assert pratique("ml", "job", "show", "-n", "a", "--query", "resourceGroup", "-o", "tsv").out == "rg-1\n"
+    assert pratique("ml", "job", "list", "--query", "[].resourceGroup", "-o", "tsv").out == "rg-1\n"
+    platform.jobs["a"]["id"] = "elsewhere"
+    assert '"resourceGroup"' not in pratique("ml", "job", "show", "-n", "a").out
