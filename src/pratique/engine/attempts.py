@@ -13,6 +13,7 @@ When the job has ended and its results are stored, all folders go; the files sta
 """
 
 import contextlib
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -287,12 +288,29 @@ def _defaults(attempt: Attempt, pythons: Sequence[Path]) -> dict[str, str]:
         "MLFLOW_RUN_ID": job.run_id,
         "MLFLOW_EXPERIMENT_ID": job.experiment_id,
         "MLFLOW_EXPERIMENT_NAME": runs.experiment_of(job),
+        **_ranks(job),
     }
     variables |= {f"AZURE_ML_OUTPUT_{name}": str(attempt.output(name)) for name in job.resolved["outputs"]}
     for name, given in job.resolved["inputs"].items():
         if (text := _input_text(attempt, name, given)) is not None:
             variables[f"AZURE_ML_INPUT_{name}"] = text
     return variables
+
+
+def _ranks(job: Job) -> dict[str, str]:
+    """What a distributed command asks for its place among others: it is the only process, so it is the first of one."""
+    kind = str((job.spec.get("distribution") or {}).get("type") or "").lower()
+    port = str(20_000 + int(job.run_id[-4:], 16) % 20_000)
+    if kind == "pytorch":
+        ranks = {"RANK": "0", "LOCAL_RANK": "0", "NODE_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
+        return {**ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    if kind == "mpi":
+        places = {"RANK": "0", "LOCAL_RANK": "0", "SIZE": "1", "LOCAL_SIZE": "1"}
+        return {f"OMPI_COMM_WORLD_{name}": text for name, text in places.items()}
+    if kind == "tensorflow":
+        task = {"cluster": {"worker": [f"127.0.0.1:{port}"]}, "task": {"type": "worker", "index": 0}}
+        return {"TF_CONFIG": json.dumps(task)}
+    return {}
 
 
 def _facts(attempt: Attempt) -> dict[str, str]:

@@ -154,6 +154,14 @@ def test_a_missing_output_file_and_a_removed_output_folder_are_said(house: House
         assert "${{outputs." in error["hint"]
 
 
+def test_a_distributed_command_is_the_first_of_one(house: House) -> None:
+    found = variables_of(house, distribution={"type": "pytorch", "process_count_per_instance": 2})
+    assert {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1"}.items() <= found.items()
+    assert 20_000 <= int(found["MASTER_PORT"]) < 40_000
+    assert variables_of(house, distribution={"type": "mpi"})["OMPI_COMM_WORLD_SIZE"] == "1"
+    assert json.loads(variables_of(house, distribution={"type": "tensorflow"})["TF_CONFIG"])["task"]["index"] == 0
+
+
 def test_a_command_may_install_and_harms_nobody(house: House) -> None:
     found = variables_of(house, name="own_layer")
     layer = house.attempt("own_layer") / "layer"
