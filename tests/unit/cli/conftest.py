@@ -1,24 +1,13 @@
 """The command line run in this process, against the platform of the client's tests."""
 
-import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from pratique.cli.main import run
 
-_spec = importlib.util.spec_from_file_location(
-    "platform_of_tests", Path(__file__).parents[1] / "client" / "conftest.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-_platform_of_tests = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_platform_of_tests)
-
-platform = _platform_of_tests.platform
-nowhere = _platform_of_tests.nowhere
+from ..client.conftest import nowhere, platform  # noqa: F401, TID252 - fixtures of the client's tests.
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,7 @@
 """Given a file and what its jobs did: which jobs run, in which order, with which results."""
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +10,7 @@ from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.run.outcomes import Admission
 from pratique.delivery.run.variables import RunInputs
 
-_spec = importlib.util.spec_from_file_location("runs_of_tests", Path(__file__).parents[1] / "conftest.py")
-assert _spec is not None
-assert _spec.loader is not None
-runs = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(runs)
+from .. import conftest as runs  # noqa: TID252 - the runs of the tests of delivery.
 
 WORDS = {"ok": "Succeeded", "issues": "SucceededWithIssues", "fail": "Failed", "cancel": "Canceled", "skip": "Skipped"}
 NONE: list[str] = []
