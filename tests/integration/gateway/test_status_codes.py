@@ -94,7 +94,7 @@ def test_more_requests_than_may_be_in_progress_is_429(house: House) -> None:
     assert refused.status == 200, "the limit counts what is in progress, not what was"
 
 
-def test_429_says_why(house: House) -> None:
+def test_a_call_too_many_is_told_why(house: House) -> None:
     house.model("blue")
     house.serve(house.endpoint(house.deployment("blue", max_pending=1)))
     busy = threading.Thread(target=lambda: house.score({"x-test-sleep": "1"}))

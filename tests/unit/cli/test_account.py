@@ -115,7 +115,7 @@ def test_a_token_that_ends_is_renewed_without_asking(platform: Any, pratique: An
     assert json.loads(path.read_text())["token"] == "token-of-app-1"
 
 
-def test_users(platform: Any, pratique: Any) -> None:
+def test_a_user_is_made_shown_and_removed(platform: Any, pratique: Any) -> None:
     argv = ["--display-name", "Ada", "--user-principal-name", "ada@example.com"]
     assert "shown this once" in pratique("ad", "user", "create", *argv).err
     assert pratique("ad", "user", "create", *argv, "--password", "x").err == ""
@@ -178,7 +178,7 @@ def test_a_service_principal_which_cannot_get_its_role_is_not_kept(platform: Any
     assert not platform.principals
 
 
-def test_role_assignments(platform: Any, pratique: Any) -> None:
+def test_a_role_is_given_listed_and_taken_away(platform: Any, pratique: Any) -> None:
     argv = ["role", "assignment", "create", "--assignee", "ada", "--role", "Reader"]
     assert pratique(*argv).code == 2
     assert pratique(*argv, "-g", "rg", "--assignee-principal-type", "Group").code == 0
@@ -210,7 +210,7 @@ def test_extension_says_that_it_does_nothing(nowhere: Path, pratique: Any) -> No
 # --- env ------------------------------------------------------------------------------------------------------------
 
 
-def test_env_for_programs(platform: Any, pratique: Any) -> None:
+def test_env_prints_what_programs_read(platform: Any, pratique: Any) -> None:
     found = json.loads(pratique("env", "--format", "json").out)
     assert found["MLFLOW_TRACKING_URI"] == "http://door/mlflow/ws"
     assert found["MLFLOW_TRACKING_TOKEN"] == "owner-token"

@@ -136,7 +136,7 @@ def test_another_subscription_is_said_to_choose_nothing(platform: Any, pratique:
     assert pratique("ml", "job", "list", "--subscription", "pratique").err == ""
 
 
-def test_workspaces(platform: Any, pratique: Any) -> None:
+def test_a_workspace_is_made_changed_and_removed(platform: Any, pratique: Any) -> None:
     assert pratique("ml", "workspace", "create", "-n", "credit").code == 2
     assert pratique("ml", "workspace", "create", "-n", "credit", "-g", "rg", "--tags", "a=1").code == 0
     assert platform.sent("PUT", "workspaces/credit")[0]["resource_group"] == "rg"
@@ -153,7 +153,7 @@ def test_workspaces(platform: Any, pratique: Any) -> None:
     assert pratique("ml", "workspace", "show", "-n", "credit").code == 3
 
 
-def test_groups(platform: Any, pratique: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_group_is_made_found_and_removed(platform: Any, pratique: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_DEFAULTS_LOCATION", "westeurope")
     assert pratique("group", "exists", "-n", "new").out == "false\n"
     assert pratique("group", "create", "-n", "new", "--tags", "a=1").code == 0

@@ -35,7 +35,7 @@ def test_help_of_a_group_shows_its_verbs_with_their_sentences(nowhere: Path, pra
     assert "stream   : Follow the log of a job until it ends; exit 1 when it failed." in ran.out
 
 
-def test_version_flag(nowhere: Path, pratique: Any) -> None:
+def test_the_flag_version_prints_the_version(nowhere: Path, pratique: Any) -> None:
     assert pratique("--version").out == f"pratique {package.__version__}\n"
 
 
@@ -204,7 +204,7 @@ def two_jobs(platform: Any) -> None:
         ("[0].inputs.n", "yaml", "1\n...\n"),
     ],
 )
-def test_query(pratique: Any, query: str, form: str, out: str) -> None:
+def test_a_query_chooses_from_the_result(pratique: Any, query: str, form: str, out: str) -> None:
     ran = pratique("ml", "job", "list", "--query", query, "-o", form)
     assert (ran.code, ran.out, ran.err) == (0, out, "")
 
@@ -218,7 +218,7 @@ def test_a_query_that_cannot_be_applied_exits_2(pratique: Any, query: str) -> No
 
 
 @pytest.mark.usefixtures("two_jobs")
-def test_the_formats(pratique: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_has_the_format_that_is_asked_for(pratique: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [one["name"] for one in json.loads(pratique("ml", "job", "list").out)] == ["a", "b"]
     table = pratique("ml", "job", "list", "-o", "table").out.splitlines()
     assert table[0].split() == ["Name", "Display", "name", "Experiment", "Status", "Created"]

@@ -137,7 +137,7 @@ def test_invoke_without_its_file_asks_nothing(platform: Any, pratique: Any) -> N
 
 
 @pytest.mark.usefixtures("endpoint")
-def test_keys(pratique: Any) -> None:
+def test_keys_are_shown_and_renewed_without_a_question(pratique: Any) -> None:
     argv = ["get-credentials", "-n", "credit", "--query", "primaryKey", "-o", "tsv"]
     assert pratique("ml", "online-endpoint", *argv).out == "key-1\n"
     argv = ["regenerate-keys", "-n", "credit", "--query", "primaryKey", "-o", "tsv"]

@@ -109,7 +109,7 @@ def test_how_many_must_approve(settings: Any, count: int) -> None:
         ([], "refs/heads/main", F),
     ],
 )
-def test_branch_control(branches: list[str], branch: str, state: State) -> None:
+def test_branch_control_lets_the_branches_pass_that_it_names(branches: list[str], branch: str, state: State) -> None:
     assert judged(check("branch_control", branches=branches), replace(FACTS, branch=branch), NOW).state is state
 
 
@@ -127,7 +127,9 @@ HOURS: dict[str, Any] = {"days": ["monday", "friday"], "start": "09:00", "end": 
         (datetime(2026, 7, 3, 7, 0, tzinfo=UTC), P, None),  # Summer time.
     ],
 )
-def test_business_hours(moment: datetime, state: State, opens: datetime | None) -> None:
+def test_business_hours_admit_within_them_and_say_when_they_open(
+    moment: datetime, state: State, opens: datetime | None
+) -> None:
     asked = replace(check("business_hours", **HOURS), expires_at=moment + timedelta(days=30))
     found = judged(asked, FACTS, moment)
     assert (found.state, found.look_again) == (state, opens)
@@ -160,7 +162,9 @@ def test_hours_that_passed_close_again_and_end_badly_when_they_never_open() -> N
         ("sequential", (7, "QA"), {5, 7}, P),
     ],
 )
-def test_the_exclusive_lock(behavior: str, holder: tuple[int, str] | None, waiting: set[int], state: State) -> None:
+def test_the_exclusive_lock_admits_one_run_at_a_time(
+    behavior: str, holder: tuple[int, str] | None, waiting: set[int], state: State
+) -> None:
     contest = Contest(holder, frozenset(waiting))
     facts = replace(FACTS, lock_behavior=behavior, contests={"c": contest})
     assert judged(check("exclusive_lock"), facts, NOW).state is state

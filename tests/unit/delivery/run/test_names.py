@@ -30,7 +30,7 @@ KNOWN = {"TeamProject": "Fabrikam", "Build.DefinitionName": "CIBuild", "SourceBr
         ("a" * 300, 1, "a" * 255),
     ],
 )  # fmt: skip
-def test_a_name_is(style: str, revision: int, expected: str) -> None:
+def test_the_name_of_a_run_is_made_as_its_style_says(style: str, revision: int, expected: str) -> None:
     assert finished(prepared(style, NOW, KNOWN.get), revision) == expected
 
 

@@ -344,7 +344,7 @@ def test_there_are_enough_scenarios() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.id)
-def test_a_run(scenario: Scenario) -> None:
+def test_a_run_goes_as_its_scenario_says(scenario: Scenario) -> None:
     pipeline = runs.pipeline_of({**scenario.root, "stages": scenario.stages})
     ran = runs.played(
         pipeline,

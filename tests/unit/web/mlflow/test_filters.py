@@ -34,7 +34,7 @@ THING: dict[str, Any] = {
         "version_number = 7",
     ],
 )
-def test_it_fits(text: str) -> None:
+def test_a_thing_fits_the_filter(text: str) -> None:
     assert parse_filter(text, FIELDS)(THING)
 
 
