@@ -71,6 +71,8 @@ def run(argv: Sequence[str], *, extra_tables: Sequence[Row] = ()) -> int:
     """Run one command; `argv` is without the program's name. Returns the exit code."""
     token = quiet.set("--only-show-errors" in argv)
     try:
+        if list(argv[:1]) != ["config"] and Configuration().getboolean("core", "only_show_errors"):
+            quiet.set(True)
         _check_order(argv)
         rows = [*rows_in_force(INDEX, extra_tables)]
         # Its module is imported here and not below knack: Python 3.11 maps and unmaps memory at some depths of calls,

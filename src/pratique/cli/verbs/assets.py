@@ -5,7 +5,7 @@ enters `create`, whose flags are its own.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +47,8 @@ class Noun:
     changeable: tuple[str, ...] = CHANGEABLE
     has_files: bool = True
     """Whether a version can be downloaded."""
+    columns: Mapping[str, str] = field(default_factory=lambda: COLUMNS)
+    """For -o table."""
 
 
 def create(
@@ -87,7 +89,7 @@ def _enter_reading(table: Table, noun: Noun) -> None:
             "Show a version": f"{pratique} show -n {example} -v 1",
             "Show the newest": f"{pratique} show -n {example} -l latest",
         },
-        columns=COLUMNS,
+        columns=noun.columns,
     )
     def show(place: Place, *, name: str, version: str | None, label: str | None) -> Document:
         """Show one version."""
@@ -104,7 +106,7 @@ def _enter_reading(table: Table, noun: Noun) -> None:
             "List the versions of one": f"{pratique} list -n {example} --query '[].version' -o tsv",
             "List those with a tag": f"{pratique} list --tag stage=prod",
         },
-        columns=COLUMNS,
+        columns=noun.columns,
     )  # fmt: skip
     def list_all(
         place: Place,

@@ -1,6 +1,6 @@
 """`ml environment`."""
 
-from typing import Any
+from typing import Any, Final
 
 from pratique.cli.arguments import DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, VERSION
 from pratique.cli.files import check_untranslated, local_path
@@ -10,7 +10,8 @@ from pratique.cli.usage import pairs
 from pratique.cli.verbs import assets
 from pratique.specs.edits import Edits
 
-NOUN = assets.Noun("environments", "environment", example="sklearn", has_files=False)
+COLUMNS: Final = {"Name": "name", "Version": "version", "Image": "image", "Created": "creation_context.created_at"}
+NOUN = assets.Noun("environments", "environment", example="sklearn", has_files=False, columns=COLUMNS)
 TABLE = assets.table_of(NOUN)
 
 
