@@ -12,9 +12,12 @@ class Repositories:
         self._connection = connection
         self._place = ("delivery", "projects", project, "repositories")
 
-    def create(self, name: str, source: str = "") -> Document:
-        """Make an empty repository, or one that follows `source`; raises `AlreadyExists`."""
-        found: Document = self._connection.put(path_of(*self._place, name), {"source": source} if source else {})
+    def create(self, name: str, source: str = "", login: str = "") -> Document:
+        """Make an empty repository, or one that follows `source`, with a USER:SECRET; raises `AlreadyExists`."""
+        wished = {"source": source, "login": login}
+        found: Document = self._connection.put(
+            path_of(*self._place, name), {key: text for key, text in wished.items() if text}
+        )
         return found
 
     def show(self, name: str) -> Document:
@@ -26,7 +29,7 @@ class Repositories:
         return found
 
     def update(self, name: str, changes: dict[str, Any]) -> Document:
-        """Change default_branch, denies_force or denies_deletes."""
+        """Change default_branch, denies_force, denies_deletes or login."""
         found: Document = self._connection.patch(path_of(*self._place, name), changes)
         return found
 

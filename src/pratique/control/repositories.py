@@ -19,6 +19,7 @@ from pratique.store.database import Database, Transaction
 from pratique.store.events import Event
 from pratique.store.git import Repositories, check_branch
 from pratique.store.repositories import Repository
+from pratique.store.sealing import Sealer
 
 ORGANIZATION: Final = "pratique"
 """A home is one organization, which stands first in the address of every repository."""
@@ -31,20 +32,32 @@ def address_of(door: str, project: str, name: str) -> str:
 
 
 def create(
-    database: Database, files: Repositories, actor: Actor, project: str, name: str, *, source: str = "", now: datetime
+    database: Database,
+    files: Repositories,
+    actor: Actor,
+    project: str,
+    name: str,
+    *,
+    source: str = "",
+    login: str = "",
+    sealer: Sealer | None = None,
+    now: datetime,
 ) -> Repository:
     """Make an empty repository, which follows `source` if that is given: a path of this machine, or a URL.
 
-    Raises `AlreadyExists`, and `NotFound` for a project that is not there.
+    `login` is the USER:SECRET that the URL asks for, which `sealer` seals. Raises `AlreadyExists`, and `NotFound` for a
+    project that is not there.
     """
     with database.read() as tx:
         check_free(tx, actor, project, name)
-    if source:
+    if source or login:
         check_source(actor, source)
+        _check_login(source, login)
     made = Repository(
         new_id(), project, name, DEFAULT_BRANCH, False, False, now, now, actor.to_document(),
         source=source, look_at=now if source else None,
     )  # fmt: skip
+    made = _with_login(made, login, sealer)
     files.make(made.id, made.default_branch)
     try:
         with database.write() as tx:
@@ -73,6 +86,22 @@ def check_source(actor: Actor, source: str) -> None:
         said = f"{source[:200]!r} can be followed by nobody: expected https://… without a user, or a path from the root"
         hint = "pratique repos import create brings what needs a login, with your git"
         raise InvalidInput(said, hint=hint, problems=[Problem(said, key="source")])
+
+
+def _check_login(source: str, login: str) -> None:
+    """Raise `InvalidInput` for a login that can be sent nowhere: to a path, or with a line break in it."""
+    if not login:
+        return
+    user, colon, secret = login.partition(":")
+    if source.startswith("/") or not colon or not secret or not login.isprintable() or not user.isascii():
+        said = "a login is a user and a secret for the URL of another repository"
+        raise InvalidInput(said, hint="--from URL --user-name NAME", problems=[Problem(said, key="login")])
+
+
+def _with_login(known: Repository, login: str, sealer: Sealer | None) -> Repository:
+    if not login or sealer is None:
+        return known
+    return replace(known, source_login=sealer.seal(login, context=known.login_context))
 
 
 def check_free(tx: Transaction, actor: Actor, project: str, name: str) -> None:
@@ -137,10 +166,15 @@ def update(
     default_branch: str | None = None,
     denies_force: bool | None = None,
     denies_deletes: bool | None = None,
+    login: str = "",
+    sealer: Sealer | None = None,
     now: datetime,
 ) -> Repository:
     """Change what is given; the caller makes HEAD follow a new default branch, which must be there."""
     permit(actor, "repositories/write", repository_scope(known.project, known.name))
+    if login and not known.source:
+        raise InvalidInput(f"{known.name} follows nothing, so it needs no login", hint="pratique repos create --from")
+    _check_login(known.source, login)
     branch = check_branch(default_branch) if default_branch is not None else known.default_branch
     if branch != known.default_branch and branch not in repositories.refs(tx, known.id):
         raise NotFound(f"there is no branch {branch}", hint="push it first")
@@ -151,6 +185,8 @@ def update(
         denies_deletes=known.denies_deletes if denies_deletes is None else denies_deletes,
         updated_at=now,
     )
+    if login:
+        changed = replace(_with_login(changed, login, sealer), look_at=now)
     repositories.change(tx, changed)
     tell(tx, actor, "Pratique.RepositoryUpdated", changed, now=now)
     return changed

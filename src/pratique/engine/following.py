@@ -2,7 +2,8 @@
 
 Git itself fetches, in a process of its own, with no configuration but ours: from
 a path of this machine, or from a URL that `outbound` lets through. The address
-that was judged is the one that git connects to, and it follows no redirect.
+that was judged is the one that git connects to, and it follows no redirect; a login goes
+nowhere else.
 """
 
 from datetime import timedelta
@@ -58,11 +59,13 @@ class Follower:
 
     def _bring(self, known: Repository) -> None:
         settings, protocols = self._way_to(known.source)
+        sealed = known.source_login
+        login = self._bench.sealer.open(sealed, context=known.login_context) if sealed else ""
         bare = self._files.get(known.id)
         lock = self._files.pushing(known.id)
         try:
-            self._decide_default(known, bare, bare.head_of(known.source, settings, protocols))
-            bare.follow(known.source, settings, protocols)
+            self._decide_default(known, bare, bare.head_of(known.source, settings, protocols, login=login))
+            bare.follow(known.source, settings, protocols, login=login)
         finally:
             self._files.done_pushing(lock)
         pushes.recover(self._bench.database, self._files, known, now=utc_now())

@@ -8,6 +8,7 @@ the machine's, no hooks, no replaced objects. Whoever pushes can write objects
 and refs, and neither configuration nor alternates.
 """
 
+import base64
 import fcntl
 import os
 import re
@@ -279,20 +280,21 @@ class Bare:
             finally:
                 process.kill()
 
-    def follow(self, source: str, settings: Iterable[str], protocols: str) -> None:
+    def follow(self, source: str, settings: Iterable[str], protocols: str, *, login: str = "") -> None:
         """Bring the branches and tags of `source`, a path or a URL, and remove those that it has no more.
 
-        `protocols` is what git may speak, such as `https`. Raises `StorageFailed` and `Unavailable` with its words.
+        `protocols` is what git may speak, such as `https`, and `login` a USER:SECRET for the source. Raises
+        `StorageFailed` and `Unavailable` with its words.
         """
         specs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         words = ("fetch", "--quiet", "--prune", "--atomic", "--no-write-fetch-head", "--no-auto-maintenance")
         asked = argv(*words, "--no-tags", "--", source, *specs, settings=(*_FORGIVING, *settings))
-        _run(asked, self.folder, within=_LONG, protocols=protocols)
+        _run(asked, self.folder, within=_LONG, protocols=protocols, login=login)
 
-    def head_of(self, source: str, settings: Iterable[str], protocols: str) -> str:
+    def head_of(self, source: str, settings: Iterable[str], protocols: str, *, login: str = "") -> str:
         """The branch that a clone of `source` checks out; empty when it says none."""
         asked = argv("ls-remote", "--symref", "--", source, "HEAD", settings=settings)
-        found = _run(asked, self.folder, protocols=protocols).decode("utf-8", "replace")
+        found = _run(asked, self.folder, protocols=protocols, login=login).decode("utf-8", "replace")
         named = re.match(r"ref: (\S+)\tHEAD\n", found)
         return named[1] if named and _BRANCH.fullmatch(named[1]) else ""
 
@@ -377,9 +379,14 @@ def _paths(found: bytes) -> tuple[str, ...]:
 
 
 def _run(
-    words: Sequence[str], folder: Path | None = None, *, within: timedelta = _PATIENCE, protocols: str = ""
+    words: Sequence[str],
+    folder: Path | None = None,
+    *,
+    within: timedelta = _PATIENCE,
+    protocols: str = "",
+    login: str = "",
 ) -> bytes:
-    done = _done(words, folder, within=within, protocols=protocols)
+    done = _done(words, folder, within=within, protocols=protocols, login=login)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()[-500:]
         raise StorageFailed(f"git could not do it: {said or f'exit code {done.returncode}'}")
@@ -388,10 +395,23 @@ def _run(
     return done.stdout
 
 
+def _header(login: str) -> dict[str, str]:
+    """What has git send a login; in its environment, because everybody could read it on a command line."""
+    if not login:
+        return {}
+    value = f"Authorization: Basic {base64.b64encode(login.encode()).decode()}"
+    return {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_CONFIG_VALUE_0": value}
+
+
 def _done(
-    words: Sequence[str], folder: Path | None, *, within: timedelta = _PATIENCE, protocols: str = ""
+    words: Sequence[str],
+    folder: Path | None,
+    *,
+    within: timedelta = _PATIENCE,
+    protocols: str = "",
+    login: str = "",
 ) -> "subprocess.CompletedProcess[bytes]":
-    surroundings = environment() | ({"GIT_ALLOW_PROTOCOL": protocols} if protocols else {})
+    surroundings = environment() | ({"GIT_ALLOW_PROTOCOL": protocols} if protocols else {}) | _header(login)
     try:
         return subprocess.run(
             words,

@@ -40,10 +40,17 @@ class Repository:
     created_by: Mapping[str, Any]
     source: str = ""
     """What it follows, a path or a URL; empty: people push to it."""
+    source_login: str = ""
+    """Sealed USER:SECRET for the source; empty: it needs none."""
     look_at: datetime | None = None
     """When the source is looked at again."""
     problem: str = ""
     """Why the last look at the source brought nothing; empty when it did."""
+
+    @property
+    def login_context(self) -> str:
+        """What its login is sealed for."""
+        return f"repositories/{self.id}/login"
 
 
 @dataclass(frozen=True)

@@ -714,6 +714,7 @@ repositories = Table(
     Column("updated_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
     Column("source", Text, nullable=False),  # What it follows, a path or a URL; empty: people push to it.
+    Column("source_login", Sealed("repositories/{id}/login"), nullable=False),  # USER:SECRET; empty: it needs none.
     Column("look_at", UtcDateTime),  # When the source is looked at again.
     Column("problem", Text, nullable=False),  # Why the last look brought nothing.
     UniqueConstraint("project", "name"),

@@ -41,8 +41,9 @@ def look(site: Site, name: str) -> rows.Repository:
     """Look at the source now, and let follow what follows."""
     platform = site.platform
     bench = SimpleNamespace(
-        database=platform.database, home=platform.home, door=platform.door, settings=Settings(door_port=1)
-    )
+        database=platform.database, home=platform.home, door=platform.door, settings=Settings(door_port=1),
+        sealer=platform.sealer,
+    )  # fmt: skip
     with platform.database.write() as tx:
         rows.looked(tx, site.row(name).id, look_at=utc_now(), problem="")
     assert Follower(cast(Workbench, bench)).step()
@@ -143,3 +144,23 @@ def test_a_person_lets_a_repository_follow_a_folder(pratique: Run, site: Site) -
     look(site, "typed")
     shown = json.loads(pratique("repos", "show", "-r", "typed", "-p", PROJECT).stdout)
     assert (shown["defaultBranch"], shown["sourceProblem"]) == ("refs/heads/trunk", None)
+
+
+def test_a_source_that_asks_for_a_login_is_followed_with_it(site: Site, pratique: Run) -> None:
+    address, token = site.repository("guarded"), site.token("ann")
+    theirs = site.clone(address, "guarded", token)
+    first = theirs.commit("the first", **FILE)
+    theirs("push", "--quiet", "origin", "main")
+    create = ("repos", "create", "--name", "follows-guarded", "--from", address, "--user-name", "ann", "-p", PROJECT)
+    made = pratique(*create, stdin="wrong-t0ken\n")
+    assert (json.loads(made.stdout)["sourceNeedsLogin"], "wrong-t0ken" in made.stdout + made.stderr) == (True, False)
+    problem = look(site, "follows-guarded").problem
+    assert "git could not do it" in problem
+    assert "wrong-t0ken" not in problem
+    renewed = pratique("repos", "update", "-r", "follows-guarded", "--user-name", "ann", "-p", PROJECT, stdin=token)
+    assert renewed.returncode == 0
+    known = look(site, "follows-guarded")
+    assert (known.problem, branches(site, "follows-guarded")) == ("", {"refs/heads/main": first})
+    assert token not in known.source_login
+    nowhere = ("repos", "create", "--name", "no-url", "--user-name", "ann", "-p", PROJECT)
+    assert pratique(*nowhere, stdin="x").returncode != 0

@@ -17,6 +17,7 @@ from pratique.cli.arguments import YES
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
 from pratique.cli.projects import IN_PROJECT, project_of
+from pratique.cli.secret_input import source_secret
 from pratique.cli.table import Argument, Document, Table, Text, flag
 from pratique.cli.talk import say
 from pratique.client.account import renewed
@@ -27,6 +28,9 @@ TABLE = Table("repos")
 COLUMNS: Final = {"ID": "id", "Name": "name", "Default Branch": "defaultBranch", "Remote": "remoteUrl"}
 REPOSITORY: Final[Argument] = flag("repository", "--repository", "-r", help="Name or id of the repository.")
 _BOOLEANS: Final = ("true", "false")
+USER: Final[Argument] = flag(
+    "user_name", "--user-name", "-u", help="Who the platform is where --from leads; its secret is asked for."
+)
 
 
 @TABLE.verb(
@@ -34,11 +38,14 @@ _BOOLEANS: Final = ("true", "false")
     arguments=(
         flag("name", "--name", help="Name of the repository.", required=True),
         flag("source", "--from", metavar="URL|PATH", help="A repository elsewhere that this one follows by itself."),
+        USER,
         *IN_PROJECT,
     ),
     examples={
         "A repository": "pratique repos create --name credit-risk --project credit",
         "One that follows a folder": "pratique repos create --name credit-risk --from ~/credit-risk",
+        "One that follows a URL with a login": "pratique repos create --name credit-risk "
+        "--from https://git.example.com/team/credit-risk.git --user-name ci < token.txt",
     },
     columns=COLUMNS,
 )
@@ -47,6 +54,7 @@ def create(
     *,
     name: str,
     source: str | None,
+    user_name: str | None,
     project: str | None,
     organization: str | None,
     detect: str | None,
@@ -54,11 +62,15 @@ def create(
     """Make an empty repository.
 
     With --from it follows another: its branches and tags are fetched every repository_poll_seconds, new commits start
-    runs as a push would, and nobody pushes to it. A URL is fetched by the platform, without a login, from loopback or
-    a host of check_hosts; a path of the platform's machine takes an Owner of the home.
+    runs as a push would, and nobody pushes to it. A URL is fetched by the platform, from loopback or a host of
+    check_hosts; a path of the platform's machine takes an Owner of the home. With --user-name the platform logs in
+    there: it asks for the password or token, or reads it from standard input or from the variable
+    AZURE_DEVOPS_EXT_GIT_SOURCE_PASSWORD_OR_PAT, and keeps it sealed.
     """
     followed = source if source is None or "://" in source else str(Path(source).expanduser().resolve())
-    made = Repositories(platform.connection, project_of(project, organization, detect)).create(name, followed or "")
+    login = f"{user_name}:{source_secret()}" if user_name else ""
+    known = Repositories(platform.connection, project_of(project, organization, detect))
+    made = known.create(name, followed or "", login)
     if followed:
         say(f"{name}: made; it follows {followed}")
         return made
@@ -92,6 +104,7 @@ def show(
         flag("default_branch", "--default-branch", help="The branch that a clone checks out; it must be there."),
         flag("deny_force_push", "--deny-force-push", choices=_BOOLEANS, help="Refuse pushes that take commits back."),
         flag("deny_deletes", "--deny-deletes", choices=_BOOLEANS, help="Refuse to delete branches and tags."),
+        USER,
         *IN_PROJECT,
     ),
     examples={
@@ -107,17 +120,20 @@ def update(
     default_branch: str | None,
     deny_force_push: str | None,
     deny_deletes: str | None,
+    user_name: str | None,
     project: str | None,
     organization: str | None,
     detect: str | None,
 ) -> Document:
-    """Change the default branch, or what may be pushed."""
+    """Change the default branch, what may be pushed, or the login for what is followed."""
     known = Repositories(platform.connection, project_of(project, organization, detect))
     changes: dict[str, Any] = {} if default_branch is None else {"default_branch": default_branch}
     if deny_force_push is not None:
         changes["denies_force"] = deny_force_push == "true"
     if deny_deletes is not None:
         changes["denies_deletes"] = deny_deletes == "true"
+    if user_name:
+        changes["login"] = f"{user_name}:{source_secret()}"
     if not changes:
         raise InvalidInput("nothing to change is given", hint="pratique repos update --help")
     return known.update(str(_found(known, repository)["name"]), changes)

@@ -29,6 +29,8 @@ class NewBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     source: Annotated[str, Field(max_length=2000)] = ""
+    login: Annotated[str, Field(max_length=8000)] = ""
+    """USER:SECRET for the source; never shown."""
 
 
 class ChangesBody(BaseModel):
@@ -39,6 +41,8 @@ class ChangesBody(BaseModel):
     default_branch: Annotated[str, Field(max_length=1000)] | None = None
     denies_force: bool | None = None
     denies_deletes: bool | None = None
+    login: Annotated[str, Field(max_length=8000)] = ""
+    """USER:SECRET for the source; never shown."""
 
 
 def document(tx: Transaction, one: Repository, platform: Platform) -> dict[str, Any]:
@@ -61,6 +65,7 @@ def document(tx: Transaction, one: Repository, platform: Platform) -> dict[str, 
         "deniesDeletes": one.denies_deletes,
         "source": one.source or None,
         "sourceProblem": one.problem or None,
+        "sourceNeedsLogin": bool(one.source_login),
     }
 
 
@@ -89,8 +94,9 @@ def create(
 ) -> dict[str, Any]:
     """Make an empty repository, or one that follows another."""
     made = repositories.create(
-        platform.database, platform.repositories, actor, project, repository, source=body.source, now=utc_now()
-    )
+        platform.database, platform.repositories, actor, project, repository,
+        source=body.source, login=body.login, sealer=platform.sealer, now=utc_now(),
+    )  # fmt: skip
     with platform.database.read() as tx:
         return document(tx, made, platform)
 
@@ -109,7 +115,7 @@ def update(
     """Change the default branch, or what may be pushed."""
     with platform.database.write() as tx:
         known = repositories.get(tx, actor, project, repository)
-        changed = repositories.update(tx, actor, known, **body.model_dump(), now=utc_now())
+        changed = repositories.update(tx, actor, known, **body.model_dump(), sealer=platform.sealer, now=utc_now())
         told = document(tx, changed, platform)
     if changed.default_branch != known.default_branch:
         platform.repositories.get(changed.id).set_head(changed.default_branch)
