@@ -1,18 +1,20 @@
 """What can be said about a pipeline before it runs: its expressions, and references that read nothing."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
+from pratique.delivery.building.pools import is_other_system, refuse_image
 from pratique.delivery.expressions.errors import ExpressionError
 from pratique.delivery.expressions.evaluation import checks
 from pratique.delivery.expressions.functions import BASIC, Function
-from pratique.delivery.expressions.macros import macros_in
+from pratique.delivery.expressions.macros import Variable, expanded, macros_in, replaced
 from pratique.delivery.expressions.parser import Literal, parse, parts
 from pratique.delivery.expressions.values import folded
 from pratique.delivery.graph import all_before
 from pratique.delivery.inputs import problems_with_inputs
 from pratique.delivery.nodes import Place
-from pratique.delivery.pipeline import Job, Pipeline, Setting, Stage, Step, VariableItem
+from pratique.delivery.pipeline import Job, Matrix, Pipeline, Setting, Stage, Step, VariableItem
 from pratique.delivery.run.needs import too_late
 from pratique.delivery.run.references import Reader, wrong_references
 from pratique.delivery.run.server_tasks import ROOT
@@ -50,6 +52,7 @@ class _Checker:
         self.variables(stage.variables, reader)
         direct = {job.name: _direct(job.depends_on, stage.jobs) for job in stage.jobs}
         for job in stage.jobs:
+            self._image(stage, job)
             wanted = all_before(job.name, direct)
             self._job(job, Reader(stage, before, job, tuple(one for one in stage.jobs if one.name in wanted)))
 
@@ -58,6 +61,19 @@ class _Checker:
             said = f"the {need.kind.value} {need.name} must be known before the stage starts"
             hint = "name it, or set the variable for the pipeline or the stage: those of a job come too late"
             self._troubles.refuse(said, need.place, hint=hint)
+
+    def _image(self, stage: Stage, job: Job) -> None:
+        """An image whose name is made of variables: each that the file itself gives must be one of Linux."""
+        if "$(" not in job.pool.image:
+            return
+        items = (*self._pipeline.variables, *stage.variables, *job.variables)
+        settings = {item.name: item.value for item in items if isinstance(item, Setting)}
+        legs = job.strategy.legs.values() if isinstance(job.strategy, Matrix) else ()
+        for leg in legs or ({},):
+            known, _ = expanded(Variable(name, value) for name, value in {**settings, **leg}.items())
+            image = replaced(job.pool.image, partial(_value_of, known))
+            if is_other_system(image):
+                refuse_image(image, job.place, self._troubles)
 
     def _job(self, job: Job, reader: Reader) -> None:
         self._expression(job.condition, job.condition_place or job.place, BASIC | STATUS, reader)
@@ -114,6 +130,8 @@ class _Checker:
             name, own, what = step.inputs["source"], ("current", "none", "specific"), "pipelines"
         else:
             return
+        if not name:  # Noted when the step was built.
+            return
         is_known = name.lower() in (*own, *(one.lower() for one in known)) or "://" in name or "$(" in name
         if not is_known:
             hint = did_you_mean(name, (*own, *known)) or f"known: {', '.join((*own, *known))}"
@@ -151,6 +169,10 @@ class _Checker:
             yield from checks(parse(text), names=names, functions=functions)
         except ExpressionError as error:
             yield error
+
+
+def _value_of(known: Mapping[str, Variable], name: str) -> str | None:
+    return known[folded(name)].value if folded(name) in known else None
 
 
 def _can_be_read(text: str) -> bool:

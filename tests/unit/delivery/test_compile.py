@@ -225,7 +225,8 @@ steps:
 - download: train-v2
 """
     found = compile_files(text).pipeline.resources
-    assert [one.alias for one in (*found.repositories, *found.pipelines)] == ["mlops-templates", "train-v2"]
+    aliases = [one.alias for one in found.repositories] + [one.alias for one in found.pipelines]
+    assert aliases == ["mlops-templates", "train-v2"]
     nameless = "resources: {repositories: [{name: a}]}\nsteps: []"
     assert "a repository needs repository" in problems(compile_files, nameless)
 
@@ -253,6 +254,32 @@ def test_what_is_disabled_is_not_refused_for_its_task(compile_files: Compile) ->
     assert [step.task for step in found.pipeline.stages[0].jobs[0].steps] == ["", "CmdLine@2"]
     assert "Docker@2 is not known here; it is disabled" in str(found.warnings[0])
     assert recompiled(found.text, file="a.yml").stages[0].jobs[0].steps[0].is_enabled is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "variables: {image: windows-latest}\npool: {vmImage: $(image)}\nsteps: [{script: make}]",
+        "variables: {os: macOS}\n"
+        "jobs: [{job: A, variables: {v: $(os)-14}, pool: {vmImage: $(v)}, steps: [{script: x}]}]",
+        "jobs:\n- job: A\n  strategy: {matrix: {a: {image: ubuntu-latest}, b: {image: windows-2022}}}\n"
+        "  pool: {vmImage: $(image)}\n  steps: [{script: x}]",
+    ],
+)
+def test_an_image_of_another_system_is_refused_also_where_variables_name_it(compile_files: Compile, text: str) -> None:
+    with pytest.raises(NotYet, match="jobs run on Linux here"):
+        compile_files(text)
+
+
+def test_an_image_that_only_the_run_knows_is_let_pass(compile_files: Compile) -> None:
+    assert compile_files("variables: [{group: g}]\npool: {vmImage: $(image)}\nsteps: [{script: make}]").warnings == ()
+
+
+def test_a_step_without_what_it_is_about_is_refused(compile_files: Compile) -> None:
+    said = problems(compile_files, "steps:\n- publish:\n- download:\n- checkout:\n")
+    assert [line.rpartition("needs ")[2] for line in said.splitlines()] == [
+        "the path of what is published", "a source, such as current", "a repository, such as self",
+    ]  # fmt: skip
 
 
 def test_switches_that_users_set_are_not_warned_of(compile_files: Compile) -> None:

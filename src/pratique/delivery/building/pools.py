@@ -3,8 +3,9 @@
 from typing import Final
 
 from pratique.delivery.building.fields import Fields
-from pratique.delivery.nodes import Mapping, Scalar
+from pratique.delivery.nodes import Mapping, Place, Scalar
 from pratique.delivery.pipeline import Pool
+from pratique.delivery.trouble import Troubles
 
 _OTHER_SYSTEMS: Final = ("windows", "macos", "vs20", "win")
 
@@ -20,7 +21,17 @@ def pool_of(fields: Fields) -> Pool:
     if inner is None:
         return Pool()
     image = inner.text("vmImage")
-    if image.lower().startswith(_OTHER_SYSTEMS):
-        said = f"jobs run on Linux here; there is no {image}"
-        fields.troubles.refuse(said, inner.place("vmImage"), hint="vmImage: ubuntu-latest", is_not_yet=True)
+    if is_other_system(image):
+        refuse_image(image, inner.place("vmImage"), fields.troubles)
     return Pool(name=inner.text("name"), image=image)
+
+
+def is_other_system(image: str) -> bool:
+    """Whether `image` is one of another system than Linux."""
+    return image.strip().lower().startswith(_OTHER_SYSTEMS)
+
+
+def refuse_image(image: str, place: Place, troubles: Troubles) -> None:
+    """Note that there is no such image here."""
+    said = f"jobs run on Linux here; there is no {image}"
+    troubles.refuse(said, place, hint="vmImage: ubuntu-latest", is_not_yet=True)

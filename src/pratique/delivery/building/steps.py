@@ -30,6 +30,11 @@ _OWN: Final[dict[str, tuple[str, ...]]] = {
     "publish": ("artifact",),
 }  # fmt: skip
 """The kinds of steps, and the keys that each has beside the common ones."""
+_WANTED: Final = {
+    "checkout": "a repository, such as self",
+    "download": "a source, such as current",
+    "publish": "the path of what is published",
+}
 _HOST: Final = "host"
 """The target that is the machine of the job itself."""
 _TARGET: Final = ("container", "commands", "settableVariables")
@@ -113,6 +118,8 @@ def _work(kind: str, fields: Fields, pool: Pool) -> tuple[str, dict[str, str]]:
         return _task(fields, pool), fields.text_mapping("inputs")
     own = {name: _joined(fields, name) for name in _OWN[kind] if fields.has(name)}
     given = fields.text(kind)
+    if not given and kind in _WANTED:
+        fields.troubles.refuse(f"{kind} needs {_WANTED[kind]}", fields.place(kind))
     if pool.is_server:
         said = f"a {kind} step needs an agent, and this job runs on the server"
         fields.troubles.refuse(said, fields.node.place, hint="give the job another pool")
