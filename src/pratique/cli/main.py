@@ -71,7 +71,7 @@ def run(argv: Sequence[str], *, extra_tables: Sequence[Row] = ()) -> int:
     """Run one command; `argv` is without the program's name. Returns the exit code."""
     token = quiet.set("--only-show-errors" in argv)
     try:
-        if list(argv[:1]) != ["config"] and Configuration().getboolean("core", "only_show_errors"):
+        if Configuration().getboolean("core", "only_show_errors"):
             quiet.set(True)
         _check_order(argv)
         rows = [*rows_in_force(INDEX, extra_tables)]

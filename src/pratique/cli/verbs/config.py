@@ -1,14 +1,17 @@
 """`config`: single settings of the command line."""
 
-from typing import Any
+from typing import Any, Final
 
 from pratique.base.errors import NotFound
 from pratique.cli.configuration import Configuration
+from pratique.cli.output import FORMATS
 from pratique.cli.table import Table, flag
 from pratique.cli.usage import UsageError, pairs
 from pratique.cli.verbs.configure import listed
 
 TABLE = Table("config")
+
+_SWITCHES: Final = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
 
 @TABLE.verb(
@@ -38,10 +41,15 @@ def get(*, key: str | None) -> Any:
 def set_value(*, settings: list[str]) -> None:
     """Write settings into the user's configuration."""
     given = pairs(settings, flag="config set")
-    for key in given:
+    for key, value in given.items():
         section, dot, option = key.partition(".")
         if not (dot and section and option):
             raise UsageError(f"{key!r} is not SECTION.NAME", hint="such as core.output=table or defaults.group=NAME")
+        # Every command reads these first, so a wrong value could not even be corrected.
+        if key == "core.only_show_errors" and value.lower() not in ("", *_SWITCHES):
+            raise UsageError(f"{key}: {value!r} is no switch; expected true or false")
+        if key == "core.output" and value not in ("", *FORMATS):
+            raise UsageError(f"{key}: {value!r} is no format; expected one of {', '.join(FORMATS)}")
     configuration = Configuration()
     for key, value in given.items():
         section, _, option = key.partition(".")
