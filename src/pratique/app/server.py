@@ -33,6 +33,7 @@ from pratique.control import changed_outside, grants, master_key, principals
 from pratique.control.workspaces import tracking_of
 from pratique.engine import packages
 from pratique.engine.engine import Engine
+from pratique.engine.services import Service
 from pratique.engine.workbench import Workbench
 from pratique.store import principals as stored_principals
 from pratique.store.migrate import migrate
@@ -72,49 +73,62 @@ def serve() -> None:
     settings = load_settings(home.root)
     configure_logging(settings.log_level)
     parts = make_parts(home, settings)
-    migrate(parts.database)
-    master_key.finish(parts.database, parts.sealer, now=utc_now())
-    with parts.database.write() as tx:
-        owner = principals.ensure_owner(tx, login_name(), now=utc_now())
-        changed = changed_outside.tell_settings(tx, settings, home.root / CONFIG, now=utc_now())
-    for name, (before, after) in changed.items():
-        _log.warning("settings.changed", setting=name, before=before, after=after)
+    owner, changed = _made_ready(parts)
     write_bootstrap(parts)
-    envoy, mlflow = services_of(parts)
-    engine = Engine(_bench(parts), (envoy, mlflow))
-    platform = Platform(
-        home=home,
-        settings=settings,
-        database=parts.database,
-        blobs=parts.blobs,
-        sealer=parts.sealer,
-        issuer=parts.issuer,
-        door=parts.door,
-        endpoints_door=parts.endpoints_door,
-        tracking_socket=home.socket(MLFLOW_SOCKET),
-        bell=Bell(),
-        check_environment=partial(packages.check, parts.environments),
-        lock_of=partial(packages.lock_of, parts.environments),
-        parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
-        announce=partial(_announce, parts, owner.id, changed),
-        unknown_key=engine.unknown_key,
-        names=doors_of(home, settings).names,
-    )
-    app = create_app(platform)
+    services = services_of(parts)
+    engine = Engine(_bench(parts), services)
+    announce = partial(_announce, parts, owner, changed)
+    app = create_app(_platform(parts, engine, services, announce))
     listener = CommitListener(parts.database, engine.ring) if settings.database_url else None
     try:
         parts.blobs.sweep()
         engine.start()
         if listener:
             listener.start()
-        _announce(parts, owner.id, changed)
-        _keep_announcing(parts, owner.id, changed)
+        announce()
+        _keep_announcing(announce)
         _serve(app, engine.begin_to_stop)
     finally:
         engine.stop(_ENGINE_STOPS_WITHIN)
         if listener:
             listener.close()
         parts.database.close()
+
+
+def _made_ready(parts: Parts) -> tuple[str, Mapping[str, object]]:
+    """Bring the database to this version; the id of its owner, and the settings that changed since the last start."""
+    migrate(parts.database)
+    master_key.finish(parts.database, parts.sealer, now=utc_now())
+    with parts.database.write() as tx:
+        owner = principals.ensure_owner(tx, login_name(), now=utc_now())
+        changed = changed_outside.tell_settings(tx, parts.settings, parts.home.root / CONFIG, now=utc_now())
+    for name, (before, after) in changed.items():
+        _log.warning("settings.changed", setting=name, before=before, after=after)
+    return owner.id, changed
+
+
+def _platform(
+    parts: Parts, engine: Engine, services: tuple[Service, Service], announce: Callable[[], None]
+) -> Platform:
+    envoy, mlflow = services
+    return Platform(
+        home=parts.home,
+        settings=parts.settings,
+        database=parts.database,
+        blobs=parts.blobs,
+        sealer=parts.sealer,
+        issuer=parts.issuer,
+        door=parts.door,
+        endpoints_door=parts.endpoints_door,
+        tracking_socket=parts.home.socket(MLFLOW_SOCKET),
+        bell=Bell(),
+        check_environment=partial(packages.check, parts.environments),
+        lock_of=partial(packages.lock_of, parts.environments),
+        parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
+        announce=announce,
+        unknown_key=engine.unknown_key,
+        names=doors_of(parts.home, parts.settings).names,
+    )
 
 
 def _bench(parts: Parts) -> Workbench:
@@ -167,14 +181,14 @@ def _serve(app: object, ending: Callable[[], None]) -> None:
     _Server(config, ending).run(sockets=[listener])
 
 
-def _keep_announcing(parts: Parts, owner: str, changed: Mapping[str, object]) -> None:
+def _keep_announcing(announce: Callable[[], None]) -> None:
     """Renew the owner's token as long as this process lives."""
 
     def renew() -> None:
         while True:
             time.sleep(_OWNER_TOKEN_RENEWED.total_seconds())
             try:
-                _announce(parts, owner, changed)
+                announce()
             except (PratiqueError, OSError) as error:
                 _log.warning("owner-token.not_renewed", reason=str(error))
 

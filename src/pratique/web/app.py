@@ -1,9 +1,10 @@
 """The web application: every router in one place, and a check that each route says who may use it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Final
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 
 from pratique import __version__
 from pratique.base.errors import NotFound
@@ -43,7 +44,7 @@ from pratique.web.api import (
     workspaces,
 )
 from pratique.web.api import identity as api_identity
-from pratique.web.api.assets import router_for
+from pratique.web.api.assets import ASSETS, router_for
 from pratique.web.auth import check_routes
 from pratique.web.bodies import PlainJson
 from pratique.web.mlflow import artifacts, registry, service
@@ -51,7 +52,42 @@ from pratique.web.pages import overview
 from pratique.web.platform import Platform
 from pratique.web.reasons import Reasons
 
-_API = "/api/v1"
+_API: Final = "/api/v1"
+_NOUNS: Final = (
+    groups,
+    workspaces,
+    uploads,
+    computes,
+    datastores,
+    data_profiles,
+    jobs,
+    endpoints,
+    deployments,
+    projects,
+    repositories,
+    deliveries,
+    delivery_runs,
+    delivery_units,
+    examinations,
+    lineage,
+    events,
+    audit,
+    status,
+    vaults,
+    apim,
+    variable_groups,
+    service_connections,
+    signatures,
+    stage_environments,
+    api_identity,
+    principal_groups,
+    role_definitions,
+    signing_keys,
+    federated_credentials,
+)
+"""The modules of the API, one for each noun; each has a `router`."""
+_PARTS: Final = (git, identity, authorize, unknown_keys, registry, artifacts, service, overview)
+"""What stands beside the API: git, tokens, MLflow, pages."""
 
 
 async def plain_path(request: Request) -> None:
@@ -84,45 +120,15 @@ def create_app(platform: Platform) -> FastAPI:
     errors.install(app)
     platform.database.on_commit(platform.bell.ring, besides=(seals.TOPIC,))
     platform.database.on_commit(platform.beside_jobs.ring, besides=(WALKED, seals.TOPIC))
-    nouns = (
-        groups,
-        workspaces,
-        uploads,
-        computes,
-        datastores,
-        data_profiles,
-        jobs,
-        endpoints,
-        deployments,
-        projects,
-        repositories,
-        deliveries,
-        delivery_runs,
-        delivery_units,
-        examinations,
-        lineage,
-        events,
-        audit,
-        status,
-        vaults,
-        apim,
-        variable_groups,
-        service_connections,
-        signatures,
-        stage_environments,
-        api_identity,
-        principal_groups,
-        role_definitions,
-        signing_keys,
-        federated_credentials,
-    )
-    for noun in nouns:
-        app.include_router(noun.router, prefix=_API)
-    for content in (delivery_content.projects, delivery_content.runs):
-        app.include_router(content, prefix=_API)
-    for kind in ("data", "environments", "models", "components"):
-        app.include_router(router_for(kind), prefix=_API)
-    for part in (git, identity, authorize, unknown_keys, registry, artifacts, service, overview):
+    for router in _routers_of_api():
+        app.include_router(router, prefix=_API)
+    for part in _PARTS:
         app.include_router(part.router)
     check_routes(app)
     return app
+
+
+def _routers_of_api() -> Iterator[APIRouter]:
+    yield from (noun.router for noun in _NOUNS)
+    yield from (delivery_content.projects, delivery_content.runs)
+    yield from (router_for(kind) for kind in ASSETS)

@@ -66,6 +66,9 @@ def _path(version: AssetVersion | Shown) -> str | None:
     return f"azureml://workspaces/{version.workspace}/{version.kind}/{version.name}/versions/{version.version}/{name}"
 
 
+ASSETS: Final[tuple[Kind, ...]] = ("data", "environments", "models", "components")
+
+
 def router_for(kind: Kind) -> APIRouter:
     """The routes of one kind."""
     router = APIRouter(prefix=f"/workspaces/{{workspace}}/{kind}", tags=[kind])
