@@ -19,8 +19,9 @@ from pratique.specs.references import LocalPath, local_paths, parse_reference
 
 _NO_EDITS: Final = Edits()
 _WITH_COMPONENTS: Final = ("component", "pipeline-job")
-_HERE: Final = "every compute is this machine"
-_IS_HERE: Final = (("job", "compute"), ("pipeline-job", "compute"))
+ON_THIS_MACHINE: Final = "every compute is this machine"
+"""What is said of the compute of a job: it runs here, whatever its file names."""
+_HERE: Final = (("job", "compute"), ("pipeline-job", "compute"))
 _RELATIVE: Final = "a relative path starts at the folder of the file"
 
 
@@ -46,8 +47,13 @@ def spec_in(kind: str, document: Document, *, given: Mapping[str, Any], edits: E
     spec = load(kind, whole)
     _check_local_paths(spec, whole)
     for key in spec.planned():
-        warn(f"{document.file or kind}: {key}: {_HERE if (kind, key) in _IS_HERE else 'planned, not run'}")
+        warn(f"{document.file or kind}: {key}: {'planned, not run' if is_planned(kind, key) else ON_THIS_MACHINE}")
     return spec
+
+
+def is_planned(kind: str, key: str) -> bool:
+    """Whether a key that changes nothing now is planned; the compute of a job is not: it is a name of this machine."""
+    return (kind, key) not in _HERE
 
 
 def _check_local_paths(spec: Spec, document: Document) -> None:

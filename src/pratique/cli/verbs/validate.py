@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pratique.cli.table import Report, Table, flag
+from pratique.cli.yaml_files import ON_THIS_MACHINE, is_planned
 from pratique.specs.verdicts import Verdict, judge
 
 TABLE = Table("ml validate")
@@ -42,8 +43,9 @@ def _lines(verdict: Verdict) -> Iterator[str]:
     """The verdict for a person: what the file is, then a line for each problem."""
     kind = f" ({verdict.kind})" if verdict.kind else ""
     if verdict.is_valid:
-        planned = f"; planned, not run: {', '.join(verdict.planned)}" if verdict.planned else ""
-        yield f"{verdict.file}: valid{kind}{planned}"
+        planned = ", ".join(key for key in verdict.planned if is_planned(verdict.kind, key))
+        here = [f"; {key}: {ON_THIS_MACHINE}" for key in verdict.planned if not is_planned(verdict.kind, key)]
+        yield f"{verdict.file}: valid{kind}{''.join(here)}{f'; planned, not run: {planned}' if planned else ''}"
         yield from (f"  {found}" for found in verdict.not_run)
         return
     yield f"{verdict.file}: {'not in this version' if verdict.is_not_yet else 'not valid'}{kind}"
