@@ -200,8 +200,12 @@ class _Planning(Lookups):
                 else None
             ),
         )
+        # A step whose component is not there has no environment either, which is no second thing that is wrong.
         environment = self.tried(
-            f"{key}.environment", lambda _: environments.resolve(self.tx, self.workspace, spec["environment"])
+            f"{key}.environment",
+            lambda _: (
+                environments.resolve(self.tx, self.workspace, spec["environment"]) if spec["environment"] else None
+            ),
         )
         self.tried(key, lambda at: check_retries(spec["properties"], f"{at}.properties"))
         takes = self.takes(spec, f"{key}.resources.instance_type")

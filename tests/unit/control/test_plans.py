@@ -61,6 +61,12 @@ def test_a_component_of_the_workspace_is_used_by_its_name(world: Any) -> None:
     assert steps["use"].spec["command"] == PORTS["command"]
     with pytest.raises(NotFound, match="no component"):
         pipeline(world, {"use": {"component": "azureml:none:1"}})
+    missing = {"component": "azureml:none:1", "environment": None}  # As files say it: the component brings its own.
+    with pytest.raises(NotFound, match="no component 'none:1'"):
+        pipeline(world, {"use": missing})
+    with pytest.raises(NotFound) as caught:
+        pipeline(world, {"use": missing, "b": {"command": "x", "environment": "azureml:no:1"}})
+    assert [problem.key for problem in caught.value.problems] == ["jobs.use.component", "jobs.b.environment"]
 
 
 def test_settings_speak_for_every_step(world: Any) -> None:
