@@ -44,7 +44,7 @@ class Rounds:
             return False
         self._next = time.monotonic() + _EVERY
         with self._bench.database.read() as tx:
-            living = {row.id: row for row in deployments.every(tx) if row.applied and not row.is_going}
+            living = {row.id: row for row in deployments.served(tx) if row.applied and not row.is_going}
             known = rows.by_deployment(tx)
         asked: list[tuple[Pulse, Replica]] = []
         keys = set()

@@ -35,7 +35,7 @@ from pratique.engine.rounds import Rounds
 from pratique.engine.workbench import Workbench
 from pratique.store import deployments
 from pratique.store import replicas as rows
-from pratique.store.deployments import OnlineDeployment
+from pratique.store.deployments import ServedDeployment
 from pratique.store.replicas import Replica
 
 _log = get_logger(__name__)
@@ -79,7 +79,7 @@ class Watcher:
             self._is_swept = True
         self._looks_soon = False
         with self._bench.database.read() as tx:
-            living = [row for row in deployments.every(tx) if row.applied and not row.is_going]
+            living = [row for row in deployments.served(tx) if row.applied and not row.is_going]
             known = rows.by_deployment(tx)
             guarded = demands.guarded(tx)
         self._retire(living)
@@ -96,20 +96,20 @@ class Watcher:
             self._stop.rest(_SOON)
         return self._looks_soon
 
-    def _retire(self, living: Sequence[OnlineDeployment]) -> None:
+    def _retire(self, living: Sequence[ServedDeployment]) -> None:
         """Let go of what was kept for a while after another was promoted."""
         for deployment in living:
             if deployment.retire_at and deployment.retire_at <= utc_now():
                 with self._bench.database.write() as tx:
                     verbs.retire(tx, PLATFORM, deployment.id, now=utc_now())
 
-    def _look_safely(self, deployment: OnlineDeployment, replica: Replica, *, is_alone: bool) -> None:
+    def _look_safely(self, deployment: ServedDeployment, replica: Replica, *, is_alone: bool) -> None:
         try:
             self._look(deployment, replica, is_alone=is_alone)
         except Exception as error:  # noqa: BLE001 - one that cannot be started must not keep the others down.
             self._stumble(deployment, replica, error)
 
-    def _look(self, deployment: OnlineDeployment, replica: Replica, *, is_alone: bool) -> None:
+    def _look(self, deployment: ServedDeployment, replica: Replica, *, is_alone: bool) -> None:
         if replica.state == "Starting" and _is_starting(deployment):
             return
         seen = replicas.observe(self._bench, replica)
@@ -122,7 +122,7 @@ class Watcher:
                 self._raise(deployment, replica, seen)
 
     def _look_at_running(
-        self, deployment: OnlineDeployment, replica: Replica, seen: Running, *, is_alone: bool
+        self, deployment: ServedDeployment, replica: Replica, seen: Running, *, is_alone: bool
     ) -> None:
         if not self._deaths.is_alive(seen.pid):
             # Its shim is about to say how it ended, or to start it again.
@@ -137,7 +137,7 @@ class Watcher:
             if utc_now() - seen.started > _STEADY:
                 self._rise(deployment, replica)
 
-    def _look_whether_ready(self, deployment: OnlineDeployment, replica: Replica) -> None:
+    def _look_whether_ready(self, deployment: ServedDeployment, replica: Replica) -> None:
         probe = probes.readiness(deployment.applied_spec)
         if probe.failure(replicas.socket_of(self._bench.home, replica)):
             self._looks_soon = True
@@ -164,7 +164,7 @@ class Watcher:
         falls = self._falls.get(_key(replica))
         return falls is not None and time.monotonic() < falls.not_before
 
-    def _rise(self, deployment: OnlineDeployment, replica: Replica) -> None:
+    def _rise(self, deployment: ServedDeployment, replica: Replica) -> None:
         """It lives steadily: earlier falls no longer count, and its row no longer tells of one."""
         self._falls.pop(_key(replica), None)
         if replica.error:
@@ -174,7 +174,7 @@ class Watcher:
                 if now and now.error == replica.error and now.provisioning_state == "Succeeded":
                     deployments.change(tx, deployment.id, error=None, updated_at=utc_now())
 
-    def _tell_revived(self, deployment: OnlineDeployment, replica: Replica, seen: Running) -> None:
+    def _tell_revived(self, deployment: ServedDeployment, replica: Replica, seen: Running) -> None:
         """Its shim has started it again: say why it had ended; it is ready when it says so."""
         known = self._falls.get(_key(replica))
         self._falls[_key(replica)] = _Falls(known.count + 1 if known else 1, -1, 0.0)
@@ -194,7 +194,7 @@ class Watcher:
             replicas.stop_all(self._bench, [replica])
             raise
 
-    def _raise(self, deployment: OnlineDeployment, replica: Replica, seen: Observation) -> None:
+    def _raise(self, deployment: ServedDeployment, replica: Replica, seen: Observation) -> None:
         """Start a replica that ended, unless it fell so soon that it has to wait."""
         self._count_fall(deployment, replica, seen)
         if self._must_wait(replica):
@@ -203,7 +203,7 @@ class Watcher:
         self._start(deployment, replica, again)
         _log.warning("replica.restarted", deployment=deployment.name, endpoint=deployment.endpoint, slot=replica.slot)
 
-    def _count_fall(self, deployment: OnlineDeployment, replica: Replica, seen: Observation) -> None:
+    def _count_fall(self, deployment: ServedDeployment, replica: Replica, seen: Observation) -> None:
         known = self._falls.get(_key(replica))
         if known and known.start == replica.start:
             return
@@ -219,7 +219,7 @@ class Watcher:
         self._rounds.forget(replica)
         return why
 
-    def _stumble(self, deployment: OnlineDeployment, replica: Replica, error: Exception) -> None:
+    def _stumble(self, deployment: ServedDeployment, replica: Replica, error: Exception) -> None:
         """It could not even be started: say so once, and try again later and later."""
         known = self._falls.get(_key(replica))
         count, start = (known.count + 1, known.start) if known else (1, -1)
@@ -227,7 +227,7 @@ class Watcher:
         _log.warning("replica.not_started", deployment=deployment.name, endpoint=deployment.endpoint, reason=str(error))
         self._write_down(deployment, replica, error, state="Down")
 
-    def _write_down(self, deployment: OnlineDeployment, replica: Replica, error: Exception, **values: Any) -> None:
+    def _write_down(self, deployment: ServedDeployment, replica: Replica, error: Exception, **values: Any) -> None:
         """Say on the rows, and in an event, why there is no replica."""
         told, now = error_document(error), utc_now()
         with self._bench.database.write() as tx:
@@ -240,7 +240,7 @@ class Watcher:
                 data = {"error": told["message"], "replica": replica.slot}
                 verbs.tell(tx, PLATFORM, "Pratique.ReplicaEnded", row, now=now, data=data)
 
-    def _start(self, deployment: OnlineDeployment, replica: Replica, again: Replica) -> None:
+    def _start(self, deployment: ServedDeployment, replica: Replica, again: Replica) -> None:
         """Start a replica, and stop it again if it has been stopped for good at that very moment."""
         bench = self._bench
         replicas.start(bench, again)
@@ -265,6 +265,6 @@ def _key(replica: Replica) -> Key:
     return replica.deployment_id, replica.revision, replica.slot
 
 
-def _is_starting(deployment: OnlineDeployment) -> bool:
+def _is_starting(deployment: ServedDeployment) -> bool:
     """Whether the deployer is bringing up replicas of this very revision."""
     return deployment.applied == deployment.revision and deployment.is_in_work

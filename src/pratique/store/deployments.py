@@ -21,19 +21,29 @@ from pratique.store.schema import online_deployments, replicas
 
 @dataclass(frozen=True)
 class ServedDeployment:
-    """What the doors know of one deployment; they look at all of them whenever anything changes."""
+    """What is served of one deployment, for those who look at all of them, again and again."""
 
     id: str
     endpoint_id: str
+    workspace: str
+    endpoint: str
     name: str
     provisioning_state: str
+    error: Mapping[str, Any] | None
+    revision: int
     applied: int
     applied_spec: Mapping[str, Any]
+    retire_at: datetime | None
 
     @property
     def is_going(self) -> bool:
         """Whether it is being deleted."""
         return self.provisioning_state == "Deleting"
+
+    @property
+    def is_in_work(self) -> bool:
+        """Whether something else is wished of it than what is served."""
+        return self.provisioning_state in ("Creating", "Updating")
 
     @property
     def applied_instances(self) -> int:
@@ -49,24 +59,14 @@ class ServedDeployment:
 class OnlineDeployment(ServedDeployment):
     """One deployment."""
 
-    workspace: str
-    endpoint: str
     spec: Mapping[str, Any]
     resolved: Mapping[str, Any]
     all_traffic: bool
-    error: Mapping[str, Any] | None
     generation: int
-    revision: int
     timings: Mapping[str, float]
-    retire_at: datetime | None
     created_at: datetime
     updated_at: datetime
     created_by: Mapping[str, Any]
-
-    @property
-    def is_in_work(self) -> bool:
-        """Whether something else is wished of it than what is served."""
-        return self.provisioning_state in ("Creating", "Updating")
 
     @property
     def is_settled(self) -> bool:
@@ -118,7 +118,7 @@ def every(tx: Connection) -> list[OnlineDeployment]:
 
 
 def served(tx: Connection) -> list[ServedDeployment]:
-    """Every deployment as the doors see it, oldest first."""
+    """What is served of every deployment, oldest first."""
     columns = [online_deployments.c[field.name] for field in fields(ServedDeployment)]
     return values_of(ServedDeployment, tx.execute(select(*columns).order_by(online_deployments.c.id)))
 
