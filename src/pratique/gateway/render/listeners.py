@@ -122,6 +122,7 @@ def endpoints_manager(
             answers, [{"remove": "cookie"}, {"append": {"header": client_id, "append_action": "OVERWRITE_IF_EXISTS"}}]
         ),
         _stock("cors", "Cors", {}),
+        # Without any key: those are for each route to say.
         _stock("api_key_auth", "ApiKeyAuth", {"key_sources": [{"header": "Authorization"}]}),
         tokens,
         _stock("rbac", "RBAC", {}),
