@@ -67,7 +67,9 @@ def resolve(tx: Transaction, workspace: str, path: str, *, now: datetime, key: s
     is_elsewhere = isinstance(reference, Url) or (isinstance(reference, Asset) and reference.registry)
     said = f"{path!r} is not something that a workspace can read" + (" in this version" if is_elsewhere else "")
     hint = (
-        "a local path, azureml://datastores/<datastore>/paths/<path>, "
+        "nothing is fetched from elsewhere: download it, and give its local path"
+        if isinstance(reference, Url)
+        else "a local path, azureml://datastores/<datastore>/paths/<path>, "
         "azureml://jobs/<job>/outputs/<name>/paths/<path> or runs:/<run>/<path>"
     )
     kind = NotYet if is_elsewhere else InvalidInput

@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from pratique.base.errors import NotFound, Problem
+from pratique.cli.job_files import JobFile, read_job
+from pratique.specs.edits import Edits
+
 JOB = """\
 $schema: https://azuremlschemas.azureedge.net/latest/commandJob.schema.json
 display_name: train
@@ -252,3 +256,28 @@ def test_a_job_without_an_experiment_is_of_its_folder(platform: Any, pratique: A
     pratique("ml", "job", "create", "-f", "credit/job.yml", "--set", "experiment_name=own")
     sent = platform.sent("POST", "workspaces/ws/jobs")
     assert [one["spec"]["experiment_name"] for one in sent] == ["credit", "own"]
+
+
+@pytest.fixture
+def read(job_file: Path) -> JobFile:
+    return read_job(str(job_file), name=None, edits=Edits())
+
+
+def test_what_the_platform_finds_wrong_has_its_line(read: JobFile) -> None:
+    told = [Problem("no such place", key="inputs.lr"), Problem("lr: no such place", key="inputs.lr"), Problem("odd")]
+    with pytest.raises(NotFound) as caught, read.placing_problems():
+        raise NotFound("job: 3 problems", problems=told)
+    assert [str(one) for one in caught.value.problems] == [
+        "job.yml:7 inputs.lr: no such place", "job.yml:7 inputs.lr: no such place", "odd",
+    ]  # fmt: skip
+
+
+def test_a_single_problem_has_its_line_as_well(read: JobFile) -> None:
+    for said, shown in (
+        ("environment: there is no environment 'sklearn'", "job.yml:5 environment: there is no environment 'sklearn'"),
+        ("there is no workspace: none", "there is no workspace: none"),
+        ("the platform: is down", "the platform: is down"),
+    ):
+        with pytest.raises(NotFound) as caught, read.placing_problems():
+            raise NotFound(said)
+        assert str(caught.value) == shown

@@ -66,7 +66,8 @@ def create(place: Place, *, file: str, name: str | None, edits: Edits, stream: b
     read = read_job(file, name=name, edits=edits)
     jobs = Jobs(place.connection, place.workspace)
     try:
-        job = jobs.create(sent_job(place, read), git=read.git)
+        with read.placing_problems():
+            job = jobs.create(sent_job(place, read), git=read.git)
     except AlreadyExists as error:
         raise AlreadyExists(
             error.message, hint="name it with --set name=NEW, or let the platform make a name up with --set name="
