@@ -11,13 +11,14 @@ from pratique.base.ids import new_id, new_job_name
 from pratique.base.machine import Capacity, this_machine
 from pratique.base.names import check_name
 from pratique.base.settings import Settings
-from pratique.control import content, environments, inputs, pipelines, workspaces
+from pratique.control import content, datastores, environments, inputs, pipelines, workspaces
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.lookups import Lookups
 from pratique.control.permissions import permit, workspace_scope
 from pratique.control.plans import check_retries, plan, taken_by
 from pratique.specs.bindings import bind_command
+from pratique.specs.references import DatastorePath, parse_reference
 from pratique.store import events, jobs
 from pratique.store.database import Transaction
 from pratique.store.events import Event
@@ -198,8 +199,11 @@ def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: 
     if spec.get("code"):
         code = lookups.tried("code", lambda key: content.resolve(tx, workspace, str(spec["code"]), now=now, key=key))
     environment = lookups.tried("environment", lambda _: environments.resolve(tx, workspace, spec["environment"]))
-    lookups.check("job")
     outputs = {name: dict(value or {}) for name, value in (spec.get("outputs") or {}).items()}
+    for name, output in outputs.items():
+        if output.get("path"):
+            lookups.tried(f"outputs.{name}.path", partial(_check_place, tx, workspace, str(output["path"]), name))
+    lookups.check("job")
     # A binding that cannot be resolved is the user's mistake, so it is found now and not when the job runs.
     bind_command(
         str(spec["command"]),
@@ -213,6 +217,16 @@ def _resolved(tx: Transaction, workspace: str, spec: Mapping[str, Any], *, now: 
         "inputs": values,
         "outputs": outputs,
     }
+
+
+def _check_place(tx: Transaction, workspace: str, path: str, output: str, key: str) -> None:
+    """Raise for a place in a datastore that cannot be written: now, and not when the work is done."""
+    samples = {"${{name}}": "job", "${{output_name}}": output, "${{default_datastore}}": datastores.DEFAULT}
+    for binding, sample in samples.items():
+        path = path.replace(binding, sample)
+    reference = parse_reference(path)
+    if isinstance(reference, DatastorePath):
+        datastores.check_writable(tx, workspace, reference, key=key)
 
 
 def _given(tx: Transaction, workspace: str, value: Any, now: datetime, key: str) -> inputs.Given:

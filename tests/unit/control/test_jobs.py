@@ -113,6 +113,15 @@ def test_a_mode_that_local_compute_has_not_is_refused_by_name(world: Any, mode: 
     assert [problem.key for problem in caught.value.problems] == ["inputs.rows.mode"]
 
 
+def test_a_place_that_cannot_be_written_is_told_before_anything_runs(world: Any) -> None:
+    place = "azureml://datastores/{}/paths/a/${{{{name}}}}/${{{{output_name}}}}"
+    for datastore in ("workspaceblobstore", "${{default_datastore}}"):
+        path = place.format(datastore)
+        assert world.job(outputs={"z": {"type": "uri_folder", "path": path}}).spec["outputs"]["z"]["path"] == path
+    with pytest.raises(NotFound, match=r"outputs\.z\.path: there is no datastore 'nowhere'"):
+        world.job(outputs={"z": {"type": "uri_folder", "path": place.format("nowhere")}})
+
+
 def test_an_image_that_is_not_known_is_refused_by_name(world: Any) -> None:
     with pytest.raises(NotYet, match=r"what the image ubuntu:22\.04 contains") as caught:
         world.job(environment={"image": "ubuntu:22.04"})
