@@ -12,9 +12,9 @@ TABLE = Table("down")
 def down() -> None:
     """Stop the platform and everything that it runs.
 
-    Endpoints stop answering and come back with the next `pratique up`. Jobs that
-    run are canceled, because a command of yours cannot be taken up in its middle;
-    jobs in the queue stay there.
+    Endpoints answer the calls that are in progress, let nobody else in, and come
+    back with the next `pratique up`. Jobs that run are canceled, because a command
+    of yours cannot be taken up in its middle; jobs in the queue stay there.
     """
     home = Home.from_environment()
     if not home.root.is_dir():

@@ -19,6 +19,7 @@ from pratique.compute.task import Running
 from pratique.control import jobs as verbs
 from pratique.control.actor import PLATFORM
 from pratique.engine.starts import stop
+from pratique.gateway.admin import Admin
 from pratique.store import jobs
 from pratique.store.database import Database
 
@@ -33,8 +34,9 @@ _AT_ONCE: Final = 16
 def halt(home: Home, say: Say) -> None:
     """Stop the server and everything that it had started; nothing of `home` runs afterwards.
 
-    Jobs that have begun are canceled: by the server, so that their rows say so at
-    once, or when it is dead or too slow by a wish that the next one fulfils.
+    Callers first get the answers that they wait for. Jobs that have begun are
+    canceled: by the server, so that their rows say so at once, or when it is dead
+    or too slow by a wish that the next one fulfils.
     Replicas leave no trace of having ended, so that the next server starts them
     without a word.
     """
@@ -43,6 +45,7 @@ def halt(home: Home, say: Say) -> None:
             _cancel_jobs(home, say, within=_CANCELED_WITHIN)
         compute = LocalCompute()
         stop(home, compute, SERVER, grace=_GRACE)
+        Admin(home.socket("envoy-admin")).shut(timeout=_GRACE)
         # Once more: one may have begun meanwhile, or the server was dead.
         _cancel_jobs(home, say, within=0)
         with ThreadPoolExecutor(_AT_ONCE) as pool:

@@ -6,14 +6,19 @@ exposed through a door: it can dump the configuration and stop the process.
 
 import http.client
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote
 
 from pratique.base.errors import Unavailable
 from pratique.base.unix_http import UnixConnection
+
+_SETTLED: Final = timedelta(milliseconds=50)
+"""Twice idle at this distance is drained: Envoy's workers take a new route a moment after its main thread."""
 
 Kind = Literal["All", "Counters", "Gauges", "TextReadouts"]
 
@@ -49,9 +54,35 @@ class Admin:
         found = {row["name"]: row["local_address"].get("socket_address") for row in rows}
         return {name: address["port_value"] for name, address in found.items() if address}
 
-    def drain_listeners(self) -> None:
-        """Ask every keep-alive connection to end after its request; listeners stay until Envoy's drain time."""
-        self._call("POST", "/drain_listeners?graceful&skip_exit")
+    def shut(self, *, timeout: timedelta) -> bool:
+        """Let nobody in any more, and wait for the requests in progress; False when some remained.
+
+        Connections that are kept end with their request. Stop the process
+        afterwards: it loses what is still in progress.
+        """
+        try:
+            self._call("POST", "/drain_listeners?graceful&skip_exit")
+            self._call("POST", "/drain_listeners")
+        except Unavailable:
+            return True
+        return self.falls_idle(r"http\.(?:door|endpoints)\.downstream_rq_active", timeout)
+
+    def falls_idle(self, pattern: str, timeout: timedelta) -> bool:
+        """Whether the gauges of `pattern` were zero twice in a row before `timeout`.
+
+        Without Envoy nothing is in progress.
+        """
+        zeros, deadline = 0, time.monotonic() + timeout.total_seconds()
+        while zeros < 2:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_SETTLED.total_seconds())
+            try:
+                busy = any(self.statistics(pattern).values())
+            except Unavailable:
+                return True
+            zeros = 0 if busy else zeros + 1
+        return True
 
     def _call(self, method: str, path: str) -> tuple[int, bytes]:
         connection = UnixConnection(self.socket, timeout=self.timeout)

@@ -64,9 +64,6 @@ from pratique.gateway.render.resources import (
 _TAKEN_WITHIN: Final = timedelta(seconds=30)
 """Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
 
-_SETTLED: Final = timedelta(milliseconds=50)
-"""Twice idle at this distance is drained: Envoy's workers take a new route a moment after its main thread."""
-
 _REFUSED_WITHIN: Final = 0.3
 """Seconds after which Envoy is asked whether it has refused a file; counting takes it longer than reading a version."""
 
@@ -208,22 +205,11 @@ class Gateway:
         ended. Without Envoy nothing is in progress.
         """
         name = re.escape(f"cluster.{workspace}/{endpoint}/{deployment}/{revision}")
-        return self._idle(rf"{name}\.upstream_rq_(?:pending_)?active", timeout)
+        return self._admin.falls_idle(rf"{name}\.upstream_rq_(?:pending_)?active", timeout)
 
     def is_ready(self) -> bool:
         """Whether Envoy answers and has its first routes."""
         return self._admin.is_ready()
-
-    def shut(self, *, timeout: timedelta = timedelta(seconds=10)) -> bool:
-        """End keep-alive connections and wait for the requests in progress; False when some remained.
-
-        Stop the process afterwards: it loses what is still in progress.
-        """
-        try:
-            self._admin.drain_listeners()
-        except Unavailable:
-            return True
-        return self._idle(r"http\.(?:door|endpoints)\.downstream_rq_active", timeout)
 
     def renew_certificate(self, *, now: datetime) -> bool:
         """Have a good certificate for the doors that others reach; whether another one is shown from now on.
@@ -458,20 +444,6 @@ class Gateway:
     def _resources(self, file: Path) -> list[Json]:
         resources: list[Json] = self._published(file).get("resources", [])
         return resources
-
-    def _idle(self, pattern: str, timeout: timedelta) -> bool:
-        """Whether the gauges of `pattern` were zero twice in a row before `timeout`."""
-        zeros, deadline = 0, time.monotonic() + timeout.total_seconds()
-        while zeros < 2:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_SETTLED.total_seconds())
-            try:
-                busy = any(self._admin.statistics(pattern).values())
-            except Unavailable:
-                return True
-            zeros = 0 if busy else zeros + 1
-        return True
 
 
 @dataclass(frozen=True)

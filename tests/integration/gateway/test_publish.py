@@ -1,6 +1,7 @@
 """Publishing under traffic, with bad endpoints, and with Envoy dead."""
 
 import json
+import socket
 import threading
 import time
 from dataclasses import replace
@@ -12,6 +13,7 @@ import pytest
 
 from pratique.base.errors import InternalError, InvalidInput, Unavailable
 from pratique.gateway import publish
+from pratique.gateway.admin import Admin
 from pratique.gateway.model import EndpointRoute
 from pratique.gateway.preflight import Preflight
 from pratique.gateway.publish import Gateway
@@ -301,18 +303,21 @@ def test_a_damaged_file_is_written_anew(house: House) -> None:
     assert house.score().status == 200
 
 
-def test_shutting_waits_for_the_requests_in_progress(house: House) -> None:
+def test_who_shuts_the_doors_waits_for_the_requests_in_progress_and_lets_nobody_in(house: House) -> None:
     house.model("blue")
     house.serve(house.endpoint(house.deployment("blue")))
+    admin = Admin(house.home.socket("envoy-admin"))
     answers: list[int] = []
     slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "0.7"}).status))
     slow.start()
     house.models["blue"].wait_until_seen()
-    assert house.gateway.shut(timeout=timedelta(seconds=10))
-    house.stop_envoy()
+    assert admin.shut(timeout=timedelta(seconds=10))
     slow.join()
     assert answers == [200]
-    assert house.gateway.shut(), "nobody there is shut already"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", house.ports[1])).close()
+    house.stop_envoy()
+    assert admin.shut(timeout=timedelta(seconds=10)), "nobody there is shut already"
 
 
 def test_a_replica_that_comes_or_goes_needs_no_preflight(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
