@@ -25,6 +25,10 @@ class Capacity:
         """Whether there is room for `other`."""
         return other.cores <= self.cores and other.memory <= self.memory
 
+    def within(self, other: "Capacity") -> "Capacity":
+        """Of this what `other` has as well."""
+        return Capacity(min(self.cores, other.cores), min(self.memory, other.memory))
+
     def __str__(self) -> str:
         noun = "core" if self.cores == 1 else "cores"
         return f"{self.cores:g} {noun} and {self.memory / GIB:.3g} GiB"

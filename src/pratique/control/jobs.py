@@ -42,8 +42,7 @@ def create(
 
     `machine` is what jobs may take, by default what this machine has. Raises
     `AlreadyExists` for a name that is taken, `InvalidInput` for a command that
-    binds what is not there and a size that never fits, and `NotFound` for
-    references to nothing.
+    binds what is not there, and `NotFound` for references to nothing.
     """
     workspaces.get(tx, actor, workspace)
     permit(actor, "jobs/write", workspace_scope(workspace))
@@ -87,7 +86,7 @@ class _Request:
 
 def _command(tx: Transaction, request: _Request, room: Capacity) -> list[Job]:
     check_retries(request.spec.get("properties") or {}, "properties")
-    takes = taken_by(request.spec, room, key="resources.instance_type")
+    takes = taken_by(request.spec, room)
     return [request.job(_resolved(tx, request.workspace, request.spec, now=request.now), takes)]
 
 

@@ -208,7 +208,7 @@ class _Planning(Lookups):
             ),
         )
         self.tried(key, lambda at: check_retries(spec["properties"], f"{at}.properties"))
-        takes = self.takes(spec, f"{key}.resources.instance_type")
+        takes = taken_by(spec, self.machine)
         resolved = {
             "code": {"manifest": code.manifest.digest, "name": code.name} if code else None,
             "environment": environment,
@@ -217,10 +217,6 @@ class _Planning(Lookups):
             "steps_needed": _needs(values),
         }
         return Step(name, spec, resolved, body.get("is_deterministic", True) is not False, takes)
-
-    def takes(self, spec: Mapping[str, Any], key: str) -> Capacity:
-        """What a command takes of the machine; what can never fit is refused."""
-        return self.tried(key, lambda at: taken_by(spec, self.machine, key=at)) or _ONE
 
     # --- components and their ports
 
@@ -479,16 +475,10 @@ class _Scope:
         raise InvalidInput(f"${{{{{shown}}}}} leads nowhere in this pipeline")
 
 
-def taken_by(spec: Mapping[str, Any], machine: Capacity, *, key: str) -> Capacity:
-    """What a job takes of `machine`; raises `InvalidInput` for a size that it never has."""
-    name = str((spec.get("resources") or {}).get("instance_type") or "")
-    size = size_of(name)
-    takes = Capacity(*size) if size else Capacity(_ONE.cores, min(_ONE.memory, machine.memory))
-    if machine.holds(takes):
-        return takes
-    said = f"{name} has {takes}, and this machine has {machine}, so the job could never begin"
-    hint = "name a smaller size or none, or let the platform take more: settings cores and memory_gb"
-    raise InvalidInput(said, hint=hint, problems=[Problem(said, key=key, hint=hint)])
+def taken_by(spec: Mapping[str, Any], machine: Capacity) -> Capacity:
+    """What a job takes of `machine`: all of it, when the size that it names is of a larger one."""
+    size = size_of(str((spec.get("resources") or {}).get("instance_type") or ""))
+    return (Capacity(*size) if size else _ONE).within(machine)
 
 
 def _unmarked(value: Given) -> Given:

@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
+from pratique.base.machine import Capacity
 from pratique.compute import forwarding
 from pratique.compute.cgroups import UNLIMITED, Limits
 from pratique.compute.layer import lay
@@ -132,7 +133,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
         working_folder=attempt.code,
         log=attempt.log,
         timeout=timedelta(seconds=float(timeout)) if timeout else None,
-        limits=_limits(job),
+        limits=_limits(attempt),
         view=views.of_job(
             attempt.folder,
             python,
@@ -150,10 +151,17 @@ def _leading_to_door(attempt: Attempt, python: Path) -> tuple[str, ...]:
     return str(python), "-I", "-S", str(_FORWARDER), str(port), str(attempt.bench.home.inside_door)
 
 
-def _limits(job: Job) -> Limits:
-    """What the size that the job names has; a job without one takes what it gets."""
-    size = size_of(str((job.spec.get("resources") or {}).get("instance_type") or ""))
-    return Limits(*size) if size else UNLIMITED
+def _limits(attempt: Attempt) -> Limits:
+    """What the size that the job names has, as far as this machine has it; a job without one takes what it gets."""
+    job = attempt.job
+    name = str((job.spec.get("resources") or {}).get("instance_type") or "")
+    size = size_of(name)
+    if size is None:
+        return UNLIMITED
+    wished, takes = Capacity(*size), Capacity(job.cores, job.memory)
+    if not takes.holds(wished):
+        attempt.say(f"{name} has {wished}; of this machine the job has {takes}")
+    return Limits(takes.cores, takes.memory)
 
 
 def _written_inputs(job: Job) -> list[str]:

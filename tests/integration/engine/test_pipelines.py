@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from pratique.base.errors import InvalidInput
+from pratique.base.machine import Capacity
 from pratique.engine.jobs import canceled_in_queue
 from pratique.engine.logs import PLACE as LOG
 from pratique.engine.pipelines import PipelineWorker, RunsBehind, bring_forward
 from pratique.store import artifacts, assets, jobs
 
-from .conftest import Beside, House, Killed, until
+from .conftest import MACHINE, Beside, House, Killed, until
 
 CHAIN: Mapping[str, Any] = {
     "prep": {
@@ -331,11 +331,13 @@ def test_a_command_is_tried_again_as_often_as_its_property_says(house: House) ->
     assert (house.job(job).status, house.job(job).attempt) == ("Failed", 2)
 
 
-def test_a_size_that_this_machine_never_has_is_refused_when_the_pipeline_is_made(house: House) -> None:
-    step = {"command": "true", "resources": {"instance_type": "Standard_D64s_v5"}}
-    with pytest.raises(InvalidInput, match="64 cores") as refused:
-        house.submit_pipeline({"big": step})
-    assert [problem.key for problem in refused.value.problems] == ["jobs.big.resources.instance_type"]
+def test_a_step_of_a_larger_machine_than_this_takes_all_of_it_and_says_so(house: House) -> None:
+    name = house.submit_pipeline({"big": {"command": "true", "resources": {"instance_type": "Standard_D64s_v5"}}})
+    assert house.run_pipeline(name).status == "Completed"
+    step = house.steps(name)["big"]
+    assert Capacity(step.cores, step.memory) == MACHINE
+    said = (house.home.job_attempt(step.id, 1) / "stream.log").read_text()
+    assert "Standard_D64s_v5 has 64 cores and 256 GiB; of this machine the job has" in said
 
 
 @pytest.mark.parametrize(
