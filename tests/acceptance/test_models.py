@@ -59,8 +59,8 @@ print(ask("ModelMetadata", b"\\x0a\\x05model"))
 
 def asked_over_grpc(platform: Installation, address: str) -> str:
     """What the model at `address` says of itself."""
-    socket = address.removeprefix("unix:")
-    [launch] = [file for file in platform.home.glob("replicas/*/files-of/1.json") if socket in file.read_text()]
+    launches = platform.home.glob("replicas/*/files-of/1.json")
+    launch = next(file for file in launches if '"speaks_grpc": true' in file.read_text())
     python = json.loads(launch.read_text().splitlines()[-1])["python"]
     said = subprocess.run([python, "-c", CLIENT, address], capture_output=True, text=True, timeout=120, check=False)
     assert said.returncode == 0, said.stderr

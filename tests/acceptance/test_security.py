@@ -259,6 +259,7 @@ def test_a_scorer_has_no_token_at_all(platform: Installation, project: Path, key
         assert secret not in text
     assert {name for name in said if name.startswith("PRATIQUE_")} <= {
         "PRATIQUE_DEPLOYMENT",
+        "PRATIQUE_LONGEST_CALL_MS",
         "PRATIQUE_REQUEST_TIMEOUT_MS",
     }
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
 from pratique.cli.talk import Transfer, warn
+from pratique.client.fetching import fetched
 from pratique.client.uploads import with_uploads
 from pratique.specs.component_files import with_components
 from pratique.specs.edits import Edits
@@ -80,8 +81,9 @@ def _with_flags(document: Document, typed: Mapping[str, Any]) -> Document:
 
 
 def send_files(place: Place, spec: Spec) -> dict[str, Any]:
-    """`spec` as the API takes it, its local files uploaded."""
-    return with_uploads(place.connection, place.workspace, spec, Transfer("Uploading").report).to_document()
+    """`spec` as the API takes it, its files uploaded: local ones, and those on the web, which are fetched first."""
+    with fetched(spec, Transfer("Fetching").report) as local:
+        return with_uploads(place.connection, place.workspace, local, Transfer("Uploading").report).to_document()
 
 
 def local_path(text: str | None) -> str | None:

@@ -101,6 +101,11 @@ class DataInput(Part):
     datastore: Text | None = planned("The datastore to upload to; the content store takes everything.")
     path_on_compute: Text | None = planned("Where on the compute to put it.")
 
+    @property
+    def purpose(self) -> Purpose:
+        """What `path` is for: files, or with mode `direct` a place of which the job gets the URI."""
+        return "place" if self.mode == "direct" else "data"
+
     def planned_keys(self) -> Iterator[str]:
         if self.mode == "rw_mount":  # The job gets a copy; what it writes there is not brought back.
             yield "mode"
@@ -322,7 +327,7 @@ class CommandJob(Spec):
             yield ("code",), self.code, "code"
         for name, given in self.inputs.items():
             if isinstance(given, DataInput):
-                yield ("inputs", name, "path"), given.path, "data"
+                yield ("inputs", name, "path"), given.path, given.purpose
         if isinstance(self.environment, InlineEnvironment):
             for key, text, purpose in self.environment.references():
                 yield ("environment", *key), text, purpose

@@ -204,7 +204,7 @@ class _Step(Part):
         """Every field that may name a local file."""
         for name, given in self.inputs.items():
             if isinstance(given, StepData) and not _has_binding(given.path):
-                yield ("inputs", name, "path"), given.path, "data"
+                yield ("inputs", name, "path"), given.path, "place" if given.mode == "direct" else "data"
         yield from _environment_references(getattr(self, "environment", None))
 
 
@@ -423,7 +423,7 @@ class PipelineJob(Spec):
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         for name, given in self.inputs.items():
             if isinstance(given, DataInput):
-                yield ("inputs", name, "path"), given.path, "data"
+                yield ("inputs", name, "path"), given.path, given.purpose
         yield from _step_references(self.jobs)
         if isinstance(self.component, Spec):
             for key, text, purpose in self.component.references():

@@ -119,6 +119,11 @@ class Url:
 
     url: str
 
+    @property
+    def is_on_the_web(self) -> bool:
+        """Whether anybody can fetch it who is let: by HTTP."""
+        return self.url.lower().startswith(("http://", "https://")) and not _BINDING.search(self.url)
+
     def __str__(self) -> str:
         return self.url
 
@@ -264,7 +269,7 @@ def _local(text: str) -> LocalPath:
 
 # --- which fields of a spec name files on the user's disk ----------------------------------------------------------
 
-Purpose: TypeAlias = Literal["code", "include", "data", "model", "environment"]
+Purpose: TypeAlias = Literal["code", "include", "data", "place", "model", "environment"]
 
 
 @dataclass(frozen=True)
@@ -274,6 +279,7 @@ class LocalUse:
     `code` honours ignore files and keeps executable bits, `include` is laid
     beside the code of the same component, `environment` is a conda file whose
     parsed mapping takes the field's place, and the rest is uploaded as it is.
+    Of a `place` a job gets the URI, and fetches from there by itself.
     """
 
     key: Key
@@ -308,6 +314,15 @@ def local_paths(spec: HasReferences) -> list[LocalUse]:
         LocalUse(key, folder / Path(found.path.replace("\\", "/")).expanduser(), purpose)
         for key, text, purpose in spec.references()
         if isinstance(found := parse_reference(text), LocalPath)
+    ]
+
+
+def web_files(spec: HasReferences) -> list[tuple[Key, str]]:
+    """The fields of `spec` that name a file on the web, which is fetched before it is used, with its URL."""
+    return [
+        (key, found.url)
+        for key, text, purpose in spec.references()
+        if purpose in ("data", "model") and isinstance(found := parse_reference(text), Url) and found.is_on_the_web
     ]
 
 

@@ -24,6 +24,7 @@ NOUNS: Final = {
     "code": "folder of code",
     "include": "file or folder",
     "data": "file or folder",
+    "place": "file or folder",
     "model": "model",
     "environment": "conda file",
 }

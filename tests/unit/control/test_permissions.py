@@ -59,6 +59,7 @@ EXPECTED = {
     "Tracking": TRACKING,
     "Job": JOB,
     "Delivery": {"units/report"},
+    "Push": {"repositories/read", "repositories/write"},
     "Checkout": {"repositories/read"},
     "Run reader": {"deliveries/read"},
 }
