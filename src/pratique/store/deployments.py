@@ -7,7 +7,7 @@ doors lead to, 0 for none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from pratique.store import leases
 from pratique.store.leases import Lease
-from pratique.store.rows import value_of, values_of
+from pratique.store.rows import remembered_values_of, value_of, values_of
 from pratique.store.schema import online_deployments, replicas
 
 
@@ -119,8 +119,7 @@ def every(tx: Connection) -> list[OnlineDeployment]:
 
 def served(tx: Connection) -> list[ServedDeployment]:
     """What is served of every deployment, oldest first."""
-    columns = [online_deployments.c[field.name] for field in fields(ServedDeployment)]
-    return values_of(ServedDeployment, tx.execute(select(*columns).order_by(online_deployments.c.id)))
+    return remembered_values_of(tx, ServedDeployment, online_deployments, online_deployments.c.id)
 
 
 def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.
