@@ -45,7 +45,8 @@ def halt(home: Home, say: Say) -> None:
             _cancel_jobs(home, say, within=_CANCELED_WITHIN)
         compute = LocalCompute()
         stop(home, compute, SERVER, grace=_GRACE)
-        Admin(home.socket("envoy-admin")).shut(timeout=_GRACE)
+        if not Admin(home.socket("envoy-admin")).shut(timeout=_GRACE):
+            say(f"warning: calls are cut off that were still in progress after {_GRACE.total_seconds():.0f} s")
         # Once more: one may have begun meanwhile, or the server was dead.
         _cancel_jobs(home, say, within=0)
         with ThreadPoolExecutor(_AT_ONCE) as pool:

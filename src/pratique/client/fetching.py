@@ -6,6 +6,7 @@ The platform itself follows no URL: it could reach what the one who wrote it can
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
@@ -61,7 +62,7 @@ def _fetch(url: str, folder: Path, key: Key, progress: Progress) -> Path:
         raise InvalidInput(said, hint=_HINT, problems=[Problem(said, key=dotted(key), hint=_HINT)]) from error
     except URLError as error:
         raise Unavailable(f"{shown} cannot be fetched: {error.reason}", hint=_HINT) from error
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise Unavailable(f"{shown} was not fetched to its end: {error}", hint=_HINT) from error
     return path
 

@@ -26,6 +26,12 @@ class _Web(BaseHTTPRequestHandler):
             self.send_header("Location", "/rows.csv")
             self.end_headers()
             return
+        if path == "/chunks.csv":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"ff\r\na,b")
+            return
         self.send_response(200 if path in ("/rows.csv", "/cut.csv", "/", "/%2e%2e") else 404)
         self.send_header("Content-Length", str(len(ROWS) + (10 if path == "/cut.csv" else 0)))
         self.end_headers()
@@ -88,6 +94,7 @@ def test_nothing_else_is_fetched(path: str) -> None:
     [
         ("absent.csv", InvalidInput, "the server answered 404"),
         ("cut.csv", Unavailable, "of 18 bytes came"),
+        ("chunks.csv", Unavailable, "not fetched to its end"),
     ],
 )
 def test_what_cannot_be_fetched_is_said_without_its_signature(
