@@ -152,7 +152,10 @@ def _leading_to_door(attempt: Attempt, python: Path) -> tuple[str, ...]:
 
 
 def _limits(attempt: Attempt) -> Limits:
-    """What the size that the job names has, as far as this machine has it; a job without one takes what it gets."""
+    """What the size that the job names has, as far as this machine has it, which the log says where that is less.
+
+    A job without a size takes what it gets.
+    """
     job = attempt.job
     name = str((job.spec.get("resources") or {}).get("instance_type") or "")
     size = size_of(name)

@@ -212,3 +212,12 @@ def test_a_list_is_narrowed_by_the_platform_and_written_as_it_is_printed(api: An
     for path in (place, MODELS):
         listed = api("GET", path)
         assert listed.text == json.dumps(listed.json(), indent=2, sort_keys=True, ensure_ascii=False)
+
+
+def test_a_list_shows_what_was_changed_since_it_was_shown_the_last_time(api: Any) -> None:
+    api.asset("models", "credit", version="1", path=api.upload({"m": b"1"}, "m"))
+    assert "description" not in api.ok("GET", MODELS)[0]
+    for words in ("first", "second"):
+        api.ok("PATCH", f"{MODELS}/credit/versions/1", json={"description": words})
+        for place in (MODELS, f"{MODELS}/credit/versions"):
+            assert [one["description"] for one in api.ok("GET", place)] == [words]
