@@ -115,9 +115,10 @@ def _version(name: str, number: int, at: datetime, *, team: str) -> AssetVersion
     digest = "a" * 64
     spec = {"name": name, "version": str(number), "type": "custom_model", "path": f"upload:{digest}/model"}
     return AssetVersion(
-        new_id(), "bench", "models", name, str(number), number, "custom_model", spec, spec["path"], digest, "",
-        {"team": team}, {"pratique.digest": digest}, False, "None", "", "", "upload", at, at,
-        {"name": "bench", "type": "user"},
+        id=new_id(), workspace="bench", kind="models", name=name, version=str(number), ordinal=number,
+        type="custom_model", spec=spec, path=spec["path"], manifest=digest, description="", tags={"team": team},
+        properties={"pratique.digest": digest}, is_archived=False, stage="None", run_id="", job_name="",
+        source="upload", created_at=at, updated_at=at, created_by={"name": "bench", "type": "user"},
     )  # fmt: skip
 
 

@@ -142,7 +142,7 @@ def test_the_newest_of_each_name_leaves_archived_names_and_versions_out(
         assets.add_version(tx, new_version("3", created_at=later + timedelta(seconds=1), is_archived=True))
         assets.change(tx, "dev", "models", "old", is_archived=True)
         found = assets.latest_of_each(tx, "dev", "models")
-    assert [(one.name, one.version) for one in found] == [("churn", "1"), ("credit", "2")]
+    assert [(row.value.name, row.value.version) for row in found] == [("churn", "1"), ("credit", "2")]
 
 
 def test_archived_names_are_those_that_say_so_or_whose_versions_all_are(
@@ -157,8 +157,8 @@ def test_archived_names_are_those_that_say_so_or_whose_versions_all_are(
             assets.add_version(tx, new_version(text, name="said"))
         only = assets.latest_of_each(tx, "dev", "models", archived="only")
         both = assets.latest_of_each(tx, "dev", "models", archived="include")
-    assert [(one.name, one.version) for one in only] == [("every", "2"), ("said", "2")]
-    assert [(one.name, one.version) for one in both] == [("credit", "1"), ("every", "2"), ("said", "2")]
+    assert [(row.value.name, row.value.version) for row in only] == [("every", "2"), ("said", "2")]
+    assert [(row.value.name, row.value.version) for row in both] == [("credit", "1"), ("every", "2"), ("said", "2")]
 
 
 def test_a_label_points_to_one_version_and_can_move(registry: Database, new_version: NewVersion) -> None:

@@ -24,9 +24,10 @@ from pratique.specs.references import Asset as Reference
 from pratique.specs.references import JobOutput, RunPath, Upload, parse_reference
 from pratique.specs.translation import RELEASED_BEFORE
 from pratique.store import assets, deployments, events, holdings, jobs
-from pratique.store.assets import LATEST, Archived, Asset, AssetVersion, Shown
+from pratique.store.assets import LATEST, Archived, Asset, AssetVersion, ShownVersion
 from pratique.store.database import Transaction
 from pratique.store.events import Event
+from pratique.store.stored import Stored
 
 Kind = Literal["data", "environments", "models", "components"]
 SINGULAR: Final = {
@@ -165,7 +166,7 @@ def get(tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, ve
 
 def newest_of_each(
     tx: Transaction, actor: Actor, workspace: str, kind: Kind, *, archived: Archived = "no", limit: int | None = None
-) -> list[Shown]:
+) -> list[Stored[ShownVersion]]:
     """The newest version of every name, by name, at most `limit` of them; a name is archived when its versions are."""
     workspaces.get(tx, actor, workspace)
     permit(actor, f"{kind}/read", workspace_scope(workspace))
@@ -174,7 +175,7 @@ def newest_of_each(
 
 def versions(
     tx: Transaction, actor: Actor, workspace: str, kind: Kind, name: str, *, archived: Archived = "include"
-) -> list[Shown]:
+) -> list[Stored[ShownVersion]]:
     """The versions of a name, newest first; raises `NotFound` for a name that does not exist."""
     workspaces.get(tx, actor, workspace)
     permit(actor, f"{kind}/read", workspace_scope(workspace))

@@ -18,7 +18,7 @@ from pratique.control import assets, content, datastores
 from pratique.control.actor import PLATFORM
 from pratique.specs.references import DatastorePath, parse_reference
 from pratique.store import assets as rows
-from pratique.store.assets import Asset, AssetVersion, Shown
+from pratique.store.assets import Asset, AssetVersion
 from pratique.store.database import Transaction
 
 _KIND: Final = "data"
@@ -72,7 +72,7 @@ def show(tx: Transaction, workspace: str, name: str, version: str, place: Datast
     assets.tell(tx, PLATFORM, "Pratique.DataRegistered", made, now=now, data={"path": str(place)})
 
 
-def is_growing(version: AssetVersion | Shown) -> bool:
+def is_growing(version: AssetVersion) -> bool:
     """Whether a version shows a place, and not the same files for ever."""
     return version.kind == _KIND and version.manifest is None and bool(version.path)
 

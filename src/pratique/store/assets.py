@@ -7,18 +7,16 @@ that is not archived.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple
+from datetime import datetime
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, Text, cast, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from pratique.store.json_text import from_text
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import asset_labels, asset_versions, assets
+from pratique.store.stored import Shape, Stored
 
 LATEST: Final = "latest"
-
-_STORED: Final = "stored_"
 
 Archived = Literal["no", "include", "only"]
 """Whether a list leaves archived names out, shows them as well, or shows nothing else."""
@@ -40,15 +38,13 @@ class Asset:
 
 
 @dataclass(frozen=True)
-class AssetVersion:
-    """One version of a name."""
+class ShownVersion:
+    """What lists show of a version."""
 
-    id: str
     workspace: str
     kind: str
     name: str
     version: str
-    ordinal: int | None
     type: str
     spec: Mapping[str, Any]
     path: str
@@ -60,76 +56,21 @@ class AssetVersion:
     stage: str
     run_id: str
     job_name: str
-    source: str
     created_at: datetime
-    updated_at: datetime
     created_by: Mapping[str, Any]
 
 
-class Shown(NamedTuple):
-    """What lists show of a version: less than all of it, and most as it is stored.
+@dataclass(frozen=True)
+class AssetVersion(ShownVersion):
+    """One version of a name."""
 
-    Lists have ten thousand, most of them the same as the last time: two that are equal look equal, so whoever shows
-    them can remember what one looks like, and nothing is read that nobody looks at.
-    """
-
-    workspace: str
-    kind: str
-    name: str
-    version: str
-    type: str
-    stored_spec: str
-    path: str
-    manifest: str | None
-    description: str
-    stored_tags: str
-    stored_properties: str
-    is_archived: bool
-    stage: str
-    run_id: str
-    job_name: str
-    stored_created_at: str
-    stored_created_by: str
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        """What the user wrote."""
-        return _read(self.stored_spec)
-
-    @property
-    def tags(self) -> Mapping[str, str]:
-        """The user's tags."""
-        return _read(self.stored_tags)
-
-    @property
-    def properties(self) -> Mapping[str, str]:
-        """The properties, the platform's own among them."""
-        return _read(self.stored_properties)
-
-    @property
-    def created_at(self) -> datetime:
-        """When it was made."""
-        found = datetime.fromisoformat(self.stored_created_at)  # SQLite drops time zones.
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-    @property
-    def created_by(self) -> Mapping[str, Any]:
-        """Who made it."""
-        return _read(self.stored_created_by)
+    id: str
+    ordinal: int | None
+    source: str
+    updated_at: datetime
 
 
-def _read(stored: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = from_text(stored)
-    return found
-
-
-def _shown(versions: Any) -> Any:
-    """The columns that `Shown` has, of a table of versions."""
-    return [_stored(versions.c[name.removeprefix(_STORED)], name) for name in Shown._fields]
-
-
-def _stored(column: Any, name: str) -> Any:
-    return cast(column, Text) if name.startswith(_STORED) else column
+_SHOWN: Final = Shape(ShownVersion, asset_versions)
 
 
 def _named(workspace: str, kind: str, name: str) -> Any:
@@ -204,12 +145,14 @@ def versions(tx: Connection, workspace: str, kind: str, name: str) -> list[Asset
     return values_of(AssetVersion, tx.execute(wanted.order_by(*_newest_first())))
 
 
-def shown_versions(tx: Connection, workspace: str, kind: str, name: str, *, archived: Archived) -> list[Shown]:
+def shown_versions(
+    tx: Connection, workspace: str, kind: str, name: str, *, archived: Archived
+) -> list[Stored[ShownVersion]]:
     """What lists show of the versions of a name, newest first."""
-    wanted = select(*_shown(asset_versions)).where(_versions(workspace, kind, name))
+    wanted = select(*_SHOWN.columns(asset_versions)).where(_versions(workspace, kind, name))
     if archived != "include":
         wanted = wanted.where(asset_versions.c.is_archived.is_(archived == "only"))
-    return [*map(Shown._make, tx.execute(wanted.order_by(*_newest_first())).all())]
+    return _SHOWN.rows(tx.execute(wanted.order_by(*_newest_first())))
 
 
 def all_versions(tx: Connection, workspace: str, kind: str) -> list[AssetVersion]:
@@ -227,7 +170,7 @@ def latest(tx: Connection, workspace: str, kind: str, name: str) -> AssetVersion
 
 def latest_of_each(
     tx: Connection, workspace: str, kind: str, *, archived: Archived = "no", limit: int | None = None
-) -> list[Shown]:
+) -> list[Stored[ShownVersion]]:
     """The newest version of every name, by name; of one that has any which is not archived, the newest of those.
 
     A name is archived when it says so itself or all of its versions are. `limit` is how many names at most.
@@ -243,7 +186,7 @@ def latest_of_each(
     )
     # By index, a name at a time, so that a limit ends it: ranking all versions would copy each of them first.
     wanted = (
-        select(*_shown(chosen))
+        select(*_SHOWN.columns(chosen))
         .select_from(assets.join(chosen, chosen.c.id == newest))
         .where(assets.c.workspace == workspace, assets.c.kind == kind)
         .order_by(assets.c.name)
@@ -252,7 +195,7 @@ def latest_of_each(
         wanted = wanted.where(or_(assets.c.is_archived, chosen.c.is_archived).is_(archived == "only"))
     if limit is not None:
         wanted = wanted.limit(limit)
-    return [*map(Shown._make, tx.execute(wanted).all())]
+    return _SHOWN.rows(tx.execute(wanted))
 
 
 def change_version(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.

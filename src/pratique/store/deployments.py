@@ -9,14 +9,15 @@ doors lead to, 0 for none.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from pratique.store import leases
 from pratique.store.leases import Lease
-from pratique.store.rows import remembered_values_of, value_of, values_of
+from pratique.store.rows import value_of, values_of
 from pratique.store.schema import online_deployments, replicas
+from pratique.store.stored import Shape, remembered
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,9 @@ class OnlineDeployment(ServedDeployment):
         return int(self.spec.get("instance_count") or 1)
 
 
+_SERVED: Final = Shape(ServedDeployment, online_deployments)
+
+
 def add(tx: Connection, deployment: OnlineDeployment) -> None:
     """Write a new deployment."""
     tx.execute(insert(online_deployments).values(**vars(deployment)))
@@ -119,7 +123,8 @@ def every(tx: Connection) -> list[OnlineDeployment]:
 
 def served(tx: Connection) -> list[ServedDeployment]:
     """What is served of every deployment, oldest first."""
-    return remembered_values_of(tx, ServedDeployment, online_deployments, online_deployments.c.id)
+    wanted = select(*_SERVED.columns(online_deployments)).order_by(online_deployments.c.id)
+    return [*map(remembered, _SERVED.rows(tx.execute(wanted)))]
 
 
 def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.

@@ -2,19 +2,15 @@
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import fields
-from functools import cache, lru_cache
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import JSON, Column, Connection, Result, Row, Table, Text, cast, select
+from sqlalchemy import Connection, Result, Row
 from sqlalchemy.dialects import postgresql, sqlite
-
-from pratique.store.json_text import from_text
 
 T = TypeVar("T")
 _INSERTS: Final[Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
-_REMEMBERED: Final = 10_000
-"""Rows whose values are kept for the next look, of all kinds together."""
 _BATCH: Final = 500  # SQLite takes 32,766 parameters in one statement; the widest of these rows has six.
 
 
@@ -27,27 +23,6 @@ def values_of(kind: type[T], rows: Result[Any]) -> list[T]:
     """Every row as a `kind`."""
     chosen = _chosen(kind, tuple(rows.keys()))  # type: ignore[arg-type] # Every class is hashable.
     return [kind(*chosen(row)) for row in rows]
-
-
-def remembered_values_of(tx: Connection, kind: type[T], table: Table, *order: Column[Any]) -> list[T]:
-    """Every row of `table` as a `kind`, in that order, for those who look at all of them again and again.
-
-    Of many rows most are what they were at the last look, and reading their JSON is what a look costs: who gets
-    the same row gets the same value, so nobody may change what is in one.
-    """
-    columns = [table.c[field.name] for field in fields(kind)]  # type: ignore[arg-type] # always a dataclass
-    documents = tuple(place for place, column in enumerate(columns) if isinstance(column.type, JSON))
-    stored = [cast(column, Text) if place in documents else column for place, column in enumerate(columns)]
-    rows = tx.execute(select(*stored).order_by(*order)).all()
-    return [_remembered(kind, documents, tuple(row)) for row in rows]  # type: ignore[arg-type] # Every class is hashable.
-
-
-@lru_cache(_REMEMBERED)
-def _remembered(kind: Callable[..., T], documents: tuple[int, ...], row: tuple[Any, ...]) -> T:
-    values = list(row)
-    for place in documents:
-        values[place] = None if row[place] is None else from_text(row[place])
-    return kind(*values)
 
 
 @cache

@@ -26,7 +26,7 @@ def update(world: Any, version: str, **changes: Any) -> AssetVersion:
 def listed(world: Any, archived: Any = "no") -> list[str]:
     with world.database.read() as tx:
         found = assets.newest_of_each(tx, world.owner, "dev", "models", archived=archived)
-    return [f"{one.name}:{one.version}" for one in found]
+    return [f"{row.value.name}:{row.value.version}" for row in found]
 
 
 @pytest.mark.parametrize("kind", KINDS)

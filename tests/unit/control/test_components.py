@@ -66,7 +66,7 @@ def test_a_reference_finds_it(world: Any) -> None:
     with world.database.read() as tx:
         found = referenced(tx, "dev", ("components",), "azureml:train:1", key="jobs.x.component")
         assert found.type == "command"
-        assert assets.versions(tx, world.owner, "dev", "components", "train")[0].version == found.version
+        assert assets.versions(tx, world.owner, "dev", "components", "train")[0].value.version == found.version
 
 
 def test_every_reference_of_a_job_and_of_a_deployment_is_told_at_once(world: Any) -> None:

@@ -1,6 +1,6 @@
 """Data, environments, models and components: four routers of one shape."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Annotated, Any, Final
@@ -12,8 +12,9 @@ from pratique.base.errors import InvalidInput, Problem
 from pratique.control import assets, collections, components, data_profiles, environments, signatures
 from pratique.control.actor import Actor
 from pratique.control.assets import VERB_NOUN, Kind
-from pratique.store.assets import Archived, AssetVersion, Shown
+from pratique.store.assets import Archived, AssetVersion, ShownVersion
 from pratique.store.database import Transaction
+from pratique.store.stored import Stored
 from pratique.web.api.changes import AssetChanges, Changes, ComponentChanges, ModelChanges, read_changes
 from pratique.web.api.fields import as_printed, creation_context, present, printed_listing
 from pratique.web.api.signatures import signature_document
@@ -33,12 +34,12 @@ _CHANGES: Final[Mapping[str, type[Changes]]] = {"models": ModelChanges, "compone
 """What may be said anew of kinds that have words of their own."""
 
 
-def document(version: AssetVersion | Shown, platform: Platform) -> dict[str, Any]:
+def document(version: ShownVersion, platform: Platform) -> dict[str, Any]:
     """A version as Azure prints it."""
     return _document(version, platform.ids.inside(version.workspace))
 
 
-def _document(version: AssetVersion | Shown, workspace_id: str) -> dict[str, Any]:
+def _document(version: ShownVersion, workspace_id: str) -> dict[str, Any]:
     own: dict[str, Any] = {
         **version.spec,
         "$schema": None,
@@ -59,7 +60,7 @@ def _document(version: AssetVersion | Shown, workspace_id: str) -> dict[str, Any
     return present(own)
 
 
-def _path(version: AssetVersion | Shown) -> str | None:
+def _path(version: ShownVersion) -> str | None:
     if version.manifest is None:
         return version.path or None
     name = version.path.rpartition("/")[2]
@@ -159,14 +160,14 @@ def router_for(kind: Kind) -> APIRouter:
     return router
 
 
-def _list(versions: Sequence[Shown], workspace_id: str) -> Response:
+def _list(versions: Sequence[Stored[ShownVersion]], workspace_id: str) -> Response:
     return printed_listing([_printed(version, workspace_id) for version in versions])
 
 
 @lru_cache(_REMEMBERED)
-def _printed(version: Shown, workspace_id: str) -> str:
+def _printed(version: Stored[ShownVersion], workspace_id: str) -> str:
     """What a list says of `version`; most of a long one is what it was when somebody asked the last time."""
-    return as_printed(_document(version, workspace_id))
+    return as_printed(_document(version.value, workspace_id))
 
 
 def _profile(tx: Transaction, version: AssetVersion) -> dict[str, Any]:
@@ -184,15 +185,15 @@ def _signatures(tx: Transaction, version: AssetVersion) -> dict[str, Any]:
     return {"signatures": [signature_document(one) for one in found]} if found else {}
 
 
-def _tagged(versions: Iterable[Shown], wanted: Sequence[str]) -> list[Shown]:
+def _tagged(versions: Sequence[Stored[ShownVersion]], wanted: Sequence[str]) -> Sequence[Stored[ShownVersion]]:
     """Those of `versions` that have every one of the `wanted` tags; raises `InvalidInput` for what is no tag."""
     pairs = [tag.partition("=") for tag in wanted]
     for (key, _, _), tag in zip(pairs, wanted, strict=True):
         if not key:
             said = f"{tag!r} is not a tag: expected NAME or NAME=VALUE"
             raise InvalidInput(said, problems=[Problem(said, key="tag")])
-    return [
-        version
-        for version in versions
-        if all(key in version.tags and (not equals or version.tags[key] == value) for key, equals, value in pairs)
-    ]
+    return [version for version in versions if _has_all(version.value.tags, pairs)] if pairs else versions
+
+
+def _has_all(tags: Mapping[str, str], pairs: Sequence[tuple[str, str, str]]) -> bool:
+    return all(key in tags and (not equals or tags[key] == value) for key, equals, value in pairs)

@@ -50,7 +50,7 @@ def _workspace(tx: Transaction, platform: Platform, actor: Actor, workspace: Wor
         "resource_group": workspace.resource_group,
         "mlflow": f"/mlflow/{name}/",
         "jobs": [job_api.document(job, platform) for job in jobs.newest(tx, actor, name, limit=_JOBS, archived=False)],
-        "models": [asset_document(model, platform) for model in assets.newest_of_each(tx, actor, name, "models")],
+        "models": [asset_document(row.value, platform) for row in assets.newest_of_each(tx, actor, name, "models")],
         "endpoints": [
             {
                 **endpoint_api.document(endpoint, platform),
