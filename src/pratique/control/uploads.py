@@ -6,42 +6,20 @@ that nobody names are nothing yet.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Final
 
-from pratique.base.errors import InvalidInput, NotFound, Problem
+from pratique.base.errors import NotFound
 from pratique.content.manifest import Manifest
-from pratique.control import workspaces
+from pratique.control import held_content, workspaces
 from pratique.control.actor import Actor
 from pratique.control.permissions import permit, workspace_scope
 from pratique.store import holdings, reach
 from pratique.store.database import Transaction
 
-_SHOWN: Final = 20
-"""Wrong sizes told at once."""
-
 
 def add_manifest(tx: Transaction, actor: Actor, workspace: str, manifest: Manifest, *, now: datetime) -> list[str]:
-    """Store `manifest` when `workspace` holds all its blobs; otherwise store nothing and return those missing.
-
-    The missing digests come each once, in the order of the manifest. Raises
-    `InvalidInput` for a size that is not the one of the blob.
-    """
+    """Store `manifest` when `workspace` holds all its blobs; otherwise store nothing and return those missing."""
     check_writable(tx, actor, workspace)
-    wanted = list(dict.fromkeys(entry.digest for entry in manifest.entries))
-    sizes = holdings.sizes(tx, workspace, "blob", wanted)
-    wrong = [
-        Problem(f"is {sizes[entry.digest]} bytes long, not {entry.size}", key=entry.path)
-        for entry in manifest.entries
-        if sizes.get(entry.digest, entry.size) != entry.size
-    ]
-    if wrong:
-        raise InvalidInput.of(wrong[:_SHOWN], what="manifest")
-    lacking = [digest for digest in wanted if digest not in sizes]
-    reach.keep(tx, workspace, "blob", [*sizes], now=now)  # The client is about to send only what is lacking.
-    if not lacking:
-        holdings.add_manifest(tx, workspace, manifest, now=now)
-        reach.keep(tx, workspace, "manifest", [manifest.digest], now=now)
-    return lacking
+    return held_content.add_manifest(tx, workspace, manifest, now=now)
 
 
 def check_writable(tx: Transaction, actor: Actor, workspace: str) -> None:
@@ -52,8 +30,7 @@ def check_writable(tx: Transaction, actor: Actor, workspace: str) -> None:
 
 def held_manifests(tx: Transaction, actor: Actor, workspace: str, digests: Sequence[str]) -> set[str]:
     """Which of `digests` are manifests that the workspace holds, with all of their blobs."""
-    workspaces.get(tx, actor, workspace)
-    permit(actor, "content/read", workspace_scope(workspace))
+    _check_readable(tx, actor, workspace)
     return holdings.held(tx, workspace, "manifest", digests)
 
 
@@ -64,9 +41,8 @@ def any_stale(tx: Transaction, workspace: str, digests: Collection[str], *, now:
 
 def keep_manifests(tx: Transaction, actor: Actor, workspace: str, digests: Sequence[str], *, now: datetime) -> set[str]:
     """`held_manifests`, and these stay for a day although nothing may name them yet."""
-    held = held_manifests(tx, actor, workspace, digests)
-    reach.keep(tx, workspace, "manifest", [*held], now=now)
-    return held
+    _check_readable(tx, actor, workspace)
+    return held_content.held_manifests(tx, workspace, digests, now=now)
 
 
 def add_blobs(
@@ -84,8 +60,7 @@ def add_blob(tx: Transaction, actor: Actor, workspace: str, digest: str, size: i
 
 def manifest(tx: Transaction, actor: Actor, workspace: str, digest: str) -> Manifest:
     """The manifest of that digest; raises `NotFound` when the workspace does not hold it."""
-    workspaces.get(tx, actor, workspace)
-    permit(actor, "content/read", workspace_scope(workspace))
+    _check_readable(tx, actor, workspace)
     if found := holdings.manifest(tx, workspace, digest):
         return found
     raise NotFound(f"workspace {workspace!r} holds no manifest {digest}", hint="upload the files again")
@@ -93,7 +68,11 @@ def manifest(tx: Transaction, actor: Actor, workspace: str, digest: str) -> Mani
 
 def check_blob(tx: Transaction, actor: Actor, workspace: str, digest: str) -> None:
     """Raise `NotFound` unless the workspace holds that blob."""
-    workspaces.get(tx, actor, workspace)
-    permit(actor, "content/read", workspace_scope(workspace))
+    _check_readable(tx, actor, workspace)
     if not holdings.held(tx, workspace, "blob", [digest]):
         raise NotFound(f"workspace {workspace!r} holds no content {digest}")
+
+
+def _check_readable(tx: Transaction, actor: Actor, workspace: str) -> None:
+    workspaces.get(tx, actor, workspace)
+    permit(actor, "content/read", workspace_scope(workspace))

@@ -1,8 +1,8 @@
 """Data, environments, models and components: four routers of one shape."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Response
@@ -70,23 +70,34 @@ def _path(version: ShownVersion) -> str | None:
 ASSETS: Final[tuple[Kind, ...]] = ("data", "environments", "models", "components")
 
 
+_CREATES: Final[Mapping[Kind, Callable[..., AssetVersion]]] = {
+    "data": partial(assets.create, kind="data"),
+    "models": partial(assets.create, kind="models"),
+    "environments": environments.create,
+    "components": components.create,
+}
+
+
 def router_for(kind: Kind) -> APIRouter:
     """The routes of one kind."""
     router = APIRouter(prefix=f"/workspaces/{{workspace}}/{kind}", tags=[kind])
+    _add_names(router, kind)
+    _add_versions(router, kind)
+    return router
+
+
+def _add_names(router: APIRouter, kind: Kind) -> None:
+    """What is asked of a kind or of a name of it."""
     may_read = Annotated[Actor, Depends(allow(f"{kind}/read"))]
     may_write = Annotated[Actor, Depends(allow(f"{kind}/write"))]
-    may_delete = Annotated[Actor, Depends(allow(f"{kind}/delete"))]
 
     @router.post("", name=f"create {kind}")
     def create(platform: Here, actor: may_write, workspace: str, body: SpecBody) -> dict[str, Any]:
         """Make a version."""
         spec = read_spec(VERB_NOUN[kind], body)
         with platform.database.write() as tx:
-            if kind == "components":
-                return document(components.create(tx, actor, workspace, spec, now=utc_now()), platform)
-            if kind == "environments":
-                return document(environments.create(tx, actor, workspace, spec, now=utc_now()), platform)
-            return document(assets.create(tx, actor, workspace, kind, spec, now=utc_now()), platform)
+            made = _CREATES[kind](tx, actor, workspace, spec=spec, now=utc_now())
+            return document(made, platform)
 
     @router.get("", name=f"list {kind}")
     def newest(
@@ -118,25 +129,27 @@ def router_for(kind: Kind) -> APIRouter:
             found = assets.versions(tx, actor, workspace, kind, name, archived=archived)
         return _list(_tagged(found, tag)[:max_results], platform.ids.inside(workspace))
 
-    @router.get("/{name}/versions/{version}", name=f"show {kind}")
+
+def _add_versions(router: APIRouter, kind: Kind) -> None:
+    """What is asked of one version."""
+    may_read = Annotated[Actor, Depends(allow(f"{kind}/read"))]
+    may_write = Annotated[Actor, Depends(allow(f"{kind}/write"))]
+    may_delete = Annotated[Actor, Depends(allow(f"{kind}/delete"))]
+    place = "/{name}/versions/{version}"
+
+    @router.get(place, name=f"show {kind}")
     def get(platform: Here, actor: may_read, workspace: str, name: str, version: str) -> dict[str, Any]:
         """One version, by its text or ``@label``."""
         with platform.database.read() as tx:
             found = assets.get(tx, actor, workspace, kind, name, version)
-            said = document(found, platform) | ({"manifest": found.manifest} if found.manifest else {})
-            said |= _profile(tx, found) if kind == "data" else {}
-            is_growing = collections.is_growing(found)
-            said |= _signatures(tx, found) if kind == "models" else {}
-        if is_growing:  # Whoever asks is told of the files that are there now.
-            with platform.database.write() as tx:
-                found = replace(found, manifest=collections.pinned(tx, found, now=utc_now()))
+            said = document(found, platform) | _beside(tx, found)
+        if collections.is_growing(found):
+            found = _pinned(platform, found)
             said |= {"manifest": found.manifest}
-        if actor.run is not None:  # What a run of a delivery reads, an approval of it is given for.
-            with platform.database.write() as tx:
-                assets.note_use(tx, actor, found, is_made=False, now=utc_now())
+        _note_read(platform, actor, found)
         return said
 
-    @router.patch("/{name}/versions/{version}", name=f"update {kind}")
+    @router.patch(place, name=f"update {kind}")
     def update(
         platform: Here,
         actor: may_write,
@@ -150,14 +163,32 @@ def router_for(kind: Kind) -> APIRouter:
         with platform.database.write() as tx:
             return document(assets.update(tx, actor, workspace, kind, name, version, changes, now=utc_now()), platform)
 
-    @router.delete("/{name}/versions/{version}", name=f"delete {kind}")
+    @router.delete(place, name=f"delete {kind}")
     def delete(platform: Here, actor: may_delete, workspace: str, name: str, version: str) -> dict[str, Any]:
         """Remove a version that nothing uses."""
         with platform.database.write() as tx:
             assets.delete(tx, actor, workspace, kind, name, version, now=utc_now())
         return {}
 
-    return router
+
+def _beside(tx: Transaction, version: AssetVersion) -> dict[str, Any]:
+    """What is known of a version that only its own page says."""
+    said: dict[str, Any] = {"manifest": version.manifest} if version.manifest else {}
+    said |= _profile(tx, version) if version.kind == "data" else {}
+    return said | (_signatures(tx, version) if version.kind == "models" else {})
+
+
+def _pinned(platform: Platform, version: AssetVersion) -> AssetVersion:
+    """`version` with the files that are there now: whoever asks is told of them."""
+    with platform.database.write() as tx:
+        return replace(version, manifest=collections.pinned(tx, version, now=utc_now()))
+
+
+def _note_read(platform: Platform, actor: Actor, version: AssetVersion) -> None:
+    """Write down what a run of a delivery reads: an approval of it is given for that."""
+    if actor.run is not None:
+        with platform.database.write() as tx:
+            assets.note_use(tx, actor, version, is_made=False, now=utc_now())
 
 
 def _list(versions: Sequence[Stored[ShownVersion]], workspace_id: str) -> Response:

@@ -1,6 +1,7 @@
 """Manifests and blobs of projects and of runs, shaped as those of workspaces: see `uploads`."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import utc_now
 from pratique.content.manifest import Manifest
-from pratique.control import delivery_content, delivery_units
+from pratique.control import delivery_units, held_content
 from pratique.control.actor import Actor
 from pratique.control.delivery_content import Holder, of_project
 from pratique.store import holdings
@@ -26,66 +27,85 @@ Asks = Callable[[Request], Actor]
 """What a route says about who may use it."""
 
 
-def _router(prefix: str, reads: Asks, writes: Asks, for_reading: HolderOf, for_writing: HolderOf) -> APIRouter:
-    """The routes below `prefix`, for which the two functions say where content is held."""
-    router = APIRouter(prefix=prefix, tags=["delivery"])
-    reader, writer = Depends(reads), Depends(writes)
+@dataclass(frozen=True)
+class _Place:
+    """Where content is kept: the path of its routes, who may ask, and which holder a request means."""
 
-    @router.post("/manifests")
-    def add_manifest(
-        platform: Here, request: Request, body: Annotated[dict[str, Any], Body()], actor: Actor = writer
-    ) -> dict[str, Any]:
-        """Store a manifest, or say which blobs are missing and store nothing."""
-        manifest = Manifest.from_document(body)
-        with platform.database.write() as tx:
-            held = for_writing(actor, request)(tx)
-            missing = delivery_content.add_manifest(tx, held, manifest, now=utc_now())
-        return {"digest": manifest.digest, "missing": missing}
+    prefix: str
+    reads: Asks
+    writes: Asks
+    for_reading: HolderOf
+    for_writing: HolderOf
 
-    @router.post("/manifests/held")
-    def held_manifests(
-        platform: Here, request: Request, body: Annotated[DigestsBody, Body()], actor: Actor = writer
-    ) -> dict[str, Any]:
-        """Which of these manifests are here: their files need not be sent."""
-        with platform.database.write() as tx:
-            held = for_writing(actor, request)(tx)
-            return {"held": sorted(delivery_content.held_manifests(tx, held, body.digests, now=utc_now()))}
+    def router(self) -> APIRouter:
+        """All of its routes."""
+        router = APIRouter(prefix=self.prefix, tags=["delivery"])
+        self._add_manifests(router)
+        self._add_blobs(router)
+        return router
 
-    @router.get("/manifests/{digest}")
-    def manifest(platform: Here, request: Request, digest: str, actor: Actor = reader) -> dict[str, Any]:
-        """A manifest."""
-        with platform.database.read() as tx:
-            return delivery_content.manifest(tx, for_reading(actor, request)(tx), digest).to_document()
+    def _add_manifests(self, router: APIRouter) -> None:
+        reader, writer = Depends(self.reads), Depends(self.writes)
 
-    @router.post("/blobs")
-    async def add_blobs(platform: Here, request: Request, actor: Actor = writer) -> dict[str, Any]:
-        """Receive many small blobs in one pack; all of them are kept or none."""
-        holder = for_writing(actor, request)
-        await run_in_threadpool(_ask, platform, holder)
-        with platform.blobs.batch() as batch:
-            await receive_pack(request, batch)
-            return {"count": await run_in_threadpool(_keep, platform, holder, batch)}
+        @router.post("/manifests")
+        def add_manifest(
+            platform: Here,
+            request: Request,
+            body: Annotated[dict[str, Any], Body()],
+            actor: Actor = writer,
+        ) -> dict[str, Any]:
+            """Store a manifest, or say which blobs are missing and store nothing."""
+            manifest = Manifest.from_document(body)
+            with platform.database.write() as tx:
+                held = self.for_writing(actor, request)(tx)
+                missing = held_content.add_manifest(tx, held, manifest, now=utc_now())
+            return {"digest": manifest.digest, "missing": missing}
 
-    @router.put("/blobs/{digest}")
-    async def add_blob(platform: Here, request: Request, digest: str, actor: Actor = writer) -> dict[str, Any]:
-        """Receive the bytes of one blob, kept only when they have the digest; asked before they are taken."""
-        check_digest(digest)
-        holder = for_writing(actor, request)
-        await run_in_threadpool(_ask, platform, holder)
-        with platform.blobs.incoming() as incoming:
-            await receive(request, incoming, limit=platform.settings.upload_body_limit_mb * 1_000_000)
-            _, size = await run_in_threadpool(partial(incoming.keep, expected=digest))
-        await run_in_threadpool(_hold, platform, holder, [(digest, size)])
-        return {"digest": digest, "size": size}
+        @router.post("/manifests/held")
+        def held_manifests(
+            platform: Here, request: Request, body: Annotated[DigestsBody, Body()], actor: Actor = writer
+        ) -> dict[str, Any]:
+            """Which of these manifests are here: their files need not be sent."""
+            with platform.database.write() as tx:
+                held = self.for_writing(actor, request)(tx)
+                return {"held": sorted(held_content.held_manifests(tx, held, body.digests, now=utc_now()))}
 
-    @router.get("/blobs/{digest}")
-    def blob(platform: Here, request: Request, digest: str, actor: Actor = reader) -> FileResponse:
-        """The bytes of one blob."""
-        with platform.database.read() as tx:
-            delivery_content.check_blob(tx, for_reading(actor, request)(tx), digest)
-        return FileResponse(platform.blobs.path(digest), media_type="application/octet-stream", headers=SAFE)
+        @router.get("/manifests/{digest}")
+        def manifest(platform: Here, request: Request, digest: str, actor: Actor = reader) -> dict[str, Any]:
+            """A manifest."""
+            with platform.database.read() as tx:
+                return held_content.manifest(tx, self.for_reading(actor, request)(tx), digest).to_document()
 
-    return router
+    def _add_blobs(self, router: APIRouter) -> None:
+        reader, writer = Depends(self.reads), Depends(self.writes)
+
+        @router.post("/blobs")
+        async def add_blobs(platform: Here, request: Request, actor: Actor = writer) -> dict[str, Any]:
+            """Receive many small blobs in one pack; all of them are kept or none."""
+            holder = self.for_writing(actor, request)
+            await run_in_threadpool(_ask, platform, holder)
+            with platform.blobs.batch() as batch:
+                await receive_pack(request, batch)
+                return {"count": await run_in_threadpool(_keep, platform, holder, batch)}
+
+        @router.put("/blobs/{digest}")
+        async def add_blob(platform: Here, request: Request, digest: str, actor: Actor = writer) -> dict[str, Any]:
+            """Receive the bytes of one blob, kept only when they have the digest; asked before they are taken."""
+            check_digest(digest)
+            holder = self.for_writing(actor, request)
+            await run_in_threadpool(_ask, platform, holder)
+            with platform.blobs.incoming() as incoming:
+                await receive(request, incoming, limit=platform.settings.upload_body_limit_mb * 1_000_000)
+                _, size = await run_in_threadpool(partial(incoming.keep, expected=digest))
+            await run_in_threadpool(_hold, platform, holder, [(digest, size)])
+            return {"digest": digest, "size": size}
+
+        @router.get("/blobs/{digest}")
+        def blob(platform: Here, request: Request, digest: str, actor: Actor = reader) -> FileResponse:
+            """The bytes of one blob."""
+            with platform.database.read() as tx:
+                held_content.check_blob(tx, self.for_reading(actor, request)(tx), digest)
+            return FileResponse(platform.blobs.path(digest), media_type="application/octet-stream", headers=SAFE)
 
 
 def _ask(platform: Platform, holder: Holder) -> None:
@@ -125,11 +145,13 @@ def _writes_run(actor: Actor, request: Request) -> Holder:
     return lambda tx: delivery_units.holder_for_writing(tx, actor, _run_of(request))
 
 
-projects = _router(
+projects = _Place(
     "/delivery/projects/{project}",
-    allow_somewhere("deliveries/read"),
-    allow_somewhere("deliveries/run"),
-    _reads_project,
-    _writes_project,
-)
-runs = _router("/delivery/runs/{run}", KNOWN, KNOWN, _reads_run, _writes_run)
+    reads=allow_somewhere("deliveries/read"),
+    writes=allow_somewhere("deliveries/run"),
+    for_reading=_reads_project,
+    for_writing=_writes_project,
+).router()
+runs = _Place(
+    "/delivery/runs/{run}", reads=KNOWN, writes=KNOWN, for_reading=_reads_run, for_writing=_writes_run
+).router()
