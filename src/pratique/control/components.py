@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pratique.control import assets, content, environments, workspaces
+from pratique.control import assets, workspaces
 from pratique.control.actor import Actor
-from pratique.control.assets import referenced
-from pratique.control.lookups import Lookups
 from pratique.control.permissions import permit, workspace_scope
+from pratique.control.workspace_lookups import WorkspaceLookups
 from pratique.specs.references import Asset, parse_reference
 from pratique.store.assets import AssetVersion
 from pratique.store.database import Transaction
@@ -43,12 +42,8 @@ def create(
 
 
 @dataclass
-class _Pinning(Lookups):
+class _Pinning(WorkspaceLookups):
     """A spec with every reference replaced by what it means now; what means nothing is told by `check`."""
-
-    tx: Transaction
-    workspace: str
-    now: datetime
 
     def component(self, spec: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         """A component, or a step that brings a command of its own."""
@@ -83,15 +78,15 @@ class _Pinning(Lookups):
         return {**given, "path": self._asset(path, key, "data", "models")}
 
     def _asset(self, text: str, key: str, *kinds: assets.Kind) -> str:
-        found = self.tried(key, lambda at: referenced(self.tx, self.workspace, kinds, text, key=at))
+        found = self.asset(text, key, *kinds)
         return f"azureml:{found.name}:{found.version}" if found else text
 
     def _code(self, text: str, key: str) -> str:
-        held = self.tried(key, lambda at: content.resolve(self.tx, self.workspace, text, now=self.now, key=at))
+        held = self.code(text, key)
         return held.reference if held else text
 
     def _environment(self, wanted: Any, key: str) -> Any:
-        found = self.tried(key, lambda _: environments.resolve(self.tx, self.workspace, wanted))
+        found = self.environment(wanted, key)
         if not found or not isinstance(wanted, str):
             return wanted
         reference = parse_reference(wanted)

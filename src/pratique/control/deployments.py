@@ -1,6 +1,7 @@
 """Online deployments: a model version behind an endpoint, by digest from the moment of the wish."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -52,49 +53,67 @@ def write(
     known = deployments.get(tx, endpoint.id, name)
     _check_promotion(tx, actor, known, workspace, f"deployment {endpoint_name}/{name}", resolved, now=now)
     demands.check_deployed(tx, workspace, resolved.get("model") or {}, what=f"deployment {endpoint_name}/{name}")
+    wish = _Wish(dict(spec), resolved, all_traffic=all_traffic)
     if known is None:
-        deployment = OnlineDeployment(
-            id=new_id(),
-            endpoint_id=endpoint.id,
-            workspace=workspace,
-            endpoint=endpoint_name,
-            name=name,
-            spec=dict(spec),
-            resolved=resolved,
-            all_traffic=all_traffic,
-            provisioning_state="Creating",
-            error=None,
-            generation=1,
-            revision=1,
-            applied=0,
-            applied_spec={},
-            timings={},
-            retire_at=None,
-            created_at=now,
-            updated_at=now,
-            created_by=actor.to_document(),
-        )
-        deployments.add(tx, deployment)
-        tell(tx, actor, "Pratique.DeploymentCreated", deployment, now=now)
-        return deployment
+        return _add(tx, actor, endpoint, name, wish, now=now)
+    _change(tx, actor, known, wish, now=now)
+    return get(tx, actor, workspace, endpoint_name, name)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What a deployment should be."""
+
+    spec: Mapping[str, Any]
+    resolved: Mapping[str, Any]
+    """What its references mean, by digest."""
+    all_traffic: bool
+
+
+def _add(
+    tx: Transaction, actor: Actor, endpoint: OnlineEndpoint, name: str, wish: _Wish, *, now: datetime
+) -> OnlineDeployment:
+    """Wish a deployment that is not there yet."""
+    deployment = OnlineDeployment(
+        **vars(wish),
+        id=new_id(),
+        endpoint_id=endpoint.id,
+        workspace=endpoint.workspace,
+        endpoint=endpoint.name,
+        name=name,
+        provisioning_state="Creating",
+        error=None,
+        generation=1,
+        revision=1,
+        applied=0,
+        applied_spec={},
+        timings={},
+        retire_at=None,
+        created_at=now,
+        updated_at=now,
+        created_by=actor.to_document(),
+    )
+    deployments.add(tx, deployment)
+    tell(tx, actor, "Pratique.DeploymentCreated", deployment, now=now)
+    return deployment
+
+
+def _change(tx: Transaction, actor: Actor, known: OnlineDeployment, wish: _Wish, *, now: datetime) -> None:
+    """Wish that `known` becomes another; `Conflict` while it is being deleted."""
     if known.is_going:
-        raise Conflict(f"deployment {name!r} is being deleted", hint="wait until it is gone, or choose another name")
-    deployments.change(
-        tx,
-        known.id,
-        spec=dict(spec),
-        resolved=resolved,
-        all_traffic=all_traffic,
+        hint = "wait until it is gone, or choose another name"
+        raise Conflict(f"deployment {known.name!r} is being deleted", hint=hint)
+    changed = dict(
+        vars(wish),
         provisioning_state="Updating",
         error=None,
         generation=known.generation + 1,
-        revision=known.revision if _runs_on(known, spec, resolved) else known.generation + 1,
+        revision=known.revision if _runs_on(known, wish) else known.generation + 1,
         retire_at=None,
         updated_at=now,
     )
-    updated = get(tx, actor, workspace, endpoint_name, name)
-    tell(tx, actor, "Pratique.DeploymentUpdated", updated, now=now)
-    return updated
+    deployments.change(tx, known.id, **changed)
+    tell(tx, actor, "Pratique.DeploymentUpdated", replace(known, **changed), now=now)
 
 
 def get(tx: Transaction, actor: Actor, workspace: str, endpoint_name: str, name: str) -> OnlineDeployment:
@@ -186,11 +205,11 @@ def _check_promotion(
     promotion.note(tx, actor, workspace, promotion.DEPLOYMENTS, what.split()[-1], whole, is_made=True, now=now)
 
 
-def _runs_on(known: OnlineDeployment, spec: Mapping[str, Any], resolved: Mapping[str, Any]) -> bool:
-    """Whether the processes of `known` are those that `spec` wishes: only their number, a limit or a tag differs."""
+def _runs_on(known: OnlineDeployment, wish: _Wish) -> bool:
+    """Whether the processes of `known` are those that are wished: only their number, a limit or a tag differs."""
     is_there = known.applied == known.revision or known.is_in_work
-    is_same = spec == known.spec and resolved == known.resolved
-    return is_there and not is_same and _what_runs(spec, resolved) == _what_runs(known.spec, known.resolved)
+    is_same = wish.spec == known.spec and wish.resolved == known.resolved
+    return is_there and not is_same and _what_runs(wish.spec, wish.resolved) == _what_runs(known.spec, known.resolved)
 
 
 def _what_runs(spec: Mapping[str, Any], resolved: Mapping[str, Any]) -> dict[str, Any]:
