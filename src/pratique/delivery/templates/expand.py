@@ -14,52 +14,22 @@ from collections.abc import Mapping as Mappable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pratique.delivery.expressions.errors import ExpressionError
-from pratique.delivery.expressions.evaluation import Context, evaluate
-from pratique.delivery.expressions.functions import COMPILE_TIME
-from pratique.delivery.expressions.parser import parse
-from pratique.delivery.expressions.values import Array, Record, Value, to_boolean, to_text
+from pratique.delivery.expressions.values import Record
 from pratique.delivery.nodes import Mapping, Node, Place, Scalar, Sequence, Source, kind_of
 from pratique.delivery.reader import parse_pipeline
-from pratique.delivery.templates.conversion import node_of
-from pratique.delivery.templates.directives import OPEN, Directive, Piece, directive_of, is_directive, pieces_of
+from pratique.delivery.templates.directives import OPEN
 from pratique.delivery.templates.files import Files, ReadFile
 from pratique.delivery.templates.parameters import Declared, bound, declared
+from pratique.delivery.templates.substitution import Scope, Substitution
 from pratique.delivery.trouble import Refused, Trouble, Troubles
 from pratique.specs.words import did_you_mean
 
-MAX_WORK: Final = 250_000
-"""Values and evaluations of one expansion."""
-MAX_TEXT: Final = 20_000_000
-"""Characters of all values of the result."""
-
-_OF_SOME_RUNS: Final = ("build.", "system.")
-"""The beginnings of variables that the platform knows before some runs, such as those of pull requests."""
 _BODIES: Final = ("stages", "jobs", "steps")
 _HOOKS: Final = ("preDeploy", "deploy", "routeTraffic", "postRouteTraffic")
 _STRATEGIES: Final = ("runOnce", "rolling", "canary")
 _TEMPLATE_KEYS: Final = ("template", "parameters")
 
-Pairs = list[tuple[Scalar, Node, "Scope"]]
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What `${{ }}` sees at one point of the files."""
-
-    parameters: Record
-    variables: Record
-    """Grows while a level is expanded; a level has its own copy."""
-    loops: Mappable[str, Value]
-    is_typed: bool
-    """Whether the parameters are declared with types: then an unknown one is an error."""
-
-    def inner(self) -> "Scope":
-        """The scope of a level within."""
-        return replace(self, variables=self.variables.copy())
-
-    def loop(self, name: str, value: Value) -> "Scope":
-        return replace(self, loops={**self.loops, name: value})
+Pairs = list[tuple[Scalar, Node, Scope]]
 
 
 @dataclass(frozen=True)
@@ -104,8 +74,7 @@ class _Expander:
     def __init__(self, files: Files, troubles: Troubles) -> None:
         self.files = files
         self._troubles = troubles
-        self._work = 0
-        self._text = 0
+        self._replaced = Substitution(troubles)
 
     # --- the pipeline's own file ---------------------------------------------------------------------------------
 
@@ -134,7 +103,7 @@ class _Expander:
         """The root of the pipeline's own file, or of one that it extends."""
         resources = node.get("resources")
         if isinstance(resources, Mapping) and node.place.via is None:
-            self.files.know(_aliases(self._value(resources, scope)))
+            self.files.know(_aliases(self._replaced.value(resources, scope)))
         pairs, scope = self._level(node, scope)
         done: list[tuple[Scalar, Node]] = []
         for key, value, inner in pairs:
@@ -150,7 +119,7 @@ class _Expander:
                 case "strategy":
                     self._merge(done, [(key, self._strategy(value, inner))])
                 case _:
-                    self._merge(done, [(key, self._value(value, inner))])
+                    self._merge(done, [(key, self._replaced.value(value, inner))])
         return Mapping(tuple(done), node.place)
 
     def _merge(self, done: list[tuple[Scalar, Node]], pairs: Iterable[tuple[Scalar, Node]]) -> None:
@@ -163,7 +132,7 @@ class _Expander:
 
     def _extended(self, key: Scalar, value: Node, scope: Scope) -> Iterable[tuple[Scalar, Node]]:
         """The root of the file that `extends` names."""
-        given = self._value(value, scope)
+        given = self._replaced.value(value, scope)
         if not isinstance(given, Mapping):
             self._troubles.refuse("extends is a mapping with template and parameters", key.place)
             return ()
@@ -184,7 +153,7 @@ class _Expander:
         if direct is not None and (key := node.key("variables")):
             known[key.text] = self._variables(direct, inner)
         pairs: Pairs = []
-        for key, value, at in self._pairs(node, inner):
+        for key, value, at in self._replaced.pairs(node, inner):
             if key.text == "variables":
                 done = known.pop("variables", None) or self._variables(value, at)
                 pairs.append((key, done, at))
@@ -195,15 +164,15 @@ class _Expander:
     def _variables(self, node: Node, scope: Scope) -> Sequence:
         """`variables` as a list, whatever the form; each is put into `scope` as soon as it is known."""
         if isinstance(node, Scalar):
-            node = self._value(node, scope)
+            node = self._replaced.value(node, scope)
         done: list[Node] = []
         if isinstance(node, Mapping):
-            for key, value, inner in self._pairs(node, scope):
-                given = self._value(value, inner)
+            for key, value, inner in self._replaced.pairs(node, scope):
+                given = self._replaced.value(value, inner)
                 self._set(key, given, scope)
                 done.append(_variable(key, given))
         elif isinstance(node, Sequence):
-            for item, inner in self._items(node, scope):
+            for item, inner in self._replaced.items(node, scope):
                 done += self._variable(item, inner)
         elif node.text:
             self._troubles.refuse("variables are a mapping or a list; got text", node.place)
@@ -224,12 +193,12 @@ class _Expander:
         if isinstance(item, Sequence):
             self._troubles.refuse("a variable is a mapping; got a list", item.place)
             return []
-        pairs = [(key, value, inner) for key, value, inner in self._pairs(item, scope)]
+        pairs = [(key, value, inner) for key, value, inner in self._replaced.pairs(item, scope)]
         if not pairs:
             return []
         if any(key.text == "template" for key, _, _ in pairs):
             return self._included(pairs, scope, "variables", item.place)
-        done = Mapping(tuple((key, self._value(value, inner)) for key, value, inner in pairs), item.place)
+        done = Mapping(tuple((key, self._replaced.value(value, inner)) for key, value, inner in pairs), item.place)
         name = done.get("name")
         if isinstance(name, Scalar):
             self._set(name, done.get("value") or Scalar("", name.place), scope)
@@ -239,7 +208,7 @@ class _Expander:
 
     def _list(self, node: Node, scope: Scope, kind: str) -> Sequence:
         if isinstance(node, Scalar):
-            node = self._value(node, scope)
+            node = self._replaced.value(node, scope)
         if isinstance(node, Mapping):
             # A template may give its whole list behind one `${{ if }}`, which YAML reads as a mapping.
             node = Sequence((node,), node.place)
@@ -248,7 +217,7 @@ class _Expander:
                 self._troubles.refuse(f"{kind} is a list; got text", node.place)
             return Sequence((), node.place)
         done: list[Node] = []
-        for item, inner in self._items(node, scope):
+        for item, inner in self._replaced.items(node, scope):
             done += self._item(item, inner, kind)
         return Sequence(tuple(done), node.place)
 
@@ -261,7 +230,7 @@ class _Expander:
             self._troubles.refuse(f"expected a mapping in {kind}; got a list", item.place)
             return []
         if kind == "steps":
-            pairs = [(key, value, inner) for key, value, inner in self._pairs(item, scope)]
+            pairs = [(key, value, inner) for key, value, inner in self._replaced.pairs(item, scope)]
         else:
             pairs, scope = self._level(item, scope)
         if not pairs:
@@ -280,27 +249,27 @@ class _Expander:
             case "variables":
                 return key, value
             case _:
-                return key, self._value(value, scope)
+                return key, self._replaced.value(value, scope)
 
     def _strategy(self, node: Node, scope: Scope) -> Node:
         """A strategy, whose hooks hold steps."""
         if not isinstance(node, Mapping):
-            return self._value(node, scope)
+            return self._replaced.value(node, scope)
         done: list[tuple[Scalar, Node]] = []
-        for key, value, inner in self._pairs(node, scope):
+        for key, value, inner in self._replaced.pairs(node, scope):
             if key.text == "steps":
                 done.append((key, self._list(value, inner, "steps")))
             elif key.text in (*_STRATEGIES, *_HOOKS, "on", "failure", "success"):
                 done.append((key, self._strategy(value, inner)))
             else:
-                done.append((key, self._value(value, inner)))
+                done.append((key, self._replaced.value(value, inner)))
         return Mapping(tuple(done), node.place)
 
     # --- templates ------------------------------------------------------------------------------------------------
 
     def _included(self, pairs: Pairs, scope: Scope, kind: str, place: Place) -> list[Node]:
         """What the template that `pairs` name gives for a list of `kind`."""
-        given = [(key, self._value(value, inner)) for key, value, inner in pairs]
+        given = [(key, self._replaced.value(value, inner)) for key, value, inner in pairs]
         try:
             file, inner = self._entered(given, scope, place)
             return self._body(file, inner, kind, place)
@@ -332,7 +301,7 @@ class _Expander:
     def _body(self, file: Mapping, scope: Scope, kind: str, place: Place) -> list[Node]:
         done: list[Node] = []
         keys: list[str] = []
-        for key, value, inner in self._pairs(file, scope):
+        for key, value, inner in self._replaced.pairs(file, scope):
             keys.append(key.text)
             if key.text == kind == "variables":
                 done += self._variables(value, inner).items
@@ -347,233 +316,6 @@ class _Expander:
         if kind not in keys and OPEN not in "".join(file.names()):
             self._troubles.refuse(f"the template {file.place.source} has no {kind}", place)
         return done
-
-    # --- any value ------------------------------------------------------------------------------------------------
-
-    def _value(self, node: Node, scope: Scope) -> Node:
-        """`node` with every expression in it replaced."""
-        match node:
-            case Scalar():
-                return self._scalar(node, scope)
-            case Sequence():
-                items = tuple(self._value(item, inner) for item, inner in self._items(node, scope))
-                return Sequence(items, node.place)
-            case Mapping():
-                pairs = ((key, self._value(value, inner)) for key, value, inner in self._pairs(node, scope))
-                return Mapping(tuple(pairs), node.place)
-
-    def _scalar(self, node: Scalar, scope: Scope) -> Node:
-        self._spend(len(node.text), node.place)
-        if node.is_expanded:
-            return node
-        if OPEN not in node.text:
-            return replace(node, is_expanded=True)
-        try:
-            pieces = pieces_of(node.text)
-            if len(pieces) == 1:
-                return node_of(self._evaluated(pieces[0].text, scope, node.place), node.place)
-        except ExpressionError as error:
-            self._complain(error, node.place)
-            return Scalar("", node.place, is_expanded=True)
-        text = "".join(self._piece(piece, scope, node.place_of(piece.offset)) for piece in pieces)
-        self._spend(len(text), node.place)
-        return Scalar(text, node.place, is_expanded=True)
-
-    def _piece(self, piece: Piece, scope: Scope, place: Place) -> str:
-        """The text of one piece of a text; an expression that fails is noted, and is empty."""
-        if not piece.is_expression:
-            return piece.text
-        try:
-            return to_text(self._evaluated(piece.text, scope, place))
-        except ExpressionError as error:
-            self._complain(error, place)
-            return ""
-
-    def _evaluated(self, text: str, scope: Scope, place: Place) -> Value:
-        """The value of an expression; raises `ExpressionError`."""
-        self._spend(0, place)
-
-        def missing(name: str, key: str) -> None:
-            if name.lower() == "parameters" and scope.is_typed:
-                names = [known for known, _ in scope.parameters.items()]
-                hint = did_you_mean(key, names) or f"declared: {', '.join(names) or 'none'}"
-                self._troubles.refuse(f"there is no parameter {key}", place, hint=hint)
-            elif name.lower() == "variables" and not key.lower().startswith(_OF_SOME_RUNS):
-                hint = f"a variable of a group or of a script is known only to the run: $({key})"
-                self._troubles.warn(f"the variable {key} has no value before the run, so it is empty", place, hint=hint)
-
-        names = {"parameters": scope.parameters, "variables": scope.variables, **scope.loops}
-        return evaluate(text, Context(names, COMPILE_TIME, missing))
-
-    def _complain(self, error: ExpressionError, place: Place) -> None:
-        at = f" (at character {error.position} of the expression)" if error.position else ""
-        self._troubles.refuse(f"{error.message}{at}", place, hint=error.hint)
-
-    def _spend(self, characters: int, place: Place) -> None:
-        self._work += 1
-        self._text += characters
-        if self._work > MAX_WORK or self._text > MAX_TEXT:
-            raise Refused(Trouble(f"it expands to more than {MAX_WORK:,} values or {MAX_TEXT:,} characters", place))
-
-    # --- directives -----------------------------------------------------------------------------------------------
-
-    def _directive(self, key: Node) -> Directive | None:
-        if not isinstance(key, Scalar) or key.is_expanded or OPEN not in key.text:
-            return None
-        try:
-            found = directive_of(key.text)
-            if found is not None and found.expression:
-                parse(found.expression)  # A branch that is not taken must be well formed as well.
-            return found
-        except ExpressionError as error:
-            self._complain(error, key.place)
-            return Directive("if", "false")
-
-    def _pairs(self, node: Mapping, scope: Scope) -> Iterator[tuple[Scalar, Node, Scope]]:
-        """Keys and values with directives carried out; keys are expanded, values are not."""
-        chain = _Chain(self, scope)
-        for key, value in node.pairs:
-            directive = self._directive(key)
-            if directive is None:
-                chain.end()
-                name = self._scalar(key, scope)
-                if isinstance(name, Scalar):
-                    yield name, value, scope
-                else:
-                    self._troubles.refuse(f"a key is text; got {kind_of(name)}", key.place)
-                continue
-            for inner in chain.scopes(directive, key):
-                given = self._value(value, inner) if isinstance(value, Scalar) else value
-                if isinstance(given, Mapping):
-                    yield from self._pairs(given, inner)
-                elif not isinstance(given, Scalar) or given.text:
-                    hint = "a list stands behind - ${{ … }}:" if isinstance(given, Sequence) else ""
-                    said = f"expected keys and values behind ${{{{ {directive.word} }}}}; got {kind_of(given)}"
-                    self._troubles.refuse(said, key.place, hint=hint)
-
-    def _items(self, node: Sequence, scope: Scope) -> Iterator[tuple[Node, Scope]]:
-        """Items with directives carried out and lists that expressions give put in; items are not expanded."""
-        chain = _Chain(self, scope)
-        for item in node.items:
-            if isinstance(item, Scalar):
-                chain.end()
-                yield from self._spliced(item, scope)
-                continue
-            first = item.pairs[0][0] if isinstance(item, Mapping) and item.pairs else item
-            if not isinstance(item, Mapping) or self._directive(first) is None or _is_one_mapping(item):
-                chain.end()
-                yield item, scope
-                continue
-            for key, value in item.pairs:
-                directive = self._directive(key)
-                if directive is None:
-                    self._troubles.refuse(f"{key.text} stands beside a directive of a list", key.place)
-                    continue
-                for inner in chain.scopes(directive, key):
-                    yield from self._behind(value, inner)
-
-    def _behind(self, value: Node, scope: Scope) -> Iterator[tuple[Node, Scope]]:
-        """The items that stand behind a directive of a list."""
-        match value:
-            case Sequence():
-                yield from self._items(value, scope)
-            case Mapping():
-                yield value, scope
-            case Scalar():
-                yield from self._spliced(value, scope)
-
-    def _spliced(self, item: Scalar, scope: Scope) -> Iterator[tuple[Node, Scope]]:
-        """A scalar of a list: a list that its expression gives takes its place."""
-        given = self._scalar(item, scope)
-        if isinstance(given, Sequence):
-            yield from self._items(given, scope)
-        else:
-            yield given, scope
-
-    def holds(self, directive: Directive, scope: Scope, place: Place) -> bool:
-        """Whether the condition of `directive` is true."""
-        try:
-            return to_boolean(self._evaluated(directive.expression, scope, place))
-        except ExpressionError as error:
-            self._complain(error, place)
-            return False
-
-    def loops(self, directive: Directive, scope: Scope, place: Place) -> Iterator[Scope]:
-        """A scope for each round of `each`."""
-        try:
-            value = self._evaluated(directive.expression, scope, place)
-        except ExpressionError as error:
-            self._complain(error, place)
-            return
-        if isinstance(value, Array):
-            rounds = list(value.items)
-        elif isinstance(value, Record):
-            rounds = [Record((("key", name), ("value", inner))) for name, inner in value.items()]
-        else:
-            if value not in (None, ""):
-                self._troubles.refuse("each goes through a list or a mapping; got text", place)
-            return
-        for one in rounds:
-            self._spend(0, place)
-            yield scope.loop(directive.variable, one)
-
-    def misplaced(self, word: str, place: Place) -> None:
-        self._troubles.refuse(f"{word} without an if before it", place)
-
-
-class _Chain:
-    """Which branch of an if, elseif, else is taken, from one key or item to the next."""
-
-    def __init__(self, expander: _Expander, scope: Scope) -> None:
-        self._expander = expander
-        self._scope = scope
-        self._state = "none"
-        """none: no if before; open: none was true yet; taken."""
-
-    def end(self) -> None:
-        """Something else stands between."""
-        self._state = "none"
-
-    def scopes(self, directive: Directive, key: Scalar) -> Iterator[Scope]:
-        """A scope for each time that what is behind `directive` counts."""
-        match directive.word:
-            case "each":
-                self.end()
-                yield from self._expander.loops(directive, self._scope, key.place)
-            case "insert":
-                self.end()
-                yield self._scope
-            case "if":
-                self._state = "taken" if self._expander.holds(directive, self._scope, key.place) else "open"
-                if self._state == "taken":
-                    yield self._scope
-            case _ if self._state == "none":
-                self._expander.misplaced(directive.word, key.place)
-            case "elseif":
-                if self._state == "open" and self._expander.holds(directive, self._scope, key.place):
-                    self._state = "taken"
-                    yield self._scope
-            case _:
-                is_taken, self._state = self._state == "open", "none"
-                if is_taken:
-                    yield self._scope
-
-
-def _is_one_mapping(item: Mapping) -> bool:
-    """Whether an item that begins with a directive is one mapping made of parts, and not a piece of the list.
-
-    `- ${{ each pair in step }}:` with keys behind it makes one item of all
-    pairs, and so does a directive with a plain key beside it; an `if` alone
-    with keys behind it is an item or none.
-    """
-    if not all(is_directive(key.text) for key, _ in item.pairs):
-        return True
-    if any(isinstance(value, Sequence) for _, value in item.pairs):
-        return False
-    if len(item.pairs) > 1:
-        return any(isinstance(value, Mapping) for _, value in item.pairs)
-    key, value = item.pairs[0]
-    return isinstance(value, Mapping) and key.text.partition(OPEN)[2].split()[:1] in (["each"], ["insert"])
 
 
 def _variable(key: Scalar, value: Node) -> Mapping:
