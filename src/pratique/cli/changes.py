@@ -7,7 +7,7 @@ from pratique.base.errors import InvalidInput
 from pratique.cli.usage import UsageError, nearest
 from pratique.specs.edits import Edits
 from pratique.specs.overrides import apply_edits
-from pratique.specs.reader import Document, document_of
+from pratique.specs.reader import YamlDocument, document_of
 
 _TEXTS: Final = ("properties", "tags")
 _MAPPINGS: Final = (*_TEXTS, "mirror_traffic", "traffic")
@@ -30,7 +30,7 @@ def changes_of(current: Mapping[str, Any], edits: Edits, *, allowed: Collection[
     return {name: _new_value(changed, name) for name in edits.fields}
 
 
-def _new_value(changed: Document, name: str) -> Any:
+def _new_value(changed: YamlDocument, name: str) -> Any:
     """The new value of a field; what was removed is empty. Tags are text: ``tags.build=010`` stays ``010``."""
     found = changed.value.get(name, {} if name in _MAPPINGS else None)
     if name not in _TEXTS:

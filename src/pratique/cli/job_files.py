@@ -14,7 +14,7 @@ from pratique.specs.edits import Edits, path_of
 from pratique.specs.exported import as_spec, git_facts, is_export
 from pratique.specs.grammar import Spec
 from pratique.specs.overrides import apply_edits
-from pratique.specs.reader import Document
+from pratique.specs.reader import YamlDocument
 from pratique.specs.references import local_paths
 
 
@@ -25,7 +25,7 @@ class JobFile:
     spec: Spec
     git: dict[str, str]
     """Which commit its code is."""
-    document: Document
+    document: YamlDocument
     """The file with its edits, which knows the line of each key."""
 
     @contextmanager
@@ -72,20 +72,20 @@ def read_job(file: str, *, name: str | None, edits: Edits) -> JobFile:
     return JobFile(spec, known if known and not code else git_tags(_folder(code, Path(file))), whole)
 
 
-def kind_of(document: Document) -> str:
+def kind_of(document: YamlDocument) -> str:
     """The kind of spec for the type of a job; what is wrong with the type is told by the kind."""
     given: Any = document.value.get("type") if isinstance(document.value, dict) else None
     return "pipeline-job" if str(given).lower() == "pipeline" else "job"
 
 
-def _experiment(document: Document, file: Path) -> dict[str, str]:
+def _experiment(document: YamlDocument, file: Path) -> dict[str, str]:
     """The experiment of a job that names none: the folder of its file."""
     named = isinstance(document.value, dict) and document.value.get("experiment_name")
     folder = file.resolve().parent.name
     return {} if named or not folder else {"experiment_name": folder}
 
 
-def _without_empty_name(document: Document) -> Document:
+def _without_empty_name(document: YamlDocument) -> YamlDocument:
     if isinstance(document.value, dict) and document.value.get("name") == "":
         return replace(document, value={key: inner for key, inner in document.value.items() if key != "name"})
     return document

@@ -15,7 +15,7 @@ from pratique.specs.edits import Edits
 from pratique.specs.grammar import Spec
 from pratique.specs.kinds import load
 from pratique.specs.overrides import apply_edits
-from pratique.specs.reader import Document, document_of, read_document
+from pratique.specs.reader import YamlDocument, document_of, read_document
 from pratique.specs.references import LocalPath, local_paths, parse_reference
 
 _NO_EDITS: Final = Edits()
@@ -34,12 +34,12 @@ def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], edits: E
     return spec_in(kind, read_file(file), given=given, edits=edits)
 
 
-def read_file(file: str | None) -> Document:
+def read_file(file: str | None) -> YamlDocument:
     """What stands in `file`; without one, nothing, whose paths are relative to here."""
     return read_document(Path(file)) if file else document_of({}, folder=Path.cwd())
 
 
-def spec_in(kind: str, document: Document, *, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> Spec:
+def spec_in(kind: str, document: YamlDocument, *, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> Spec:
     """The spec in `document`, with flags and edits."""
     typed = {key: value for key, value in given.items() if value not in (None, [], {})}
     whole = apply_edits(_with_flags(document, typed), edits)
@@ -57,7 +57,7 @@ def is_planned(kind: str, key: str) -> bool:
     return (kind, key) not in _HERE
 
 
-def _check_local_paths(spec: Spec, document: Document) -> None:
+def _check_local_paths(spec: Spec, document: YamlDocument) -> None:
     """Raise `InvalidInput` with the line of every path that leads nowhere, before anything is sent."""
     problems = [
         document.problem(use.key, f"there is no file or folder {use.path}", hint=_RELATIVE)
@@ -68,7 +68,7 @@ def _check_local_paths(spec: Spec, document: Document) -> None:
         raise InvalidInput.of(problems, what=document.file)
 
 
-def _with_flags(document: Document, typed: Mapping[str, Any]) -> Document:
+def _with_flags(document: YamlDocument, typed: Mapping[str, Any]) -> YamlDocument:
     """`document` with the values of flags in place of its own; a file that is no mapping is left to `load`."""
     if document.value is not None and not isinstance(document.value, Mapping):
         return document

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, Problem
 from pratique.specs.keys import Key
-from pratique.specs.reader import MAX_NODES, Document, read_document
+from pratique.specs.reader import MAX_NODES, YamlDocument, read_document
 from pratique.specs.references import LocalPath, parse_reference
 from pratique.specs.words import shown
 
@@ -27,7 +27,7 @@ MAX_NESTED: Final = 16
 """Pipelines inside pipelines; deeper ones are a mistake."""
 
 
-def with_components(document: Document) -> Document:
+def with_components(document: YamlDocument) -> YamlDocument:
     """`document` with the content of every component file that it names, however deep.
 
     Raises `InvalidInput` with every file that cannot be read, that is no
@@ -39,7 +39,7 @@ def with_components(document: Document) -> Document:
     return whole
 
 
-def completed(document: Document) -> tuple[Document, list[Problem]]:
+def completed(document: YamlDocument) -> tuple[YamlDocument, list[Problem]]:
     """`document` with the components that can be read, and what is wrong with the others."""
     if document.folder is None:
         return document, []
@@ -53,10 +53,10 @@ class _Reading:
     """Each file is read once, however often it is named: ten files could name each other ten thousand million times."""
 
     problems: list[Problem] = field(default_factory=list)
-    done: dict[Path, Document | None] = field(default_factory=dict)
+    done: dict[Path, YamlDocument | None] = field(default_factory=dict)
     """What stands in each file, whole; None where something was wrong, which is told once."""
 
-    def filled(self, document: Document, inside: tuple[Path, ...]) -> Document:
+    def filled(self, document: YamlDocument, inside: tuple[Path, ...]) -> YamlDocument:
         """`document` with its components; what is wrong goes to `problems`."""
         found: dict[Key, Any] = {}
         size = size_of(document.value)
@@ -71,7 +71,7 @@ class _Reading:
             found[key] = component
         return document.with_values(found)
 
-    def _component(self, document: Document, key: Key, text: str, inside: tuple[Path, ...]) -> Document | None:
+    def _component(self, document: YamlDocument, key: Key, text: str, inside: tuple[Path, ...]) -> YamlDocument | None:
         """The component in the file that `text` names, its paths as seen from `document`."""
         path = (document.folder or Path()) / text
         real = path.resolve()
@@ -91,7 +91,7 @@ class _Reading:
         whole = self.done[real]
         return None if whole is None else _seen_from(posixpath.dirname(text), whole)
 
-    def _read(self, path: Path, inside: tuple[Path, ...]) -> Document | None:
+    def _read(self, path: Path, inside: tuple[Path, ...]) -> YamlDocument | None:
         try:
             document = read_document(path)
         except InvalidInput as error:
@@ -104,7 +104,7 @@ class _Reading:
         whole = self.filled(document, inside)
         return whole if len(self.problems) == before else None
 
-    def _wrong(self, document: Document, key: Key, said: str, hint: str = "") -> None:
+    def _wrong(self, document: YamlDocument, key: Key, said: str, hint: str = "") -> None:
         self.problems.append(document.problem(key, said, hint=hint))
 
 
@@ -148,7 +148,7 @@ def local_path(text: Any) -> str | None:
     return found.path.replace("\\", "/") if isinstance(found, LocalPath) else None
 
 
-def _seen_from(folder: str, inner: Document) -> Document:
+def _seen_from(folder: str, inner: YamlDocument) -> YamlDocument:
     """`inner` with its relative paths below `folder`."""
     if folder in ("", "."):
         return inner

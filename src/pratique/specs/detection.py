@@ -8,7 +8,7 @@ from pratique.base.names import problem_with_name
 from pratique.specs.component import mapping_at
 from pratique.specs.job import DATA_TYPES, MODEL_TYPES
 from pratique.specs.kinds import FORMS, KINDS, PLANNED_FORMS, PLANNED_KINDS, form_of, kind_of_schema, mapping_of
-from pratique.specs.reader import Document
+from pratique.specs.reader import YamlDocument
 from pratique.specs.types import OTHER_TYPES
 from pratique.specs.words import shown
 
@@ -56,7 +56,7 @@ _BY_KEY: Final = (
 )
 
 
-def detect(document: Document) -> str:
+def detect(document: YamlDocument) -> str:
     """The kind of `document`, one of `specs.kinds.KINDS`.
 
     Raises `NotYet` for kinds and types that Azure ML knows and this version
@@ -75,7 +75,7 @@ def detect(document: Document) -> str:
     return _by_type(value, document)
 
 
-def _by_type(value: Mapping[str, Any], document: Document) -> str:
+def _by_type(value: Mapping[str, Any], document: YamlDocument) -> str:
     given = value.get("type")
     named = given.lower() if isinstance(given, str) else ""
     for noun in ("datastore", "compute"):
@@ -92,7 +92,7 @@ def _by_type(value: Mapping[str, Any], document: Document) -> str:
     return _by_key(value, document)
 
 
-def _by_key(value: Mapping[str, Any], document: Document) -> str:
+def _by_key(value: Mapping[str, Any], document: YamlDocument) -> str:
     if "dependencies" in value or "channels" in value:
         problem = document.problem((), "this is a conda file", hint="name it in the conda_file of an environment")
         raise InvalidInput.of([problem], what=document.file or "input")
@@ -108,7 +108,7 @@ def _by_key(value: Mapping[str, Any], document: Document) -> str:
     raise InvalidInput.of([problem], what=document.file or "input")
 
 
-def _job(value: Mapping[str, Any], document: Document, named: str) -> str:
+def _job(value: Mapping[str, Any], document: YamlDocument, named: str) -> str:
     """A job of either kind; `named` is what the schema or the shape says."""
     given = value.get("type", "pipeline" if named == "pipeline-job" else _type_of_schema(value))
     kind = str(given).lower()
@@ -149,6 +149,6 @@ def _is_placed(output: Any) -> bool:
     return isinstance(output, Mapping) and ("path" in output or "name" in output)
 
 
-def _not_yet(document: Document, key: str, said: str) -> NotYet:
+def _not_yet(document: YamlDocument, key: str, said: str) -> NotYet:
     problem = document.problem((key,), said)
     return NotYet(f"{document.file or 'input'}: {problem.message}", problems=[problem])

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from pratique.specs.reader import Document
+from pratique.specs.reader import YamlDocument
 
 GIT: Final = ("mlflow.source.git.", "azureml.git.")
 """What the names of properties begin with that say which commit the code was."""
@@ -30,18 +30,18 @@ _WRITTEN: Final = frozenset(
 )  # fmt: skip
 
 
-def is_export(document: Document) -> bool:
+def is_export(document: YamlDocument) -> bool:
     """Whether `document` is a job as the platform printed it, and not one that somebody wrote."""
     value = document.value
     return isinstance(value, Mapping) and "creation_context" in value and "status" in value
 
 
-def as_spec(document: Document) -> Document:
+def as_spec(document: YamlDocument) -> YamlDocument:
     """`document` without what only the platform writes."""
     return replace(document, value=_job(document.value))
 
 
-def git_facts(document: Document) -> dict[str, str]:
+def git_facts(document: YamlDocument) -> dict[str, str]:
     """Which commit the code of an exported job was; nothing when it does not say."""
     properties = document.value.get("properties") if is_export(document) else None
     if not isinstance(properties, Mapping):

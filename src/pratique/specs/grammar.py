@@ -43,7 +43,7 @@ from pratique.base.errors import InvalidInput
 from pratique.base.names import check_name, problem_with_name
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.problems import left_empty, problems_of, refuse, refused, with_known_keys
-from pratique.specs.reader import SET, Document, document_of
+from pratique.specs.reader import SET, YamlDocument, document_of
 from pratique.specs.references import Asset, Noun, Purpose, parse_reference
 from pratique.specs.words import did_you_mean
 
@@ -181,7 +181,7 @@ class Spec(Part):
         return self._folder
 
     @classmethod
-    def of(cls, document: Document) -> Self:
+    def of(cls, document: YamlDocument) -> Self:
         """The spec in `document`.
 
         Raises `InvalidInput` with every problem, or `NotYet` when all of them
@@ -224,7 +224,7 @@ class Spec(Part):
         return ()
 
     def with_values(self, values: Mapping[Key, Any]) -> Self:
-        """The same with other values at some keys, validated again; a `Document` keeps its file and lines."""
+        """The same with other values at some keys, validated again; a `YamlDocument` keeps its file and lines."""
         document = document_of(self.to_document(), folder=self.folder)
         for key, value in values.items():
             document = document.with_value(key, value)
@@ -241,7 +241,7 @@ class Unquoted(str):
     __slots__ = ()
 
 
-def as_written(value: Any, key: Key, document: Document) -> Any:
+def as_written(value: Any, key: Key, document: YamlDocument) -> Any:
     """`value` with the written text in place of what YAML made of it, where only text is meant.
 
     That is in tags, properties and environment variables (`release: 1.10`
@@ -266,7 +266,7 @@ def as_written(value: Any, key: Key, document: Document) -> Any:
     return value if is_version and not isinstance(value, float) else Unquoted(document.written[key])
 
 
-def _unquoted_dates(value: Any, key: Key, document: Document) -> Iterator[Found]:
+def _unquoted_dates(value: Any, key: Key, document: YamlDocument) -> Iterator[Found]:
     """Versions and values of inputs that are unquoted dates: Azure's own loader makes them no text."""
     if not isinstance(value, Mapping):
         return

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet
 from pratique.specs.component_files import completed
-from pratique.specs.reader import Document
+from pratique.specs.reader import YamlDocument
 from pratique.specs.types import OTHER_TYPES
 from pratique.specs.words import did_you_mean, shown
 
@@ -159,7 +159,7 @@ _SCHEMAS: Final = {
 }
 
 
-def load(kind: str, document: Document) -> "Spec":
+def load(kind: str, document: YamlDocument) -> "Spec":
     """The spec of `kind` in `document`, to be run.
 
     Raises `InvalidInput` with every problem at its file, line and key, or
@@ -171,7 +171,7 @@ def load(kind: str, document: Document) -> "Spec":
     return spec
 
 
-def understood(kind: str, document: Document) -> "Spec":
+def understood(kind: str, document: YamlDocument) -> "Spec":
     """The spec of `kind` in `document`, whether this version runs all of it or not.
 
     Raises `InvalidInput` with every problem at its file, line and key, or
@@ -189,7 +189,7 @@ def understood(kind: str, document: Document) -> "Spec":
         raise
 
 
-def _read(kind: str, document: Document) -> "Spec":
+def _read(kind: str, document: YamlDocument) -> "Spec":
     value = mapping_of(document)
     if kind == "job":
         _check_job_type(value, document)
@@ -200,7 +200,7 @@ def _read(kind: str, document: Document) -> "Spec":
 _NO_REFERENCE: Final = "expected azureml:NAME:VERSION"
 
 
-def _pipeline(form: str, document: Document) -> "Spec":
+def _pipeline(form: str, document: YamlDocument) -> "Spec":
     """A pipeline with its components; what is wrong with their files is told with all the rest."""
     whole, wrong = completed(document)
     try:
@@ -227,7 +227,7 @@ def class_of(kind: str) -> "type[Spec]":
     return found
 
 
-def mapping_of(document: Document) -> Mapping[str, Any]:
+def mapping_of(document: YamlDocument) -> Mapping[str, Any]:
     """The keys of `document`; raises `InvalidInput` when it is no mapping."""
     value = document.value
     if not isinstance(value, Mapping):
@@ -236,7 +236,7 @@ def mapping_of(document: Document) -> Mapping[str, Any]:
     return value
 
 
-def form_of(noun: str, document: Document) -> str:
+def form_of(noun: str, document: YamlDocument) -> str:
     """The kind of a component, a datastore or a compute, by its `type`.
 
     Raises `NotYet` for a type that this version does not have, and `InvalidInput` for one that there is not.
@@ -255,7 +255,7 @@ def form_of(noun: str, document: Document) -> str:
     raise InvalidInput.of([document.problem(("type",), said, hint=did_you_mean(given, [*forms]))], what=what)
 
 
-def kind_of_schema(document: Document) -> str:
+def kind_of_schema(document: YamlDocument) -> str:
     """The kind or noun that the ``$schema`` of `document` names; empty when it names none that is known."""
     schema = mapping_of(document).get("$schema")
     if not isinstance(schema, str):
@@ -264,7 +264,7 @@ def kind_of_schema(document: Document) -> str:
     return _SCHEMAS.get(name, "job" if name.startswith("automl") and name.endswith("job") else "")
 
 
-def _check_schema(kind: str, document: Document) -> None:
+def _check_schema(kind: str, document: YamlDocument) -> None:
     """Say of a wrong file whose ``$schema`` is of another kind that one problem instead of one for each key.
 
     A file that is right keeps whatever schema it was copied with, as on Azure.
@@ -284,7 +284,7 @@ def noun_of(kind: str) -> str:
     return next((noun for noun, forms in FORMS.items() if kind in forms.values()), kind)
 
 
-def _check_job_type(value: Mapping[str, Any], document: Document) -> None:
+def _check_job_type(value: Mapping[str, Any], document: YamlDocument) -> None:
     """Other types of jobs have other keys, so their type is the only problem that is told."""
     given = value.get("type")
     named = str(given).lower()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pratique.base.errors import InvalidInput
-from pratique.specs.reader import Document
+from pratique.specs.reader import YamlDocument
 
 _METHODS: Final = ("get", "post", "put", "patch", "delete", "head", "options")
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
@@ -26,7 +26,7 @@ class OpenApi:
     """Each with `name`, `method`, `url_template`, `display_name` and `description`."""
 
 
-def read_openapi(document: Document) -> OpenApi:
+def read_openapi(document: YamlDocument) -> OpenApi:
     """The API in `document`, OpenAPI 3 or Swagger 2; raises `InvalidInput` with the line of what is wrong."""
     value = document.value if isinstance(document.value, dict) else {}
     problems = []

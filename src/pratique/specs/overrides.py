@@ -20,17 +20,17 @@ from pratique.base.errors import InvalidInput, Problem
 from pratique.specs.edits import Edit, Edits, path_of
 from pratique.specs.keys import Key, dotted
 from pratique.specs.nested import copied, put, value_at
-from pratique.specs.reader import SET, Document, document_of, plain_value
+from pratique.specs.reader import SET, YamlDocument, document_of, plain_value
 
 _T = TypeVar("_T")
 
 
-def apply_overrides(document: Document, assignments: Sequence[str]) -> Document:
+def apply_overrides(document: YamlDocument, assignments: Sequence[str]) -> YamlDocument:
     """`document` with every ``a.b[0].c=value`` put in; raises `InvalidInput` with all that cannot be."""
     return apply_edits(document, Edits((Edit("--set", tuple(assignments)),)) if assignments else Edits())
 
 
-def apply_edits(document: Document, edits: Edits) -> Document:
+def apply_edits(document: YamlDocument, edits: Edits) -> YamlDocument:
     """`document` with `edits` made, the later over the earlier; raises `InvalidInput` with all that cannot be."""
     if not edits:
         return document
@@ -43,7 +43,7 @@ def apply_edits(document: Document, edits: Edits) -> Document:
 class _Draft:
     """A copy of a document that is being changed, with what is known of its values."""
 
-    def __init__(self, document: Document, as_text: bool) -> None:
+    def __init__(self, document: YamlDocument, as_text: bool) -> None:
         self._document = document
         self._as_text = as_text
         self._value = {} if document.value is None else copied(document.value)
@@ -64,7 +64,7 @@ class _Draft:
                 for path in edit.words:
                     self._try(edit, path, partial(self._remove, path))
 
-    def done(self) -> Document:
+    def done(self) -> YamlDocument:
         """The document that was made."""
         if self._problems:
             what = ", ".join(dict.fromkeys(problem.file for problem in self._problems))

@@ -37,7 +37,7 @@ from packaging.version import InvalidVersion, Version
 from pratique.base.errors import InvalidInput, Problem
 from pratique.specs.conda_names import INTERPRETERS_OWN, NOT_PYTHON, NOT_PYTHON_PREFIXES, OTHER_NAMES
 from pratique.specs.keys import Found, Key
-from pratique.specs.reader import Document, document_of
+from pratique.specs.reader import YamlDocument, document_of
 from pratique.specs.words import did_you_mean, shown
 
 PYTHONS: Final = ("3.11", "3.12", "3.10", "3.13", "3.9", "3.8", "3.14")
@@ -94,12 +94,12 @@ class _RefusedError(ValueError):
         self.message, self.hint = message, hint
 
 
-def from_conda(conda: Mapping[str, Any] | Document) -> PackageRequest:
-    """The packages of a conda file; a `Document` gives errors their lines.
+def from_conda(conda: Mapping[str, Any] | YamlDocument) -> PackageRequest:
+    """The packages of a conda file; a `YamlDocument` gives errors their lines.
 
     Raises `InvalidInput` with every entry that cannot be taken.
     """
-    document = conda if isinstance(conda, Document) else document_of(conda)
+    document = conda if isinstance(conda, YamlDocument) else document_of(conda)
     translation = _Translation()
     found = [*_translated(document.value, translation)]
     if found:

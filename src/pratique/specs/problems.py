@@ -9,7 +9,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.specs.keys import Key
-from pratique.specs.reader import Document
+from pratique.specs.reader import YamlDocument
 from pratique.specs.words import did_you_mean, shown
 
 UNKNOWN_KEY: Final = "unknown_key"
@@ -81,7 +81,7 @@ def _with_known(details: ErrorDetails, known: Sequence[str]) -> PydanticCustomEr
     return PydanticCustomError(details["type"], "{said}", {"said": details["msg"]} | details.get("ctx", {}))
 
 
-def problems_of(error: ValidationError, document: Document) -> Iterator[tuple[bool, Problem]]:
+def problems_of(error: ValidationError, document: YamlDocument) -> Iterator[tuple[bool, Problem]]:
     """Each problem, and whether it is only that this version does not run it."""
     for details in error.errors(include_url=False)[:MAX_PROBLEMS]:
         key = tuple(part for part in details["loc"] if part not in BRANCHES)
@@ -89,7 +89,7 @@ def problems_of(error: ValidationError, document: Document) -> Iterator[tuple[bo
         yield details["type"] == NOT_YET, document.problem(key, message, hint=hint)
 
 
-def refuse(problems: Iterable[tuple[bool, Problem]], document: Document) -> None:
+def refuse(problems: Iterable[tuple[bool, Problem]], document: YamlDocument) -> None:
     """Raise for `problems` in the order of lines: `NotYet` when nothing else is wrong, else `InvalidInput`."""
     unique = dict.fromkeys(sorted(problems, key=lambda found: found[1].line))
     if not unique:
@@ -98,7 +98,7 @@ def refuse(problems: Iterable[tuple[bool, Problem]], document: Document) -> None
     raise kind.of([problem for _, problem in unique], what=document.file or "input")
 
 
-def _said(details: ErrorDetails, key: Key, document: Document) -> tuple[str, str]:
+def _said(details: ErrorDetails, key: Key, document: YamlDocument) -> tuple[str, str]:
     """The message and the hint for one error of pydantic."""
     kind, context = details["type"], details.get("ctx", {})
     got = shown(details["input"], document.written.get(key))

@@ -13,7 +13,7 @@ differences that keep what a user wrote:
 - a number with leading zeros, underscores or colons (08, 1_000, 1:30) and a
   date stay text; 0x1f and 0o17 are numbers.
 
-`Document.written` keeps the unquoted text of every word that became something
+`YamlDocument.written` keeps the unquoted text of every word that became something
 else, because `version: 1.10` is the number 1.1 and an error has to say so.
 """
 
@@ -55,7 +55,7 @@ _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
-class Document:
+class YamlDocument:
     """What was read: plain JSON values, and for each where it stands."""
 
     value: Any
@@ -87,17 +87,17 @@ class Document:
         """The nearest key around `key` that came from somewhere else; empty when none did."""
         return next((key[:end] for end in range(len(key), 0, -1) if key[:end] in self.files), ())
 
-    def with_value(self, key: Key, value: "Any | Document") -> "Document":
-        """The same with another value at `key`, which is there; a `Document` keeps its own file and lines."""
+    def with_value(self, key: Key, value: "Any | YamlDocument") -> "YamlDocument":
+        """The same with another value at `key`, which is there; a `YamlDocument` keeps its own file and lines."""
         return self.with_values({key: value})
 
-    def with_values(self, values: "Mapping[Key, Any | Document]") -> "Document":
+    def with_values(self, values: "Mapping[Key, Any | YamlDocument]") -> "YamlDocument":
         """The same with other values at some keys, none of which is inside another."""
         whole = copied(self.value)
         lines, files = _outside(self.lines, values), _outside(self.files, values)
         written = _outside(self.written, values)
         for key, value in values.items():
-            inner = value if isinstance(value, Document) else Document(value)
+            inner = value if isinstance(value, YamlDocument) else YamlDocument(value)
             put(whole, key, inner.value)
             lines |= {(*key, *below): line for below, line in inner.lines.items()}
             written |= {(*key, *below): text for below, text in inner.written.items()}
@@ -116,7 +116,7 @@ def _outside(known: Mapping[Key, _T], keys: Mapping[Key, Any]) -> dict[Key, _T]:
     }
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> YamlDocument:
     """The document in the file at `path`; raises `InvalidInput` when it cannot be read or is not YAML."""
     name = str(path)
     try:
@@ -131,7 +131,7 @@ def read_document(path: Path) -> Document:
     return replace(parse_document(_decoded(body, name), file=name), folder=path.parent)
 
 
-def parse_document(text: str, *, file: str) -> Document:
+def parse_document(text: str, *, file: str) -> YamlDocument:
     """The document in `text`; `file` only names it in errors."""
     try:
         return _Reader(file, text).document()
@@ -139,10 +139,10 @@ def parse_document(text: str, *, file: str) -> Document:
         raise InvalidInput.of([_syntax_problem(error, file, text)], what=file) from error
 
 
-def document_of(value: Any, *, file: str = "", folder: Path | None = None) -> Document:
+def document_of(value: Any, *, file: str = "", folder: Path | None = None) -> YamlDocument:
     """A document of a value that came as JSON or was put together; raises when it is too deep or too large."""
     _measure(value, file)
-    return Document(value, file=file, folder=folder)
+    return YamlDocument(value, file=file, folder=folder)
 
 
 def _invalid(file: str, said: str, *, line: int = 0, hint: str = "") -> InvalidInput:
@@ -206,7 +206,7 @@ class _Reader:
         self._problems: list[Problem] = []
         self._read = 0
 
-    def document(self) -> Document:
+    def document(self) -> YamlDocument:
         """The only document in the text; an empty text has the value None."""
         node = _Node(1, 1)
         started = 0
@@ -221,7 +221,7 @@ class _Reader:
         lines: dict[Key, int] = {}
         written: dict[Key, str] = {}
         value = _expand(node, (), lines, written)
-        return Document(value, self._file, MappingProxyType(lines), MappingProxyType(written))
+        return YamlDocument(value, self._file, MappingProxyType(lines), MappingProxyType(written))
 
     def _wrong(self, event: Any, said: str, hint: str = "") -> InvalidInput:
         return _invalid(self._file, said, line=_line(event), hint=hint)

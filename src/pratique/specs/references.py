@@ -339,6 +339,6 @@ def check_uploaded(spec: HasReferences) -> None:
 def replaced(spec: Spec, values: Mapping[Key, Any]) -> Spec:
     """`spec` with other values at some keys, validated again.
 
-    A `specs.reader.Document` as a value, such as a conda file, keeps its file and lines for errors.
+    A `specs.reader.YamlDocument` as a value, such as a conda file, keeps its file and lines for errors.
     """
     return spec.with_values(values)  # type: ignore[return-value]  # A spec gives its own class.

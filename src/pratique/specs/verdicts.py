@@ -17,7 +17,7 @@ from pratique.specs.grammar import TEXT_MAPS, Spec
 from pratique.specs.keys import Key
 from pratique.specs.kinds import RUN_KINDS, mapping_of, understood
 from pratique.specs.packages import from_conda
-from pratique.specs.reader import Document, read_document
+from pratique.specs.reader import YamlDocument, read_document
 from pratique.specs.references import LocalUse, Purpose, local_paths
 
 NOUNS: Final = {
@@ -71,7 +71,7 @@ class Verdict:
 def judge(path: Path, kind: str = "") -> Verdict:
     """The verdict on the file at `path`, of `kind` or of the kind that it shows."""
     name = str(path)
-    document = Document(None)
+    document = YamlDocument(None)
     try:
         document = read_document(path)
         if not kind:
@@ -90,7 +90,7 @@ def judge(path: Path, kind: str = "") -> Verdict:
     return Verdict(name, kind, spec=spec, not_run=tuple(not_run))
 
 
-def _wanted(spec: Spec, document: Document) -> Iterator[Problem]:
+def _wanted(spec: Spec, document: YamlDocument) -> Iterator[Problem]:
     return (document.problem(found.key, found.message, hint=found.hint) for found in spec.wanted_on_azure())
 
 
@@ -98,13 +98,13 @@ def _told(error: InvalidInput, name: str) -> tuple[Problem, ...]:
     return tuple(error.problems) or (Problem(error.message, file=name, hint=error.hint),)
 
 
-def _is_copied_schema(kind: str, document: Document) -> bool:
+def _is_copied_schema(kind: str, document: YamlDocument) -> bool:
     """Whether `document` is of another kind than its ``$schema`` says: wrong as that, right as what it looks like."""
     other = _shape_of(document)
     return other not in ("", kind) and not _is_understood(kind, document) and _is_understood(other, document)
 
 
-def _is_understood(kind: str, document: Document) -> bool:
+def _is_understood(kind: str, document: YamlDocument) -> bool:
     try:
         understood(kind, document)
     except NotYet:
@@ -114,7 +114,7 @@ def _is_understood(kind: str, document: Document) -> bool:
     return True
 
 
-def _shape_of(document: Document) -> str:
+def _shape_of(document: YamlDocument) -> str:
     """The kind that `document` shows without its ``$schema``; empty when it shows none."""
     keys = {name: inner for name, inner in mapping_of(document).items() if name != "$schema"}
     with contextlib.suppress(InvalidInput):
@@ -122,7 +122,7 @@ def _shape_of(document: Document) -> str:
     return ""
 
 
-def problems_with_files(spec: Spec, document: Document) -> Iterator[Problem]:
+def problems_with_files(spec: Spec, document: YamlDocument) -> Iterator[Problem]:
     """Files on this disk that `spec` names and that are not there or are not what they should be."""
     for use in local_paths(spec):
         if not use.path.exists():
@@ -131,7 +131,7 @@ def problems_with_files(spec: Spec, document: Document) -> Iterator[Problem]:
             yield from _problems_with_conda(use)
 
 
-def _missing_files(document: Document, told: Iterable[Problem]) -> Iterator[Problem]:
+def _missing_files(document: YamlDocument, told: Iterable[Problem]) -> Iterator[Problem]:
     """Files that a wrong `document` names and that are not there, so that they are told at once with the rest."""
     whole, _ = completed(document)
     known = {(problem.file, problem.line) for problem in told}

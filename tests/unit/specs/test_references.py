@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pratique.base.errors import InvalidInput
 from pratique.specs.kinds import load
-from pratique.specs.reader import Document, document_of, parse_document
+from pratique.specs.reader import YamlDocument, document_of, parse_document
 from pratique.specs.references import (
     Asset,
     Compute,
@@ -195,7 +195,7 @@ def test_what_is_not_local_is_not_uploaded() -> None:
         "environment": "azureml:e:1",
         "inputs": {"a": {"path": "azureml:d:1"}, "b": {"path": "https://x/y"}, "c": "text/like/a/path"},
     }
-    assert local_paths(load("job", Document(job))) == []
+    assert local_paths(load("job", YamlDocument(job))) == []
 
 
 def test_importing_references_and_bindings_needs_neither_pydantic_nor_yaml() -> None:
