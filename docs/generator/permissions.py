@@ -13,7 +13,7 @@ A role is given at a scope and counts for everything below it: `/` is the whole 
 with its workspaces, `/workspaces/NAME` one workspace, `/delivery/PROJECT` a project with its pipelines, \
 `/workspaces/NAME/endpoints/NAME` one online endpoint with its deployments, \
 `/delivery/PROJECT/environments/NAME` an environment that stages deploy to, where an Approver decides, and \
-`/vaults/NAME` one vault.
+`/vaults/NAME` one vault, `/groups/NAME/identities/NAME` one identity that somebody made.
 The actions of secrets are data actions: as in Azure no `*` of an ordinary role reaches them, so an Owner reads \
 a vault only by an access policy or a role of secrets.
 Azure's ids of these are taken as well.

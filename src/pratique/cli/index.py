@@ -117,6 +117,7 @@ INDEX: Final = (
     Row("apim subscription", "pratique.cli.verbs.apim_subscription", "Keys to APIs.", is_group=True),
     Row("keyvault", "pratique.cli.verbs.keyvault", "Vaults of secrets, and who may read them.", is_group=True),
     Row("keyvault secret", "pratique.cli.verbs.keyvault_secret", "Secrets of a vault, versioned.", is_group=True),
+    Row("identity", "pratique.cli.verbs.identity", "Managed identities for jobs and endpoints.", is_group=True),
     Row("audit", "pratique.cli.verbs.audit", "The journal as evidence: verified, exported, signed.", is_group=True),
     Row("audit key", "pratique.cli.verbs.audit_key", "What the journal is signed with.", is_group=True),
     Row("group", "pratique.cli.verbs.group", "Resource groups, which hold workspaces.", is_group=True),

@@ -55,7 +55,8 @@ GROUPS: Final[Mapping[str, str]] = {
     "find": "see `pratique --help`",
     "functionapp": _NO_RESOURCE,
     "graph": _NO_CLOUD,
-    "identity": "a workspace's jobs and an endpoint have an identity of their own: identity: in their files",
+    "identity federated-credential": "an identity proves itself by what runs; programs of another issuer are service "
+    "principals: pratique ad app federated-credential create",
     "interactive": "see `pratique --help`",
     "iot": _NO_RESOURCE,
     "k8s-extension": _ONE_MACHINE,
@@ -90,6 +91,8 @@ _NO_REGISTRY: Final = "this version has no registries"
 _NO_MACHINE: Final = "a compute is a name of this machine, which nobody logs in to through the platform"
 
 VERBS: Final[Mapping[str, str]] = {
+    "identity list-resources": "their files name them: pratique ml online-endpoint list, pratique ml job list",
+    "identity update": "pratique identity create with --tags changes the one that is there",
     "keyvault secret backup": "a backup of the home holds the vaults: pratique backup create",
     "keyvault secret restore": "a backup of the home holds the vaults: pratique backup restore",
     "keyvault update": "tags and days are those of its creation; see pratique keyvault set-policy",

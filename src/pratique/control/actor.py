@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from pratique.base.errors import Forbidden
+
 Kind = Literal["user", "service_principal", "managed_identity", "job", "unit", "platform"]
 
 
@@ -28,6 +30,8 @@ class Actor:
     grants: tuple[Grant, ...] = ()
     run: int | None = None
     """The run of a delivery whose unit asks, by the token of a service connection; nobody else can say so."""
+    job: str = ""
+    """The job, WORKSPACE/NAME, that asks with a token of whom it acts as."""
 
     @cached_property
     def grants_at(self) -> Mapping[str, tuple[Grant, ...]]:
@@ -40,7 +44,18 @@ class Actor:
     def to_document(self) -> Mapping[str, Any]:
         """The actor as events and `creation_context` show it."""
         document: dict[str, Any] = {"id": self.id, "name": self.name, "type": self.kind}
-        return document if self.run is None else {**document, "run": self.run}
+        if self.run is not None:
+            document["run"] = self.run
+        return {**document, "job": self.job} if self.job else document
+
+
+def check_is_itself(actor: Actor, what: str) -> None:
+    """Raise `Forbidden` when a job asks in the name of a person or a program for `what` only they may do."""
+    if actor.job:
+        raise Forbidden(
+            f"the job {actor.job} acts as {actor.name}, and may not {what}",
+            hint=f"{actor.name} may, with a login of their own",
+        )
 
 
 PLATFORM = Actor("platform", "pratique", "platform", (Grant("Owner", "/"),))

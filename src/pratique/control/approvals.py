@@ -12,7 +12,7 @@ from typing import Final
 from pratique.base.clock import iso
 from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound
 from pratique.control import checks, projects
-from pratique.control.actor import Actor
+from pratique.control.actor import Actor, check_is_itself
 from pratique.control.approval_bindings import binding
 from pratique.control.permissions import is_permitted, project_scope, stage_environment_scope
 from pratique.delivery.run import admission
@@ -79,6 +79,7 @@ def decide(
         )
     if actor.run is not None:
         raise Forbidden("a task of a run does not answer approvals")
+    check_is_itself(actor, "answer approvals")
     if len(comment) > LONGEST_COMMENT or "\0" in comment:
         raise InvalidInput(f"a comment has at most {LONGEST_COMMENT:,} characters")
     current = binding(tx, run, row.stage, row.bound.get("after", ()))

@@ -101,6 +101,7 @@ def _tell_split(
         f"{_changed_by(changed)} had changed it {at_time(changed.time)}{because(changed)}.",
         event_name(changed),
     )
+    _tell_identities(telling, node, told)
     if run := changed.actor.get("run"):
         story.link(node, "changed in", tell_run(telling, int(run)))
     for name, share in split.items():
@@ -108,6 +109,14 @@ def _tell_split(
     for name, share in mirror.items():
         story.say(f"{share} % were copied to {name}, whose answers nobody got.", event_name(changed))
         story.link(node, f"copied {share} % to", tell_deployment(telling, workspace, endpoint, name, at=at))
+
+
+def _tell_identities(telling: Telling, node: str, told: list[StoredEvent]) -> None:
+    """As whom its deployments acted, where somebody had assigned that: newest event first."""
+    written = next((one for one in told if "traffic" in one.data and "by" not in one.data), None)
+    for name in (written.data.get("identities") or ()) if written else ():
+        telling.story.link(node, "acted as", telling.story.add("identity", str(name)))
+        telling.story.say(f"Its deployments acted as {name}.", event_name(written))
 
 
 def _changed_by(event: StoredEvent) -> str:

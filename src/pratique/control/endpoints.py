@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id, new_secret
 from pratique.base.names import check_name
-from pratique.control import managed_identities, workspaces
+from pratique.control import assigned_identities, managed_identities, workspaces
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.permissions import endpoint_scope, permit, workspace_scope
@@ -46,7 +46,9 @@ def write(
     permit(actor, "endpoints/write", endpoint_scope(workspace, name))
     _check_auth_mode(str(spec.get("auth_mode") or "key"))
     traffic, mirror = dict(spec.get("traffic") or {}), dict(spec.get("mirror_traffic") or {})
-    if known := endpoints.get(tx, workspace, name):
+    known = endpoints.get(tx, workspace, name)
+    spec = _with_identities(tx, actor, spec, known)
+    if known:
         split = (traffic or known.traffic, mirror or known.mirror_traffic)
         return _become(tx, actor, known, _without_split(spec), *split, now=now)
     check_traffic(traffic, mirror, ())
@@ -70,7 +72,7 @@ def write(
     )
     endpoints.add(tx, endpoint)
     own = managed_identities.ensure(tx, managed_identities.of_endpoint(workspace, name), now=now)
-    data = {"traffic": traffic, "mirror_traffic": mirror, "identity": own.id}
+    data = {"traffic": traffic, "mirror_traffic": mirror, "identity": own.id, **_assigned(endpoint.spec)}
     tell(tx, actor, "Pratique.EndpointCreated", endpoint, now=now, data=data)
     return endpoint
 
@@ -288,7 +290,7 @@ def _become(
     for row in deployments.of_endpoint(tx, known.id):
         if row.retire_at and (traffic.get(row.name) or mirror.get(row.name)):
             deployments.change(tx, row.id, retire_at=None, updated_at=now)
-    data = {"traffic": traffic, "mirror_traffic": mirror, "previous_traffic": known.traffic}
+    data = {"traffic": traffic, "mirror_traffic": mirror, "previous_traffic": known.traffic, **_assigned(spec)}
     tell(tx, actor, "Pratique.EndpointUpdated", known, now=now, data=data)
     return get(tx, actor, known.workspace, known.name)
 
@@ -314,6 +316,22 @@ def _check_ready(tx: Transaction, deployment: OnlineDeployment) -> None:
     processes = replicas.of_deployment(tx, deployment.id)
     if not any(row.revision == deployment.applied and row.state == "Ready" for row in processes):
         raise Conflict(f"no replica of deployment {deployment.name!r} is ready, so nothing is sent to it", hint=hint)
+
+
+def _with_identities(
+    tx: Transaction, actor: Actor, spec: Mapping[str, Any], known: OnlineEndpoint | None
+) -> Mapping[str, Any]:
+    """`spec` with every identity that it names looked up, which the caller may assign."""
+    if not spec.get("identity"):
+        return spec
+    had = known.spec.get("identity") if known else None
+    return {**spec, "identity": assigned_identities.of_endpoint(tx, actor, spec["identity"], had)}
+
+
+def _assigned(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """For an event: the identities that somebody assigned."""
+    given = (spec.get("identity") or {}).get("user_assigned_identities")
+    return {"identities": [one["resource_id"].removeprefix("/") for one in given]} if given else {}
 
 
 def _without_split(spec: Mapping[str, Any]) -> dict[str, Any]:

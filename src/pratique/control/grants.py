@@ -145,7 +145,10 @@ def actor_of(tx: Transaction, claims: Mapping[str, Any]) -> Actor:
         raise Unauthenticated("the tokens of this principal were revoked", hint="pratique login")
     if "unit" in claims:
         return replace(actor_for(tx, found), run=running_unit(tx, str(claims["unit"])).run)
-    return replace(actor_for(tx, found), run=check_runs(tx, claims))
+    job = check_runs(tx, claims)
+    if job is None:
+        return actor_for(tx, found)
+    return replace(actor_for(tx, found), run=job.created_by.get("run"), job=f"{job.workspace}/{job.name}")
 
 
 def actor_for(tx: Transaction, principal: Principal) -> Actor:

@@ -8,7 +8,7 @@ from pratique.base.errors import Conflict, NotFound
 from pratique.base.names import check_name
 from pratique.control.actor import Actor
 from pratique.control.permissions import group_scope, is_permitted, permit
-from pratique.store import apim, events, groups, principals, vaults, workspaces
+from pratique.store import apim, assigned_identities, events, groups, principals, vaults, workspaces
 from pratique.store.database import Transaction
 from pratique.store.events import Event
 from pratique.store.groups import ResourceGroup
@@ -64,6 +64,11 @@ def delete(tx: Transaction, actor: Actor, name: str, *, now: datetime) -> None:
             f"resource group {name!r} still has vaults: {known}",
             hint=f"pratique keyvault delete --name {kept[0].name}, and purge it: pratique keyvault purge "
             f"--name {kept[0].name}",
+        )
+    if made := assigned_identities.every(tx, group=name):
+        raise Conflict(
+            f"resource group {name!r} still has identities: {', '.join(one.name for one in made)}",
+            hint=f"delete them first: pratique identity delete --name {made[0].name} --resource-group {name}",
         )
     if published := apim.services_in_group(tx, name):
         raise Conflict(

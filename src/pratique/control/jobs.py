@@ -1,7 +1,7 @@
 """Jobs: create, look, cancel. What a reference means is decided when the job is made, never later."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -11,7 +11,7 @@ from pratique.base.ids import new_id, new_job_name
 from pratique.base.machine import Capacity, this_machine
 from pratique.base.names import check_name
 from pratique.base.settings import Settings
-from pratique.control import content, datastores, environments, inputs, pipelines, workspaces
+from pratique.control import assigned_identities, content, datastores, environments, inputs, pipelines, workspaces
 from pratique.control.actor import Actor
 from pratique.control.changes import check_changeable
 from pratique.control.lookups import Lookups
@@ -50,13 +50,15 @@ def create(
     room = machine or this_machine(Settings())
     whole = _pipeline if spec.get("type") == "pipeline" else _command
     rows = whole(tx, _Request(actor, workspace, name, spec, git, now), room)
+    rows = [_as_somebody(tx, actor, row) for row in rows]
     if taken := jobs.taken_names(tx, workspace, [row.name for row in rows]):
         raise AlreadyExists(
             f"there is a job {min(taken)!r} already in workspace {workspace!r}",
             hint="leave the name out to get a new one",
         )
     jobs.add_all(tx, rows)
-    tell(tx, actor, "Pratique.JobCreated", rows[0], now=now)
+    named = sorted({row.resolved["identity"]["name"] for row in rows if row.resolved.get("identity")})
+    tell(tx, actor, "Pratique.JobCreated", rows[0], now=now, data={"identities": named} if named else None)
     return rows[0]
 
 
@@ -82,6 +84,12 @@ class _Request:
             "cores": takes.cores, "memory": takes.memory,
         }  # fmt: skip
         return Job(**(facts | values))
+
+
+def _as_somebody(tx: Transaction, actor: Actor, row: Job) -> Job:
+    """`row` with whom it acts as, if its file names somebody."""
+    found = assigned_identities.of_job(tx, actor, row.workspace, row.spec)
+    return replace(row, resolved={**row.resolved, "identity": found}) if found else row
 
 
 def _command(tx: Transaction, request: _Request, room: Capacity) -> list[Job]:

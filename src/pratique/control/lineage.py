@@ -244,6 +244,9 @@ def _tell_made_with(telling: Telling, job: Job, node: str) -> None:
         story.link(node, "ran in", story.add("environment", name, lock=lock))
         settled = f", locked as {short(lock)}" if lock else ", whose lock this machine does not have"
         story.say(f"It ran in the environment {named or 'of its own file'}{settled}.", node)
+    if acts_as := job.resolved.get("identity"):
+        story.link(node, "acted as", story.add("identity", str(acts_as["name"]), principal_id=acts_as["id"]))
+        story.say(f"It acted as {acts_as['name']}.", node)
     if job.root is None:
         _tell_commit(telling, job, node)
         if run := job.created_by.get("run"):

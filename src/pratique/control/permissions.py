@@ -40,6 +40,7 @@ ACTIONS: Final = frozenset(
         "repositories": "read write delete",
         "deliveries": "read write delete run",
         "units": "report",
+        "identities": "read write delete assign",
         "vaults": "read write delete policies rotate",
         "secrets": "get list set delete recover purge",
         "variable_groups": "read write delete",
@@ -65,6 +66,8 @@ DATA_ACTIONS: Final = frozenset(action for action in ACTIONS if action.startswit
 
 DATA_SCIENTIST: Final = "AzureML Data Scientist"
 COMPUTE_OPERATOR: Final = "AzureML Compute Operator"
+IDENTITY_CONTRIBUTOR: Final = "Managed Identity Contributor"
+IDENTITY_OPERATOR: Final = "Managed Identity Operator"
 SECRETS_USER: Final = "Key Vault Secrets User"
 SECRETS_OFFICER: Final = "Key Vault Secrets Officer"
 
@@ -74,7 +77,7 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "groups/*", "workspaces/*", "content/*", "computes/*", "datastores/*", "data/*", "environments/*", "models/*",
         "components/*", "jobs/*", "runs/*", "artifacts/*", "endpoints/*", "deployments/*", "events/read",
         "audit/read", "apim/*", "projects/*", "repositories/*", "deliveries/*",
-        "vaults/read", "vaults/write", "vaults/delete", "variable_groups/*", "service_connections/read",
+        "vaults/read", "vaults/write", "vaults/delete", "identities/*", "variable_groups/*", "service_connections/read",
         "stage_environments/read", "stage_environments/write", "checks/read", "approvals/read",
         "sessions/write", "account/read", "status/read", "principals/read", "roles/read",
     ),
@@ -86,6 +89,10 @@ ROLES: Final[Mapping[str, tuple[str, ...]]] = {
         "sessions/write", "account/read", "status/read",
     ),
     COMPUTE_OPERATOR: ("workspaces/read", "computes/*", "account/read", "status/read"),
+    IDENTITY_CONTRIBUTOR: (
+        "groups/read", "identities/read", "identities/write", "identities/delete", "account/read", "status/read",
+    ),
+    IDENTITY_OPERATOR: ("groups/read", "identities/read", "identities/assign", "account/read", "status/read"),
     SECRETS_USER: ("account/read", "status/read"),
     SECRETS_OFFICER: ("vaults/read", "account/read", "status/read"),
     # What the MLflow server may do in every workspace; nobody can be assigned it.
@@ -113,7 +120,8 @@ DATA_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
 """Role → patterns of data actions, for the roles that have some."""
 
 ASSIGNABLE: Final = (
-    "Owner", "Contributor", "Reader", "Approver", DATA_SCIENTIST, COMPUTE_OPERATOR, SECRETS_USER, SECRETS_OFFICER
+    "Owner", "Contributor", "Reader", "Approver", DATA_SCIENTIST, COMPUTE_OPERATOR, IDENTITY_CONTRIBUTOR,
+    IDENTITY_OPERATOR, SECRETS_USER, SECRETS_OFFICER,
 )  # fmt: skip
 
 _PATTERN: Final = re.compile(r"\*|(?:\*|[a-z_]+)/(?:\*|[a-z_]+)", re.ASCII)
@@ -178,6 +186,11 @@ def permit_somewhere(actor: Actor, action: str) -> None:
 def group_scope(group: str) -> str:
     """The scope of one resource group."""
     return f"/groups/{group}"
+
+
+def identity_scope(group: str, identity: str) -> str:
+    """The scope of one identity that somebody made in a resource group."""
+    return f"{group_scope(group)}/identities/{identity}"
 
 
 def workspace_scope(workspace: str) -> str:

@@ -16,7 +16,7 @@ from pratique.base.errors import AlreadyExists, InvalidInput, NotFound
 from pratique.base.ids import new_id
 from pratique.base.names import check_name
 from pratique.control import roles
-from pratique.control.actor import PLATFORM, Actor
+from pratique.control.actor import PLATFORM, Actor, check_is_itself
 from pratique.control.credentials import Credential
 from pratique.control.permissions import permit
 from pratique.control.scopes import HOME
@@ -65,6 +65,7 @@ def reset_credential(tx: Transaction, actor: Actor, who: str, *, credential: Cre
 
     From the next request on; a token for somebody else's API goes on there until it expires.
     """
+    check_is_itself(actor, "replace a secret")
     found = _reachable(tx, actor, "principals/write", who)
     if found.kind not in (USER, SERVICE_PRINCIPAL):
         raise InvalidInput(f"{found.name!r} is a {_WORDS[found.kind]} and has no secret")

@@ -13,6 +13,7 @@ from pratique.control.scopes import (
     HOME,
     endpoint_of,
     group_of,
+    identity_of,
     parse_scope,
     project_of,
     repository_of,
@@ -21,6 +22,7 @@ from pratique.control.scopes import (
     workspace_of,
 )
 from pratique.store import (
+    assigned_identities,
     endpoints,
     events,
     groups,
@@ -181,6 +183,11 @@ def _check_exists(tx: Transaction, scope: str) -> None:
         )
     if (group := group_of(scope)) and groups.get(tx, group) is None:
         raise NotFound(f"there is no resource group {group!r}", hint="pratique group list")
+    if (identity := identity_of(scope)) and assigned_identities.get(tx, *identity) is None:
+        raise NotFound(
+            f"there is no identity {identity[1]!r} in resource group {identity[0]!r}",
+            hint=f"pratique identity list -g {identity[0]}",
+        )
     if (project := project_of(scope)) and projects.get(tx, project) is None:
         raise NotFound(f"there is no project {project!r}", hint="pratique devops project list")
     if (repository := repository_of(scope)) and repositories.get(tx, *repository) is None:

@@ -10,6 +10,7 @@ what is written                                            what it means
 /delivery/PROJECT/repositories/NAME                        one repository
 /delivery/PROJECT/environments/NAME                        one environment that stages deploy to
 /vaults/NAME, or an Azure id ending in it                  one vault
+/groups/NAME/identities/NAME, or an Azure id of one        one identity that somebody made
 """
 
 import re
@@ -20,6 +21,7 @@ from pratique.base.names import check_name
 from pratique.control.permissions import (
     endpoint_scope,
     group_scope,
+    identity_scope,
     project_scope,
     repository_scope,
     stage_environment_scope,
@@ -44,6 +46,10 @@ _DELIVERY_SCOPE: Final = re.compile(
     re.IGNORECASE,
 )
 _VAULT_SCOPE: Final = re.compile(rf"(?:{_GROUP}/providers/Microsoft\.KeyVault)?/vaults/(?P<vault>[^/]+)", re.IGNORECASE)
+_IDENTITY_SCOPE: Final = re.compile(
+    rf"{_GROUP}(?:/providers/Microsoft\.ManagedIdentity)?/(?:userAssignedIdentities|identities)/(?P<identity>[^/]+)",
+    re.IGNORECASE,
+)
 _BELOW_WORKSPACE: Final = re.compile(_WORKSPACE_SCOPE.pattern + r"/.+", re.IGNORECASE)
 
 
@@ -68,6 +74,9 @@ def parse_scope(text: str) -> str:
         return repository_scope(project, check_name("repository", found["repository"]))
     if found := _VAULT_SCOPE.fullmatch(asked):
         return vault_scope(check_name("vault", found["vault"]))
+    if found := _IDENTITY_SCOPE.fullmatch(asked):
+        group = check_name("resource group", found["group"])
+        return identity_scope(group, check_name("identity", found["identity"]))
     if found := _BELOW_WORKSPACE.fullmatch(asked):
         workspace = check_name("workspace", found["workspace"])
         raise NotYet(
@@ -98,7 +107,14 @@ _WORKSPACE_OF: Final = re.compile(r"/workspaces/(?P<workspace>[^/]+)(?:/endpoint
 
 def group_of(scope: str) -> str | None:
     """The resource group that `scope` is, if it is one."""
-    return scope.removeprefix("/groups/") if scope.startswith("/groups/") else None
+    group, _, below = scope.removeprefix("/groups/").partition("/")
+    return group if scope.startswith("/groups/") and not below else None
+
+
+def identity_of(scope: str) -> tuple[str, str] | None:
+    """The resource group and the identity that `scope` is, if it is one of an identity."""
+    parts = scope.split("/")
+    return (parts[2], parts[4]) if len(parts) == 5 and (parts[1], parts[3]) == ("groups", "identities") else None
 
 
 def project_of(scope: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from pratique.base.errors import Forbidden, Unauthenticated
 from pratique.base.ids import new_secret
-from pratique.control.actor import Actor
+from pratique.control.actor import Actor, check_is_itself
 from pratique.control.grants import actor_for
 from pratique.control.permissions import permit_somewhere
 from pratique.store import events, principals
@@ -31,6 +31,7 @@ def make_link(tx: Transaction, actor: Actor, *, now: datetime) -> str:
     permit_somewhere(actor, "sessions/write")
     if actor.kind not in ("user", "service_principal"):
         raise Forbidden(f"a {actor.kind} has no browser")
+    check_is_itself(actor, "open a browser session")
     principals.remove_expired_browser_tokens(tx, now=now)
     token = _store(tx, _LINK, actor.id, lasting=LINK_LASTS, now=now)
     _tell(tx, actor, "Pratique.LinkCreated", now=now)

@@ -343,15 +343,14 @@ def _facts(attempt: Attempt) -> dict[str, str]:
 
 
 def _identity(attempt: Attempt) -> dict[str, str]:
-    """How a job that says so gets tokens of the identity of its workspace's jobs."""
+    """How a job that says so gets tokens of whom it acts as."""
     bench, job, now = attempt.bench, attempt.job, utc_now()
     if not managed_identities.is_asked_for(job.spec):
         return {}
-    name = managed_identities.of_workspace(job.workspace)
     proof = managed_identities.proof_of_job(bench.issuer, job, lasting=_TOKEN_LASTS, now=now)
     with bench.database.write() as tx:
-        managed_identities.ensure(tx, name, now=now)
-        return managed_identities.variables(tx, bench.door, proof, name)
+        managed_identities.ensure(tx, managed_identities.of_workspace(job.workspace), now=now)
+        return managed_identities.variables(bench.door, proof, managed_identities.of_job(tx, job))
 
 
 def _token(attempt: Attempt) -> str:

@@ -281,13 +281,11 @@ def _call_limits(given: Mapping[str, str], interrupted: timedelta) -> dict[str, 
 
 
 def _identity(bench: Workbench, deployment: OnlineDeployment) -> dict[str, str]:
-    """How its score script gets tokens of the endpoint's identity."""
-    name = managed_identities.of_endpoint(deployment.workspace, deployment.endpoint)
+    """How its score script gets tokens of the endpoint's identities."""
     with bench.database.read() as tx:
-        if managed_identities.find(tx, name) is None:
-            return {}
-        proof = managed_identities.proof_of_deployment(bench.issuer, deployment, now=utc_now())
-        return managed_identities.variables(tx, bench.door, proof, name)
+        found = managed_identities.of_deployment(tx, deployment)
+    proof = managed_identities.proof_of_deployment(bench.issuer, deployment, now=utc_now())
+    return managed_identities.variables(bench.door, proof, found)
 
 
 def _model_named(deployment: OnlineDeployment) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Online endpoints: ``pratique ml online-endpoint create``."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -32,14 +32,11 @@ class Identity(Part):
     """With which identity the endpoint reaches other services."""
 
     type: Annotated[Literal["system_assigned", "user_assigned"], Choice] = Field(description="Who makes it.")
-    user_assigned_identities: list[AssignedIdentity | Text] | None = planned("Which ones.")
+    user_assigned_identities: list[AssignedIdentity | Text] | None = Field(
+        default=None, description="Which ones, by their ids, for `user_assigned`."
+    )
     principal_id: Text | None = Field(default=None, description="Its principal id; written by the platform.")
     tenant_id: Text | None = Field(default=None, description="Its tenant; written by the platform.")
-
-    def planned_keys(self) -> Iterator[str]:
-        if self.type == "user_assigned":
-            yield "type"
-        yield from super().planned_keys()
 
 
 class OnlineEndpoint(Spec):

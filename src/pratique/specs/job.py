@@ -239,14 +239,11 @@ class JobIdentity(Part):
     type: Annotated[Literal["managed", "managed_identity", "aml_token", "user_identity"], Choice] = Field(
         description="Whose it is."
     )
-    client_id: Text | None = planned("Its client id; the jobs of a workspace have one identity.")
-    object_id: Text | None = planned("Its object id.")
-    msi_resource_id: Text | None = planned("Its resource id.")
-
-    def planned_keys(self) -> Iterator[str]:
-        if self.type == "user_identity":
-            yield "type"
-        yield from super().planned_keys()
+    client_id: Text | None = Field(
+        default=None, description="Client id of an identity that somebody made; without one, the workspace's."
+    )
+    object_id: Text | None = Field(default=None, description="The same by its object id.")
+    msi_resource_id: Text | None = Field(default=None, description="The same by its resource id.")
 
 
 class JobService(Part):

@@ -107,13 +107,27 @@ principals = Table(
     metadata,
     Column("id", String(36), primary_key=True),
     Column("kind", String(20), nullable=False),
-    Column("name", String(128), nullable=False, unique=True),
+    Column("name", String(256), nullable=False, unique=True),
     Column("display_name", Text, nullable=False),
     Column("secret_hash", Text),
     Column("secret_expires_at", UtcDateTime),
     Column("token_generation", Integer, nullable=False),  # Tokens of another generation are good no more.
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint("kind IN ('user', 'service_principal', 'group', 'managed_identity')", name="kind"),
+)
+
+assigned_identities = Table(
+    # Managed identities that somebody made and assigns; each is a principal as well.
+    "assigned_identities",
+    metadata,
+    Column("id", ForeignKey("principals.id", ondelete="CASCADE"), primary_key=True),
+    Column("resource_group", ForeignKey("resource_groups.name"), nullable=False),
+    Column("name", String(128), nullable=False),
+    Column("location", String(90), nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_by", JSON, nullable=False),
+    UniqueConstraint("resource_group", "name"),
 )
 
 principal_members = Table(

@@ -13,6 +13,7 @@ from pratique.store.jobs import WALKED
 from pratique.web import authorize, errors, git, identity, unknown_keys
 from pratique.web.api import (
     apim,
+    assigned_identities,
     audit,
     computes,
     data_profiles,
@@ -74,6 +75,7 @@ _NOUNS: Final = (
     audit,
     status,
     vaults,
+    assigned_identities,
     apim,
     variable_groups,
     service_connections,

@@ -43,6 +43,21 @@ _NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer
 Parts = Annotated[Platform, Depends(platform_of)]
 
 
+def _which(
+    client_id: str = "",
+    clientid: str = "",
+    object_id: str = "",
+    principal_id: str = "",
+    mi_res_id: str = "",
+    msi_res_id: str = "",
+) -> str:
+    """Which identity a request is for, by whatever word its client has for that; raises `InvalidInput` for two."""
+    given = {one for one in (client_id, clientid, object_id, principal_id, mi_res_id, msi_res_id) if one}
+    if len(given) > 1:
+        raise InvalidInput("the request names more than one identity", hint="client_id=ID alone")
+    return next(iter(given), "")
+
+
 @router.post("/oauth2/token", dependencies=[Depends(PUBLIC)])
 async def token(request: Request, platform: Parts) -> JSONResponse:
     """A token for whoever has the secret; the client is named in the form or by HTTP Basic (RFC 6749, 2.3.1)."""
@@ -54,7 +69,7 @@ async def token(request: Request, platform: Parts) -> JSONResponse:
 
 @router.get("/identity/token", dependencies=[Depends(PUBLIC)])
 def identity_token(
-    request: Request, platform: Parts, resource: str = "", scope: str = "", client_id: str = ""
+    request: Request, platform: Parts, which: Annotated[str, Depends(_which)], resource: str = "", scope: str = ""
 ) -> JSONResponse:
     """A token of the managed identity of a job or a deployment, in the way of Azure's ``IDENTITY_ENDPOINT``.
 
@@ -66,9 +81,7 @@ def identity_token(
         raise InvalidInput("the resource is no audience: 1 to 512 visible ASCII characters")
     now = utc_now()
     with platform.database.read() as tx:
-        own, made = managed_identities.token(
-            tx, platform.issuer, proof, audience=audience, client_id=client_id, now=now
-        )
+        own, made = managed_identities.token(tx, platform.issuer, proof, audience=audience, asked=which, now=now)
     platform.rates.count(own.id)
     ends = int((now + managed_identities.TOKEN_LASTS).timestamp())
     answer = {

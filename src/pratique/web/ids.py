@@ -7,9 +7,11 @@ document below a workspace does not say itself: it is looked up once, and
 known from every document of a workspace that this server writes.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from pratique.control import managed_identities
+from pratique.control.scopes import identity_of
 from pratique.store import workspaces
 from pratique.store.database import Database
 
@@ -35,6 +37,18 @@ class Ids:
     def inside(self, workspace: str, *words: str) -> str:
         """The id of what `words` lead to in a workspace, such as ``models``, name, ``versions``, version."""
         return "/".join((self.of_workspace(workspace, self._group(workspace)), *words))
+
+    def of_identity(self, group: str, name: str) -> str:
+        return f"{self.of_group(group)}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
+
+    def assigned(self, identity: Mapping[str, Any]) -> dict[str, Any]:
+        """The `identity` of an endpoint that has user-assigned ones, as Azure shows it."""
+        places = [identity_of(str(one["resource_id"])) for one in identity["user_assigned_identities"]]
+        shown = [
+            {**one, "resource_id": self.of_identity(*place) if place else one["resource_id"]}
+            for one, place in zip(identity["user_assigned_identities"], places, strict=True)
+        ]
+        return {"type": "user_assigned", "tenant_id": self._tenant, "user_assigned_identities": shown}
 
     def identity(self, name: str) -> dict[str, str] | None:
         """The managed identity called `name` as Azure shows it; None where there is none."""

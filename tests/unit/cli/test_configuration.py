@@ -170,13 +170,15 @@ def test_a_group_goes_with_what_is_in_it(platform: Any, pratique: Any) -> None:
     platform.add_workspace("inside", "rg")
     platform.add_workspace("outside", "other")
     platform.services["apim-a"] = {"name": "apim-a", "resourceGroup": "RG"}
+    platform.identities |= {name: {"name": name, "resourceGroup": group} for name, group in (("i", "rg"), ("j", "x"))}
     ran = pratique("group", "delete", "-n", "rg")
     assert (ran.code, ran.out) == (1, "")
-    assert "what is in it: inside, apim-a" in ran.err
+    assert "what is in it: inside, apim-a, i" in ran.err
     ran = pratique("group", "delete", "--name", "rg", "--yes", "--no-wait")
     assert ran.code == 0
-    assert "rg: deleted, with inside, apim-a" in ran.err
+    assert "rg: deleted, with inside, apim-a, i" in ran.err
     assert (list(platform.workspaces), platform.services, platform.groups) == (["outside"], {}, {})
+    assert list(platform.identities) == ["j"]
 
 
 def test_a_group_stays_while_a_vault_of_it_can_be_recovered(platform: Any, pratique: Any) -> None:

@@ -43,6 +43,7 @@ class Platform:
         self.tokens = {OWNER_TOKEN}
         self.groups: dict[str, Document] = {"rg": {"name": "rg", "location": "local", "tags": {}}}
         self.workspaces: dict[str, Document] = {}
+        self.identities: dict[str, Document] = {}
         self.vaults: dict[str, Document] = {}
         self.deleted_vaults: dict[str, Document] = {}
         self.services: dict[str, Document] = {}
@@ -173,6 +174,8 @@ class Handler(BaseHTTPRequestHandler):
                     "subscription_id": SUB,
                     "tenant_id": TENANT,
                 }
+            case ["groups", _, "identities", *rest] | ["identities", *rest]:
+                return self._named(self.platform.identities, rest, "identity")
             case ["groups", *rest]:
                 return self._named(self.platform.groups, rest, "group")
             case ["vaults", *rest]:

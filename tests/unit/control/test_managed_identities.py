@@ -37,7 +37,7 @@ def job(world: Any) -> Job:
 def token_of(world: Any, issuer: Issuer, job: Job, audience: str = "pratique", client_id: str = "") -> str:
     proof = managed_identities.proof_of_job(issuer, job, lasting=HOUR, now=world.now)
     with world.database.read() as tx:
-        return managed_identities.token(tx, issuer, proof, audience=audience, client_id=client_id, now=world.now)[1]
+        return managed_identities.token(tx, issuer, proof, audience=audience, asked=client_id, now=world.now)[1]
 
 
 def whose(world: Any, issuer: Issuer, token: str) -> Actor:
@@ -67,7 +67,7 @@ def test_a_proof_is_no_token_and_a_token_is_no_proof(world: Any, issuer: Issuer,
         whose(world, issuer, proof)
     for other in (token_of_job(issuer, job, lasting=HOUR, now=world.now), token_of(world, issuer, job), "", "a.b.c"):
         with pytest.raises(Unauthenticated), world.database.read() as tx:
-            managed_identities.token(tx, issuer, other, audience="pratique", client_id="", now=world.now)
+            managed_identities.token(tx, issuer, other, audience="pratique", now=world.now)
 
 
 def test_a_token_for_another_names_it_and_lasts_an_hour(world: Any, issuer: Issuer, job: Job) -> None:
@@ -76,7 +76,7 @@ def test_a_token_for_another_names_it_and_lasts_an_hour(world: Any, issuer: Issu
     assert claims["exp"] - claims["iat"] == 3600
     with pytest.raises(Unauthenticated):
         whose(world, issuer, token)
-    with pytest.raises(InvalidInput, match="is not the identity"):
+    with pytest.raises(InvalidInput, match="is no identity"):
         token_of(world, issuer, job, client_id="another")
 
 
@@ -85,8 +85,8 @@ def test_a_deployment_acts_as_the_identity_of_its_endpoint_until_it_is_gone(worl
     deployment = world.deployment("blue", "credit")
     proof = managed_identities.proof_of_deployment(issuer, deployment, now=world.now)
     with world.database.read() as tx:
-        own, token = managed_identities.token(tx, issuer, proof, audience="pratique", client_id="", now=world.now)
-        variables = managed_identities.variables(tx, DOOR, proof, own.name)
+        own, token = managed_identities.token(tx, issuer, proof, audience="pratique", now=world.now)
+    variables = managed_identities.variables(DOOR, proof, [own])
     assert own.name == "workspaces/dev/endpoints/credit"
     assert variables["IDENTITY_ENDPOINT"] == f"{DOOR}/identity/token"
     assert (variables["IDENTITY_HEADER"], variables["DEFAULT_IDENTITY_CLIENT_ID"]) == (proof, own.id)
@@ -132,9 +132,10 @@ def test_an_endpoint_that_is_gone_takes_its_identity_along(world: Any) -> None:
     [
         ({"type": "managed"}, True),
         ({"type": "managed_identity"}, True),
-        ({"type": "user_identity"}, False),
+        ({"type": "user_identity"}, True),
+        ({"type": "aml_token"}, False),
         (None, False),
     ],
 )
-def test_only_a_file_that_says_managed_asks_for_one(identity: Any, asked: bool) -> None:
+def test_only_a_file_that_says_as_whom_it_acts_asks_for_one(identity: Any, asked: bool) -> None:
     assert managed_identities.is_asked_for({"identity": identity}) is asked

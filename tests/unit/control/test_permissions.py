@@ -52,6 +52,8 @@ EXPECTED = {
         "sessions/write",
     },
     "AzureML Compute Operator": ABOUT | {"workspaces/read", "computes/read", "computes/write", "computes/delete"},
+    "Managed Identity Contributor": ABOUT | {"groups/read", "identities/read", "identities/write", "identities/delete"},
+    "Managed Identity Operator": ABOUT | {"groups/read", "identities/read", "identities/assign"},
     "Key Vault Secrets User": ABOUT | {"secrets/get", "secrets/list"},
     "Key Vault Secrets Officer": ABOUT | DATA_ACTIONS | {"vaults/read"},
     "Reader": READS | {"sessions/write"},

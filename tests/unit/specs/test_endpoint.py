@@ -37,7 +37,7 @@ scoring_uri: http://127.0.0.1/x
     spec = load("online-endpoint", parse_document(text, file="endpoint.yml"))
     assert isinstance(spec, OnlineEndpoint)
     assert (spec.auth_mode, spec.traffic) == ("key", {"blue": 90, "green": 10})
-    assert spec.planned() == ["identity.type", "identity.user_assigned_identities"]
+    assert spec.planned() == []
     assert "scoring_uri" not in spec.to_document()
 
 

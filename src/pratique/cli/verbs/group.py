@@ -10,6 +10,7 @@ from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say, warn
 from pratique.cli.usage import pairs
 from pratique.client.apim import ApiServices
+from pratique.client.assigned_identities import Identities
 from pratique.client.vaults import Vaults
 from pratique.client.workspaces import Groups, Workspaces
 
@@ -54,7 +55,7 @@ def exists(platform: Place, *, name: str) -> bool:
 
 @TABLE.verb("delete", arguments=(NAME, YES), examples={"Delete a group": "pratique group delete -n credit-rg --yes"})
 def delete(platform: Place, *, name: str, yes: bool) -> None:
-    """Delete a resource group with all that is in it: workspaces, vaults, API services.
+    """Delete a resource group with all that is in it: workspaces, vaults, API services, identities.
 
     As with az, a vault can be recovered until its days are over: a group that had one stays until the vault is purged.
     A group that is not there is no error.
@@ -69,12 +70,15 @@ def delete(platform: Place, *, name: str, yes: bool) -> None:
     workspaces = _names(Workspaces(connection).all(), name, key="resource_group")
     vaults = _names(Vaults(connection).all(), name)
     services = _names(ApiServices(connection).all(), name)
-    inside = ", ".join([*workspaces, *vaults, *services])
+    identities = _names(Identities(connection).all(), name)
+    inside = ", ".join([*workspaces, *vaults, *services, *identities])
     confirm(f"The resource group {name} will be deleted, and what is in it: {inside or 'nothing'}.", yes=yes)
     for service in services:
         ApiServices(connection).delete(service)
     for workspace in workspaces:
         Workspaces(connection).delete(workspace)
+    for identity in identities:
+        Identities(connection).delete(name, identity)
     for vault in vaults:
         Vaults(connection).delete(vault)
     if recoverable := _names(Vaults(connection).deleted(), name):

@@ -39,7 +39,7 @@ def document(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any]:
             "kind": "Managed",
             "auth_mode": endpoint.spec.get("auth_mode") or "key",
             "description": endpoint.spec.get("description"),
-            "identity": platform.ids.identity(managed_identities.of_endpoint(endpoint.workspace, endpoint.name)),
+            "identity": _identity(endpoint, platform),
             "location": "local",
             "provisioning_state": endpoint.provisioning_state,
             "public_network_access": endpoint.spec.get("public_network_access") or "enabled",
@@ -56,6 +56,13 @@ def document(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any]:
             "creation_context": creation_context(endpoint.created_at, endpoint.created_by),
         }
     )
+
+
+def _identity(endpoint: OnlineEndpoint, platform: Platform) -> dict[str, Any] | None:
+    said = endpoint.spec.get("identity") or {}
+    if said.get("user_assigned_identities"):
+        return platform.ids.assigned(said)
+    return platform.ids.identity(managed_identities.of_endpoint(endpoint.workspace, endpoint.name))
 
 
 @router.get("")

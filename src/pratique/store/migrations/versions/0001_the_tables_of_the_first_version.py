@@ -64,7 +64,7 @@ def upgrade() -> None:
         "principals",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
-        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
         sa.Column("display_name", sa.Text(), nullable=False),
         sa.Column("secret_hash", sa.Text(), nullable=True),
         sa.Column("secret_expires_at", sa.DateTime(timezone=True), nullable=True),
@@ -131,6 +131,24 @@ def upgrade() -> None:
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_resource_groups")),
+    )
+    op.create_table(
+        "assigned_identities",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("resource_group", sa.String(length=90), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("location", sa.String(length=90), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["id"], ["principals.id"], name=op.f("fk_assigned_identities_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["resource_group"], ["resource_groups.name"], name=op.f("fk_assigned_identities_resource_group")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_assigned_identities")),
+        sa.UniqueConstraint("resource_group", "name", name=op.f("uq_assigned_identities_resource_group_name")),
     )
     op.create_table(
         "browser_tokens",
