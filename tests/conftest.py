@@ -23,6 +23,8 @@ from typing import Final
 import pytest
 from joserfc.jwk import RSAKey
 
+pytest_plugins = ("tests.postgresql",)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The limit of pytest's configuration ends tests that hang; those that are long on purpose bound themselves."""

@@ -1,32 +1,22 @@
 """The thin story with PRATIQUE_DATABASE_URL on PostgreSQL: a group, a workspace, a job, a deployment that answers."""
 
 import contextlib
-import importlib.util
 import json
 import os
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
+from tests.postgresql import PostgreSQL
 
 from pratique.store.database import Database
 from pratique.store.events import first_broken
 
 from .conftest import NewInstallation
 from .installation import Installation, prepare_workspace, until, write
-
-# The server that the tests of the store start.
-_spec = importlib.util.spec_from_file_location(
-    "server_of_the_store", Path(__file__).parents[1] / "store" / "conftest.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-_server_of_the_store = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_server_of_the_store)
-postgresql = _server_of_the_store.postgresql
 
 FILES: Final = {
     "job.yml": """\
@@ -71,7 +61,7 @@ def run(raw):
 
 
 @pytest.fixture
-def url(postgresql: Any) -> Iterator[str]:
+def url(postgresql: PostgreSQL) -> Iterator[str]:
     """A new, empty database."""
     made = postgresql.new_database("template1")
     yield made.render_as_string(hide_password=False)
