@@ -90,12 +90,13 @@ def _is_passed(name: str) -> bool:
 
 
 def without_pip(text: str) -> tuple[str, tuple[str, ...]]:
-    """The conda file `text`, which is JSON, without its pip sections; and what stood in them."""
+    """The conda file `text`, which is JSON, without its pip sections; and the requirements that stood in them."""
     file: dict[str, Any] = json.loads(text)
     entries = file.get("dependencies") or []
     sections = [entry for entry in entries if isinstance(entry, dict)]
     file["dependencies"] = [entry for entry in entries if not isinstance(entry, dict)]
-    return json.dumps(file), tuple(line for section in sections for line in section.get("pip") or ())
+    lines = (line for section in sections for line in section.get("pip") or ())
+    return json.dumps(file), tuple(line for line in lines if not line.lstrip().startswith("-"))
 
 
 def _failure(what: str, outcome: Outcome) -> ComputeFailed:

@@ -19,13 +19,13 @@ from pratique.specs.grammar import (
     Flag,
     Part,
     QuotedTags,
-    QuotedVersion,
     Reference,
     Spec,
     Tags,
     Text,
     TextOrMapping,
     Variables,
+    Version,
     asset_reference,
     checked,
     named,
@@ -118,9 +118,10 @@ class Component(Spec):
     """What components of every type have."""
 
     written_by_platform = Spec.written_by_platform | {"latest_version"}
+    is_component = True
 
     name: Annotated[str, named("component")] | None = Field(default=None, description="Name of the component.")
-    version: QuotedVersion | None = Field(default=None, description="Version; without one, the platform counts.")
+    version: Version | None = Field(default=None, description="Version; without one, the platform counts.")
     display_name: Text | None = Field(default=None, description="Name for people.")
     description: Text | None = Field(default=None, description="What it does, for people.")
     tags: QuotedTags = Field(default_factory=dict, description="Tags; they can be changed later.")

@@ -172,6 +172,7 @@ class Spec(Part):
     """One thing that a YAML file describes."""
 
     written_by_platform = frozenset({"$schema", "id", "creation_context", "resourceGroup"})
+    is_component: ClassVar[bool] = False
 
     _folder: Path | None = PrivateAttr(default=None)
 
@@ -191,7 +192,7 @@ class Spec(Part):
         value = as_written(document.value, (), document)
         found = [
             (one.is_not_yet, document.problem(one.key, one.message, hint=one.hint))
-            for one in (*_unquoted_dates(value, (), document), *_cross(cls, value))
+            for one in (*cls._unquoted_dates(value, (), document), *_cross(cls, value))
         ]
         try:
             spec = cls.model_validate(value, context=FROM_A_FILE if document.lines else None)
@@ -201,6 +202,22 @@ class Spec(Part):
         refuse(found, document)
         spec._folder = document.folder
         return spec
+
+    @classmethod
+    def _unquoted_dates(cls, value: Any, key: Key, document: YamlDocument) -> Iterator[Found]:
+        """Versions and values of inputs that are unquoted dates: Azure's own loader makes them no text."""
+        if not isinstance(value, Mapping):
+            return
+        # Of components alone Azure's loader takes a date as a version.
+        takes_dates = key[-1:] == ("component",) or (not key and cls.is_component)
+        for name, inner in value.items():
+            here = (*key, name)
+            is_text = (name == "version" and not takes_dates) or key[-1:] == ("inputs",)
+            if is_text and type(inner) is str and here in document.written and document.file_of(here) != SET:
+                said = f"expected text; {inner} is a date to other YAML loaders"
+                yield Found(here, said, f'quote it: {name}: "{inner}"')
+            elif name not in TEXT_MAPS and name != "conda_file":
+                yield from cls._unquoted_dates(inner, here, document)
 
     @classmethod
     def cross_problems(cls, value: Mapping[str, Any]) -> Iterable[Found]:  # noqa: ARG003 - for kinds that look.
@@ -266,20 +283,6 @@ def as_written(value: Any, key: Key, document: YamlDocument) -> Any:
     return value if is_version and not isinstance(value, float) else Unquoted(document.written[key])
 
 
-def _unquoted_dates(value: Any, key: Key, document: YamlDocument) -> Iterator[Found]:
-    """Versions and values of inputs that are unquoted dates: Azure's own loader makes them no text."""
-    if not isinstance(value, Mapping):
-        return
-    for name, inner in value.items():
-        here = (*key, name)
-        is_text = (name == "version" or key[-1:] == ("inputs",)) and type(inner) is str
-        if is_text and here in document.written and document.file_of(here) != SET:
-            said = f"expected text; {inner} is a date to other YAML loaders"
-            yield Found(here, said, f'quote it: {name}: "{inner}"')
-        elif name not in TEXT_MAPS and name != "conda_file":
-            yield from _unquoted_dates(inner, here, document)
-
-
 # --- types of keys -------------------------------------------------------------------------------------------------
 
 
@@ -341,8 +344,10 @@ def _quoted(value: Any) -> Any:
 
 
 def snake(value: Any) -> Any:
-    """``SystemAssigned`` as ``system_assigned``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value).lower() if isinstance(value, str) else value
+    """``SystemAssigned`` as ``system_assigned``, ``AMLToken`` as ``aml_token``."""
+    return (
+        re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", value).lower() if isinstance(value, str) else value
+    )
 
 
 def _version(value: Any) -> Any:
@@ -424,8 +429,6 @@ Flag: TypeAlias = Annotated[bool, BeforeValidator(_as_flag)]
 Whole: TypeAlias = Annotated[int, BeforeValidator(_no_boolean)]
 Count: TypeAlias = Annotated[Whole, Field(ge=1)]
 Version: TypeAlias = Annotated[str, BeforeValidator(_version), named("version")]
-QuotedVersion: TypeAlias = Annotated[Version, BeforeValidator(_quoted)]
-"""A version that is no number with a point, unless it is quoted."""
 AssetName: TypeAlias = Annotated[str, named("asset")]
 ScalarText: TypeAlias = Annotated[Text, BeforeValidator(_as_text)]
 TextMap: TypeAlias = dict[str, ScalarText]

@@ -20,7 +20,8 @@ and far away.
 
 Only names and versions are taken: URLs, version control, local paths, `-r`,
 `-e` and other options of pip would let a file reach for something that
-nobody has allowed, and are refused.
+nobody has allowed, and are refused. Options that name a place to look at
+besides the index are left out as channels are, and listed.
 """
 
 import json
@@ -49,6 +50,10 @@ _SETUPTOOLS: Final = "setuptools<81"
 """Later ones announce the end of pkg_resources at each import, and then lack it."""
 _LONGEST: Final = 1000  # Characters of one entry; no requirement comes near.
 _CONDA_KEYS: Final = frozenset({"name", "channels", "dependencies", "prefix", "variables"})
+_BESIDES: Final = re.compile(r"(--extra-index-url|--find-links|-f|--trusted-host)(?:[=\s]\s*)(\S+)")
+"""Options of pip that add a place to look at; without it, the index is asked for the same names as before."""
+_WITHOUT_EFFECT: Final = frozenset({"--no-cache-dir", "--prefer-binary", "--upgrade", "-U", "--no-input"})
+"""Options of pip that change nothing where every version is settled at once."""
 _MATCH: Final = re.compile(r"(?:(?P<channel>[^\s:=<>!~]+)::)?(?P<name>[A-Za-z0-9_][A-Za-z0-9._-]*)\s*(?P<pin>.*)")
 _COMPARED: Final = re.compile(r"\s*(===|==|!=|<=|>=|~=|<|>)\s*([^\s=<>!~,|]+)\s*")
 _EXACT_BUILD: Final = re.compile(r"(={1,2})?\s*(?P<version>[^\s=<>!~,|]+)(?:\s*=\s*|\s+)(?P<build>[^\s=,|<>!~]+)")
@@ -134,11 +139,14 @@ def problems_with_conda(conda: Mapping[str, Any]) -> Iterator[Found]:
 def from_requirements(text: str, *, file: str = "requirements.txt") -> PackageRequest:
     """The packages of a pip requirements file; raises `InvalidInput` with every line that cannot be taken."""
     requirements: list[str] = []
+    notes: list[str] = []
     problems: list[Problem] = []
     # The last line of a requirement that goes on over several is told: its number is at hand.
     for number, line in _logical_lines(text):
         words = re.sub(r"(?<!\s)\s+--hash[= ]\S+", "", re.sub(r"(^|\s)#.*", "", line)).strip()
-        if not words:
+        if note := _left_out(words):
+            notes.append(note)
+        if not words or note:
             continue
         try:
             requirements.append(_pip_requirement(words))
@@ -146,7 +154,7 @@ def from_requirements(text: str, *, file: str = "requirements.txt") -> PackageRe
             problems.append(Problem(error.message, file=file, line=number, hint=error.hint))
     if problems:
         raise InvalidInput.of(problems, what=file)
-    return PackageRequest(None, tuple(requirements))
+    return PackageRequest(None, tuple(requirements), tuple(notes))
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -228,9 +236,25 @@ def _pip_section(section: Any, key: Key, into: _Translation) -> Iterator[Found]:
         try:
             if not isinstance(line, str):
                 raise _RefusedError(f"expected a requirement such as numpy==1.26.4; got {shown(line)}")
-            into.requirements.append(_pip_requirement(re.sub(r"(^|\s)#.*", "", line).strip()))
+            _pip_line(re.sub(r"(^|\s)#.*", "", line).strip(), into)
         except _RefusedError as error:
             yield Found((*key, index), error.message, error.hint)
+
+
+def _pip_line(line: str, into: _Translation) -> None:
+    """Read one line of a pip section into `into`; raises `_RefusedError`."""
+    if left_out := _left_out(line):
+        into.notes.append(left_out)
+    else:
+        into.requirements.append(_pip_requirement(line))
+
+
+def _left_out(line: str) -> str:
+    """What is told of an option of pip that is left out; empty for every other line."""
+    if line in _WITHOUT_EFFECT:
+        return f"{line} of pip has no effect"
+    besides = _BESIDES.fullmatch(line) if len(line) <= _LONGEST else None
+    return f"{besides[1]} is not used: packages come from the index of this machine" if besides else ""
 
 
 def _conda_package(text: str, into: _Translation) -> None:

@@ -355,6 +355,16 @@ class PipelineComponent(InlinePipelineComponent):
     name: Annotated[str, named("component")] = Field(description="Name of the component.")
 
 
+def _without_compute(jobs: Mapping[str, _Step]) -> Iterator[Key]:
+    """The steps that name no compute, those of nested pipelines among them."""
+    for name, step in jobs.items():
+        if not isinstance(step, PipelineStep):
+            if getattr(step, "compute", None) is None:
+                yield (name,)
+        elif isinstance(step.component, InlinePipelineComponent):
+            yield from ((name, "component", "jobs", *key) for key in _without_compute(step.component.jobs))
+
+
 PipelineComponentUse: TypeAlias = Annotated[
     Annotated[FilledText, asset_reference("components"), Tag("<text>")]
     | Annotated[InlinePipelineComponent, Tag("<mapping>")],
@@ -415,10 +425,9 @@ class PipelineJob(Spec):
     def wanted_on_azure(self) -> Iterable[Found]:
         if self.compute is not None or (self.settings is not None and self.settings.default_compute is not None):
             return
-        for name, step in self.jobs.items():
-            if not isinstance(step, PipelineStep) and step.compute is None:
-                said = "Azure ML requires a compute of every step"
-                yield Found(("jobs", name), said, "add settings.default_compute")
+        for key in _without_compute(self.jobs):
+            said = "Azure ML requires a compute of every step"
+            yield Found(("jobs", *key), said, "add settings.default_compute")
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         for name, given in self.inputs.items():

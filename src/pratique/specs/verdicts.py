@@ -78,7 +78,8 @@ def judge(path: Path, kind: str = "") -> Verdict:
             kind = detect(document)
             kind = _shape_of(document) if _is_copied_schema(kind, document) else kind
         spec = understood(kind, document)
-        problems = (*_wanted(spec, document), *problems_with_files(spec, completed(document)[0]))
+        document = completed(document)[0]
+        problems = (*_wanted(spec, document), *problems_with_files(spec, document))
     except NotYet as error:
         return Verdict(name, kind, _told(error, name), is_not_yet=True)
     except InvalidInput as error:
@@ -115,8 +116,13 @@ def _is_understood(kind: str, document: YamlDocument) -> bool:
 
 
 def _shape_of(document: YamlDocument) -> str:
-    """The kind that `document` shows without its ``$schema``; empty when it shows none."""
+    """The kind that `document` shows without its ``$schema``; empty when it shows none.
+
+    Its name shows nothing: one that no component can have does not make a component a job.
+    """
     keys = {name: inner for name, inner in mapping_of(document).items() if name != "$schema"}
+    if "name" in keys:
+        keys["name"] = "name"
     with contextlib.suppress(InvalidInput):
         return detect(replace(document, value=keys))
     return ""

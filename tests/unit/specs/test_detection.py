@@ -161,3 +161,24 @@ def test_files_that_a_spec_names_have_to_be_there(tmp_path: Path) -> None:
     assert said.file == str(tmp_path / "conda.yml")
     (tmp_path / "conda.yml").write_text("dependencies: [python=3.11]\n", encoding="utf-8")
     assert judge(job).is_valid
+
+
+def test_a_component_whose_name_is_wrong_is_still_a_component(tmp_path: Path) -> None:
+    file = tmp_path / "fit.yml"
+    text = SCHEMA % "commandComponent" + "type: command\nname: Fit-Model\ncommand: x\nenvironment: azureml:e:1\n"
+    file.write_text(text, encoding="utf-8")
+    verdict = judge(file)
+    assert verdict.kind == "command-component"
+    assert [problem.key for problem in verdict.problems] == ["name"]
+
+
+def test_a_step_of_a_nested_pipeline_wants_a_compute_too(tmp_path: Path) -> None:
+    (tmp_path / "inner.yml").write_text(
+        "type: pipeline\nname: inner\njobs:\n  fit:\n    command: x\n    environment: azureml:e:1\n", encoding="utf-8"
+    )
+    outer = tmp_path / "outer.yml"
+    outer.write_text("type: pipeline\njobs:\n  all: {type: pipeline, component: ./inner.yml}\n", encoding="utf-8")
+    (said,) = judge(outer).problems
+    assert (said.line, said.key) == (4, "jobs.all.component.jobs.fit")
+    outer.write_text(outer.read_text("utf-8") + "settings: {default_compute: azureml:c}\n", encoding="utf-8")
+    assert judge(outer).is_valid

@@ -199,10 +199,20 @@ def test_a_version_with_a_point_stays_what_was_written(written: str) -> None:
     assert loaded("job", job)["outputs"]["m"]["version"] == written
 
 
-def test_the_version_of_a_component_is_a_whole_number_or_quoted() -> None:
-    text = "name: c\ncommand: x\nenvironment: azureml:e:1\nversion: "
-    assert loaded("command-component", text + "7")["version"] == "7"
-    assert problems("command-component", text + "1.0") == ['x.yml:4 version: expected text; got 1.0 (quote it: "1.0")']
+@pytest.mark.parametrize("written", ["7", "1.0", "0.10", "1e3", "2024-01-31"])
+def test_the_version_of_a_component_is_what_was_written(written: str) -> None:
+    text = f"name: c\ncommand: x\nenvironment: azureml:e:1\nversion: {written}"
+    assert loaded("command-component", text)["version"] == written
+    step = f"{{type: command, version: {written}, command: x, environment: 'azureml:e:1'}}"
+    pipeline = f"type: pipeline\nsettings: {{default_compute: azureml:c}}\njobs: {{a: {{component: {step}}}}}"
+    assert loaded("pipeline-job", pipeline)["jobs"]["a"]["component"]["version"] == written
+
+
+@pytest.mark.parametrize("written", ["true", "[1]", "{a: b}"])
+def test_the_version_of_a_component_is_no_flag_and_no_list(written: str) -> None:
+    text = f"name: c\ncommand: x\nenvironment: azureml:e:1\nversion: {written}"
+    (said,) = problems("command-component", text)
+    assert said.startswith("x.yml:4 version: expected text; got ")
 
 
 def test_an_input_that_is_called_version_keeps_its_number() -> None:

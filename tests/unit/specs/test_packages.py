@@ -181,11 +181,33 @@ def test_the_pip_section_is_passed_through() -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("--extra-index-url https://download.pytorch.org/whl/cpu", "--extra-index-url"),
+        ("--extra-index-url=https://x", "--extra-index-url"),
+        ("--find-links https://x  # wheels", "--find-links"),
+        ("-f https://x/torch_stable.html", "-f"),
+        ("--trusted-host x", "--trusted-host"),
+        ("--no-cache-dir", "--no-cache-dir of pip"),
+        ("--prefer-binary", "--prefer-binary of pip"),
+    ],
+)
+def test_an_option_that_adds_a_place_to_look_at_is_left_out_and_told(line: str, option: str) -> None:
+    found = translated("python=3.11", {"pip": [line, "torch==2.3.0"]})
+    assert found.requirements == ("torch==2.3.0", "setuptools<81")
+    assert sum(note.startswith(f"{option} ") for note in found.notes) == 1
+    mlflows = from_requirements(f"{line}\ntorch==2.3.0\n")
+    assert (mlflows.requirements, len(mlflows.notes)) == (("torch==2.3.0",), 1)
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("-r requirements.txt", "-r is an option of pip, which is not taken"),
         ("-e .", "-e is an option of pip"),
-        ("--extra-index-url=https://x", "--extra-index-url is an option of pip"),
+        ("--extra-index-url", "--extra-index-url is an option of pip"),
+        ("--pre", "--pre is an option of pip"),
+        ("--no-deps", "--no-deps is an option of pip"),
         ("--index-url https://x", "--index-url is an option of pip"),
         (".", ". is a local path"),
         ("./pkg", "./pkg is a local path"),
