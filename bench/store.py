@@ -228,7 +228,7 @@ def prepared(database: Database, synchronous: str = "") -> Database:
     """`database`, with `synchronous` instead of what it sets itself."""
     if synchronous:
 
-        @event.listens_for(database._writers, "connect")
+        @event.listens_for(database._engine, "connect")
         def _set(connection: Any, _record: Any) -> None:
             if database.url.get_backend_name() == "sqlite":
                 connection.execute(f"PRAGMA synchronous={synchronous}")

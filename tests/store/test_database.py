@@ -273,13 +273,63 @@ def test_a_connection_that_the_server_ended_is_replaced(database: Database) -> N
 
 def test_a_turn_that_does_not_come_is_unavailable(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pratique.store.database._PATIENCE", 1)
-    monkeypatch.setattr("pratique.store.database._ONE_WRITER", {"pool_size": 1, "max_overflow": 0, "pool_timeout": 1})
     impatient = Database(database.url)
     with database.write(), pytest.raises(Unavailable, match="busy"), impatient.write():
         pass
     with impatient.write(), pytest.raises(Unavailable, match="busy"), impatient.write():
         pass
     impatient.close()
+
+
+def test_a_commit_that_fails_leaves_nothing_to_the_next_writer(database: Database, now: datetime) -> None:
+    if database.url.get_backend_name() != "sqlite":
+        return  # Its pool rolls back whatever comes back.
+
+    def fail() -> None:
+        with database.write() as tx:
+            tx.exec_driver_sql("PRAGMA defer_foreign_keys=ON")  # So it is the commit that fails, and stays open.
+            groups.add(tx, ResourceGroup("half", "local", {}, now))
+            groups.remove(tx, "rg")
+
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
+        fail()
+    with database.write() as tx:
+        assert [group.name for group in groups.every(tx)] == ["rg"]
+
+
+def test_a_reader_that_raises_sees_what_came_later_when_it_reads_again(database: Database, now: datetime) -> None:
+    def fail() -> None:
+        with database.read() as tx:
+            assert groups.get(tx, "later") is None
+            raise KeyError("a bug")
+
+    with pytest.raises(KeyError):
+        fail()
+    with database.write() as tx:
+        groups.add(tx, ResourceGroup("later", "local", {}, now))
+    with database.read() as tx:
+        assert groups.get(tx, "later") is not None
+
+
+def test_readers_beyond_those_that_may_be_are_told_that_it_is_busy(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_PATIENCE", "_MOST", "_KEPT"):
+        monkeypatch.setattr(f"pratique.store.database.{name}", 1)
+    narrow = Database(database.url)
+    with narrow.read(), pytest.raises(Unavailable, match="busy"), narrow.read():
+        pass
+    with narrow.read() as tx:
+        assert groups.get(tx, "rg") is not None
+    narrow.close()
+
+
+def test_a_database_that_was_closed_opens_again(database: Database) -> None:
+    with database.read() as tx:
+        assert groups.get(tx, "rg") is not None
+    database.close()
+    with database.read() as tx:
+        assert groups.get(tx, "rg") is not None
 
 
 def test_more_readers_than_the_web_has_threads_are_served(database: Database) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy import exc as sql
 
 from pratique.base.errors import Conflict, InvalidInput, PratiqueError, StorageFailed, Unavailable
+from pratique.store.connections import Connections
 from pratique.store.json_text import from_text, to_text
 from pratique.store.turns import Turns, busy
 
@@ -38,8 +39,8 @@ CHANNEL: Final = "pratique"
 _WRITER_LOCK: Final = 7_070_001  # Any constant will do, as long as nobody else in the database uses it.
 _PATIENCE: Final = 30  # Seconds that a transaction waits for its turn; none of ours lasts one.
 # The web's threads and the engine's; SQLAlchemy's own limit of 15 would make forty of them wait.
-_READERS: Final = {"pool_size": 8, "max_overflow": 56, "pool_timeout": _PATIENCE}
-_ONE_WRITER: Final = {"pool_size": 1, "max_overflow": 0, "pool_timeout": _PATIENCE}
+_MOST: Final = 64
+_KEPT: Final = 8  # Of them, those that stay open when nobody reads.
 
 
 class Database:
@@ -51,14 +52,15 @@ class Database:
         self._listeners: list[tuple[Callable[[], None], frozenset[str]]] = []
         self._turns = Turns()
         if self.url.get_backend_name() == "sqlite":
-            self._readers = _sqlite(self.url, "BEGIN", "query_only=ON", **_READERS)
-            self._writers = _sqlite(self.url, "BEGIN IMMEDIATE", **_ONE_WRITER)
+            self._engine = _sqlite(self.url, "BEGIN IMMEDIATE")
+            readers = _sqlite(self.url, "BEGIN", "query_only=ON")
+            self._writers: Engine | Connections = Connections(self._engine, most=1, kept=1, patience=_PATIENCE)
+            self._readers: Engine | Connections = Connections(readers, most=_MOST, kept=_KEPT, patience=_PATIENCE)
         else:
-            engine = _postgresql(self.url)
+            self._engine = self._writers = _postgresql(self.url)
             # One snapshot for all statements of a reader. A writer must not have one: its first statement
             # waits for the lock, and a snapshot taken there would not show what the writer before it did.
-            self._readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            self._writers = engine
+            self._readers = self._engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
     @classmethod
     def at(cls, path: Path) -> "Database":
@@ -109,7 +111,7 @@ class Database:
             with self.write() as connection:
                 yield connection
             return
-        engine = _sqlite(self.url, "BEGIN IMMEDIATE", "foreign_keys=OFF", poolclass=NullPool)
+        engine = _sqlite(self.url, "BEGIN IMMEDIATE", "foreign_keys=OFF")
         with _storage_errors(), engine.begin() as connection:
             yield connection
             if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").first():
@@ -120,7 +122,7 @@ class Database:
 
     def listening_connection(self) -> Any:
         """A connection of PostgreSQL's driver that belongs to no pool and listens for commits; the caller closes it."""
-        pooled = self._writers.raw_connection()
+        pooled = self._engine.raw_connection()
         connection: Any = pooled.driver_connection  # psycopg's, which is installed only where it is used.
         pooled.detach()
         connection.autocommit = True
@@ -130,7 +132,7 @@ class Database:
     @property
     def driver_error(self) -> type[Exception]:
         """The root of what the driver itself raises, for those who hold a connection of its own."""
-        return self._writers.dialect.loaded_dbapi.Error
+        return self._engine.dialect.loaded_dbapi.Error
 
     def close(self) -> None:
         """Give every connection back."""
@@ -161,15 +163,15 @@ def _checked(url: str | URL) -> URL:
 _EXPECTED: Final = "expected postgresql://user:password@host/name, or nothing for SQLite inside the home"
 
 
-def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> Engine:
-    """An engine whose transactions begin with `begin`, on connections prepared with `pragmas`."""
+def _sqlite(url: URL, begin: str, *pragmas: str) -> Engine:
+    """An engine whose transactions begin with `begin`, on connections prepared with `pragmas`; it keeps none open."""
     engine = create_engine(
         url,
         connect_args={"check_same_thread": False, "timeout": _PATIENCE},
         json_serializer=to_text,
         json_deserializer=from_text,
         hide_parameters=True,  # What users wrote belongs in no log.
-        **pool,
+        poolclass=NullPool,
     )
 
     @event.listens_for(engine, "do_connect")
@@ -188,10 +190,11 @@ def _sqlite(url: URL, begin: str, *pragmas: str, **pool: Any) -> Engine:
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", *pragmas):
             connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    def do_begin(connection: Any) -> None:
+        connection.dbapi_connection.execute(begin)
 
+    # The dialect's own leaves it to the driver. A listener to "begin" would have every statement ask for listeners.
+    engine.dialect.do_begin = do_begin  # type: ignore[assignment,method-assign]
     return engine
 
 
@@ -203,7 +206,9 @@ def _postgresql(url: URL) -> Engine:
             json_serializer=to_text,
             json_deserializer=from_text,
             hide_parameters=True,
-            **_READERS,
+            pool_size=_KEPT,
+            max_overflow=_MOST - _KEPT,
+            pool_timeout=_PATIENCE,
         )
     except ModuleNotFoundError as error:
         raise InvalidInput(

@@ -9,13 +9,12 @@ asks for reasons takes no event of a person without one.
 """
 
 import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, Select, bindparam, func, insert, select
 
 from pratique.base import reason
 from pratique.base.clock import iso
@@ -23,12 +22,20 @@ from pratique.base.errors import InvalidInput
 from pratique.base.ids import new_id
 from pratique.content.journal_verifier import canonical
 from pratique.store import workspaces
+from pratique.store.json_text import from_text, to_text
+from pratique.store.prepared import Prepared, Spelt
 from pratique.store.schema import events
 
 GENESIS: Final = "0" * 64
 """What the first event names as the hash of the one before."""
-_LAST: Final = select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1)
-_INSERT: Final = insert(events)
+_LAST: Final = Prepared(select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1))
+_DOCUMENTS: Final = ("actor", "targets", "data")
+"""The columns that are documents."""
+_INSERT: Final = Prepared(
+    insert(events).values(
+        {one.name: bindparam(one.name, type_=Spelt() if one.name in _DOCUMENTS else one.type) for one in events.c}
+    )
+)
 _MOST: Final = 1000
 """Events that one question about a thing is answered from."""
 
@@ -80,8 +87,9 @@ def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
     if (why := reason.said()) == "":
         for source in {event.source for event, _ in told if _is_of_a_person(event)}:
             _check_reason(tx, source)
-    last = tx.execute(_LAST).first()
-    sequence, previous = (last.sequence, last.hash) if last else (0, GENESIS)
+    sequence: int
+    previous: str
+    sequence, previous = _LAST.first(tx) or (0, GENESIS)
     rows: list[dict[str, Any]] = []
     for event, now in told:
         sequence += 1
@@ -92,16 +100,17 @@ def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
             "source": event.source,
             "subject": event.subject,
             "time": now,
-            "actor": _as_stored(dict(event.actor)),
-            "targets": _as_stored(list(event.targets)),
-            "data": _as_stored(dict(event.data)),
+            "actor": dict(event.actor),
+            "targets": list(event.targets),
+            "data": dict(event.data),
             "reason": why or "",
             "previous_hash": previous,
         }
-        previous = chained_hash(row)
-        rows.append({**row, "hash": previous})
-    if rows:
-        tx.execute(_INSERT, rows)
+        written = {name: to_text(row[name]) for name in _DOCUMENTS}
+        # The hash covers what will be read back: there, no key is a number and no value a tuple.
+        previous = chained_hash({**row, **{name: from_text(text) for name, text in written.items()}})
+        rows.append({**row, **written, "hash": previous})
+    _INSERT.run_each(tx, rows)
     return sequence
 
 
@@ -119,11 +128,6 @@ def _check_reason(tx: Connection, source: str) -> None:
 def _is_of_a_person(event: Event) -> bool:
     """Whether somebody should know why: for a job or a task of a run, whoever began it does."""
     return event.actor.get("type") in ("user", "service_principal") and "run" not in event.actor
-
-
-def _as_stored(document: Any) -> Any:
-    """`document` as it will be read back: the hash covers that, not keys that are numbers or values that are tuples."""
-    return json.loads(json.dumps(document, allow_nan=False))
 
 
 def chained_hash(row: Mapping[str, Any]) -> str:

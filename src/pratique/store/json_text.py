@@ -1,13 +1,12 @@
 """What columns of JSON hold, as text."""
 
 import json
-from functools import partial
 from typing import Any, Final
 
 from pydantic_core import from_json
 
 # What one database cannot keep and the other can is refused by both: JSON has no NaN.
-to_text: Final = partial(json.dumps, allow_nan=False)
+to_text: Final = json.JSONEncoder(allow_nan=False).encode
 """A value as it is stored."""
 
 
