@@ -4,7 +4,7 @@ The platform itself follows no URL: it could reach what the one who wrote it can
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
@@ -19,12 +19,14 @@ from pratique.client.sending import Progress
 from pratique.content.paths import check_relative
 from pratique.specs.grammar import Spec
 from pratique.specs.keys import Key, dotted
-from pratique.specs.references import replaced, web_files
+from pratique.specs.references import FETCHED_FROM, replaced, web_files
 
 _PATIENCE: Final = 60.0
 """Seconds without a byte after which a server has gone."""
 _PIECE: Final = 1 << 20
 _UNNAMED: Final = "data"
+_OWN_FILE: Final = ("path",)
+"""Where data and models name their file."""
 _HINT: Final = "download it, and give its local path"
 
 
@@ -32,8 +34,9 @@ _HINT: Final = "download it, and give its local path"
 def fetched(spec: Spec, progress: Progress) -> Iterator[Spec]:
     """`spec` with the files on the web that it names fetched, for as long as the block lasts, and their paths instead.
 
-    Each URL is fetched once. Raises `InvalidInput` for one that does not lead to a file, and `Unavailable` when
-    nobody answers there.
+    A version whose own file is fetched keeps the URL among its properties, without what may be a secret in it. Each
+    URL is fetched once. Raises `InvalidInput` for one that does not lead to a file, and `Unavailable` when nobody
+    answers there.
     """
     uses = web_files(spec)
     if not uses:
@@ -44,7 +47,14 @@ def fetched(spec: Spec, progress: Progress) -> Iterator[Spec]:
         for key, url in uses:
             if url not in paths:
                 paths[url] = _fetch(url, Path(folder) / str(len(paths)), key, progress)
-        yield replaced(spec, {key: str(paths[url]) for key, url in uses})
+        yield replaced(spec, {key: str(paths[url]) for key, url in uses} | _provenance(spec, dict(uses)))
+
+
+def _provenance(spec: Spec, urls: Mapping[Key, str]) -> dict[Key, Any]:
+    """The properties of a version that is fetched, with where it came from; nothing for what is no version."""
+    if (url := urls.get(_OWN_FILE)) is None:
+        return {}
+    return {("properties",): {**(spec.to_document().get("properties") or {}), FETCHED_FROM: without_query(url)}}
 
 
 def _fetch(url: str, folder: Path, key: Key, progress: Progress) -> Path:

@@ -25,6 +25,7 @@ from pratique.control.actor import Actor
 from pratique.control.model_gate import numbers_of
 from pratique.control.permissions import is_permitted, permit, project_scope, workspace_scope
 from pratique.delivery.run import admission
+from pratique.specs.references import FETCHED_FROM
 from pratique.store import asked_checks, assets, delivery_runs, deployments, events, jobs, signatures, workspaces
 from pratique.store.assets import AssetVersion
 from pratique.store.database import Transaction
@@ -145,6 +146,10 @@ def tell_version(telling: Telling, version: AssetVersion) -> str:
         f"{short(version.manifest)}, registered {at_time(version.created_at)} by {by}{because(event)}.",
         _place(version), event_name(event),
     )  # fmt: skip
+    if url := version.properties.get(FETCHED_FROM):
+        telling.story.link(node, "fetched from", telling.story.add("url", url))
+        said = f"Its file was fetched from {url}, as {version.created_by.get('name')} says."
+        telling.story.say(said, f"{_place(version)} (properties)")
     if version.kind == MODELS and (numbers := numbers_of(version)):
         shown = ", ".join(f"{key} {value:g}" for key, value in sorted(numbers.items()))
         said = f"The evaluation of {_title(version)} says: {shown}."

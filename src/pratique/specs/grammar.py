@@ -59,6 +59,7 @@ OWN_SETTINGS: Final[Mapping[str, str]] = {
     "pratique.scan": "What a scan of a model's pickles found, in a sentence; written by the platform.",
     "pratique.scan.report": "The files of that, by digest; written by the platform.",
     "pratique.digest": "Digest of the manifest behind a version; written by the platform.",
+    "pratique.fetched_from": "The URL, without its query, that a version's file had on the web; written by the client.",
     "pratique.exclude_newer": "On an environment, in properties: packages released on this day or later are not taken.",
     "pratique.curated": "The curated environment or image that a set of packages stands for; written by the platform.",
     "pratique.translated": "Whether an environment is made otherwise than it is written; written by the platform.",

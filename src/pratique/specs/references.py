@@ -317,6 +317,10 @@ def local_paths(spec: HasReferences) -> list[LocalUse]:
     ]
 
 
+FETCHED_FROM: Final = "pratique.fetched_from"
+"""Property of a version: the URL that its file had on the web, as whoever fetched it says."""
+
+
 def web_files(spec: HasReferences) -> list[tuple[Key, str]]:
     """The fields of `spec` that name a file on the web, which is fetched before it is used, with its URL."""
     return [

@@ -13,7 +13,7 @@ from pratique.specs.data import Data
 from pratique.specs.grammar import Spec
 from pratique.specs.job import CommandJob
 from pratique.specs.reader import document_of
-from pratique.specs.references import local_paths
+from pratique.specs.references import FETCHED_FROM, local_paths
 
 ROWS = b"a,b\n1,2\n"
 
@@ -73,6 +73,12 @@ def test_the_file_has_the_last_name_of_its_url_and_is_gone_afterwards(web: str, 
         assert (use.path.name, use.path.read_bytes()) == (name, ROWS)
     assert not use.path.exists()
     assert seen[-1] == (len(ROWS), len(ROWS))
+
+
+def test_a_version_keeps_where_its_file_came_from_without_what_may_be_a_secret(web: str) -> None:
+    given = {"name": "rows", "type": "uri_file", "path": f"{web}/rows.csv?sig=1", "properties": {"team": "risk"}}
+    with fetched(Data.of(document_of(given, folder=Path.cwd())), lambda *_: None) as spec:
+        assert spec.to_document()["properties"] == {"team": "risk", FETCHED_FROM: f"{web}/rows.csv"}
 
 
 def test_an_input_of_a_job_is_fetched_unless_it_wants_the_url_itself(web: str) -> None:

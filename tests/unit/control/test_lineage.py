@@ -100,6 +100,14 @@ def test_a_model_of_no_job_says_so(world: World) -> None:
     assert "What made brought:1 is not known" in texts(why(world, "brought"))
 
 
+def test_a_file_of_the_web_leads_to_its_url_by_the_word_of_who_fetched_it(world: World) -> None:
+    url = "https://models.example/brought.onnx"
+    world.asset("models", "brought", type="custom_model", properties={"pratique.fetched_from": url})
+    found = why(world, "brought")
+    assert f"Its file was fetched from {url}, as ann says." in texts(found)
+    assert ("model/dev/brought:1", "fetched from", f"url/{url}") in relations(found)
+
+
 def test_what_is_not_there_and_who_may_not_look(world: World) -> None:
     trained(world)
     with pytest.raises(NotFound, match="there is no model credit:9"):
