@@ -21,6 +21,7 @@ from pratique.compute import shim
 from pratique.compute.local import LocalCompute
 from pratique.compute.task import Running
 from pratique.gateway.admin import Admin
+from pratique.gateway.render import discovery
 
 WORKSPACE = "bench"
 _LIMIT = 120.0
@@ -142,11 +143,11 @@ class Platform:
     def socket(self, deployment: str, slot: int = 0) -> Path:
         """Where a replica of ``endpoint/name`` listens."""
         endpoint, name = deployment.split("/")
-        pattern = rf'"([^"]*/r[0-9a-f]+-\d+-{slot}\.sock)"'
-        for cluster in json.loads((self.home.gateway / "cds.json").read_text())["resources"]:
-            is_its = cluster["name"].startswith(f"{WORKSPACE}/{endpoint}/{name}/")
-            if is_its and (found := re.search(pattern, json.dumps(cluster))):
-                return Path(found.group(1))
+        pattern = rb"(/[\x20-\x7e]*/r[0-9a-f]+-\d+-%d\.sock)" % slot
+        for cluster, message in discovery.read(self.home.gateway / "cds.pb").clusters.items():
+            is_its = cluster.startswith(f"{WORKSPACE}/{endpoint}/{name}/")
+            if is_its and (found := re.search(pattern, message)):
+                return Path(found.group(1).decode())
         raise RuntimeError(f"no replica {slot} of {deployment} is routed")
 
     def service(self, name: str) -> int:

@@ -16,8 +16,8 @@ def prepare_folder(folder: Path) -> None:
         raise _failed(folder, error) from error
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace `path` by `text` with a rename, mode 0600, so that nobody ever reads half of it.
+def write_private(path: Path, content: str | bytes) -> None:
+    """Replace `path` by `content` with a rename, mode 0600, so that nobody ever reads half of it.
 
     Envoy notices a rename into a watched folder; it would not notice a write
     into the file. Raises `StorageFailed`, and then the old file is untouched.
@@ -28,8 +28,8 @@ def write_private(path: Path, text: str) -> None:
     except OSError as error:
         raise _failed(path, error) from error
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
         os.replace(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)

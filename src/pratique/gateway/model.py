@@ -156,6 +156,8 @@ class Doors:
     patience: Patience = field(default_factory=Patience)
     inside_socket: Path | None = None
     """Where jobs without a network reach the front door; None: nowhere."""
+    identity_socket: Path | None = None
+    """Where replicas without a network get tokens of their identity; None: nowhere."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -12,16 +12,14 @@ it serves from them while the platform itself is down.
     Gateway.drain      nothing is in progress at one revision of a deployment any more
 """
 
-import hashlib
 import json
 import os
 import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,19 +45,12 @@ from pratique.gateway.files import prepare_folder, write_private
 from pratique.gateway.model import Doors, EndpointRoute, problem_with
 from pratique.gateway.preflight import Preflight
 from pratique.gateway.render import apis as api_pages
-from pratique.gateway.render import door, limits, scoring, tokens
+from pratique.gateway.render import discovery, door, limits, scoring, tokens, wire
 from pratique.gateway.render.bootstrap import TLS, Files, bootstrap, trial, wanted_tokens
 from pratique.gateway.render.clusters import deployment_clusters
+from pratique.gateway.render.discovery import Discovery
 from pratique.gateway.render.listeners import certificate_secret
-from pratique.gateway.render.resources import (
-    Json,
-    as_text,
-    branch_text,
-    branches_of,
-    discovery,
-    discovery_of,
-    extension_resource,
-)
+from pratique.gateway.render.resources import Json, extension_resource
 
 _TAKEN_WITHIN: Final = timedelta(seconds=30)
 """Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
@@ -71,8 +62,7 @@ _LONGEST_PAUSE: Final = 0.01
 """Seconds between two looks whether Envoy has a version: what we wait longer is what a change takes longer."""
 
 _REMEMBERED: Final = 10_000
-_DOCUMENT: Final = re.compile(r'\{"version_info":"([0-9a-f]{16})","resources":(\[.*\])\}', re.DOTALL)
-"""A published file: its version is the digest of what it holds."""
+_CLUSTERS: Final = "cluster_manager.cds"
 _EXTENSIONS: Final = "extension_config_discovery.http_filter"
 """Where Envoy counts what it took of the settings of filters."""
 
@@ -91,20 +81,12 @@ class Published:
 
 @dataclass(frozen=True)
 class _Rendering:
-    """One endpoint or API as Envoy reads it; made text once."""
+    """One endpoint or API as Envoy reads it."""
 
-    routes: Sequence[Json]
-    clusters: Sequence[Json] = ()
-
-    @cached_property
-    def branch(self) -> str:
-        """Its routes as text."""
-        return branch_text(self.routes)
-
-    @cached_property
-    def cluster_texts(self) -> Sequence[str]:
-        """Each of its clusters as text."""
-        return [as_text(cluster) for cluster in self.clusters]
+    branch: bytes
+    """Its routes."""
+    clusters: Mapping[str, bytes] = field(default_factory=dict)
+    """By their names."""
 
 
 class Gateway:
@@ -120,7 +102,7 @@ class Gateway:
         self._lock = threading.Lock()
         self._passed: set[object] = set()
         self._taken: dict[Path, str] = {}
-        self._known: dict[Path, tuple[Signature | None, Json]] = {}
+        self._known: dict[Path, tuple[Signature | None, Discovery]] = {}
         self._rendered: dict[str, tuple[EndpointRoute, _Rendering]] = {}
         self._refusals: dict[str, Mapping[str, Any]] = {}
         self._apis: dict[str, tuple[ApiRoute, _Rendering]] = {}
@@ -152,26 +134,24 @@ class Gateway:
 
     def _write_bootstrap(self) -> Sequence[Path]:
         prepare_folder(self._files.folder)
-        if self._doors.inside_socket:
-            prepare_folder(self._doors.inside_socket.parent)
-        written = {file: known[1] for file, known in self._known.items() if known[1]}
+        for socket in filter(None, (self._doors.inside_socket, self._doors.identity_socket)):
+            prepare_folder(socket.parent)
+        written = {file: known[1] for file, known in self._known.items() if known[1].version}
         changed = [file for file in (*self._files.published, self._files.certificate) if _is_changed(file)]
         self.renew_certificate(now=utc_now())
         write_private(self._files.bootstrap, json.dumps(bootstrap(self._doors, self._files), separators=(",", ":")))
         empty = {
-            self._files.clusters: [],
-            self._files.door_routes: [door.door_routes([], self._doors.names)],
-            self._files.endpoint_routes: [scoring.scoring_routes({}, self._doors.names)],
-            self._files.tokens: [extension_resource(tokens.FILTER, tokens.token_settings([]))],
-            self._files.limits: [extension_resource(limits.FILTER, limits.limit_settings([]))],
+            self._files.clusters: discovery.in_binary([]),
+            self._files.door_routes: discovery.in_json([door.door_routes([], self._doors.names)]),
+            self._files.endpoint_routes: self._routes({}),
+            self._files.tokens: discovery.in_json([extension_resource(tokens.FILTER, tokens.token_settings([]))]),
+            self._files.limits: discovery.in_json([extension_resource(limits.FILTER, limits.limit_settings([]))]),
         }
-        for file, resources in empty.items():
+        for file, nothing in empty.items():
             if file in changed and self.is_ready():
                 continue  # It runs with what was there before; the next publication replaces the file.
-            if file in written and not self._resources(file):
-                write_private(file, json.dumps(written[file], separators=(",", ":")))
-            elif not self._resources(file):
-                write_private(file, discovery(resources)[1])
+            if not self._published(file).version:
+                write_private(file, written.get(file, nothing).content)
         return changed
 
     def publish(
@@ -229,12 +209,13 @@ class Gateway:
             wanted = given_pair(tls, now=now)
             if held and (held.chain, held.key) == (wanted.chain, wanted.key):
                 return False
-        write_private(self._files.certificate, discovery([certificate_secret(wanted.chain, wanted.key)])[1])
+        secret = discovery.in_json([certificate_secret(wanted.chain, wanted.key)])
+        write_private(self._files.certificate, secret.content)
         return True
 
     def _held_certificate(self) -> Pair | None:
         """What the doors show now."""
-        for secret in self._resources(self._files.certificate):
+        for secret in self._published(self._files.certificate).resources:
             held = secret["tls_certificate"]
             chain = str(held["certificate_chain"]["inline_string"])
             return Pair(chain, str(held["private_key"]["inline_string"]), end_of(chain))
@@ -298,11 +279,12 @@ class Gateway:
         """What is published now of `labels`."""
         if not labels:
             return {}
-        clusters = self._resources(self._files.clusters)
-        configurations = self._resources(self._files.endpoint_routes)
-        branches = branches_of(configurations[0]) if configurations else {}
+        clusters = self._published(self._files.clusters).clusters
+        branches = self._published(self._files.endpoint_routes).branches
         return {
-            label: _Rendering(branches[prefix], [row for row in clusters if row["name"].startswith(f"{label}/")])
+            label: _Rendering(
+                branches[prefix], {name: one for name, one in clusters.items() if name.startswith(f"{label}/")}
+            )
             for label in labels
             if (prefix := scoring.endpoint_prefix(label)) in branches
         }
@@ -311,12 +293,11 @@ class Gateway:
 
     def _switch(self, wish: "_Wish") -> bool:
         renderings = wish.renderings
-        in_order = [renderings[label] for label in sorted(renderings)]
-        clusters = [row for rendering in in_order for row in rendering.clusters]
-        branches = {scoring.endpoint_prefix(label): rendering for label, rendering in renderings.items()}
-        branches |= {api_pages.api_prefix(api): self._api(api) for api in wish.apis}
-        kept = {row["name"] for row in clusters}
-        leaving = [row for row in self._resources(self._files.clusters) if row["name"] not in kept]
+        clusters = {name: one for label in sorted(renderings) for name, one in renderings[label].clusters.items()}
+        branches = {scoring.endpoint_prefix(label): rendering.branch for label, rendering in renderings.items()}
+        branches |= {api_pages.api_prefix(api): self._api(api).branch for api in wish.apis}
+        before = self._published(self._files.clusters).clusters
+        leaving = {name: one for name, one in before.items() if name not in clusters}
         checks = self._steps_of(
             self._files.tokens, tokens.FILTER, tokens.token_settings(wanted_tokens(wish.endpoints, wish.apis)),
             tokens.both, wish.is_whole,
@@ -324,31 +305,19 @@ class Gateway:
         counts = self._steps_of(
             self._files.limits, limits.FILTER, limits.limit_settings(wish.apis), limits.both, is_whole=True
         )
+        pages = discovery.in_json([door.door_routes(sorted(wish.workspaces), self._doors.names)])
+        kept = discovery.in_binary([*clusters.values()])
+        both = discovery.in_binary([*clusters.values(), *leaving.values()]) if leaving else kept
         steps = (
-            _Step(
-                self._files.clusters, [*clusters, *leaving], "cluster_manager.cds",
-                lambda: [text for one in in_order for text in one.cluster_texts] + [*map(as_text, leaving)],
-            ),
+            _Step(self._files.clusters, both, _CLUSTERS),
             checks[0],
             counts[0],
-            _Step(
-                self._files.door_routes,
-                [door.door_routes(sorted(wish.workspaces), self._doors.names)],
-                "http.door.rds.door",
-            ),
-            _Step(
-                self._files.endpoint_routes,
-                [scoring.scoring_routes({prefix: one.routes for prefix, one in branches.items()}, self._doors.names)],
-                "http.endpoints.rds.endpoints",
-                lambda: [scoring.scoring_text({at: one.branch for at, one in branches.items()}, self._doors.names)],
-            ),
+            _Step(self._files.door_routes, pages, "http.door.rds.door"),
+            _Step(self._files.endpoint_routes, self._routes(branches), "http.endpoints.rds.endpoints"),
             checks[1],
             counts[1],
-            _Step(
-                self._files.clusters, clusters, "cluster_manager.cds",
-                lambda: [text for one in in_order for text in one.cluster_texts],
-            ),
-        )  # fmt: skip
+            _Step(self._files.clusters, kept, _CLUSTERS),
+        )
         # Every file is written, even when Envoy is down and the first wait says so.
         taken = [self._take(step) for step in steps]
         routed = {api.label for api in wish.apis}
@@ -363,38 +332,43 @@ class Gateway:
 
         Unless `is_whole`: then somebody's settings are not known any more, and what was there stays.
         """
-        known = self._resources(file)
+        known = self._published(file).resources
         union = both(known[0]["typed_config"], wanted) if known else wanted
         statistic = f"{_EXTENSIONS}.{name}"
-        first = _Step(file, [extension_resource(name, union)], statistic)
-        return first, _Step(file, [extension_resource(name, wanted)], statistic) if is_whole else first
+        first = _Step(file, discovery.in_json([extension_resource(name, union)]), statistic)
+        if not is_whole:
+            return first, first
+        return first, _Step(file, discovery.in_json([extension_resource(name, wanted)]), statistic)
+
+    def _routes(self, branches: Mapping[str, bytes]) -> Discovery:
+        """The routes of the endpoints' door, put together of those below each prefix."""
+        configuration = scoring.scoring_routes(dict(sorted(branches.items())), self._doors.names)
+        return discovery.in_binary([wire.packed(configuration)])
 
     def _api(self, api: ApiRoute) -> _Rendering:
         """The routes of an API; remembered as those of endpoints are."""
         known = self._apis.get(api.label)
         if known is None or known[0] != api:
-            known = self._apis[api.label] = (api, _Rendering(api_pages.api_routes(api)))
+            known = self._apis[api.label] = (api, _Rendering(discovery.branch(api_pages.api_routes(api))))
         return known[1]
 
     def _take(self, step: "_Step") -> bool:
         """Write one file and wait for Envoy; True when it has it, False when Envoy is down."""
-        before = self._published(step.file)
-        resources = list(step.resources)
-        is_same = before.get("resources") == resources
-        version, text = (str(before["version_info"]), "") if is_same else discovery_of(step.text())
+        before, version = self._published(step.file), step.wanted.version
+        is_same = before.version == version
         if is_same and version == self._taken.get(step.file):
             # Envoy had it, and one that was started since has begun with it.
             return True
         refused = self._refusals.get(step.statistic) or self._counted(step)
         if not is_same:
-            write_private(step.file, text)
-            self._known[step.file] = (_signature(step.file), {"version_info": version, "resources": resources})
+            write_private(step.file, step.wanted.content)
+            self._known[step.file] = (_signature(step.file), step.wanted)
         if refused is None or not self._await(step, version, refused, before):
             return False
         self._taken[step.file] = version
         return True
 
-    def _await(self, step: "_Step", version: str, refused: Mapping[str, Any], before: Json) -> bool:
+    def _await(self, step: "_Step", version: str, refused: Mapping[str, Any], before: Discovery) -> bool:
         """Wait until Envoy has `version`; False when it is down. Raises `InternalError` when it refuses it."""
         began = counted = time.monotonic()
         pause = 0.001
@@ -410,8 +384,8 @@ class Gateway:
                     break
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
-        if before:
-            write_private(step.file, json.dumps(before, separators=(",", ":")))
+        if before.version:
+            write_private(step.file, before.content)
         raise InternalError(
             f"Envoy did not take {step.file.name}; the routes before it stay",
             hint="its reason is in the log of the service envoy: pratique status",
@@ -430,20 +404,17 @@ class Gateway:
         """One endpoint as Envoy reads it; remembered, because mostly one of a thousand has changed."""
         known = self._rendered.get(endpoint.label)
         if known is None or known[0] != endpoint:
-            made = _Rendering(scoring.endpoint_routes(endpoint), deployment_clusters(endpoint))
+            clusters = {row["name"]: wire.packed(row) for row in deployment_clusters(endpoint)}
+            made = _Rendering(discovery.branch(scoring.endpoint_routes(endpoint)), clusters)
             known = self._rendered[endpoint.label] = (endpoint, made)
         return known[1]
 
-    def _published(self, file: Path) -> Json:
-        """The document of a published file; empty when it is missing or damaged, it is then written anew."""
+    def _published(self, file: Path) -> Discovery:
+        """A published file; `NOTHING` when it is missing or damaged, it is then written anew."""
         signature = _signature(file)
         if signature is None or self._known.get(file, (None,))[0] != signature:
-            self._known[file] = (signature, _read(file))
+            self._known[file] = (signature, discovery.read(file))
         return self._known[file][1]
-
-    def _resources(self, file: Path) -> list[Json]:
-        resources: list[Json] = self._published(file).get("resources", [])
-        return resources
 
 
 @dataclass(frozen=True)
@@ -464,14 +435,8 @@ class _Step:
     """One file to write, and the statistics in which Envoy says what it made of it."""
 
     file: Path
-    resources: Sequence[Json]
+    wanted: Discovery
     statistic: str
-    texts: Callable[[], Sequence[str]] | None = None
-    """The resources as text, for those of which most is made already."""
-
-    def text(self) -> Sequence[str]:
-        """Each resource as the file has it."""
-        return self.texts() if self.texts else [as_text(resource) for resource in self.resources]
 
     @property
     def version(self) -> str:
@@ -507,21 +472,8 @@ def _trial(endpoint: EndpointRoute) -> EndpointRoute:
     return replace(endpoint, keys=keys, traffic=each, mirror=each)
 
 
-def _read(file: Path) -> Json:
-    """The document of a file as it was written; empty for none, and for one of which a byte was changed."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return {}
-    found = _DOCUMENT.fullmatch(text)
-    if found is None or hashlib.sha256(found[2].encode()).hexdigest()[: len(found[1])] != found[1]:
-        return {}
-    document: Json = json.loads(text)
-    return document
-
-
 def _is_changed(file: Path) -> bool:
-    return file.exists() and not _read(file)
+    return file.exists() and not discovery.read(file).version
 
 
 def _signature(file: Path) -> Signature | None:

@@ -3,6 +3,7 @@
 import socket
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -62,9 +63,14 @@ def test_what_only_the_gateway_may_ask_is_not_reachable(open_house: House, path:
 
 def ask_inside(house: House, path: str, headers: dict[str, str]) -> int:
     """What the socket answers at which jobs without a network find the front door."""
-    connection = UnixConnection(house.home.inside_door, timeout=20)
+    return ask_at(house.home.inside_door, house, path, headers)
+
+
+def ask_at(socket: Path, house: House, path: str, headers: dict[str, str], *, method: str = "GET") -> int:
+    """What a socket answers."""
+    connection = UnixConnection(socket, timeout=20)
     try:
-        connection.request("GET", path, headers={"Host": f"127.0.0.1:{house.ports[0]}", **headers})
+        connection.request(method, path, headers={"Host": f"127.0.0.1:{house.ports[0]}", **headers})
         return connection.getresponse().status
     finally:
         connection.close()
@@ -89,6 +95,37 @@ def test_the_front_door_is_at_a_socket_as_well_also_after_a_kill(idle_house: Hou
         assert ask_inside(house, "/internal/authorize", {}) == 404
         assert house.home.inside_door.stat().st_mode & 0o777 == 0o600
         house.stop_envoy()
+
+
+def test_a_replica_without_a_network_reaches_tokens_and_nothing_else(idle_house: House) -> None:
+    house = idle_house
+    house.doors = replace(house.doors, identity_socket=house.home.identity_door)
+    house.gateway = Gateway(house.home, house.doors)
+    house.api.start()
+    house.stack.callback(house.api.stop)
+    house.start_envoy()
+    house.stack.callback(house.stop_envoy)
+    house.serve(workspaces=("team-a",))
+    house.api.seen.clear()
+
+    def ask(method: str, path: str, **headers: str) -> int:
+        return ask_at(house.home.identity_door, house, path, headers, method=method)
+
+    assert ask("GET", "/identity/token?resource=x", **{"x-identity-header": "proof"}) == 200
+    assert [(one.path, one.headers["x-identity-header"]) for one in house.api.seen] == [
+        ("/identity/token?resource=x", "proof")
+    ]
+    for path in (
+        "/", "/api/v1/account", "/oauth2/token", "/identity/token/x", "/identity/tokens", "/identity", "/open/x",
+        "/mlflow/team-a/", "/internal/authorize", "/identity/token/../../api/v1/account", "/identity/%2e%2e/api/v1",
+        "//api/v1/account", "/identity/token%2f..%2f..%2fapi%2fv1%2faccount", "/.well-known/jwks.json",
+    ):  # fmt: skip
+        assert ask("GET", path) in (400, 404), path
+    for method in ("POST", "PUT", "DELETE", "HEAD", "OPTIONS"):
+        assert ask(method, "/identity/token") == 404, method
+    assert ask("GET", "/identity/token", Host="evil.example") == 421
+    assert len(house.api.seen) == 1
+    assert house.home.identity_door.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_caller_cannot_bring_headers_which_the_api_would_believe(open_house: House) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from pratique.gateway.render import wire
+
 from .conftest import KEY, SECOND_KEY, House, call
 
 
@@ -136,10 +138,12 @@ def test_the_platform_is_not_behind_the_endpoints_door(credit: House) -> None:
 def test_keys_are_in_no_log_and_on_no_admin_page(credit: House) -> None:
     credit.score(), credit.score(key="a-wrong-key-0123456789"), credit.score({"x-test-status": "500"})
     # A refused push makes Envoy say what it thinks of it.
-    routes = credit.home.gateway / "rds-endpoints.json"
-    broken = routes.read_text().replace('"weight":100', '"weight":0')
+    routes = credit.home.gateway / "rds-endpoints.pb"
+    weight = wire.encoded("envoy.config.route.v3.WeightedCluster.ClusterWeight", {"weight": 100})
+    broken = routes.read_bytes().replace(weight, weight.replace(b"\x64", b"\x00"))
+    assert broken != routes.read_bytes()
     aside = routes.with_suffix(".new")
-    aside.write_text(broken)
+    aside.write_bytes(broken)
     aside.rename(routes)
     pages = ("/config_dump?include_eds", "/stats", "/clusters", "/server_info", "/listeners")
     # Reaching behind the class, because the admin interface has no public page reader on purpose.
@@ -154,7 +158,7 @@ def test_every_file_of_the_gateway_is_private(credit: House) -> None:
     folder = credit.home.gateway
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     files = [path for path in folder.iterdir() if path.is_file()]
-    published = {"cds.json", "rds-door.json", "rds-endpoints.json", "ecds-tokens.json", "ecds-limits.json"}
+    published = {"cds.pb", "rds-door.json", "rds-endpoints.pb", "ecds-tokens.json", "ecds-limits.json"}
     assert {path.name for path in files} == {"bootstrap.json", *published}
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     assert stat.S_IMODE(Path(credit.home.socket("envoy-admin")).stat().st_mode) == 0o600

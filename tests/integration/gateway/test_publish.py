@@ -1,6 +1,5 @@
 """Publishing under traffic, with bad endpoints, and with Envoy dead."""
 
-import json
 import socket
 import threading
 import time
@@ -200,14 +199,14 @@ def test_a_bad_workspace_is_the_callers_mistake(house: House) -> None:
 def test_what_envoy_refuses_after_all_is_undone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.model("blue")
     house.serve(house.endpoint(house.deployment("blue")))
-    routes = house.home.gateway / "rds-endpoints.json"
-    before = routes.read_text()
+    routes = house.home.gateway / "rds-endpoints.pb"
+    before = routes.read_bytes()
     bad = house.endpoint(house.deployment("blue", request_timeout=timedelta(days=400_000_000)), name="bad")
     # The preflight has passed this shape before: what it says and what Envoy does have parted.
     house.gateway._passed.add(publish._shape(bad))
     with pytest.raises(InternalError):
         house.gateway.publish(["team-a"], [house.endpoint(house.deployment("blue")), bad])
-    assert json.loads(routes.read_text()) == json.loads(before)
+    assert routes.read_bytes() == before
     assert house.score().status == 200
     house.serve(house.endpoint(house.deployment("blue"), keys=("another-key-0123456789",)))
     assert house.score(key="another-key-0123456789").status == 200
@@ -245,13 +244,13 @@ def test_envoy_begins_with_no_file_of_which_somebody_changed_a_byte(house: House
     house.model("blue")
     house.serve(house.endpoint(house.deployment("blue")))
     house.stop_envoy()
-    names = ("cds.json", "rds-door.json", "rds-endpoints.json", "ecds-tokens.json", "ecds-limits.json")
+    names = ("cds.pb", "rds-door.json", "rds-endpoints.pb", "ecds-tokens.json", "ecds-limits.json")
     files = [house.home.gateway / name for name in names]
-    before = [file.read_text() for file in files]
+    before = [file.read_bytes() for file in files]
     for file in (*files, house.home.gateway / "bootstrap.json"):
         flip(file)
     assert house.gateway.write_bootstrap() == files
-    assert [file.read_text() for file in files] == before
+    assert [file.read_bytes() for file in files] == before
     house.start_envoy()
     assert house.score().status == 200
 
@@ -261,7 +260,7 @@ def test_a_new_publisher_has_nothing_but_the_rows_in_place_of_a_changed_file(hou
     house.model("blue")
     house.serve(house.endpoint(house.deployment("blue")))
     house.stop_envoy()
-    flip(house.home.gateway / "rds-endpoints.json")
+    flip(house.home.gateway / "rds-endpoints.pb")
     house.gateway = Gateway(house.home, house.doors)
     house.start_envoy()
     assert house.score().status == 404
@@ -272,13 +271,13 @@ def test_a_new_publisher_has_nothing_but_the_rows_in_place_of_a_changed_file(hou
 def test_a_file_that_was_changed_while_envoy_runs_is_replaced_by_the_next_publication(house: House) -> None:
     house.model("blue")
     house.serve(house.endpoint(house.deployment("blue")))
-    routes = house.home.gateway / "rds-endpoints.json"
-    before = routes.read_text()
+    routes = house.home.gateway / "rds-endpoints.pb"
+    before = routes.read_bytes()
     flip(routes)
     assert house.gateway.write_bootstrap() == [routes]
     assert house.score().status == 200
     house.serve(house.endpoint(house.deployment("blue")))
-    assert routes.read_text() == before
+    assert routes.read_bytes() == before
     assert house.score().status == 200
 
 
@@ -286,7 +285,7 @@ def test_a_publisher_which_starts_anew_changes_nothing_by_publishing_the_same(ho
     house.model("blue")
     row = house.endpoint(house.deployment("blue"))
     house.serve(row)
-    files = list(Path(house.home.gateway).glob("*ds*.json"))
+    files = list(Path(house.home.gateway).glob("*ds*.*"))
     before = {path: path.stat().st_mtime_ns for path in files}
     house.serve(row)
     assert {path: path.stat().st_mtime_ns for path in files} == before
@@ -296,7 +295,7 @@ def test_a_damaged_file_is_written_anew(house: House) -> None:
     house.model("blue")
     row = house.endpoint(house.deployment("blue"))
     house.serve(row)
-    (house.home.gateway / "rds-endpoints.json").write_text("{half")
+    (house.home.gateway / "rds-endpoints.pb").write_text("{half")
     house.serve(row)
     house.stop_envoy()
     house.start_envoy()

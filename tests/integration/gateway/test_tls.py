@@ -17,8 +17,8 @@ from pratique.gateway.certificates import LASTS, RENEWED_BEFORE, own_pair
 from pratique.gateway.files import write_private
 from pratique.gateway.model import Tls
 from pratique.gateway.publish import Gateway
+from pratique.gateway.render.discovery import in_json
 from pratique.gateway.render.listeners import certificate_secret
-from pratique.gateway.render.resources import discovery
 
 from .conftest import KEY, WORKSPACE, House, call
 
@@ -113,7 +113,7 @@ def test_a_certificate_is_renewed_in_time_without_a_call_that_fails(open_house: 
     first, now = shown(open_house, port), utc_now()
     assert not open_house.gateway.renew_certificate(now=now + LASTS - RENEWED_BEFORE - timedelta(hours=1))
     old = own_pair(open_house.home.keys, ("localhost", "127.0.0.1", "::1", NAME), now=now - LASTS + RENEWED_BEFORE)
-    write_private(open_house.home.gateway / "sds-tls.json", discovery([certificate_secret(old.chain, old.key)])[1])
+    write_private(open_house.home.gateway / "sds-tls.json", in_json([certificate_secret(old.chain, old.key)]).content)
     assert eventually(lambda: shown(open_house, port) != first)
     first = shown(open_house, port)
     statuses: list[int] = []

@@ -17,8 +17,7 @@ from pratique.gateway.render.bootstrap import Files, bootstrap, trial
 from pratique.gateway.render.clusters import deployment_clusters
 from pratique.gateway.render.door import door_routes
 from pratique.gateway.render.mlflow import workspace_routes
-from pratique.gateway.render.resources import branch_text, branches_of, discovery, discovery_of
-from pratique.gateway.render.scoring import endpoint_prefix, endpoint_routes, scoring_routes, scoring_text
+from pratique.gateway.render.scoring import endpoint_prefix, endpoint_routes, scoring_routes
 
 KEYS = ("primary-0123456789", "secondary-0123456789")
 DOORS = Doors(7070, 7071, Path("/run/api.sock"), Path("/run/mlflow.sock"), 1000, 2000)
@@ -135,19 +134,6 @@ def test_limits_are_the_deployments_own() -> None:
     assert options["common_http_protocol_options"]["max_stream_duration"] == "1.500s"
 
 
-def test_the_version_is_of_the_content() -> None:
-    version, text = discovery([{"a": 1}])
-    assert discovery([{"a": 1}]) == (version, text)
-    assert json.loads(text) == {"version_info": version, "resources": [{"a": 1}]}
-    assert discovery([{"a": 2}])[0] != version
-
-
-def test_the_branches_can_be_read_back() -> None:
-    branches = {endpoint_prefix(CREDIT.label): endpoint_routes(CREDIT)}
-    assert branches_of(scoring_routes(branches)) == branches
-    assert branches_of(scoring_routes({})) == branches_of(door_routes([])) == {}
-
-
 def test_a_trial_holds_no_keys_but_those_it_was_given_and_never_says_its_resources_types() -> None:
     document = trial(DOORS, ["team-a"], [replace(CREDIT, keys=("trial-key-0",))])
     assert not [key for key in KEYS if key in json.dumps(document)]
@@ -174,15 +160,6 @@ def test_no_path_with_a_dangerous_segment_reaches_mlflow(danger: str, before: st
     # Deeper down the word is a name that somebody gave, and the verb before it decides.
     route = _allowed("team-a", f"/mlflow/team-a/api/2.0/mlflow{before}/{danger}")
     assert route in {"mlflow-refused", "mlflow-registry"}
-
-
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_what_is_put_together_of_texts_is_what_is_made_of_values(count: int) -> None:
-    rows = [replace(CREDIT, name=f"credit-{number}", keys=('"/ /":{}', *KEYS)) for number in range(count)]
-    branches = {endpoint_prefix(row.label): endpoint_routes(row) for row in rows}
-    text = scoring_text({prefix: branch_text(routes) for prefix, routes in branches.items()})
-    assert discovery_of([text]) == discovery([scoring_routes(branches)])
-    assert json.loads(discovery_of([text])[1])["resources"] == [scoring_routes(branches)]
 
 
 def test_prefixes_of_names_that_begin_alike_are_apart() -> None:

@@ -20,12 +20,14 @@ from pratique.gateway.render.listeners import (
     watched_filter,
     watched_routes,
 )  # fmt: skip
-from pratique.gateway.render.resources import Json, extension
+from pratique.gateway.render.resources import Branch, Json, extension
 
 TLS: Final = "-tls"
 """Ends the name of a listener that others reach."""
 INSIDE: Final = "-inside"
 """Ends the name of the listener that jobs without a network reach."""
+IDENTITY: Final = "-identity"
+"""The same for replicas without a network, which reach tokens of their identity there and nothing else."""
 _OWNER_ONLY: Final = 0o600
 _CONNECTIONS: Final = 10_000
 _LONGEST_REGEX: Final = 2000
@@ -46,7 +48,10 @@ _RUNTIME: Final = {
 
 @dataclass(frozen=True)
 class Files:
-    """Where the gateway's files are: all in one private folder, which Envoy watches."""
+    """Where the gateway's files are: all in one private folder, which Envoy watches.
+
+    Those that grow with the number of endpoints are binary, which Envoy knows by ``.pb``; the others are JSON.
+    """
 
     folder: Path
     admin_socket: Path
@@ -57,7 +62,7 @@ class Files:
 
     @property
     def clusters(self) -> Path:
-        return self.folder / "cds.json"
+        return self.folder / "cds.pb"
 
     @property
     def door_routes(self) -> Path:
@@ -65,7 +70,7 @@ class Files:
 
     @property
     def endpoint_routes(self) -> Path:
-        return self.folder / "rds-endpoints.json"
+        return self.folder / "rds-endpoints.pb"
 
     @property
     def published(self) -> tuple[Path, ...]:
@@ -111,7 +116,9 @@ def trial(
     doors: Doors, workspaces: Sequence[str], endpoints: Sequence[EndpointRoute], published: Sequence[ApiRoute] = ()
 ) -> Json:
     """The same doors with everything inside one file, for ``envoy --mode validate``; it is never run."""
-    branches = {scoring.endpoint_prefix(row.label): scoring.endpoint_routes(row) for row in endpoints}
+    branches: dict[str, Branch] = {
+        scoring.endpoint_prefix(row.label): scoring.endpoint_routes(row) for row in endpoints
+    }
     branches |= {apis.api_prefix(api): apis.api_routes(api) for api in published}
     behind = {row.label: row for row in (*endpoints, *(api.backend for api in published if api.backend))}
     return {
@@ -167,6 +174,10 @@ def _listeners(
     if doors.inside_socket and certificate:
         from_inside = door_manager(door_routes, doors.upload_body_limit, doors.patience, caller=LOOPBACK)
         made.append(inside_listener(f"{door.ROUTES}{INSIDE}", doors.inside_socket, from_inside, most))
+    if doors.identity_socket and certificate:
+        narrow = {"route_config": _untyped(door.identity_routes(doors.names))}
+        tokens_alone = door_manager(narrow, doors.upload_body_limit, doors.patience, caller=LOOPBACK)
+        made.append(inside_listener(f"{door.ROUTES}{IDENTITY}", doors.identity_socket, tokens_alone, most))
     if doors.tls and certificate:
         ports = ((door.ROUTES, doors.tls.door_port, pages), (scoring.ROUTES, doors.tls.endpoints_port, scores))
         made += [

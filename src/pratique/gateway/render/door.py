@@ -6,7 +6,7 @@ from typing import Final
 from pratique.gateway.model import LOOPBACK_NAMES
 from pratique.gateway.render.classes import CALL, STREAM, UPLOAD, to_api
 from pratique.gateway.render.mlflow import workspace_prefix, workspace_routes
-from pratique.gateway.render.resources import SKIPPED, Json, by_prefix, direct, route_configuration
+from pratique.gateway.render.resources import SKIPPED, Json, by_prefix, direct, method_in, route_configuration, routes
 
 ROUTES: Final = "door"
 """The name of this door's route configuration."""
@@ -33,6 +33,18 @@ def _platform_routes() -> list[Json]:
         to_api("git", {"safe_regex": {"regex": r"/pratique/[^/]+/_git/.*"}}, UPLOAD),
         to_api("api", {"prefix": "/"}, CALL),
     ]
+
+
+def identity_routes(names: Sequence[str] = LOOPBACK_NAMES) -> Json:
+    """The only thing that a replica without a network reaches: whoever has a proof gets a token for it."""
+    asked = {"path": "/identity/token", "headers": [method_in(["GET"])]}
+    rows = [
+        to_api("identity", asked, CALL),
+        direct("nothing-else", {"prefix": "/"}, 404, "only tokens of an identity are to be had here"),
+    ]
+    return route_configuration(
+        ROUTES, {"on_no_match": routes(rows)}, f"this door is opened as {' or '.join(names)}", names
+    )
 
 
 def _workspace_page() -> Json:

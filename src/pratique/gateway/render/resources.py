@@ -1,7 +1,5 @@
-"""Small parts of Envoy's configuration: typed values, versions, direct answers."""
+"""Small parts of Envoy's configuration: typed values, matchers, direct answers."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -30,23 +28,6 @@ def extension_resource(name: str, settings: Json) -> Json:
 def seconds(duration: timedelta) -> str:
     """A duration as Envoy writes it."""
     return f"{duration.total_seconds():.3f}s"
-
-
-def discovery(resources: Sequence[Json]) -> tuple[str, str]:
-    """The version and the text of a discovery file; the version is the digest of what it holds."""
-    return discovery_of([as_text(resource) for resource in resources])
-
-
-def discovery_of(resources: Sequence[str]) -> tuple[str, str]:
-    """The same of resources that are text already."""
-    content = f"[{','.join(resources)}]"
-    version = hashlib.sha256(content.encode()).hexdigest()[:16]
-    return version, f'{{"version_info":"{version}","resources":{content}}}'
-
-
-def as_text(message: Any) -> str:
-    """A message as Envoy's files have it."""
-    return json.dumps(message, separators=(",", ":"))
 
 
 def set_header(name: str, value: str) -> Json:
@@ -90,7 +71,11 @@ def routes(rows: Sequence[Json]) -> Json:
     return {"action": extension("routes", "envoy.config.route.v3.RouteList", {"routes": list(rows)})}
 
 
-def by_prefix(branches: Mapping[str, Sequence[Json]], otherwise: Sequence[Json]) -> Json:
+Branch = Sequence[Json] | bytes
+"""The routes below a prefix; as bytes when they are one message already (`discovery.branch`)."""
+
+
+def by_prefix(branches: Mapping[str, Branch], otherwise: Sequence[Json]) -> Json:
     """Route by the longest of the prefixes that the path starts with, in time independent of their number.
 
     Each prefix ends in a slash. The routes of a prefix must end in one that
@@ -101,40 +86,11 @@ def by_prefix(branches: Mapping[str, Sequence[Json]], otherwise: Sequence[Json])
         return {"on_no_match": routes(otherwise)}
     tree = {
         "input": _header_input(":path"),
-        "prefix_match_map": {"map": {prefix: routes(rows) for prefix, rows in branches.items()}},
+        "prefix_match_map": {
+            "map": {prefix: rows if isinstance(rows, bytes) else routes(rows) for prefix, rows in branches.items()}
+        },
     }
     return {"matcher_tree": tree, "on_no_match": routes(otherwise)}
-
-
-def with_branches(configuration: Json, branches: Mapping[str, str]) -> str:
-    """The text of a route configuration whose `by_prefix` got `STAND_IN`, with the text of each branch in its place.
-
-    A thousand branches of which one has changed are then not made text again.
-    """
-    whole = as_text(configuration)
-    rows = ",".join(f"{as_text(prefix)}:{text}" for prefix, text in branches.items())
-    return whole.replace(f"{as_text(_STAND_IN)}:{branch_text([])}", rows)
-
-
-_STAND_IN: Final = "/ /"
-"""A prefix that no path has."""
-STAND_IN: Final[Mapping[str, Sequence[Json]]] = {_STAND_IN: []}
-
-
-def branch_text(rows: Sequence[Json]) -> str:
-    """One branch of `by_prefix` as text."""
-    return as_text(routes(rows))
-
-
-def branches_of(configuration: Json) -> Mapping[str, Sequence[Json]]:
-    """The branches that `by_prefix` put into a route configuration."""
-    matcher = configuration["virtual_hosts"][0]["matcher"]
-    while "matcher_tree" not in matcher:
-        if "matcher" not in matcher["on_no_match"]:
-            return {}
-        matcher = matcher["on_no_match"]["matcher"]
-    tree = matcher["matcher_tree"]["prefix_match_map"]["map"]
-    return {prefix: branch["action"]["typed_config"]["routes"] for prefix, branch in tree.items()}
 
 
 def guarded_by(guards: Sequence[tuple[Json, Json]], matcher: Json) -> Json:

@@ -17,10 +17,9 @@ from pratique.gateway.model import LOOPBACK_NAMES, DeploymentRoute, EndpointRout
 from pratique.gateway.render.replies import refusals
 from pratique.gateway.render.resources import (
     SKIPPED,
-    STAND_IN,
+    Branch,
     Json,
     all_of,
-    as_text,
     by_prefix,
     direct,
     exact_header,
@@ -30,7 +29,6 @@ from pratique.gateway.render.resources import (
     route_configuration,
     set_header,
     typed,
-    with_branches,
 )
 from pratique.gateway.render.tokens import FILTER as TOKENS
 from pratique.gateway.render.tokens import RULES, needs, only_subjects
@@ -82,7 +80,7 @@ _RETRIES: Final = {
 }
 
 
-def scoring_routes(branches: Mapping[str, Sequence[Json]], names: Sequence[str] = LOOPBACK_NAMES) -> Json:
+def scoring_routes(branches: Mapping[str, Branch], names: Sequence[str] = LOOPBACK_NAMES) -> Json:
     """Every endpoint's routes by prefix; the cost of one request does not grow with their number."""
     unknown = direct("unknown", _EVERYTHING, 404, "there is no such endpoint")
     return route_configuration(
@@ -92,13 +90,6 @@ def scoring_routes(branches: Mapping[str, Sequence[Json]], names: Sequence[str] 
         names,
         retry_policy=_RETRIES,
     )
-
-
-def scoring_text(branches: Mapping[str, str], names: Sequence[str] = LOOPBACK_NAMES) -> str:
-    """The same as text, of branches that are text already."""
-    if not branches:
-        return as_text(scoring_routes({}, names))
-    return with_branches(scoring_routes(STAND_IN, names), branches)
 
 
 def endpoint_prefix(label: str) -> str:
