@@ -3,14 +3,19 @@
     <spool>/predictions-<own>-<time>-<number>.spool.part   is being written
     <spool>/predictions-<own>-<time>-<number>.spool        is complete; the platform takes it away
 
-For each request that was sampled, if a wanted collection needs it, a record: a line of JSON that says of how many
-bytes its parts are (`sizes`), then these parts, each with a line end: the body
-that came and the body that went, as they were. What a script collects itself
-has one part, JSON. `read` gives the records back.
+A file is a sequence of batches: a line of JSON that says what the predictions
+of the batch are, each fact a list with a place for each of them, and of how
+many bytes their bodies are (`sizes`); then these bodies, the one that came and
+the one that went, as they were, each with a line end. What a script collects
+itself has a line for itself and one part, JSON. `read` gives the records back.
 
-Collecting must not slow the prediction: records are handed to a thread through
-a queue with a bound, and when the disk does not keep up they are dropped and
-counted, never waited for. So bodies are kept as they are and not looked into.
+Collecting must not slow the prediction. So who answers only adds references to
+a list, and makes bytes of a few dozen at once. A thread writes them soon, a few
+batches at a time, so that all of it stays in the processor's cache: what waits
+for a quarter of a second has left it, and costs several times as much. But it is
+not woken for each of them, because that costs more than a record. When the disk
+does not keep up, records are dropped and counted, never waited for. Bodies are
+kept as they are and not looked into.
 
 Columns named in `PRATIQUE_COLLECT_REDACT` are replaced before anything is
 written. Bodies are parsed for that only, so it costs more.
@@ -22,7 +27,7 @@ import random
 import threading
 import time
 from collections import deque
-from typing import Any, Deque, Dict, FrozenSet, Iterator, List, Optional, Tuple
+from typing import Any, Deque, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pratique_serving import arrow, log
 from pratique_serving.routes import Collection
@@ -35,17 +40,35 @@ WRITE_EVERY = 0.25
 FILE_BYTES = 16 * 1024 * 1024
 FILE_SECONDS = 60.0
 
+# So many predictions, or one whose body is so large, are a batch; so much is written without waiting any longer.
+BATCH = 64
+LARGE = 8 * 1024
+WRITE_BYTES = 256 * 1024
+
+# The system takes no more pieces than that at once.
+_MOST_PIECES = 512
+
 REDACTED = "redacted"
 
 ROWS = frozenset({"model_inputs", "model_outputs"})
 BODIES = frozenset({"request", "response"})
 
-_quoted = json.encoder.encode_basestring_ascii  # With the quotation marks.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+# What the list of noted predictions has of each: body, answer, id, headers, status, and the seconds from when to when.
+_FACTS = 7
+
+
+class _Piece(NamedTuple):
+    """Some records, ready to be written."""
+
+    data: bytes
+    count: int
 
 
 def open_spool(settings: Settings) -> Collection:
     """Where the settings say. Raises OSError when the folder cannot be made."""
-    about = f'"deployment":{json.dumps(settings.deployment)},"model":{json.dumps(settings.model)},'
+    about = {"deployment": settings.deployment, "model": settings.model}
     spool = Spool(settings.collect, settings.collect_sampling, settings.collect_redact, about)
     spool.only, spool.file_seconds = settings.collect_only, settings.collect_seconds
     # A script says itself what its model was given; what it was sent is kept when that is asked for.
@@ -57,13 +80,21 @@ def open_spool(settings: Settings) -> Collection:
 class Spool(Collection):
     """The spool of one process."""
 
-    def __init__(self, folder: str, sampling: float, redacted: FrozenSet[str], about: str) -> None:
+    def __init__(self, folder: str, sampling: float, redacted: FrozenSet[str], about: Dict[str, str]) -> None:
         self._folder = folder
         self._sampling = sampling
         self._redacted = redacted
         self._about = about
-        self._records: Deque[bytes] = deque()
-        self._waiting_size = 0
+        self._noted: List[Any] = []
+        """Predictions that are not in a piece yet, `_FACTS` places for each. Added to without a lock: at once."""
+        self._pieces: Deque[_Piece] = deque()
+        self._making = threading.Lock()
+        """Who takes from `_noted` has it, and who changes what is counted."""
+        self._made_size = 0
+        self._made = 0
+        self._written_size = 0
+        self._written = 0
+        self._wake_at = WRITE_BYTES
         self._wake = threading.Event()
         self._is_closing = False
         self._number = 0
@@ -73,29 +104,35 @@ class Spool(Collection):
         self.keeps_calls = True
         """Whether requests and answers are kept, or only what a script collects."""
         self.file_seconds = FILE_SECONDS
-        self.collected = 0
-        self.dropped = 0
+        self._dropped = 0
         self._told_dropped = 0
         os.makedirs(folder, mode=0o700, exist_ok=True)
         self._writer = threading.Thread(target=self._write_all, daemon=True)
         self._writer.start()
 
-    def note(self, request: Request, response: Response, request_id: str, seconds: float) -> None:
+    @property
+    def collected(self) -> int:
+        self._make_piece()
+        return self._made
+
+    @property
+    def dropped(self) -> int:
+        self._make_piece()
+        return self._dropped
+
+    def note(self, request: Request, response: Response, request_id: str, began: float, ended: float) -> None:
         """One prediction; by the thread whose turn it is."""
         if not self.keeps_calls:
             return
         if self._sampling < 1 and random.random() >= self._sampling:  # noqa: S311 - a sample, not a secret.
             return
-        kind = request.headers.get("content-type", "")
-        form = '"csv":true,' if kind.startswith("text/csv") else '"arrow":true,' if arrow.is_arrow(kind) else ""
-        sent, said = self._shown(request.body), self._shown(response.body)
-        trace = request.headers.get("traceparent", "")
-        head = (
-            f'{{"kind":"prediction","id":{_quoted(request_id)},"trace":{_quoted(trace)},"time":{time.time():.6f},'
-            f'"status":{response.status},"latency_ms":{seconds * 1000:.3f},{form}{self._about}'
-            f'"sizes":[{len(sent)},{len(said)}]}}\n'
-        )
-        self._put(b"%b%b\n%b\n" % (head.encode(), sent, said))
+        sent, said = request.body, response.body
+        if self._redacted:
+            sent, said = self._shown(sent), self._shown(said)
+        noted = self._noted
+        noted.extend((sent, said, request_id, request.headers, response.status, began, ended))
+        if len(noted) >= BATCH * _FACTS or len(sent) + len(said) >= LARGE:
+            self._make_piece()
 
     def note_own(self, name: str, correlation: str, data: Any) -> None:
         """What a script collects itself, already as JSON values."""
@@ -103,7 +140,8 @@ class Spool(Collection):
             return
         part = json.dumps(self._without(data), default=str).encode()
         head = {"kind": name, "id": correlation, "time": time.time(), "sizes": [len(part)]}
-        self._put(b"%b\n%b\n" % (json.dumps(head).encode(), part))
+        with self._making:
+            self._put(_Piece(b"%b\n%b\n" % (json.dumps(head).encode(), part), 1))
 
     def close(self) -> None:
         """Write what is waiting, and complete the file."""
@@ -111,14 +149,51 @@ class Spool(Collection):
         self._wake.set()
         self._writer.join(5)
 
-    def _put(self, record: bytes) -> None:
-        size = len(record)
-        if len(self._records) >= MOST_WAITING or self._waiting_size + size > MOST_WAITING_SIZE:
-            self.dropped += 1
+    def _make_piece(self) -> None:
+        """Make bytes of the predictions that were noted so far."""
+        with self._making:
+            noted = self._noted
+            # Meanwhile more may be added at the end, by the thread whose turn it is.
+            size = len(noted)
+            if size:
+                batch = noted[:size]
+                del noted[:size]
+                self._put(_Piece(self._bytes_of(batch), size // _FACTS))
+
+    def _put(self, piece: _Piece) -> None:
+        waiting, waiting_size = self._made - self._written, self._made_size - self._written_size
+        if waiting + piece.count > MOST_WAITING or waiting_size + len(piece.data) > MOST_WAITING_SIZE:
+            self._dropped += piece.count
             return
-        self._records.append(record)
-        self._waiting_size += size
-        self.collected += 1
+        self._pieces.append(piece)
+        self._made += piece.count
+        self._made_size += len(piece.data)
+        if self._made_size >= self._wake_at:
+            self._wake_at = self._made_size + WRITE_BYTES
+            self._wake.set()
+
+    def _bytes_of(self, batch: List[Any]) -> bytes:
+        sent, said, ids, headers, statuses, began, ended = (batch[place::_FACTS] for place in range(_FACTS))
+        # The wall's time, which jumps, is only known of now. Whole numbers, because digits of a fraction take long.
+        since = time.time() - time.monotonic()
+        kinds = [one.get("content-type", "") for one in headers]
+        forms = {kind: _form(kind) for kind in set(kinds)}
+        bodies = [body for pair in zip(sent, said) for body in pair]
+        head = {
+            **self._about,
+            "ids": ids,
+            "traces": [one.get("traceparent", "") for one in headers],
+            "forms": [forms[kind] for kind in kinds] if any(forms.values()) else [],
+        }
+        numbers = {
+            "times_us": [int((at + since) * 1e6) for at in ended],
+            "latencies_us": [int((until - at) * 1e6 + 0.5) for at, until in zip(began, ended)],
+            "statuses": statuses,
+            "sizes": list(map(len, bodies)),
+        }
+        lists = "".join(f',"{name}":{values}' for name, values in numbers.items())
+        line = f"{_encode(head)[:-1]}{lists}}}"
+        return b"\n".join([line.encode(), *bodies, b""])
 
     def _shown(self, body: bytes) -> bytes:
         """A body; with columns to redact it must be JSON, otherwise all of it is left out."""
@@ -147,30 +222,37 @@ class Spool(Collection):
         file: Optional[_File] = None
         while True:
             self._wake.wait(WRITE_EVERY)
+            self._wake.clear()
             is_last = self._is_closing
+            self._make_piece()
             try:
-                data = self._take()
-                if data:
+                while self._pieces:
                     file = file or self._open()
-                    file.write(data)
+                    self._write_to(file)
                 if file is not None and (is_last or file.is_full):
-                    file.write(self._dropped_since())
+                    file.write([self._dropped_since()])
                     file.complete()
                     file = None
             except OSError as error:
                 log.say(f"the collection cannot be written: {error}")
                 file = None
-                self._wake.clear()
                 time.sleep(1.0)
             if is_last:
                 return
 
-    def _take(self) -> bytes:
-        records = []
-        while self._records:
-            records.append(self._records.popleft())
-        self._waiting_size = 0
-        return b"".join(records)
+    def _write_to(self, file: "_File") -> None:
+        """Write the pieces that wait, or as many as go at once; when that fails they are lost, and counted."""
+        pieces = [self._pieces.popleft() for _ in range(min(len(self._pieces), _MOST_PIECES))]
+        count = sum(piece.count for piece in pieces)
+        try:
+            file.write([piece.data for piece in pieces])
+        except OSError:
+            with self._making:
+                self._dropped += count
+            raise
+        finally:
+            self._written += count
+            self._written_size += sum(len(piece.data) for piece in pieces)
 
     def _open(self) -> "_File":
         self._number += 1
@@ -180,19 +262,40 @@ class Spool(Collection):
 
     def _dropped_since(self) -> bytes:
         """A record of how many were dropped since the last one."""
-        count, self._told_dropped = self.dropped - self._told_dropped, self.dropped
+        dropped = self._dropped
+        count, self._told_dropped = dropped - self._told_dropped, dropped
         return b'{"kind":"dropped","count":%d,"sizes":[]}\n' % count if count else b""
 
 
 def read(path: str) -> Iterator[Tuple[Dict[str, Any], List[bytes]]]:
-    """Every whole record of a file: what its first line says, and its parts. One that was cut off is left out."""
+    """Every whole record of a file: what is said of it, and its parts. One that was cut off is left out."""
     with open(path, "rb") as file:
         for line in file:
-            head = json.loads(line)
-            parts = [file.read(size + 1) for size in head["sizes"]]
-            if any(len(part) != size + 1 for part, size in zip(parts, head["sizes"])):
+            if not line.endswith(b"\n"):
                 return
-            yield head, [part[:-1] for part in parts]
+            head = json.loads(line)
+            for one in _predictions(head) if "ids" in head else [head]:
+                parts = [file.read(size + 1) for size in one["sizes"]]
+                if any(len(part) != size + 1 for part, size in zip(parts, one["sizes"])):
+                    return
+                yield one, [part[:-1] for part in parts]
+
+
+def _predictions(head: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
+    """What the line of a batch says of each prediction."""
+    shared = {"kind": "prediction", "deployment": head["deployment"], "model": head["model"]}
+    sizes, forms = head["sizes"], head["forms"]
+    facts = zip(head["ids"], head["traces"], head["times_us"], head["latencies_us"], head["statuses"])
+    for place, (request_id, trace, at, latency, status) in enumerate(facts):
+        one = {**shared, "id": request_id, "trace": trace, "time": at / 1e6, "status": status}
+        if forms and forms[place]:
+            one[forms[place]] = True
+        yield {**one, "latency_ms": latency / 1000, "sizes": sizes[2 * place : 2 * place + 2]}
+
+
+def _form(kind: str) -> str:
+    """What a body is that is not JSON, by its content type."""
+    return "csv" if kind.startswith("text/csv") else "arrow" if arrow.is_arrow(kind) else ""
 
 
 class _File:
@@ -208,9 +311,14 @@ class _File:
     def is_full(self) -> bool:
         return self._size >= FILE_BYTES or time.monotonic() >= self._until
 
-    def write(self, data: bytes) -> None:
-        self._size += len(data)
-        self._file.write(data)
+    def write(self, pieces: Sequence[bytes]) -> None:
+        size = sum(map(len, pieces))
+        written = os.writev(self._file.fileno(), pieces)
+        if written < size:
+            rest = memoryview(b"".join(pieces))[written:]
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._size += size
 
     def complete(self) -> None:
         self._file.close()

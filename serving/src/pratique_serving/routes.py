@@ -70,8 +70,11 @@ class Collection(ABC):
     dropped: int
 
     @abstractmethod
-    def note(self, request: Request, response: Response, request_id: str, seconds: float) -> None:
-        """One prediction; by the thread whose turn it is, so it takes microseconds."""
+    def note(self, request: Request, response: Response, request_id: str, began: float, ended: float) -> None:
+        """One prediction, from when to when in monotonic seconds; by the thread whose turn it is.
+
+        So it takes a microsecond.
+        """
 
     @abstractmethod
     def note_own(self, name: str, correlation: str, data: Any) -> None:
@@ -199,10 +202,10 @@ class Routes:
 
     def note(self, call: Call, response: Response, now: float) -> None:
         """Count an answer of the model, and collect it; by the thread whose turn it is."""
-        seconds = now - call.began
-        self.metrics.count(response.status, seconds, response.rows)
+        began = call.began
+        self.metrics.count(response.status, now - began, response.rows)
         if self._collection is not None and call.request.path != SWAGGER:
-            self._collection.note(call.request, response, call.identifiers.request, seconds)
+            self._collection.note(call.request, response, call.identifiers.request, began, now)
 
     def close(self) -> None:
         """Write down what was collected."""

@@ -57,7 +57,7 @@ def convert(spool: Path, about: Mapping[str, Any], out: Path) -> dict[str, int]:
     records = dropped = 0
     folder = _FOLDERS[about.get("rolling_rate") or "hour"]
     for head, bodies in read(str(spool)):
-        if head["kind"] == "dropped":
+        if not bodies:
             dropped += int(head["count"])
             continue
         records += 1
@@ -78,7 +78,7 @@ def _collected(head: Mapping[str, Any], bodies: Sequence[bytes], about: Mapping[
     # The same for all collections of a request, so that its inputs and outputs stay together.
     chance = zlib.crc32(str(head["id"]).encode()) / 2**32
     wanted = {name for name, share in shares.items() if most and chance < share / most}
-    if head["kind"] != "prediction":
+    if len(bodies) == 1:  # A script's own, which may be called anything.
         said = json.loads(bodies[0])
         lines = [_line(head, place, row) for place, row in enumerate(said if isinstance(said, list) else [said])]
         return {head["kind"]: lines} if not shares or head["kind"] in wanted else {}

@@ -1,6 +1,7 @@
 """The spool: what is written, what is left out, what is dropped."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ BODY = b'{"input_data": {"columns": ["age", "name"],\n "data": [[41, "Ada"]]}}'
 
 
 def spool(folder: Path, *, sampling: float = 1.0, redacted: frozenset[str] = frozenset()) -> Spool:
-    return Spool(str(folder / "spool"), sampling, redacted, '"deployment":"d","model":"m",')
+    return Spool(str(folder / "spool"), sampling, redacted, {"deployment": "d", "model": "m"})
 
 
 def note(opened: Spool, body: bytes = BODY, request_id: str = "R") -> None:
     request = Request("POST", "/score", "", {"traceparent": "00-ab-cd-01"}, body, False)
-    opened.note(request, Response(200, b'["good"]'), request_id, 0.0125)
+    opened.note(request, Response(200, b'["good"]'), request_id, 100.0, 100.0125)
 
 
 def records(folder: Path) -> list[tuple[dict[str, Any], list[bytes]]]:
@@ -39,6 +40,43 @@ def test_a_prediction_is_kept_as_it_came_and_went(tmp_path: Path) -> None:
     assert (first["id"], first["trace"], first["status"], first["latency_ms"]) == ("R", "00-ab-cd-01", 200, 12.5)
     assert (first["deployment"], first["model"]) == ("d", "m")
     assert (second["id"], odd[0]) == ('say "R"', b"\x00\n}")
+
+
+def test_predictions_of_several_batches_keep_their_order_and_what_is_said_of_each(tmp_path: Path) -> None:
+    opened = spool(tmp_path)
+    kinds = ["application/json", "text/csv; charset=utf-8", "application/vnd.apache.arrow.stream"]
+    expected = []
+    for number in range(3 * collecting.BATCH + 5):
+        headers = {"content-type": kinds[number % 3]} if number < 100 else {}
+        sent, said = b"\n" * (number % 7), b"%d" % number
+        large = b"x" * collecting.LARGE if number == 10 else b""
+        opened.note(
+            Request("POST", "/score", "", headers, sent + large, False),
+            Response(200 + number % 2, said),
+            f"R{number}",
+            5.0,
+            5.0 + number / 1000,
+        )
+        form = ("", "csv", "arrow")[number % 3] if number < 100 else ""
+        expected.append((f"R{number}", 200 + number % 2, float(number), form, [sent + large, said]))
+    opened.close()
+    found = [
+        (head["id"], head["status"], head["latency_ms"], next((form for form in ("csv", "arrow") if form in head), ""))
+        for head, _ in records(tmp_path)
+    ]
+    assert found == [one[:4] for one in expected]
+    assert [parts for _, parts in records(tmp_path)] == [one[4] for one in expected]
+    assert opened.collected == len(expected)
+
+
+def test_the_time_of_a_prediction_is_that_of_its_answer(tmp_path: Path) -> None:
+    opened = spool(tmp_path)
+    before = time.time()
+    request = Request("POST", "/score", "", {}, BODY, False)
+    opened.note(request, Response(200, b"1"), "R", time.monotonic() - 60.5, time.monotonic() - 60)
+    opened.close()
+    [(head, _)] = records(tmp_path)
+    assert -61 < head["time"] - before < -59
 
 
 def test_redacted_columns_are_not_written_in_any_format(tmp_path: Path) -> None:
@@ -79,6 +117,21 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
     [path] = (tmp_path / "spool").glob("*.spool")
     path.write_bytes(path.read_bytes()[:-5])
     assert len(list(collecting.read(str(path)))) == 1
+
+
+@pytest.mark.parametrize("kept", range(1, 700, 37))
+def test_a_batch_that_was_cut_off_anywhere_is_read_as_far_as_it_goes(tmp_path: Path, kept: int) -> None:
+    opened = spool(tmp_path)
+    for number in range(5):
+        note(opened, request_id=str(number))
+    opened.close()
+    [path] = (tmp_path / "spool").glob("*.spool")
+    whole = path.read_bytes()
+    assert len(whole) > 700
+    path.write_bytes(whole[:kept])
+    assert [head["id"] for head, _ in collecting.read(str(path))] == [
+        str(number) for number in range(whole[:kept].count(b'["good"]\n'))
+    ]
 
 
 class Frame:

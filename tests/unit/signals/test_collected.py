@@ -9,6 +9,8 @@ import duckdb
 import pytest
 
 from pratique.signals.collected import convert, main
+from pratique_serving.collecting import Spool
+from pratique_serving.wire import Request, Response
 
 WHEN = 1_764_000_000.25  # 2025-11-24T16:00:00Z.
 BOTH = {"model_inputs": 1.0, "model_outputs": 1.0}
@@ -104,6 +106,21 @@ def test_what_a_script_collects_and_what_was_dropped(tmp_path: Path) -> None:
     counts, out = converted(tmp_path, own, other, record(kind="dropped", count=7))
     assert counts == {"records": 2, "rows": 2, "dropped": 7}
     assert [row["a"] for row in rows(next(out.glob("model_inputs/**/*.parquet")))] == [1.5, 2.5]
+
+
+@pytest.mark.parametrize("name", ["prediction", "predictions", "dropped"])
+def test_a_script_may_call_its_collection_as_records_are_called(tmp_path: Path, name: str) -> None:
+    spool = Spool(str(tmp_path / "spool"), 1.0, frozenset(), {"deployment": "d", "model": "m:1"})
+    spool.note_own(name, "c", [{"a": 1.5}])
+    spool.note(Request("POST", "/score", "", {}, b"[[1]]", False), Response(200, b"[2]"), "r1", 1.0, 1.25)
+    spool.close()
+    [file] = (tmp_path / "spool").glob("*.spool")
+    counts = convert(file, {"collections": {name: 1.0, "model_outputs": 1.0}}, tmp_path / "out")
+    assert counts == {"records": 2, "rows": 2, "dropped": 0}
+    [own] = rows(next((tmp_path / "out" / name).rglob("*.parquet")))
+    [answer] = rows(next((tmp_path / "out" / "model_outputs").rglob("*.parquet")))
+    assert (own["a"], own["correlationid"]) == (1.5, "c_0")
+    assert (answer["prediction"], answer["requestid"], answer["latency_ms"]) == (2, "r1", 250.0)
 
 
 def test_csv_has_the_names_of_its_first_line(tmp_path: Path) -> None:
