@@ -33,6 +33,7 @@ def doors_of(home: Home, settings: Settings) -> Doors:
         upload_body_limit=settings.upload_body_limit_mb * 1_000_000,
         tls=_tls_of(settings),
         inside_socket=home.inside_door,
+        identity_socket=home.identity_door,
     )
 
 

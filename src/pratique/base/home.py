@@ -126,6 +126,11 @@ class Home:
         """The socket at which jobs without a network find the front door; alone in its folder, which they see."""
         return self.runtime / "inside" / "door.sock"
 
+    @property
+    def identity_door(self) -> Path:
+        """The socket at which replicas without a network get tokens of their identity, and nothing else."""
+        return self.runtime / "identity" / "door.sock"
+
     def job_attempt(self, job_id: str, attempt: int) -> Path:
         """The folder of one attempt of a job; its log is `stream.log` inside."""
         return self.jobs / job_id / str(attempt)

@@ -107,6 +107,15 @@ def proof_of_deployment(issuer: Issuer, deployment: OnlineDeployment, *, now: da
     return _proof(issuer, _DEPLOYMENT, deployment.id, lasting=LONGEST, now=now)
 
 
+def is_of_use(tx: Transaction, deployment: OnlineDeployment, identities: Sequence[Principal]) -> bool:
+    """Whether a deployment may be expected to ask for tokens: its endpoint's file says so, or an identity may do
+    something."""
+    endpoint = endpoints.get(tx, deployment.workspace, deployment.endpoint)
+    if endpoint and endpoint.spec.get("identity"):
+        return bool(identities)
+    return any(principals.reaching(tx, one.id) or vaults.lets(tx, one.id) for one in identities)
+
+
 def variables(door: str, proof: str, identities: Sequence[Principal]) -> dict[str, str]:
     """How a process finds its identities, as Azure ML's do: both generations of names; nothing when it has none."""
     if not identities:

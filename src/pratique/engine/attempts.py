@@ -20,12 +20,10 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pratique.base.clock import utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.base.machine import Capacity
-from pratique.compute import forwarding
 from pratique.compute.cgroups import UNLIMITED, Limits
 from pratique.compute.layer import lay
 from pratique.compute.task import Task
@@ -45,8 +43,6 @@ from pratique.store.jobs import Job
 
 _MLFLOW_WITHIN: Final = timedelta(minutes=5)
 """How long a job waits for MLflow: longer than its first start takes on a slow machine."""
-_FORWARDER: Final = Path(forwarding.__file__)
-"""It runs in the Python of the job."""
 _FOLDERS: Final = ("code", "inputs", "outputs", "home", "tmp", "layer")
 _WRITTEN: Final = ("rw_mount", "download", "upload")
 """The modes of an input that the job may change: its own copy, in every mode."""
@@ -139,7 +135,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
             python,
             written_inputs=_written_inputs(job),
             has_network=attempt.has_network,
-            door=() if attempt.has_network else (_FORWARDER, bench.home.inside_door.parent),
+            door=() if attempt.has_network else views.leading_through(bench.home.inside_door),
         ),
     )
 
@@ -147,8 +143,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
 def _leading_to_door(attempt: Attempt, python: Path) -> tuple[str, ...]:
     """What a command begins with that has no network: the port of the door is there all the same."""
     attempt.say("network: none but the platform's door")
-    port = urlsplit(attempt.bench.door).port
-    return str(python), "-I", "-S", str(_FORWARDER), str(port), str(attempt.bench.home.inside_door)
+    return views.leading_to(python, attempt.bench.door, attempt.bench.home.inside_door)
 
 
 def _limits(attempt: Attempt) -> Limits:

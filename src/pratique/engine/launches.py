@@ -63,6 +63,8 @@ class Launch:
     files: Mapping[str, str] = field(default_factory=dict)
     """The SHA-256 of every file that was written for it, by its path in the folder of the revision."""
     has_network: bool = False
+    asks_for_tokens: bool = False
+    """Whether each replica, without a network, reaches the place where its identity gets tokens."""
     cores: float | None = None
     """How many processors each replica may use; None for whatever there is."""
     memory: int | None = None
@@ -99,10 +101,12 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
     if not has_network(deployment.spec, otherwise=True):
         views.check_kept_from_network(bench.compute.sandbox, deployment.spec)
     launch = replace(launch, workspace=deployment.workspace, model=model, files=files, has_network=network)
+    launch = replace(launch, asks_for_tokens=not network and _asks_for_tokens(bench, deployment))
     limits = _limits(deployment.spec)
     launch = replace(launch, cores=limits.cores, memory=limits.memory)
     if bench.compute.sandbox.is_in_force and not network:
-        say(f"network: none; the tag {NETWORK}: {MACHINE} gives it the machine's")
+        besides = " but for tokens of its identity" if launch.asks_for_tokens else ""
+        say(f"network: none{besides}; the tag {NETWORK}: {MACHINE} gives it the machine's")
     text = written.sealed(json.dumps(asdict(launch)))
     _write_private(_launch_file(bench.home, deployment.id, deployment.revision), text)
 
@@ -286,6 +290,11 @@ def _identity(bench: Workbench, deployment: OnlineDeployment) -> dict[str, str]:
         found = managed_identities.of_deployment(tx, deployment)
     proof = managed_identities.proof_of_deployment(bench.issuer, deployment, now=utc_now())
     return managed_identities.variables(bench.door, proof, found)
+
+
+def _asks_for_tokens(bench: Workbench, deployment: OnlineDeployment) -> bool:
+    with bench.database.read() as tx:
+        return managed_identities.is_of_use(tx, deployment, managed_identities.of_deployment(tx, deployment))
 
 
 def _model_named(deployment: OnlineDeployment) -> dict[str, str]:

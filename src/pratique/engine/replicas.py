@@ -76,10 +76,11 @@ def start(bench: Workbench, replica: Replica) -> Observation:
     grpc = grpc_sockets.socket_of(bench.home, replica) if launch.speaks_grpc else None
     if grpc is not None:
         grpc.parent.mkdir(mode=0o700, exist_ok=True)
+    leading = _leading_to_tokens(bench, launch)
     return bench.compute.start(
         Task(
             folder=folder_of(bench.home, replica),
-            argv=(launch.python, "-m", "pratique_serving"),
+            argv=(*leading, launch.python, "-m", "pratique_serving"),
             environment={**launch.environment, **({"PRATIQUE_GRPC": f"unix:{grpc}"} if grpc else {})},
             working_folder=files,
             log=log_of(bench.home, replica),
@@ -95,10 +96,21 @@ def start(bench: Workbench, replica: Replica) -> Observation:
                 scratch,
                 spool=launch.environment.get("PRATIQUE_COLLECT"),
                 door=grpc.parent if grpc else None,
+                leading=views.leading_through(bench.home.identity_door) if leading else (),
                 has_network=launch.has_network,
             ),
         )
     )
+
+
+def _leading_to_tokens(bench: Workbench, launch: launches.Launch) -> tuple[str, ...]:
+    """What a model server begins with that has no network and an identity: the address of tokens is there all the same.
+
+    Without a sandbox it has the machine's network, and the address as it is.
+    """
+    if not launch.asks_for_tokens or not bench.compute.sandbox.is_in_force:
+        return ()
+    return views.leading_to(Path(launch.python), bench.door, bench.home.identity_door)
 
 
 def check(bench: Workbench, replica: Replica) -> Mapping[Path, bytes]:

@@ -138,6 +138,12 @@ def policies(tx: Connection, vault: str) -> list[Policy]:
     return values_of(Policy, tx.execute(wanted))
 
 
+def lets(tx: Connection, holder: str) -> bool:
+    """Whether some vault lets `holder` do something."""
+    wanted = select(vault_policies.c.vault).where(vault_policies.c.holder == holder).limit(1)
+    return tx.execute(wanted).first() is not None
+
+
 def remove_policy(tx: Connection, vault: str, holder: str) -> None:
     """Let `holder` do nothing there any more."""
     table = vault_policies.c

@@ -6,6 +6,7 @@ import socketserver
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,13 @@ class Answers(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def door(confined: House) -> Iterator[None]:
     """Something listens where jobs without a network find the door."""
-    path = confined.home.inside_door
+    with standing(confined.home.inside_door):
+        yield
+
+
+@contextmanager
+def standing(path: Path) -> Iterator[None]:
+    """Something listens at the socket `path`."""
     path.parent.mkdir(mode=0o700)
     with Door(str(path), Answers) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -240,6 +247,37 @@ def test_the_steps_of_a_pipeline_have_its_network_unless_they_say_another(confin
         assert confined.run_pipeline(name).status == "Completed"
         said = {step: confined.log(job.name).splitlines() for step, job in confined.steps(name).items()}
     assert ("away" in said["plain"], "reached" in said["asks"]) == (True, True)
+
+
+TOKEN = """
+import os, urllib.error, urllib.request
+def init(): pass
+def run(_):
+    asked = urllib.request.Request(
+        os.environ["IDENTITY_ENDPOINT"] + "?resource=x", headers={"X-IDENTITY-HEADER": os.environ["IDENTITY_HEADER"]}
+    )
+    asked.add_header("Authorization", asked.headers["X-identity-header"])
+    try:
+        return urllib.request.urlopen(asked, timeout=20).read().decode()
+    except urllib.error.URLError as error:
+        return error.reason.strerror
+"""
+
+
+@needs_bubblewrap
+def test_a_replica_with_an_identity_reaches_tokens_of_it_without_a_network(confined: House) -> None:
+    confined.make_endpoint()
+    with standing(confined.home.identity_door), socket.create_server(("127.0.0.1", 0)) as listener:
+        confined.deploy(TOKEN)
+        confined.deployer.step()
+        assert confined.score() == "Connection refused", "an identity that may do nothing anywhere needs no token"
+        confined.make_endpoint(identity={"type": "system_assigned"})
+        confined.deploy(TOKEN, tags={"a": "b"}, environment_variables={"TURN": "2"})
+        confined.deployer.step()
+        assert confined.score(revision=2) == "127.0.0.1:7070 /identity/token?resource=x True", confined.deployment()
+        confined.deploy(REACHES.format(port=listener.getsockname()[1]))
+        confined.deployer.step()
+        assert confined.score(revision=3) == "Connection refused"
 
 
 @needs_bubblewrap
