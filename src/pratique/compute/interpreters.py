@@ -28,6 +28,8 @@ print(sys.implementation.name, sys.version_info.releaselevel, "%d.%d.%d" % sys.v
 _PROBE_LIMIT: Final = 20  # Seconds; a first start from a cold disk takes one or two.
 _HIGHEST_PATCH: Final = 50  # No minor version of Python has had half as many.
 _MOST_LINKS: Final = 40  # As many as the kernel follows.
+_REMEMBERED: Final = 64
+"""Environments whose places are remembered."""
 _NAME: Final = re.compile(r"python3(\.\d+)?")
 
 
@@ -99,6 +101,16 @@ def _could_be(wanted: SpecifierSet) -> Callable[[Path], bool]:
 
 def places_of(python: Path) -> tuple[Path, ...]:
     """The folders without which `python` does not start: its environment, and every installation that it links to."""
+    try:
+        facts = os.stat(python)
+    except OSError:
+        return _places_of(python, (0, 0))
+    return _places_of(python, (facts.st_dev, facts.st_ino))
+
+
+@lru_cache(_REMEMBERED)
+def _places_of(python: Path, _interpreter: tuple[int, int]) -> tuple[Path, ...]:
+    """As long as the links end at the same file, which `_interpreter` tells, they lead there by the same way."""
     found = [python.parent.parent]
     for _ in range(_MOST_LINKS):
         if not python.is_symlink():

@@ -16,6 +16,8 @@ Making a layer takes a few small files and starts no process.
 """
 
 import os
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +29,19 @@ _WITHOUT_PIP: Final = (
     'echo "pip is not in this environment, and its interpreter brings none: name the packages in the environment" >&2\n'
     "exit 1\n"
 )
+_ENVIRONMENTS: Final = 64
+"""Of so many it is remembered what lies above them; they never change."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a layer above one environment consists of, by paths within the layer."""
+
+    folders: tuple[str, ...]
+    """Those above before those within."""
+    links: tuple[tuple[str, str], ...]
+    files: tuple[tuple[str, bytes, int], ...]
+    """With their content and mode."""
 
 
 def lay(python: Path, folder: Path) -> Path:
@@ -34,34 +49,48 @@ def lay(python: Path, folder: Path) -> Path:
 
     Above an environment whose packages cannot be found nothing is laid: its own Python is returned.
     """
-    folder.mkdir(mode=0o700)
+    os.mkdir(folder, 0o700)
+    plan = _plan(python)
+    if plan is None:
+        return python
+    place = f"{folder}/"
+    for name in plan.folders:
+        os.mkdir(place + name, 0o700)
+    for name, target in plan.links:
+        os.symlink(target, place + name)
+    for name, content, mode in plan.files:
+        file = os.open(place + name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            os.write(file, content)
+        finally:
+            os.close(file)
+    return folder / "bin" / "python"
+
+
+@lru_cache(_ENVIRONMENTS)
+def _plan(python: Path) -> _Plan | None:
+    """None for an environment whose packages cannot be found."""
     below = python.parent.parent
     packages = next(iter(sorted(below.glob("lib/python3*/site-packages"))), None)
     if packages is None:
-        return python
-    own = folder / packages.relative_to(below)
-    own.mkdir(mode=0o700, parents=True)
+        return None
+    own = packages.relative_to(below)
     interpreter = Path(os.path.realpath(python))
     bundled = _pip_of(interpreter, packages.parent.name)
-    (folder / _CONFIGURATION).write_text(
-        f"home = {interpreter.parent}\ninclude-system-site-packages = false\n", encoding="utf-8"
-    )
     leads = [f"import site; site.addsitedir({str(packages)!r})", *([str(bundled)] if bundled else [])]
-    (own / "below.pth").write_text("\n".join([*leads, ""]), encoding="utf-8")
-    return _programs(folder / "bin", interpreter, has_pip=bundled is not None or (packages / "pip").is_dir())
-
-
-def _programs(folder: Path, interpreter: Path, *, has_pip: bool) -> Path:
-    """Write the programs of a layer; its Python."""
-    folder.mkdir(mode=0o700)
-    for name in ("python", "python3", interpreter.name):
-        if not (folder / name).is_symlink():
-            (folder / name).symlink_to(interpreter)
-    for name in _PIPS:
-        program = folder / name
-        program.write_text(_WITH_PIP if has_pip else _WITHOUT_PIP, encoding="utf-8")
-        program.chmod(0o700)
-    return folder / "python"
+    configuration = f"home = {interpreter.parent}\ninclude-system-site-packages = false\n"
+    program = _WITH_PIP if bundled or (packages / "pip").is_dir() else _WITHOUT_PIP
+    return _Plan(
+        folders=("bin", *(str(part) for part in reversed(own.parents[:-1])), str(own)),
+        links=tuple(
+            (f"bin/{name}", str(interpreter)) for name in dict.fromkeys(("python", "python3", interpreter.name))
+        ),
+        files=(
+            (_CONFIGURATION, configuration.encode(), 0o600),
+            (f"{own}/below.pth", "\n".join([*leads, ""]).encode(), 0o600),
+            *((f"bin/{name}", program.encode(), 0o700) for name in _PIPS),
+        ),
+    )
 
 
 def _pip_of(interpreter: Path, version: str) -> Path | None:

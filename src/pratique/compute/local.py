@@ -32,6 +32,8 @@ from pratique.compute.task import Absent, Exited, Lost, Observation, Running, Ta
 
 _KILL_LIMIT: Final = timedelta(seconds=5)
 _LOOK_AGAIN: Final = 0.02
+_MOST_FACTS: Final = 1 << 16
+"""Bytes of a shim's own file, many times as many as it writes."""
 _FLOCK: Final = "hhqqi4x"
 """The kernel's `struct flock` on 64-bit Linux: type, whence, start, length, pid."""
 
@@ -165,11 +167,11 @@ def _make_folder(folder: Path) -> None:
 def _holder(folder: Path) -> int | None:
     """The shim that holds the folder's lock; asking does not take it."""
     try:
-        file = os.open(folder / shim.LOCK_FILE, os.O_RDONLY | os.O_NOFOLLOW)
+        file = os.open(f"{folder}/{shim.LOCK_FILE}", os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StorageFailed(f"{folder / shim.LOCK_FILE} cannot be read: {error.strerror}") from error
+        raise StorageFailed(f"{folder}/{shim.LOCK_FILE} cannot be read: {error.strerror}") from error
     try:
         asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         kind, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
@@ -201,18 +203,18 @@ def _running(record: _Record | None, holder: int) -> Running:
 
 
 def _is_spent(folder: Path) -> bool:
-    return any((folder / name).exists() for name in (shim.RUNNING_FILE, shim.EXIT_FILE))
+    return any(os.path.lexists(f"{folder}/{name}") for name in (shim.RUNNING_FILE, shim.EXIT_FILE))
 
 
 def _read_running(folder: Path) -> _Record | None:
     try:
-        return _Record(**(_read(folder / shim.RUNNING_FILE) or {}))
+        return _Record(**(_read(f"{folder}/{shim.RUNNING_FILE}") or {}))
     except TypeError:
         return None
 
 
 def _read_exit(folder: Path) -> Exited | None:
-    return _exited(_read(folder / shim.EXIT_FILE) or {})
+    return _exited(_read(f"{folder}/{shim.EXIT_FILE}") or {})
 
 
 def _exited(facts: dict[str, Any]) -> Exited | None:
@@ -222,7 +224,7 @@ def _exited(facts: dict[str, Any]) -> Exited | None:
         return None
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: str) -> dict[str, Any] | None:
     """One of the shim's own files; they appear by rename, so only a failing disk leaves one that means nothing."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -230,11 +232,12 @@ def _read(path: Path) -> dict[str, Any] | None:
         return None
     except OSError as error:
         raise StorageFailed(f"{path} cannot be read: {error.strerror}") from error
-    with os.fdopen(file, "rb") as opened:
-        try:
-            facts = json.loads(opened.read())
-        except ValueError:
-            return None
+    try:
+        facts = json.loads(os.read(file, _MOST_FACTS))
+    except ValueError:
+        return None
+    finally:
+        os.close(file)
     return facts if isinstance(facts, dict) else None
 
 

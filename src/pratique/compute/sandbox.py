@@ -93,7 +93,12 @@ def why_not() -> str:
 
 
 def _program() -> str:
-    return shutil.which("bwrap") or ""
+    return _program_on(os.environ.get("PATH", os.defpath))
+
+
+@cache
+def _program_on(path: str) -> str:
+    return shutil.which("bwrap", path=path) or ""
 
 
 def _network(view: View) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ not lose it. A folder that holds ``running.json`` is spent and never runs again.
 Each of these files is flushed once, after its rename: Linux's file systems keep
 a file's new name with it. A power cut before that may leave a name without its
 content, which is read as what it is: nobody knows how it ended. ``running.json``
-is flushed while the child runs already, so a cut within its first milliseconds
-may leave nothing of it, nor of what it has written.
+is flushed when the child has run for a moment, because the disk takes longer
+than many a command: a cut within that moment may leave nothing of it, nor of
+what it has written. One that has ended by then is told of by ``exit.json``.
 
 A task may come with control groups, which the child enters before anything else
 and the shim removes when all has ended. It may come with a confinement: the program that makes a view of the machine
@@ -87,6 +88,8 @@ ROOM = " " * 512
 LOADED: "dict[bytes, Callable[[list[bytes], dict[bytes, bytes]], object]]" = {}
 """The modules that this nurse has loaded, by name, with what they begin with: see `pratique.compute.nursing`."""
 
+_BOOT: "list[str]" = []
+"""What `boot_id` has found."""
 _NAME = b"pratique-shim"
 """What `ps` and other shims know a shim by; the kernel takes 15 bytes."""
 _LISTENER = 3
@@ -94,6 +97,8 @@ _RESERVED_BYTES = 512
 _TAKE_SOCKET = [b"/bin/sh", b"-c", b'LISTEN_PID=$$; export LISTEN_PID; exec "$@"', b"sh"]
 """A process with a view of its own has a number of its own, which it alone can name."""
 _KILL_AGAIN = 0.05
+_FLUSH_AFTER = 0.05
+"""Seconds for which the child has run when the disk is to keep which one it is."""
 _STEADY = 60.0
 """Seconds: a child that falls again within them is not started once more; whoever watches decides."""
 _PR_SET_PDEATHSIG = 1
@@ -172,6 +177,7 @@ def nurse(control: int) -> None:
     shim needs is loaded then, so a start costs a fork and not a Python.
     """
     _take_name()
+    boot_id()
     os.chdir("/")
     _signal.signal(_signal.SIGCHLD, _signal.SIG_IGN)  # Nobody here asks how a shim ended.
     channel = _socket.socket(fileno=control)
@@ -209,7 +215,6 @@ def _watch(folder: str, records: bytes, writing: int) -> None:
         _tell(writing, bytes([refusal.code]) + str(refusal).encode())
         return
     _tell(writing, bytes([STARTED]))
-    watch.flush()
     watch.until_all_ended()
     watch.leave()
 
@@ -246,8 +251,9 @@ class Watch:
         self._fell_at: float | None = None
         self._has_none = False
         """Whether the kernel says that we have no child left, adopted ones included."""
-        self._unflushed = -1
+        self._unflushed: int | None = None
         """The file that names the child, until it is flushed."""
+        self._flush_at = 0.0
         self._listener: _socket.socket | None = None
         self._socket_identity: tuple[int, int] | None = None
 
@@ -360,16 +366,21 @@ class Watch:
         file = os.open(part, flags, 0o600)
         _write_all(file, facts.encode())
         os.rename(part, self._path(RUNNING_FILE))
-        self._unflushed = file
+        if self._unflushed is not None:  # It named the child before this one.
+            os.close(self._unflushed)
+        self._unflushed, self._flush_at = file, time.monotonic() + _FLUSH_AFTER
 
-    def flush(self) -> None:
-        """Let the disk keep which child it is. That takes longer than to start it, so it runs meanwhile."""
+    def _flush(self) -> None:
+        """Let the disk keep which child it is."""
+        file, self._unflushed = self._unflushed, None
+        if file is None:
+            return
         try:
-            os.fsync(self._unflushed)
+            os.fsync(file)
         except OSError:  # A failing disk says so again, of the exit status.
             return
         finally:
-            os.close(self._unflushed)
+            os.close(file)
 
     def _undo(self) -> None:
         """Leave nothing half-made of an attempt that did not start; a waiting child sees its pipe close."""
@@ -445,7 +456,6 @@ class Watch:
         except OSError:  # The one that waits sees its pipe close when we leave.
             self.status = status
             return False
-        self.flush()
         return True
 
     def _let_go(self) -> None:
@@ -504,6 +514,8 @@ class Watch:
 
     def _enforce(self) -> None:
         now = time.monotonic()
+        if self._unflushed is not None and now >= self._flush_at:
+            self._flush()
         if self.timeout_at is not None and now >= self.timeout_at and self.status is None:
             self.timed_out, self.timeout_at = True, None
             self._begin_to_end(())
@@ -514,12 +526,12 @@ class Watch:
     def _next_moment(self) -> float | None:
         """Seconds until something must be done unasked; None when only a signal can bring it."""
         now = time.monotonic()
+        moments = [self._flush_at] if self._unflushed is not None else []
         if self.kill_at is not None:
-            wait = self.kill_at - now
-            return wait if wait > 0 else _KILL_AGAIN
-        if self.status is None and self.timeout_at is not None:
-            return max(0.0, self.timeout_at - now)
-        return None
+            moments.append(self.kill_at if self.kill_at > now else now + _KILL_AGAIN)
+        elif self.status is None and self.timeout_at is not None:
+            moments.append(self.timeout_at)
+        return max(0.0, min(moments) - now) if moments else None
 
     # Leaving.
 
@@ -557,9 +569,11 @@ def fingerprint(path: "bytes | str") -> bytes:
 
 
 def boot_id() -> str:
-    """What tells this boot of the machine from every other."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
+    """What tells this boot of the machine from every other; asked once, also for all that a nurse forks."""
+    if not _BOOT:
+        with open("/proc/sys/kernel/random/boot_id", "rb", buffering=0) as file:
+            _BOOT.append((file.read() or b"").strip().decode())
+    return _BOOT[0]
 
 
 def started_at(pid: int) -> int:

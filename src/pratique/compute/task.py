@@ -69,28 +69,23 @@ class Task:
 
         `confinement` is the program that makes the task's view, with its options; `groups` bound it.
         """
-        return b"".join(name.encode() + b"=" + value + b"\0" for name, value in self._records(confinement, groups))
+        return fsencode("".join([f"{record}\0" for record in self._records(confinement, groups)]))
 
-    def _records(self, confinement: Sequence[str], groups: Sequence[Path]) -> Iterator[tuple[str, bytes]]:
-        yield "working_folder", fsencode(self.working_folder)
-        yield "log", fsencode(self.log)
-        yield "grace", repr(self.grace.total_seconds()).encode()
+    def _records(self, confinement: Sequence[str], groups: Sequence[Path]) -> Iterator[str]:
+        yield f"working_folder={self.working_folder}"
+        yield f"log={self.log}"
+        yield f"grace={self.grace.total_seconds()!r}"
         if self.socket is not None:
-            yield "socket", fsencode(self.socket)
+            yield f"socket={self.socket}"
             if self.keeps_socket:
-                yield "keeps_socket", b"1"
+                yield "keeps_socket=1"
         if self.timeout is not None:
-            yield "timeout", repr(self.timeout.total_seconds()).encode()
-        for path, said in self.seen.items():
-            yield "seen", said + b" " + fsencode(path)
-        for group in groups:
-            yield "group", fsencode(group)
-        for text in confinement:
-            yield "confinement", fsencode(text)
-        for argument in self.argv:
-            yield "argument", fsencode(argument)
-        for name, value in self.environment.items():
-            yield "variable", fsencode(f"{name}={value}")
+            yield f"timeout={self.timeout.total_seconds()!r}"
+        yield from (f"seen={said.decode()} {path}" for path, said in self.seen.items())
+        yield from (f"group={group}" for group in groups)
+        yield from (f"confinement={text}" for text in confinement)
+        yield from (f"argument={argument}" for argument in self.argv)
+        yield from (f"variable={name}={value}" for name, value in self.environment.items())
 
 
 @dataclass(frozen=True)

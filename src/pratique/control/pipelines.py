@@ -87,25 +87,32 @@ class Progress:
 
 
 def advance(
-    tx: Transaction, root: str, *, now: datetime, told: Sequence[tuple[Event, datetime]] = ()
+    tx: Transaction,
+    root: str,
+    *,
+    now: datetime,
+    told: Sequence[tuple[Event, datetime]] = (),
+    ended: Job | None = None,
 ) -> Progress | None:
     """Bring the pipeline `root` as far as it can come without anybody's work; None when it does not run.
 
     Then nothing is written; else `told`, what the journal says of what led here, is written with what follows.
+    `ended` is the step that led here, as its row is now.
     """
     top = jobs.by_id(tx, root)
     if top is None or not top.is_pipeline or top.status != "Running":
         return None
-    return _Advance(tx, top, now).run(told)
+    return _Advance(tx, top, now, ended).run(told)
 
 
 class _Advance:
     """One pipeline with everything below it, in one transaction; rows are read whole only where something happens."""
 
-    def __init__(self, tx: Transaction, top: Job, now: datetime) -> None:
+    def __init__(self, tx: Transaction, top: Job, now: datetime, ended: Job | None) -> None:
         self._tx = tx
         self._now = now
         self._top = top
+        self._ended = ended
         self._progress = Progress(top)
         self._below: dict[str, dict[str, Stage]] = {}
         for stage in jobs.stages(tx, top.id):
@@ -269,6 +276,8 @@ class _Advance:
     # --- rows
 
     def _whole(self, stage: Stage) -> Job:
+        if self._ended and self._ended.id == stage.id:
+            return self._ended
         found = jobs.by_id(self._tx, stage.id)
         if found is None:
             raise NotFound(f"the row of step {stage.step} is gone")
@@ -317,12 +326,13 @@ def outputs_of(pipeline: Job, steps: Mapping[str, Job]) -> dict[str, Any]:
     return made
 
 
-def status_events(job: Job) -> list[Event]:
-    """What the journal tells about the status that `job` has now."""
-    facts = {"name": job.name, "run_id": job.run_id, "status": job.status}
+def status_events(job: Job, status: str = "") -> list[Event]:
+    """What the journal tells about the status that `job` has now, or had on its way."""
+    status = status or job.status
+    facts = {"name": job.name, "run_id": job.run_id, "status": status}
     scope, actor = workspace_scope(job.workspace), PLATFORM.to_document()
     found = [Event("Microsoft.MachineLearningServices.RunStatusChanged", f"jobs/{job.name}", scope, actor, facts)]
-    if job.is_terminal:
+    if status in jobs.TERMINAL:
         found.append(Event("Microsoft.MachineLearningServices.RunCompleted", f"jobs/{job.name}", scope, actor, facts))
     return found
 

@@ -12,12 +12,13 @@
 When the job has ended and its results are stored, all folders go; the files stay.
 """
 
-import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,12 +28,15 @@ from pratique.base.machine import Capacity
 from pratique.compute.cgroups import UNLIMITED, Limits
 from pratique.compute.layer import lay
 from pratique.compute.task import Task
+from pratique.content.manifest import Manifest
+from pratique.content.removal import remove_trees
 from pratique.control import grants, managed_identities
 from pratique.control.inputs import DIRECT
 from pratique.control.plans import RETRIES
 from pratique.engine import packages, runs, views, written
 from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
+from pratique.engine.tails import add_lines
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
 from pratique.specs.job import MODEL_TYPES
@@ -48,6 +52,17 @@ _WRITTEN: Final = ("rw_mount", "download", "upload")
 """The modes of an input that the job may change: its own copy, in every mode."""
 _TOKEN_LASTS: Final = timedelta(days=7)
 """It is refused earlier: as soon as the job has ended."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the database says of what a job belongs to and has."""
+
+    resource_group: str
+    root: str
+    """The name of its outermost pipeline; of a job of its own, its own."""
+    manifests: Mapping[str, Manifest | None]
+    """Its code and its inputs, by digest."""
 
 
 class Attempt:
@@ -76,23 +91,30 @@ class Attempt:
         place = self.folder / "outputs" / name
         return place / name if self.job.resolved["outputs"][name].get("type") == "uri_file" else place
 
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """Read in one transaction, when they are first asked for."""
+        job, found = self.job, self.job.resolved
+        given = [found["code"], *(one for one in found["inputs"].values() if one and one.get("mode") != DIRECT)]
+        digests = {one["manifest"] for one in given if one and "manifest" in one}
+        with self.bench.database.read() as tx:
+            workspace = workspaces.get(tx, job.workspace)
+            root = jobs.name_of(tx, job.root) if job.root else None
+            manifests = {digest: holdings.manifest(tx, job.workspace, digest) for digest in digests}
+        return Surroundings(workspace.resource_group if workspace else "", root or job.name, manifests)
+
     def say(self, line: str) -> None:
         """Add a line of the platform's own to the log; a disk that is full keeps nothing from going on."""
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.log.open("a", encoding="utf-8") as stream:
-                stream.write(f"[pratique] {line}\n")
+        add_lines(self.log, f"[pratique] {line}\n")
 
     def tidy(self) -> None:
         """Remove what the command worked with; what it said stays."""
-        tidy(self.folder)
+        remove_trees(worked_in(self.folder))
 
 
-def tidy(folder: Path) -> None:
-    """Remove everything but the files at the top of an attempt's folder."""
-    for part in _FOLDERS:
-        if (folder / part).exists():
-            shutil.rmtree(folder / part, ignore_errors=True)
+def worked_in(folder: Path) -> list[Path]:
+    """What there is in an attempt's folder besides the files at its top."""
+    return [folder / part for part in _FOLDERS if os.path.lexists(f"{folder}/{part}")]
 
 
 def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
@@ -208,9 +230,7 @@ def _write_files(attempt: Attempt) -> None:
 
 
 def _materialise(attempt: Attempt, digest: str, target: Path, *, writable: bool) -> None:
-    bench = attempt.bench
-    with bench.database.read() as tx:
-        manifest = holdings.manifest(tx, attempt.job.workspace, digest)
+    bench, manifest = attempt.bench, attempt.surroundings.manifests[digest]
     if manifest is None:
         raise ComputeFailed(f"the content {digest} that the job names is gone", hint="submit the job again")
     if damaged := bench.blobs.changed(manifest):
@@ -321,17 +341,14 @@ def _ranks(job: Job) -> dict[str, str]:
 
 def _facts(attempt: Attempt) -> dict[str, str]:
     """Which job this is, as Azure says it."""
-    bench, job = attempt.bench, attempt.job
-    with bench.database.read() as tx:
-        workspace = workspaces.get(tx, job.workspace)
-        root = jobs.name_of(tx, job.root) if job.root else None
+    bench, job, around = attempt.bench, attempt.job, attempt.surroundings
     return {
         **_identity(attempt),
         "AZUREML_RUN_ID": job.name,
-        "AZUREML_ROOT_RUN_ID": root or job.name,
+        "AZUREML_ROOT_RUN_ID": around.root,
         "AZUREML_EXPERIMENT_ID": job.experiment_id,
         "AZUREML_ARM_SUBSCRIPTION": bench.home.subscription,
-        "AZUREML_ARM_RESOURCEGROUP": workspace.resource_group if workspace else "",
+        "AZUREML_ARM_RESOURCEGROUP": around.resource_group,
         "AZUREML_ARM_WORKSPACE_NAME": job.workspace,
         "AZUREML_ARM_PROJECT_NAME": runs.experiment_of(job),
     }

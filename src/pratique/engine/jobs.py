@@ -37,6 +37,7 @@ from pratique.engine.patience import patiently
 from pratique.engine.results import Results
 from pratique.engine.stories import ended, tell_progress, tell_step
 from pratique.engine.tails import last_lines
+from pratique.engine.tidying import Tidying
 from pratique.engine.workbench import Workbench
 from pratique.store import events, jobs
 from pratique.store.database import Transaction
@@ -95,8 +96,7 @@ class Worker:
         self._choice = choice
         self._next: Claim | None = None
         """What was claimed when the last job ended."""
-        self._ended: Attempt | None = None
-        """The last job, whose folders are still to be removed."""
+        self._tidying = Tidying()
 
     def step(self) -> bool:
         """Claim a job and walk it; False when there is none."""
@@ -104,24 +104,17 @@ class Worker:
         if claimed is None:
             return False
         job, lease = claimed
-        walk = _Walk(self._bench, self._stop, job, lease, self.claim, self._tidy)
+        walk = _Walk(self._bench, self._stop, job, lease, self.claim, self._tidying)
         with heartbeat(lambda: self._renew(lease)):
             try:
                 self._next = walk.go()
             except Left as why:
                 _log.info("job.left", job=job.name, why=str(why))
-        self._tidy()
         if walk.has_ended:
-            self._ended = walk.attempt
-            if self._next is None:
-                self._tidy()
+            self._tidying.later(walk.attempt)
+        if self._next is None:
+            self._tidying.finish()
         return True
-
-    def _tidy(self) -> None:
-        """Remove the folders of the last job; while the next one runs, because that costs nobody time."""
-        ended, self._ended = self._ended, None
-        if ended:
-            ended.tidy()
 
     def claim(self, tx: Transaction, now: datetime) -> Claim | None:
         """Claim what comes next, in a transaction that writes anyway."""
@@ -153,13 +146,13 @@ class _Walk:
         job: Job,
         lease: Lease,
         claim: Callable[[Transaction, datetime], Claim | None],
-        when_started: Callable[[], None],
+        tidying: Tidying,
     ) -> None:
         self._bench = bench
         self._stop = stop
         self._lease = lease
         self._claim = claim
-        self._when_started = when_started
+        self._tidying = tidying
         self.attempt = Attempt(bench, job)
         self._was_begun = self.attempt.folder.exists()
         """By an earlier walk, which may have made the MLflow run without coming to write so."""
@@ -197,12 +190,11 @@ class _Walk:
         """Everything up to the stored results."""
         attempt = self.attempt
         if attempt.job.status in _BEFORE_THE_PROCESS:
-            if isinstance(self._bench.compute.observe(attempt.folder), Absent):
+            if not self._was_begun or isinstance(self._bench.compute.observe(attempt.folder), Absent):
                 self._enter("Preparing")
                 task = attempts.prepare(attempt, self._check_at_times)
                 self._enter("Starting")
                 self._bench.compute.start(task)
-                self._when_started()
             self._enter("Running")
         if attempt.job.status == "Running":
             self._judge(self._await_end())
@@ -219,6 +211,7 @@ class _Walk:
             self._check()
             if isinstance(seen, Exited | Lost | Absent):
                 return seen
+            self._tidying.begin()
             patience = _LOOK
 
     def _judge(self, seen: Observation) -> None:
@@ -286,11 +279,7 @@ class _Walk:
 
     def _told(self) -> list[tuple[events.Event, datetime]]:
         job = self.attempt.job
-        return [
-            (event, now)
-            for status, now in self._untold
-            for event in pipelines.status_events(replace(job, status=status))
-        ]
+        return [(event, now) for status, now in self._untold for event in pipelines.status_events(job, status)]
 
     # --- its end
 
@@ -312,7 +301,7 @@ class _Walk:
             if not jobs.release(tx, self._lease, **_facts(job), error=error, outputs=job.outputs, ended_at=now):
                 raise Left("another worker has it")
             told = [*self._told(), *((event, now) for event in pipelines.status_events(job))]
-            progress = pipelines.advance(tx, job.root, now=now, told=told) if job.root else None
+            progress = pipelines.advance(tx, job.root, now=now, told=told, ended=job) if job.root else None
             if progress is None:
                 events.append_all(tx, told)
             following = self._claim(tx, now)

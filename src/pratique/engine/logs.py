@@ -59,7 +59,7 @@ def keep(bench: Workbench, steps: Sequence[Job]) -> None:
     found = dict(_stored_all(bench, [step for step in steps if _has_log(step)]))
     if not found:
         return
-    with bench.database.write(jobs.TOPIC) as tx:
+    with bench.database.write(jobs.WALKED) as tx:  # No worker has anything to do for it.
         now = utc_now()
         for step in steps:
             if entry := found.get(step.id):

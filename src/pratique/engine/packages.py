@@ -1,8 +1,10 @@
 """From an environment as a user wrote it to a Python that has its packages."""
 
+import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.compute.environments import Environments
@@ -12,6 +14,9 @@ from pratique.specs.packages import PackageRequest, from_requirements
 from pratique.specs.reader import parse_document
 from pratique.specs.translation import in_its_time, translate
 from pratique.store.blobs import BlobStore
+
+_REMEMBERED: Final = 256
+"""Environments whose packages are remembered."""
 
 
 def python_for(environments: Environments, spec: Mapping[str, Any], *, logs: Path, say: Say) -> Path:
@@ -24,12 +29,18 @@ def python_for(environments: Environments, spec: Mapping[str, Any], *, logs: Pat
 
 def python_at_once(environments: Environments, spec: Mapping[str, Any], *, say: Say) -> Path | None:
     """Do as `python_for`, where nothing has to be settled or built; else None, and nothing is said."""
-    request = translate(spec)
+    request = _translated(json.dumps(spec, sort_keys=True))
     lock = environments.known(request)
     python = environments.at_once(lock) if lock else None
     if python:
         _tell_notes(environments, request, say)
     return python
+
+
+@lru_cache(_REMEMBERED)
+def _translated(spec: str) -> PackageRequest:
+    """An environment as JSON: many jobs name the same, and the same text always means the same packages."""
+    return translate(json.loads(spec))
 
 
 def check(environments: Environments, spec: Mapping[str, Any]) -> None:

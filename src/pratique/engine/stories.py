@@ -1,12 +1,12 @@
 """The log of a pipeline: when which step began, ended or was reused. Rows say how it is; this is for reading along."""
 
-import contextlib
 from datetime import datetime
 from pathlib import Path
 
 from pratique.base.clock import iso
 from pratique.base.home import Home
 from pratique.control.pipelines import Progress
+from pratique.engine.tails import add_lines
 from pratique.store.jobs import Job
 
 
@@ -49,10 +49,6 @@ def _write(home: Home, pipeline: Job, lines: list[str], now: datetime) -> None:
 
 
 def _append(log: Path, lines: list[str], now: datetime) -> None:
-    """Add lines with their time; a disk that is full keeps nothing from going on."""
-    if not lines:
-        return
-    with contextlib.suppress(OSError):
-        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as stream:
-            stream.write("".join(f"[{iso(now)}] {line}\n" for line in lines))
+    """Add lines with their time."""
+    if lines:
+        add_lines(log, "".join(f"[{iso(now)}] {line}\n" for line in lines))

@@ -2,7 +2,7 @@
 
 from pratique.compute.task import Running
 from pratique.delivery import unit_folder
-from pratique.engine.attempts import tidy
+from pratique.engine.tidying import tidy
 from pratique.engine.workbench import Workbench
 from pratique.store import delivery_runs, jobs
 
@@ -28,7 +28,7 @@ class Sweeper:
                 with self._bench.database.read() as tx:
                     job = jobs.by_id(tx, folder.parent.name)
                 if job is not None and job.is_terminal:
-                    tidy(folder)
+                    tidy([folder])
 
     def _sweep_units(self) -> None:
         for folder in self._bench.home.deliveries.glob("*/*"):
