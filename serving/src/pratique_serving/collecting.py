@@ -63,7 +63,7 @@ class _Piece(NamedTuple):
     """Some records, ready to be written."""
 
     data: bytes
-    count: int
+    records: int
 
 
 def open_spool(settings: Settings) -> Collection:
@@ -162,11 +162,11 @@ class Spool(Collection):
 
     def _put(self, piece: _Piece) -> None:
         waiting, waiting_size = self._made - self._written, self._made_size - self._written_size
-        if waiting + piece.count > MOST_WAITING or waiting_size + len(piece.data) > MOST_WAITING_SIZE:
-            self._dropped += piece.count
+        if waiting + piece.records > MOST_WAITING or waiting_size + len(piece.data) > MOST_WAITING_SIZE:
+            self._dropped += piece.records
             return
         self._pieces.append(piece)
-        self._made += piece.count
+        self._made += piece.records
         self._made_size += len(piece.data)
         if self._made_size >= self._wake_at:
             self._wake_at = self._made_size + WRITE_BYTES
@@ -243,7 +243,7 @@ class Spool(Collection):
     def _write_to(self, file: "_File") -> None:
         """Write the pieces that wait, or as many as go at once; when that fails they are lost, and counted."""
         pieces = [self._pieces.popleft() for _ in range(min(len(self._pieces), _MOST_PIECES))]
-        count = sum(piece.count for piece in pieces)
+        count = sum(piece.records for piece in pieces)
         try:
             file.write([piece.data for piece in pieces])
         except OSError:

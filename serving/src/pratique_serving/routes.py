@@ -66,8 +66,15 @@ NOT_COMPUTED = ("x-pratique-not-computed", "true")
 class Collection(ABC):
     """Where predictions are collected."""
 
-    collected: int
-    dropped: int
+    @property
+    @abstractmethod
+    def collected(self) -> int:
+        """How many records were taken, of predictions and of a script's own."""
+
+    @property
+    @abstractmethod
+    def dropped(self) -> int:
+        """How many were lost, because there was no room, or because they could not be written."""
 
     @abstractmethod
     def note(self, request: Request, response: Response, request_id: str, began: float, ended: float) -> None:
