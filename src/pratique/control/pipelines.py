@@ -113,6 +113,8 @@ class _Advance:
         self._now = now
         self._top = top
         self._ended = ended
+        self._failed: dict[str, list[Stage]] = {}
+        """By pipeline, until one of its steps changes."""
         self._progress = Progress(top)
         self._below: dict[str, dict[str, Stage]] = {}
         for stage in jobs.stages(tx, top.id):
@@ -150,13 +152,21 @@ class _Advance:
         """Why the step `name` should not go on; empty when it should."""
         if pipeline.cancel_requested or self._top.cancel_requested:
             return "the pipeline was canceled"
-        failed = [other for other in self._below[pipeline.id].values() if other.status in ("Failed", "Canceled")]
+        failed = self._failed_in(pipeline)
         for other in failed:
             if other.step in pipeline.resolved["needs"][name]:
                 return f"it needs step {other.step}, which {_ended(other)}"
         if failed and not self._goes_on:
             return f"step {failed[0].step} {_ended(failed[0])}"
         return ""
+
+    def _failed_in(self, pipeline: Job) -> list[Stage]:
+        """The steps of `pipeline` that did not end well; asked for each of its steps, and looked for once."""
+        found = self._failed.get(pipeline.id)
+        if found is None:
+            stages = self._below[pipeline.id].values()
+            found = self._failed[pipeline.id] = [one for one in stages if one.status in ("Failed", "Canceled")]
+        return found
 
     def _stop(self, step: Stage, why: str) -> None:
         """End `step`: at once when it has not begun, else by a wish that whoever walks it fulfils."""
@@ -296,6 +306,7 @@ class _Advance:
         else:
             stage = Stage(job.id, job.parent, job.step, job.type, job.status, job.cancel_requested)
             self._below[job.parent][job.step] = stage
+            self._failed.pop(job.parent, None)
         return job
 
 
