@@ -5,7 +5,8 @@ pydantic. Most verbs touch no file and need not pay for that, so it is imported
 by the function here that is called, and nowhere else in `cli`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,21 +22,30 @@ if TYPE_CHECKING:
 _NO_EDITS: Final = Edits()
 
 
-def spec_of(kind: str, *, file: str | None, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> Document:
+@contextmanager
+def spec_of(kind: str, *, file: str | None, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> Iterator[Document]:
     """What `file` and flags describe, as the API takes it; says which of its keys are planned and not run.
 
-    `given` are keys that flags of the verb name; None means that the flag was not typed.
+    `given` are keys that flags of the verb name; None means that the flag was not typed. What the platform finds
+    wrong inside the block gets the file and the line where it stands.
     """
     from pratique.cli.yaml_files import read_spec
 
-    return read_spec(kind, file=file, given=given, edits=edits).to_document()
+    read = read_spec(kind, file=file, given=given, edits=edits)
+    with read.placing_problems():
+        yield read.spec.to_document()
 
 
-def sent_spec(place: Place, kind: str, *, file: str | None, given: Mapping[str, Any], edits: Edits) -> Document:
+@contextmanager
+def sent_spec(
+    place: Place, kind: str, *, file: str | None, given: Mapping[str, Any], edits: Edits
+) -> Iterator[Document]:
     """The same, its local files uploaded."""
     from pratique.cli.yaml_files import read_spec, send_files
 
-    return send_files(place, read_spec(kind, file=file, given=given, edits=edits))
+    read = read_spec(kind, file=file, given=given, edits=edits)
+    with read.placing_problems():
+        yield send_files(place, read.spec)
 
 
 def changed_spec(kind: str, current: Document, *, given: Mapping[str, Any], edits: Edits) -> Document:
@@ -43,7 +53,7 @@ def changed_spec(kind: str, current: Document, *, given: Mapping[str, Any], edit
     from pratique.cli.yaml_files import spec_in
     from pratique.specs.reader import document_of
 
-    return spec_in(kind, document_of(current), given=given, edits=edits).to_document()
+    return spec_in(kind, document_of(current), given=given, edits=edits).spec.to_document()
 
 
 def edited(current: Document, edits: Edits) -> Document:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pratique.base.errors import InvalidInput
 from pratique.cli.place import Place
+from pratique.cli.spec_file import SpecFile
 from pratique.cli.talk import Transfer, warn
 from pratique.client.fetching import fetched
 from pratique.client.uploads import with_uploads
@@ -26,7 +27,7 @@ _HERE: Final = (("job", "compute"), ("pipeline-job", "compute"))
 _RELATIVE: Final = "a relative path starts at the folder of the file"
 
 
-def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> Spec:
+def read_spec(kind: str, *, file: str | None, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> SpecFile:
     """The spec that `file` and flags describe; says which of its keys are planned and not run.
 
     `given` are keys that flags of the verb name; None means that the flag was not typed.
@@ -39,7 +40,7 @@ def read_file(file: str | None) -> YamlDocument:
     return read_document(Path(file)) if file else document_of({}, folder=Path.cwd())
 
 
-def spec_in(kind: str, document: YamlDocument, *, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> Spec:
+def spec_in(kind: str, document: YamlDocument, *, given: Mapping[str, Any], edits: Edits = _NO_EDITS) -> SpecFile:
     """The spec in `document`, with flags and edits."""
     typed = {key: value for key, value in given.items() if value not in (None, [], {})}
     whole = apply_edits(_with_flags(document, typed), edits)
@@ -49,7 +50,7 @@ def spec_in(kind: str, document: YamlDocument, *, given: Mapping[str, Any], edit
     _check_local_paths(spec, whole)
     for key in spec.planned():
         warn(f"{document.file or kind}: {key}: {'planned, not run' if is_planned(kind, key) else ON_THIS_MACHINE}")
-    return spec
+    return SpecFile(spec, whole, frozenset(typed))
 
 
 def is_planned(kind: str, key: str) -> bool:

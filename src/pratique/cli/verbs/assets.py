@@ -63,10 +63,10 @@ def create(
     """Read the file, upload what it names, register a version unless `check` raises."""
     if not file and not given.get("name"):
         raise UsageError("name what to create", hint="give a file with -f, or --name and the other flags")
-    document = sent_spec(place, noun.word, file=file, given=given, edits=edits)
-    if check:
-        check(document)
-    return _assets(place, noun).create(document)
+    with sent_spec(place, noun.word, file=file, given=given, edits=edits) as document:
+        if check:
+            check(document)
+        return _assets(place, noun).create(document)
 
 
 def table_of(noun: Noun) -> Table:

@@ -69,7 +69,8 @@ def create(
         "tags": pairs(tags, flag="--tags"),
         **_scale(min_instances, max_instances, idle_time_before_scale_down, identity_type),
     }  # fmt: skip
-    made = _computes(place).put(spec_of("compute", file=file, given=given, edits=edits))
+    with spec_of("compute", file=file, given=given, edits=edits) as spec:
+        made = _computes(place).put(spec)
     say(f"{made['name']} is a name of this machine: what it says of nodes and identity is kept, not applied")
     return made
 

@@ -28,7 +28,8 @@ def create(place: Place, *, file: str, name: str | None, edits: Edits) -> Docume
 
     Its credentials are sealed and never shown again. What lies in it is not read in this version.
     """
-    made = _datastores(place).put(spec_of("datastore", file=file, given={"name": name}, edits=edits))
+    with spec_of("datastore", file=file, given={"name": name}, edits=edits) as spec:
+        made = _datastores(place).put(spec)
     warn(f"{made['name']} is kept as it is described; what lies in it is not read or written in this version")
     return made
 

@@ -1,5 +1,6 @@
 """`ml online-deployment`."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from pratique.cli.arguments import ENDPOINT_NAME, FILE, LOCAL, NAME, NO_WAIT, OPTIONAL_NAME, YES
@@ -57,9 +58,9 @@ def create(
         say("--skip-script-validation: there is none to skip")
     said_local(local)
     given = {"name": name, "endpoint_name": endpoint_name}
-    spec = sent_spec(place, "online-deployment", file=file, given=given, edits=edits)
-    deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
-    made = _told(deployments.put(str(spec["name"]), spec, all_traffic=all_traffic))
+    with sent_spec(place, "online-deployment", file=file, given=given, edits=edits) as spec:
+        deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
+        made = _told(deployments.put(str(spec["name"]), spec, all_traffic=all_traffic))
     return made if no_wait else _settled(deployments, str(spec["endpoint_name"]), str(spec["name"]))
 
 
@@ -112,10 +113,10 @@ def update(
     no_wait: bool,
 ) -> Document:
     """Change a deployment without dropping a request, and wait until the new one answers."""
-    spec = _changed(place, file, name, endpoint_name, edits)
-    deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
-    deployments.show(str(spec["name"]))
-    made = _told(deployments.put(str(spec["name"]), spec))
+    with _changed(place, file, name, endpoint_name, edits) as spec:
+        deployments = Deployments(place.connection, place.workspace, str(spec["endpoint_name"]))
+        deployments.show(str(spec["name"]))
+        made = _told(deployments.put(str(spec["name"]), spec))
     return made if no_wait else _settled(deployments, str(spec["endpoint_name"]), str(spec["name"]))
 
 
@@ -156,7 +157,9 @@ def get_logs(place: Place, *, name: str, endpoint_name: str, lines: int, local: 
     return Text(Deployments(place.connection, place.workspace, endpoint_name).logs(name, lines=lines))
 
 
-def _changed(place: Place, file: str | None, name: str | None, endpoint_name: str | None, edits: Edits) -> Document:
+def _changed(
+    place: Place, file: str | None, name: str | None, endpoint_name: str | None, edits: Edits
+) -> AbstractContextManager[Document]:
     """The spec of the file, or the deployment's own, with the flags applied."""
     if file:
         given = {"name": name, "endpoint_name": endpoint_name}
@@ -166,7 +169,7 @@ def _changed(place: Place, file: str | None, name: str | None, endpoint_name: st
     if not edits:
         raise UsageError("nothing to change", hint="give --set instance_count=2 or a file with -f")
     current = Deployments(place.connection, place.workspace, endpoint_name).show(name)
-    return edited(_spec_of(current), edits)
+    return nullcontext(edited(_spec_of(current), edits))
 
 
 def _spec_of(current: Document) -> Document:

@@ -67,9 +67,9 @@ def create(
     if not file and not name:
         raise UsageError("name what to create", hint="give a file with -f, or --name")
     said_local(local)
-    spec = spec_of("online-endpoint", file=file, given={"name": name, "auth_mode": auth_mode}, edits=edits)
     endpoints = Endpoints(place.connection, place.workspace)
-    made = endpoints.put(str(spec["name"]), spec)
+    with spec_of("online-endpoint", file=file, given={"name": name, "auth_mode": auth_mode}, edits=edits) as spec:
+        made = endpoints.put(str(spec["name"]), spec)
     return made if no_wait else _settled(endpoints, str(made["name"]))
 
 
@@ -305,8 +305,8 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 def _changes_in(file: str, name: str) -> Document:
     """What a file says; one that says nothing of traffic must not take an endpoint down."""
-    spec = spec_of("online-endpoint", file=file, given={"name": name})
-    return {key: spec[key] for key in CHANGEABLE if spec.get(key)}
+    with spec_of("online-endpoint", file=file, given={"name": name}) as spec:
+        return {key: spec[key] for key in CHANGEABLE if spec.get(key)}
 
 
 def _request(file: str) -> bytes:

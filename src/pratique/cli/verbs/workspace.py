@@ -60,9 +60,9 @@ def create(
     }  # fmt: skip
     if not file and not name:
         raise UsageError("name what to create", hint="give --name, or a file with -f")
-    spec = spec_of("workspace", file=file, given=given, edits=edits)
-    group = in_group.resource_group or str(spec.get("resource_group") or "") or in_group.required_group
-    return Workspaces(in_group.connection).put(str(spec["name"]), spec, resource_group=group)
+    with spec_of("workspace", file=file, given=given, edits=edits) as spec:
+        group = in_group.resource_group or str(spec.get("resource_group") or "") or in_group.required_group
+        return Workspaces(in_group.connection).put(str(spec["name"]), spec, resource_group=group)
 
 
 @TABLE.verb(
