@@ -93,6 +93,7 @@ def decide(
     answer = {
         "who": actor.id, "name": actor.name, "approves": approves, "comment": comment, "at": iso(now),
         "binding": row.bound.get("digest", ""),
+        "entries": list(admission.entries_of(checks.check_of(row), actor.id, groups)),
     }  # fmt: skip
     answered = replace(row, answers=[*row.answers, answer])
     judged = admission.judged(checks.check_of(answered), Facts(run.id, row.stage, run.branch), now)
@@ -101,6 +102,8 @@ def decide(
     asked_checks.change(tx, replace(answered, reason=judged.reason))
     kind = "Pratique.ApprovalGiven" if approves else "Pratique.ApprovalRefused"
     data = {"comment": comment, "binding": answer["binding"], "state": answered.state}
+    if as_group := [name for one in answer["entries"] if one != actor.id for name in _names(tx, one)]:
+        data["groups"] = as_group
     checks.tell(tx, actor.to_document(), kind, answered, now=now, data=data)
     if row.kind == admission.VALIDATION:
         delivery_runs.look_at_unit(tx, str(row.settings["unit"]), now=now)
@@ -140,6 +143,11 @@ def _named_as(tx: Transaction, actor: Actor) -> frozenset[str]:
     return frozenset({actor.id, *(group.id for group in principals.groups_of(tx, actor.id))})
 
 
+def _names(tx: Transaction, *ids: str) -> list[str]:
+    """What those of `ids` are called that are still there."""
+    return [found.name for one in ids if (found := principals.get(tx, one))]
+
+
 def _may_see(actor: Actor, names: Collection[str], row: AskedCheck) -> bool:
     if not {*names}.isdisjoint(row.settings.get("approvers") or ()):
         return True
@@ -149,6 +157,5 @@ def _may_see(actor: Actor, names: Collection[str], row: AskedCheck) -> bool:
 def _whole(tx: Transaction, row: AskedCheck) -> Approval:
     run = delivery_runs.get(tx, row.run)
     assert run is not None  # noqa: S101 - the row goes with its run.
-    found = (principals.get(tx, str(one)) for one in row.settings.get("approvers") or ())
-    names = [one.name for one in found if one]
+    names = _names(tx, *map(str, row.settings.get("approvers") or ()))
     return Approval(row, run, names, admission.quorum(row.settings))

@@ -123,12 +123,14 @@ def wake_due(tx: Transaction, *, now: datetime) -> int:
 def check_of(row: AskedCheck) -> Check:
     """A row as it is judged; what was withdrawn or voided is over."""
     state = State(row.state) if row.state in {*State} else State.FAILED
-    answers = tuple(
-        Answer(str(one["who"]), str(one["name"]), bool(one["approves"]), str(one["comment"]), row.asked_at)
-        for one in row.answers
-    )
+    answers = tuple(_answer(one, row.asked_at) for one in row.answers)
     requested = str(row.requested_by.get("id", ""))
     return Check(row.id, row.kind, row.settings, state, requested, row.expires_at, answers)
+
+
+def _answer(said: Mapping[str, Any], asked_at: datetime) -> Answer:
+    entries = tuple(said.get("entries") or ())
+    return Answer(str(said["who"]), str(said["name"]), bool(said["approves"]), str(said["comment"]), asked_at, entries)
 
 
 def tell(

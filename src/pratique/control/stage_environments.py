@@ -15,7 +15,7 @@ from pratique.base.names import check_name
 from pratique.control import projects
 from pratique.control.actor import PLATFORM, Actor
 from pratique.control.permissions import permit, project_scope, stage_environment_scope
-from pratique.control.roles import find_principal
+from pratique.control.roles import find_assignee
 from pratique.delivery.run import admission
 from pratique.store import asked_checks, counters, events, principals, stage_environments
 from pratique.store.database import Transaction
@@ -147,10 +147,12 @@ def remove_check(tx: Transaction, actor: Actor, project: str, which: str, check:
 
 def _approval(tx: Transaction, said: Mapping[str, Any]) -> dict[str, Any]:
     _only(said, ("approvers", "minimum", "in_order", "allow_self", "instructions"))
-    approvers = [find_principal(tx, str(one)) for one in said.get("approvers") or ()]
+    approvers = [find_assignee(tx, str(one)) for one in said.get("approvers") or ()]
+    if machines := [one.name for one in approvers if one.kind == "managed_identity"]:
+        raise _wrong("approvers", f"{machines[0]!r} is a managed identity, which approves nothing")
     ids = [*dict.fromkeys(one.id for one in approvers)]
-    minimum = said.get("minimum")
-    if minimum is not None and (minimum < 1 or (ids and minimum > len(ids))):
+    minimum, has_groups = said.get("minimum"), any(one.kind == "group" for one in approvers)
+    if minimum is not None and (minimum < 1 or (ids and minimum > len(ids) and not has_groups)):
         raise _wrong("minimum", f"expected 1 to {len(ids) or 'as many as there are approvers'}; got {minimum}")
     if said.get("in_order") and not ids:
         raise _wrong("in_order", "an order needs approvers that are named")

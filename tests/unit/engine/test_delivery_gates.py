@@ -14,6 +14,7 @@ import pytest
 from pratique.base.errors import (
     Conflict,
     Forbidden,
+    InvalidInput,
     NotFound,
     PratiqueError,
     PromotionRefused,
@@ -30,6 +31,7 @@ from pratique.control import (
     delivery_runs,
     deployments,
     endpoints,
+    principal_groups,
     principals,
     promotion,
     roles,
@@ -128,6 +130,43 @@ def test_two_must_approve_in_their_order(scene: Scene) -> None:
     with pytest.raises(Forbidden, match="answered already"):
         scene.answer(run, "eve")
     scene.answer(run, "bob")
+    assert scene.stages(run) == {"QA": "running"}
+
+
+def test_a_group_and_a_person_are_asked_and_the_journal_names_the_group(scene: Scene) -> None:
+    owner = scene.people["own"]
+    scene.do(principal_groups.create, owner, "judges")
+    for name in ("bob", "ann"):
+        scene.do(principal_groups.add_member, owner, "judges", name)
+    scene.check("approval", approvers=["judges", "rob"])
+    run = scene.queue(who="ann")
+    with pytest.raises(Forbidden, match="self-approval is off"):
+        scene.answer(run, "ann")
+    with pytest.raises(Forbidden, match="not one of its approvers"):
+        scene.answer(run, "eve")
+    scene.answer(run, "bob")
+    scene.do(principal_groups.add_member, owner, "judges", "eve")
+    with pytest.raises(Forbidden, match="all for whom you could answer"):
+        scene.answer(run, "eve")
+    assert scene.stages(run) == {"QA": "waiting"}
+    scene.answer(run, "rob")
+    assert scene.stages(run) == {"QA": "running"}
+    told = [one for one in scene.look(events.after, 0, limit=1000) if one.type == "Pratique.ApprovalGiven"]
+    assert [(one.actor["name"], one.data.get("groups")) for one in told] == [("bob", ["judges"]), ("rob", None)]
+
+
+def test_more_of_a_group_may_be_asked_for_than_are_named(scene: Scene) -> None:
+    owner = scene.people["own"]
+    scene.do(principal_groups.create, owner, "judges")
+    for name in ("bob", "eve"):
+        scene.do(principal_groups.add_member, owner, "judges", name)
+    with pytest.raises(InvalidInput, match="expected 1 to 1"):
+        scene.check("approval", approvers=["rob"], minimum=2)
+    scene.check("approval", approvers=["judges"], minimum=2)
+    run = scene.queue()
+    scene.answer(run, "bob")
+    assert scene.stages(run) == {"QA": "waiting"}
+    scene.answer(run, "eve")
     assert scene.stages(run) == {"QA": "running"}
 
 

@@ -71,6 +71,8 @@ class Answer:
     approves: bool
     comment: str
     at: datetime
+    entries: tuple[str, ...] = ()
+    """The named approvers for whom they could say it: themselves, and the groups that they were in then."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,8 @@ def quorum(settings: Mapping[str, Any]) -> int:
 def refusal(check: Check, who: str, *, has_role: bool, groups: Collection[str] = ()) -> str:
     """Why `who` (an id), who is in these groups, may not answer this approval now; empty when they may."""
     named = [str(one) for one in check.settings.get("approvers") or ()]
-    if named and not {who, *groups} & {*named}:
+    mine = entries_of(check, who, groups)
+    if named and not mine:
         return "you are not one of its approvers"
     if not named and not has_role:
         return "you have no role that decides approvals there, such as Approver"
@@ -237,11 +240,37 @@ def refusal(check: Check, who: str, *, has_role: bool, groups: Collection[str] =
     if any(answer.who == who for answer in check.answers):
         return "you have answered already"
     if check.settings.get("in_order"):
-        answered = {answer.who for answer in check.answers}
-        first = next((one for one in named if one not in answered), who)
-        if first != who:
-            return "somebody is asked before you"
+        is_next = named[len(check.answers) : len(check.answers) + 1]
+        return "somebody is asked before you" if is_next and is_next[0] not in mine else ""
+    said = [answer.entries or (answer.who,) for answer in check.answers]
+    if named and not check.settings.get("minimum") and _spoken_for([*said, mine]) == _spoken_for(said):
+        return "all for whom you could answer have answered already"
     return ""
+
+
+def entries_of(check: Check, who: str, groups: Collection[str]) -> tuple[str, ...]:
+    """The named approvers for whom `who` (an id), who is in these groups, may answer."""
+    return tuple(str(one) for one in check.settings.get("approvers") or () if one == who or one in groups)
+
+
+def _spoken_for(answers: Sequence[Sequence[str]]) -> int:
+    """For how many approvers these answers speak at most, each answer for one of those that it could.
+
+    So one person in two groups is not both of them, and who answers first takes no group from who can
+    speak for no other: a largest matching of answers and approvers, found along augmenting paths.
+    """
+    taken: dict[str, int] = {}
+
+    def finds_place(answer: int, tried: set[str]) -> bool:
+        for entry in answers[answer]:
+            if entry not in tried:
+                tried.add(entry)
+                if entry not in taken or finds_place(taken[entry], tried):
+                    taken[entry] = answer
+                    return True
+        return False
+
+    return sum(finds_place(answer, set()) for answer in range(len(answers)))
 
 
 def _approval(check: Check) -> Found:

@@ -13,6 +13,7 @@ from pratique.delivery.run.admission import (
     Evidence,
     Facts,
     State,
+    entries_of,
     judged,
     outcome,
     quorum,
@@ -87,6 +88,48 @@ def test_who_may_answer(settings: Any, who: str, role: bool, before: list[str], 
     said = refusal(asked, who, has_role=role)
     assert why in said
     assert bool(said) is bool(why)
+
+
+GROUPS = {"bob": {"A", "B"}, "eve": {"A"}, "rob": {"B"}, "ann": {"A"}}
+"""Who is in which group."""
+
+
+@pytest.mark.parametrize(
+    ("settings", "people", "why"),
+    [
+        ({"approvers": ["A"]}, ["eve"], ""),
+        ({"approvers": ["A"]}, ["rob"], "not one of its approvers"),
+        ({"approvers": ["A"]}, ["ann"], "self-approval is off"),
+        ({"approvers": ["A", "B"]}, ["bob", "bob"], "answered already"),
+        ({"approvers": ["A", "B"]}, ["bob", "eve"], ""),  # Bob answered first, and is not only of A.
+        ({"approvers": ["A", "B"]}, ["bob", "rob"], ""),
+        ({"approvers": ["A", "eve"]}, ["eve", "bob"], ""),
+        ({"approvers": ["A", "rob"]}, ["eve", "bob"], "all for whom you could answer"),
+        ({"approvers": ["A"], "minimum": 2}, ["eve", "bob"], ""),
+        ({"approvers": ["A", "B"], "in_order": True}, ["rob"], "before you"),
+        ({"approvers": ["A", "B"], "in_order": True}, ["bob", "eve"], "before you"),
+        ({"approvers": ["A", "B"], "in_order": True}, ["bob", "rob"], ""),
+        ({"approvers": ["rob", "A"], "in_order": True}, ["rob", "eve"], ""),
+    ],
+)
+def test_whoever_is_in_a_group_answers_for_it_and_nobody_is_two(settings: Any, people: list[str], why: str) -> None:
+    """All but the last of `people` may answer, and the last as `why` says; whoever may, is enough."""
+    asked = check("approval", **settings)
+    for who in people[:-1]:
+        assert refusal(asked, who, has_role=False, groups=GROUPS[who]) == ""
+        asked = answered_by(asked, who)
+        assert judged(asked, FACTS, NOW).state is W
+    said = refusal(asked, people[-1], has_role=False, groups=GROUPS[people[-1]])
+    assert why in said
+    assert bool(said) is bool(why)
+    if not why:
+        assert judged(answered_by(asked, people[-1]), FACTS, NOW).state is P
+
+
+def answered_by(asked: Check, who: str) -> Check:
+    """A check with one more answer."""
+    said = replace(answered(who), entries=entries_of(asked, who, GROUPS[who]))
+    return replace(asked, answers=(*asked.answers, said))
 
 
 @pytest.mark.parametrize(("settings", "count"), [({}, 1), ({"approvers": ["a", "b"]}, 2), ({"minimum": 3}, 3)])
