@@ -1,4 +1,4 @@
-"""What the platform finds wrong with a file is told with the file, the line and the key, whatever the file describes."""
+"""What the platform finds wrong with a file is told with file, line and key, whatever the file describes."""
 
 from pathlib import Path
 
