@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pratique.base.errors import InvalidInput
-from pratique.specs.grammar import Choice, Part, Spec, Tags, Text, Whole, checked, named, planned
+from pratique.specs.grammar import Choice, Part, Spec, Tags, Text, Whole, checked, named, planned, snake
 from pratique.specs.keys import Found
 from pratique.specs.references import parse_compute
 from pratique.specs.traffic import problems_with_traffic
@@ -31,7 +31,9 @@ class AssignedIdentity(Part):
 class Identity(Part):
     """With which identity the endpoint reaches other services."""
 
-    type: Annotated[Literal["system_assigned", "user_assigned"], Choice] = Field(description="Who makes it.")
+    type: Annotated[Literal["system_assigned", "user_assigned"], BeforeValidator(snake)] = Field(
+        description="Who makes it."
+    )
     user_assigned_identities: list[AssignedIdentity | Text] | None = Field(
         default=None, description="Which ones, by their ids, for `user_assigned`."
     )
@@ -47,7 +49,7 @@ class OnlineEndpoint(Spec):
     }  # fmt: skip
 
     name: Annotated[str, named("endpoint")] = Field(description="Name of the endpoint.")
-    auth_mode: Annotated[Literal["key", "aml_token", "aad_token"], Choice] = Field(
+    auth_mode: Annotated[Literal["key", "aml_token", "aad_token"], BeforeValidator(snake)] = Field(
         default="key", description="How callers say who they are: a key, a token of the endpoint, or one of their own."
     )
     description: Text | None = Field(default=None, description="What it is, for people.")

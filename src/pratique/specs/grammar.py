@@ -43,7 +43,7 @@ from pratique.base.errors import InvalidInput
 from pratique.base.names import check_name, problem_with_name
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.problems import left_empty, problems_of, refuse, refused, with_known_keys
-from pratique.specs.reader import SET, YamlDocument, document_of
+from pratique.specs.reader import FLAGS, SET, YamlDocument, document_of
 from pratique.specs.references import Asset, Noun, Purpose, parse_reference
 from pratique.specs.words import did_you_mean
 
@@ -215,7 +215,7 @@ class Spec(Part):
             here = (*key, name)
             is_text = (name == "version" and not takes_dates) or key[-1:] == ("inputs",)
             if is_text and type(inner) is str and here in document.written and document.file_of(here) != SET:
-                said = f"expected text; {inner} is a date to other YAML loaders"
+                said = f"expected text; {inner} is {'no text' if inner in FLAGS else 'a date'} to other YAML loaders"
                 yield Found(here, said, f'quote it: {name}: "{inner}"')
             elif name not in TEXT_MAPS and name != "conda_file":
                 yield from cls._unquoted_dates(inner, here, document)
@@ -263,7 +263,8 @@ def as_written(value: Any, key: Key, document: YamlDocument) -> Any:
     """`value` with the written text in place of what YAML made of it, where only text is meant.
 
     That is in tags, properties and environment variables (`release: 1.10`
-    stays 1.10), and for versions. On the command line nothing can be quoted,
+    stays 1.10), and for versions. A literal as which a file gives yes, no, on
+    or off is the boolean that Azure's loaders read. On the command line nothing can be quoted,
     so what comes from there is plain text, and null there says nothing.
     """
     if isinstance(value, Mapping):
@@ -275,6 +276,8 @@ def as_written(value: Any, key: Key, document: YamlDocument) -> Any:
     if isinstance(value, list):
         return [as_written(inner, (*key, index), document) for index, inner in enumerate(value)]
     is_version = key[-1:] == ("version",) and key[-2:-1] != ("inputs",)
+    if key[-2:-1] == ("inputs",) and key in document.written and document.file_of(key) != SET:
+        return FLAGS.get(value, value) if isinstance(value, str) else value
     if key not in document.written or not (is_version or (len(key) > 1 and key[-2] in TEXT_MAPS)):
         return value
     if value is None:

@@ -11,8 +11,9 @@ from types import MappingProxyType
 from typing import Final, TypeGuard
 
 from pratique.specs.bindings import text_of
+from pratique.specs.reader import FLAGS
 
-_WORDS: Final[Mapping[str, bool]] = MappingProxyType({"true": True, "false": False})
+_WORDS: Final[Mapping[str, bool]] = MappingProxyType({"true": True, "false": False, **FLAGS})
 _WHOLE: Final = re.compile(r"[-+]?[0-9]{1,100}", re.ASCII)
 _REAL: Final = re.compile(r"[-+]?(?:[0-9]{1,100}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
 

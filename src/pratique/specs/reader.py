@@ -8,13 +8,14 @@ How plain (unquoted) words become values is YAML 1.2's core schema, with two
 differences that keep what a user wrote:
 
 - only true and false are booleans; yes, no, on and off stay text, and a key
-  that expects a boolean takes them (`specs.grammar`), so that files written
-  for YAML 1.1 loaders mean the same;
+  that expects a boolean or any literal takes them (`specs.grammar`), so that
+  files written for YAML 1.1 loaders mean the same;
 - a number with leading zeros, underscores or colons (08, 1_000, 1:30) and a
   date stay text; 0x1f and 0o17 are numbers.
 
 `YamlDocument.written` keeps the unquoted text of every word that became something
-else, because `version: 1.10` is the number 1.1 and an error has to say so.
+else, because `version: 1.10` is the number 1.1 and an error has to say so, and of
+those that are no text to YAML 1.1, as which Azure's loaders read.
 """
 
 import codecs
@@ -48,6 +49,10 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?")
 _NULL: Final = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE: Final = frozenset({"true", "True", "TRUE"})
 _FALSE: Final = frozenset({"false", "False", "FALSE"})
+FLAGS: Final[Mapping[str, bool]] = MappingProxyType(
+    {case: word in ("yes", "on") for word in ("yes", "no", "on", "off") for case in (word, word.title(), word.upper())}
+)
+"""Words that are booleans to YAML 1.1, besides true and false."""
 _TAG: Final = "tag:yaml.org,2002:"
 _MERGE: Final = "<<"
 _T = TypeVar("_T")
@@ -64,7 +69,7 @@ class YamlDocument:
     lines: Mapping[Key, int] = field(default_factory=lambda: _NOTHING)
     """1-based line of each key and list item."""
     written: Mapping[Key, str] = field(default_factory=lambda: _NOTHING)
-    """The unquoted text of every value that is no text, and of dates, which other loaders make no text."""
+    """The unquoted text of every value that is no text, and of dates, yes, no, on and off: none to other loaders."""
     folder: Path | None = None
     """What relative paths inside it are relative to; None when it did not come from a user's disk."""
     files: Mapping[Key, str] = field(default_factory=lambda: _NOTHING)
@@ -286,7 +291,7 @@ class _Reader:
                 Problem(str(error), file=self._file, line=_line(event), hint="quote it to keep it as text")
             )
             value = text
-        is_text = isinstance(value, str) and not _DATE.fullmatch(value)
+        is_text = isinstance(value, str) and value not in FLAGS and not _DATE.fullmatch(value)
         return _Node(_line(event), 1, value, None if is_text else text)
 
     def _refuse_tag(self, event: Any) -> None:

@@ -41,6 +41,17 @@ scoring_uri: http://127.0.0.1/x
     assert "scoring_uri" not in spec.to_document()
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("Key", "key"), ("AMLToken", "aml_token"), ("AADToken", "aad_token"), ("AML_TOKEN", "aml_token")],
+)
+def test_words_of_azures_own_answers_are_understood(written: str, meant: str) -> None:
+    assert endpoint(auth_mode=written).auth_mode == meant
+    identity = endpoint(identity={"type": "SystemAssigned"}).identity
+    assert identity is not None
+    assert identity.type == "system_assigned"
+
+
 @pytest.mark.parametrize("mode", ["key", "aml_token", "aad_token"])
 def test_every_way_of_authentication_is_run(mode: str) -> None:
     assert endpoint(auth_mode=mode).auth_mode == mode

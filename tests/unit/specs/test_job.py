@@ -44,7 +44,7 @@ inputs:
   lr: 0.1
   n: {type: integer, default: 3}
   flag: true
-  word: yes
+  word: 'yes'
 outputs:
   model: {type: mlflow_model, name: credit, version: 3}
   scores:

@@ -215,6 +215,16 @@ def test_the_version_of_a_component_is_no_flag_and_no_list(written: str) -> None
     assert said.startswith("x.yml:4 version: expected text; got ")
 
 
+def test_words_of_yaml_1_1_are_flags_where_a_literal_stands() -> None:
+    step = "{type: command, command: echo, environment: 'azureml:e:1', inputs: {f: on}}"
+    text = f"type: pipeline\nsettings: {{default_compute: azureml:c}}\ninputs: {{p: no}}\njobs: {{a: {step}}}"
+    pipeline = loaded("pipeline-job", text)
+    assert (pipeline["inputs"], pipeline["jobs"]["a"]["inputs"]) == ({"p": False}, {"f": True})
+    assert loaded("pipeline-job", text, "inputs.p=no")["inputs"] == {"p": "no"}
+    component = "name: c\ncommand: x\nenvironment: azureml:e:1\ninputs: {f: {type: boolean, default: Yes}}"
+    assert loaded("command-component", component)["inputs"]["f"]["default"] is True
+
+
 def test_an_input_that_is_called_version_keeps_its_number() -> None:
     text = "command: x ${{inputs.version}}\nenvironment: azureml:e:1\ninputs: {version: 1.50}\n"
     assert loaded("job", text)["inputs"] == {"version": 1.5}

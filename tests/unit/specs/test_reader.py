@@ -72,8 +72,8 @@ def test_every_value_knows_its_line() -> None:
 
 
 def test_the_text_of_a_number_is_kept() -> None:
-    document = parse_document('version: 1.10\nother: "1.10"\nday: 2024-01-01\nword: x', file="x.yml")
-    assert document.written == {("version",): "1.10", ("day",): "2024-01-01"}
+    document = parse_document('version: 1.10\nother: "1.10"\nday: 2024-01-01\nword: x\nflag: No', file="x.yml")
+    assert document.written == {("version",): "1.10", ("day",): "2024-01-01", ("flag",): "No"}
 
 
 @pytest.mark.parametrize(
