@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from pratique.client.connection import Connection, Document, path_of
+from pratique.client.collection import Collection, Settling
+from pratique.client.connection import Connection, Document
 
 _ROOT: Final = "apim"
 TERMINAL: Final = frozenset({"Succeeded", "Failed"})
@@ -13,136 +14,87 @@ def is_settled(document: Document) -> bool:
     return document.get("provisioningState") in TERMINAL
 
 
-class ApiServices:
+class ApiServices(Collection):
     """Every service that the caller may see."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        super().__init__(connection, _ROOT)
 
     def put(self, name: str, body: Document) -> Document:
         """Make the service or change it."""
-        found: Document = self._connection.put(path_of(_ROOT, name), body)
+        found: Document = self._connection.put(self._at(name), body)
         return found
 
-    def show(self, name: str) -> Document:
-        found: Document = self._connection.get(path_of(_ROOT, name))
-        return found
 
-    def all(self) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(_ROOT))
-        return found
-
-    def delete(self, name: str) -> None:
-        self._connection.delete(path_of(_ROOT, name))
-
-
-class Apis:
+class Apis(Settling):
     """The APIs of one service."""
 
     def __init__(self, connection: Connection, service: str) -> None:
-        self._connection = connection
-        self._root = (_ROOT, service, "apis")
+        super().__init__(connection, _ROOT, service, "apis")
 
     def put(self, name: str, changes: Document) -> Document:
         """Make the API or change it; answers before it is so."""
-        found: Document = self._connection.put(path_of(*self._root, name), changes)
+        found: Document = self._connection.put(self._at(name), changes)
         return found
 
     def bring(self, name: str, body: Document) -> Document:
         """Make or change the API with all its operations; answers before it is so."""
-        found: Document = self._connection.post(path_of(*self._root, name, "import"), body)
+        found: Document = self._connection.post(self._at(name, "import"), body)
         return found
-
-    def show(self, name: str, *, wait: int = 0) -> Document:
-        """The API; with `wait`, answers when it is settled or that many seconds have passed."""
-        query = {"wait": str(wait)} if wait else {}
-        found: Document = self._connection.get(path_of(*self._root, name), query)
-        return found
-
-    def all(self) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(*self._root))
-        return found
-
-    def delete(self, name: str) -> None:
-        self._connection.delete(path_of(*self._root, name))
 
     def operations(self, name: str) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(*self._root, name, "operations"))
+        found: list[Document] = self._connection.get(self._at(name, "operations"))
         return found
 
     def put_operation(self, name: str, operation: str, body: Document) -> Document:
-        found: Document = self._connection.put(path_of(*self._root, name, "operations", operation), body)
+        found: Document = self._connection.put(self._at(name, "operations", operation), body)
         return found
 
     def delete_operation(self, name: str, operation: str) -> None:
-        self._connection.delete(path_of(*self._root, name, "operations", operation))
+        self._connection.delete(self._at(name, "operations", operation))
 
     def set_policy(self, name: str, xml: str, *, file: str, allow_any_audience: bool) -> Document:
         """Set the policy; answers before it is in force."""
         body = {"xml": xml, "file": file, "allow_any_audience": allow_any_audience}
-        found: Document = self._connection.put(path_of(*self._root, name, "policy"), body)
+        found: Document = self._connection.put(self._at(name, "policy"), body)
         return found
 
     def policy(self, name: str) -> Document:
-        found: Document = self._connection.get(path_of(*self._root, name, "policy"))
+        found: Document = self._connection.get(self._at(name, "policy"))
         return found
 
 
-class NamedValues:
+class NamedValues(Collection):
     """The named values of one service; what a secret one says is in the answer of `secret` only."""
 
     def __init__(self, connection: Connection, service: str) -> None:
-        self._connection = connection
-        self._root = (_ROOT, service, "named-values")
+        super().__init__(connection, _ROOT, service, "named-values")
 
     def put(self, name: str, changes: Document) -> Document:
-        found: Document = self._connection.put(path_of(*self._root, name), changes)
-        return found
-
-    def show(self, name: str) -> Document:
-        found: Document = self._connection.get(path_of(*self._root, name))
+        found: Document = self._connection.put(self._at(name), changes)
         return found
 
     def secret(self, name: str) -> Document:
         """With its `value`."""
-        found: Document = self._connection.get(path_of(*self._root, name, "secret"))
+        found: Document = self._connection.get(self._at(name, "secret"))
         return found
 
-    def all(self) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(*self._root))
-        return found
 
-    def delete(self, name: str) -> None:
-        self._connection.delete(path_of(*self._root, name))
-
-
-class Subscriptions:
+class Subscriptions(Collection):
     """The subscriptions of one service."""
 
     def __init__(self, connection: Connection, service: str) -> None:
-        self._connection = connection
-        self._root = (_ROOT, service, "subscriptions")
+        super().__init__(connection, _ROOT, service, "subscriptions")
 
     def put(self, name: str, changes: Document) -> Document:
-        found: Document = self._connection.put(path_of(*self._root, name), changes)
-        return found
-
-    def show(self, name: str) -> Document:
-        found: Document = self._connection.get(path_of(*self._root, name))
-        return found
-
-    def all(self) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(*self._root))
+        found: Document = self._connection.put(self._at(name), changes)
         return found
 
     def keys(self, name: str) -> Document:
         """`primaryKey` and `secondaryKey`."""
-        found: Document = self._connection.get(path_of(*self._root, name, "keys"))
+        found: Document = self._connection.get(self._at(name, "keys"))
         return found
 
     def regenerate_key(self, name: str, key_type: str) -> None:
         """Make a new ``primary`` or ``secondary`` key; the old one stops working."""
-        self._connection.post(path_of(*self._root, name, "regenerate-key"), {"key_type": key_type})
-
-    def delete(self, name: str) -> None:
-        self._connection.delete(path_of(*self._root, name))
+        self._connection.post(self._at(name, "regenerate-key"), {"key_type": key_type})

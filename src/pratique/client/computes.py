@@ -2,34 +2,22 @@
 
 from typing import Literal
 
-from pratique.client.connection import Connection, Document, path_of
+from pratique.client.collection import Collection
+from pratique.client.connection import Connection, Document
 
 
-class Computes:
+class Computes(Collection):
     """The computes of one workspace."""
 
     def __init__(self, connection: Connection, workspace: str) -> None:
-        self._connection = connection
-        self._root = ("workspaces", workspace, "computes")
+        super().__init__(connection, "workspaces", workspace, "computes")
 
     def put(self, spec: Document) -> Document:
         """Describe a compute, or change the one of its name."""
-        found: Document = self._connection.put(path_of(*self._root), {"spec": spec})
-        return found
-
-    def all(self) -> list[Document]:
-        """All of them, by name."""
-        found: list[Document] = self._connection.get(path_of(*self._root))
-        return found
-
-    def show(self, name: str) -> Document:
-        found: Document = self._connection.get(path_of(*self._root, name))
+        found: Document = self._connection.put(self._at(), {"spec": spec})
         return found
 
     def act(self, name: str, action: Literal["start", "stop"]) -> Document:
         """Start or stop a workstation."""
-        found: Document = self._connection.post(path_of(*self._root, name, action))
+        found: Document = self._connection.post(self._at(name, action))
         return found
-
-    def delete(self, name: str) -> None:
-        self._connection.delete(path_of(*self._root, name))

@@ -1,33 +1,22 @@
 """Service connections of a project, and which pipeline may use them or a variable group."""
 
+from pratique.client.collection import Collection
 from pratique.client.connection import Connection, Document, path_of
 
 
-class ServiceConnections:
+class ServiceConnections(Collection):
     """The connections of one project, each by id or name."""
 
     def __init__(self, connection: Connection, project: str) -> None:
-        self._connection = connection
-        self._root = ("delivery", "projects", project, "service-connections")
+        super().__init__(connection, "delivery", "projects", project, "service-connections")
 
     def create(self, body: Document) -> Document:
-        found: Document = self._connection.post(path_of(*self._root), body)
-        return found
-
-    def all(self) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(*self._root))
-        return found
-
-    def show(self, which: str) -> Document:
-        found: Document = self._connection.get(path_of(*self._root, which))
+        found: Document = self._connection.post(self._at(), body)
         return found
 
     def update(self, which: str, changes: Document) -> Document:
-        found: Document = self._connection.patch(path_of(*self._root, which), changes)
+        found: Document = self._connection.patch(self._at(which), changes)
         return found
-
-    def delete(self, which: str) -> None:
-        self._connection.delete(path_of(*self._root, which))
 
 
 class DeliveryPermissions:

@@ -1,40 +1,29 @@
 """Environments that stages deploy to, their checks, and approvals."""
 
+from pratique.client.collection import Collection
 from pratique.client.connection import Connection, Document, path_of
 
 
-class StageEnvironments:
+class StageEnvironments(Collection):
     """The environments of one project, each by name or id."""
 
     def __init__(self, connection: Connection, project: str) -> None:
-        self._connection = connection
-        self._root = ("delivery", "projects", project, "environments")
+        super().__init__(connection, "delivery", "projects", project, "environments")
 
     def create(self, body: Document) -> Document:
-        found: Document = self._connection.post(path_of(*self._root), body)
+        found: Document = self._connection.post(self._at(), body)
         return found
-
-    def all(self) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(*self._root))
-        return found
-
-    def show(self, which: str) -> Document:
-        found: Document = self._connection.get(path_of(*self._root, which))
-        return found
-
-    def delete(self, which: str) -> None:
-        self._connection.delete(path_of(*self._root, which))
 
     def add_check(self, which: str, body: Document) -> Document:
-        found: Document = self._connection.post(path_of(*self._root, which, "checks"), body)
+        found: Document = self._connection.post(self._at(which, "checks"), body)
         return found
 
     def checks(self, which: str) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(*self._root, which, "checks"))
+        found: list[Document] = self._connection.get(self._at(which, "checks"))
         return found
 
     def remove_check(self, which: str, check: int) -> None:
-        self._connection.delete(path_of(*self._root, which, "checks", str(check)))
+        self._connection.delete(self._at(which, "checks", str(check)))
 
 
 class Approvals:

@@ -3,33 +3,26 @@
 from typing import Final
 from urllib.parse import urlencode
 
+from pratique.client.collection import Collection
 from pratique.client.connection import Connection, Document, path_of
 
 _ROOT: Final = "vaults"
 _DELETED: Final = "deleted-vaults"
 
 
-class Vaults:
+class Vaults(Collection):
     """Every vault that the caller may see."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        super().__init__(connection, _ROOT)
 
     def create(self, name: str, body: Document) -> Document:
-        found: Document = self._connection.post(path_of(_ROOT, name), body)
-        return found
-
-    def show(self, name: str) -> Document:
-        found: Document = self._connection.get(path_of(_ROOT, name))
-        return found
-
-    def all(self) -> list[Document]:
-        found: list[Document] = self._connection.get(path_of(_ROOT))
+        found: Document = self._connection.post(self._at(name), body)
         return found
 
     def delete(self, name: str) -> None:
         """Until it is recovered or purged."""
-        self._connection.delete(path_of(_ROOT, name))
+        self._connection.delete(self._at(name))
 
     def deleted(self) -> list[Document]:
         found: list[Document] = self._connection.get(path_of(_DELETED))
@@ -44,11 +37,11 @@ class Vaults:
 
     def set_policy(self, name: str, who: str, permissions: list[str]) -> Document:
         """The vault with its policies; `permissions` are all that `who` has then."""
-        found: Document = self._connection.put(path_of(_ROOT, name, "policies", who), {"permissions": permissions})
+        found: Document = self._connection.put(self._at(name, "policies", who), {"permissions": permissions})
         return found
 
     def delete_policy(self, name: str, who: str) -> Document:
-        found: Document = self._connection.delete(path_of(_ROOT, name, "policies", who))
+        found: Document = self._connection.delete(self._at(name, "policies", who))
         return found
 
     def rotate_master_key(self) -> Document:
