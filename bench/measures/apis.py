@@ -19,8 +19,8 @@ from bench.measures.home import table
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from pratique.gateway.apis import ApiRoute, KeySet, Operation
-from pratique.specs.policy import read_policy
+from pratique.gateway.apis import ApiRoute, KeySet, Operation, Treatment
+from pratique.specs.policy_scopes import read_policy
 
 _ISSUER = "https://login.example/tenant"
 _URL = f"{_ISSUER}/.well-known/openid-configuration"
@@ -43,8 +43,8 @@ def measure() -> str:
         [endpoint] = doors.endpoints(1, place)
         known = {_URL: KeySet(_ISSUER, json.dumps({"keys": [signer.as_dict(private=False)]}))}
         api = ApiRoute(
-            "bench", "credit", "credit", (Operation("score", "POST", "/score"),), endpoint, needs_key=False,
-            policy=read_policy(_POLICY), key_sets=known, backend_label=endpoint.label,
+            "bench", "credit", "credit", (Operation("score", "POST", "/score"),),
+            Treatment(read_policy(_POLICY), endpoint, endpoint.label), needs_key=False, key_sets=known,
         )  # fmt: skip
         keyed = replace(
             api,
@@ -52,7 +52,7 @@ def measure() -> str:
             path="keyed",
             needs_key=True,
             keys=(("bench", doors.KEY),),
-            policy=read_policy("<policies/>"),
+            treatment=replace(api.treatment, policy=read_policy("<policies/>")),
         )
         published = gateway.publish(["team-a"], [endpoint], [api, keyed])
         assert not published.rejected

@@ -39,8 +39,13 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Pratique.ApiUpdated": ("apim/SERVICE/apis/API", "Path, endpoint or words of an API changed."),
     "Pratique.ApiDeleted": ("apim/SERVICE/apis/API", "An API is gone."),
     "Pratique.ApiPolicySet": (
-        "apim/SERVICE/apis/API",
-        "An API has another policy; `data.checks_tokens`, `data.audiences` and `data.configurations` say who gets in.",
+        "apim/SERVICE, apim/SERVICE/apis/API or apim/SERVICE/apis/API/operations/NAME",
+        "All APIs, one, or an operation have another policy; `data.checks_tokens`, `data.audiences` and "
+        "`data.configurations` say who gets in.",
+    ),
+    "Pratique.ApiPolicyDeleted": (
+        "apim/SERVICE, apim/SERVICE/apis/API or apim/SERVICE/apis/API/operations/NAME",
+        "The policy of all APIs, one, or an operation was taken away.",
     ),
     "Pratique.ApiOperationSet": ("apim/SERVICE/apis/API/operations/NAME", "An operation was made or changed."),
     "Pratique.ApiOperationDeleted": ("apim/SERVICE/apis/API/operations/NAME", "An operation is gone."),

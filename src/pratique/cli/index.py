@@ -107,10 +107,17 @@ INDEX: Final = (
         is_group=True,
     ),
     Row("apim", "pratique.cli.verbs.apim", "Services of API management.", is_group=True),
+    Row("apim policy", "pratique.cli.verbs.apim_policy", "What happens to the calls of all APIs.", is_group=True),
     Row("apim api", "pratique.cli.verbs.apim_api", "APIs in front of endpoints.", is_group=True),
     Row("apim api import", "pratique.cli.verbs.apim_api_import", "Make an API of an OpenAPI file, or change it."),
     Row(
         "apim api operation", "pratique.cli.verbs.apim_api_operation", "The methods and paths of an API.", is_group=True
+    ),
+    Row(
+        "apim api operation policy",
+        "pratique.cli.verbs.apim_api_operation_policy",
+        "What happens to the calls of one operation.",
+        is_group=True,
     ),
     Row("apim api policy", "pratique.cli.verbs.apim_api_policy", "What happens to the calls of an API.", is_group=True),
     Row("apim nv", "pratique.cli.verbs.apim_nv", "Named values, which policies have in them.", is_group=True),

@@ -53,6 +53,7 @@ class Apis(Settling):
     def delete_operation(self, name: str, operation: str) -> None:
         self._connection.delete(self._at(name, "operations", operation))
 
+<<<<<<< HEAD
     def set_policy(self, name: str, xml: str, *, file: str, allow_any_audience: bool) -> Document:
         """Set the policy; answers before it is in force."""
         body = {"xml": xml, "file": file, "allow_any_audience": allow_any_audience}
@@ -61,7 +62,36 @@ class Apis(Settling):
 
     def policy(self, name: str) -> Document:
         found: Document = self._connection.get(self._at(name, "policy"))
+=======
+    def operation(self, name: str, operation: str) -> Document:
+        found: Document = self._connection.get(path_of(*self._root, name, "operations", operation))
         return found
+
+
+class Policy:
+    """The policy of all APIs of a service, of one API, or of one of its operations."""
+
+    def __init__(self, connection: Connection, service: str, api: str = "", operation: str = "") -> None:
+        self._connection = connection
+        nouns = {"apis": api, "operations": operation}
+        words = [word for noun, name in nouns.items() if name for word in (noun, name)]
+        self._path = path_of(_ROOT, service, *words, "policy")
+
+    def put(self, xml: str, *, file: str, allow_any_audience: bool) -> Document:
+        """Set it; answers before it is in force."""
+        body = {"xml": xml, "file": file, "allow_any_audience": allow_any_audience}
+        found: Document = self._connection.put(self._path, body)
+>>>>>>> 89f52ee (wip)
+        return found
+
+    def show(self, *, wait: int = 0) -> Document:
+        """The policy; with `wait`, answers when it is settled or that many seconds have passed."""
+        found: Document = self._connection.get(self._path, {"wait": str(wait)} if wait else {})
+        return found
+
+    def delete(self) -> None:
+        """Take it away; answers before that is in force."""
+        self._connection.delete(self._path)
 
 
 class NamedValues(Collection):

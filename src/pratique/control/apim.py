@@ -17,7 +17,8 @@ from pratique.base.names import check_name
 from pratique.control import groups, secrets
 from pratique.control.actor import Actor
 from pratique.control.permissions import group_scope, is_permitted, permit
-from pratique.specs.policy import NamedValue, read_policy
+from pratique.control.policy_texts import check_together, users
+from pratique.specs.policy import NamedValue
 from pratique.store import apim, events
 from pratique.store.apim import ApiNamedValue, ApiService, ApiSubscription, SubscriptionKeys
 from pratique.store.database import Transaction
@@ -197,10 +198,9 @@ def delete_value(tx: Transaction, actor: Actor, service: str, name: str, *, seal
     """Remove a named value; `Conflict` while a policy stands on it."""
     where = may(tx, actor, service, "apim/delete")
     found = value(tx, actor, service, name)
-    if users := _users(tx, service, {found.display_name}, sealer):
+    if standing := users(tx, service, {found.display_name}, opened_values(current_values(tx, service), sealer)):
         raise Conflict(
-            f"the policy of the API {users[0]!r} has {{{{{found.display_name}}}}} in it",
-            hint=f"pratique apim api policy set --service-name {service} --api-id {users[0]} --file …",
+            f"the {standing[0].policy} has {{{{{found.display_name}}}}} in it", hint="set another policy there first"
         )
     apim.remove_named_value(tx, service, name)
     tell(tx, actor, "Pratique.ApiNamedValueDeleted", where, now=now, below=f"values/{name}")
@@ -227,22 +227,16 @@ def _check_value(text: str) -> None:
         raise InvalidInput(said, problems=[Problem(said, key="value")])
 
 
-def _users(tx: Transaction, service: str, names: set[str], sealer: Sealer) -> list[str]:
-    """The APIs whose policies have one of `names` in them; raises when one cannot be read any more."""
-    named = opened_values(current_values(tx, service), sealer)
-    return [
-        api.name
-        for api in apim.apis_of(tx, service)
-        if api.policy
-        and names & read_policy(
-            api.policy, file=f"policy of {api.name}", named=named, allow_any_audience=api.allow_any_audience
-        ).named_values
-    ]  # fmt: skip
-
-
 def _follow(tx: Transaction, service: str, names: set[str], *, sealer: Sealer, now: datetime) -> None:
-    """Let the gateway follow a named value that changed."""
-    for api in _users(tx, service, names, sealer):
+    """Let the gateway follow a named value that changed; raises when a policy is none any more with it."""
+    named = opened_values(current_values(tx, service), sealer)
+    scopes = users(tx, service, names, named)
+    for scope in scopes:
+        check_together(tx, scope, named)
+    if any(not scope.api for scope in scopes):
+        apim.wish_every_api(tx, service, now=now)
+        return
+    for api in dict.fromkeys(scope.api for scope in scopes):
         apim.wish_api(tx, service, api, now=now)
 
 

@@ -17,11 +17,10 @@ from pratique.control import apim as services
 from pratique.control import endpoints
 from pratique.control.actor import Actor
 from pratique.control.permissions import endpoint_scope, permit
-from pratique.specs.policy import BACKENDS, NO_POLICY, Policy, backend_of, read_policy
+from pratique.specs.policy import BACKENDS, backend_of
 from pratique.store import apim
-from pratique.store.apim import Api, ApiKeySet, ApiOperation
+from pratique.store.apim import Api, ApiOperation
 from pratique.store.database import Transaction
-from pratique.store.sealing import Sealer
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _PATH: Final = re.compile(r"(?:[A-Za-z0-9_.~-]{1,80}/){0,8}[A-Za-z0-9_.~-]{1,80}", re.ASCII)
@@ -131,7 +130,11 @@ def put_operation(
     if not template or not _TEMPLATE.fullmatch(template) or ".." in template:
         raise _wrong("url_template", f"expected a path such as /score or /customers/{{id}}; got {template[:100]!r}")
     known = {one.name: one for one in apim.operations_of(tx, service, api)}
-    wanted = ApiOperation(service, api, said.name, said.display_name or said.name, method, template, said.description)
+    before = known.get(said.name) or ApiOperation(service, api, said.name, "", method, template, "")
+    wanted = replace(
+        before, display_name=said.display_name or said.name, method=method, url_template=template,
+        description=said.description,
+    )  # fmt: skip
     if wanted == known.get(said.name):
         return wanted
     for one in known.values():
@@ -153,84 +156,28 @@ def operations(tx: Transaction, actor: Actor, service: str, api: str) -> list[Ap
     return apim.operations_of(tx, service, api)
 
 
+def operation(tx: Transaction, actor: Actor, service: str, api: str, name: str) -> ApiOperation:
+    """The operation called `name`; raises `NotFound`."""
+    for one in operations(tx, actor, service, api):
+        if one.name == name:
+            return one
+    raise NotFound(
+        f"the API {api!r} has no operation {name[:80]!r}",
+        hint=f"pratique apim api operation list --service-name {service} --api-id {api}",
+    )
+
+
 def delete_operation(tx: Transaction, actor: Actor, service: str, api: str, name: str, *, now: datetime) -> None:
-    """Remove an operation; raises `NotFound`."""
+    """Remove an operation with its policy; raises `NotFound`."""
     where = services.may(tx, actor, service, "apim/delete")
-    if name not in {one.name for one in operations(tx, actor, service, api)}:
-        raise NotFound(
-            f"the API {api!r} has no operation {name[:80]!r}",
-            hint=f"pratique apim api operation list --service-name {service} --api-id {api}",
-        )
+    operation(tx, actor, service, api, name)
     apim.remove_operation(tx, service, api, name)
     apim.wish_api(tx, service, api, now=now)
     below = f"apis/{api}/operations/{name}"
     services.tell(tx, actor, "Pratique.ApiOperationDeleted", where, now=now, below=below)
 
 
-# --- policies -----------------------------------------------------------------------------------------------------
-
-
-def checked_policy(
-    tx: Transaction,
-    actor: Actor,
-    service: str,
-    api: str,
-    text: str,
-    *,
-    file: str,
-    allow_any_audience: bool,
-    sealer: Sealer,
-) -> Policy:
-    """What `text` would mean for an API; raises `InvalidInput` with every problem, each with its line."""
-    services.may(tx, actor, service, "apim/write")
-    get(tx, actor, service, api)
-    named = services.opened_values(services.current_values(tx, service), sealer)
-    policy = read_policy(text, file=file, named=named, allow_any_audience=allow_any_audience)
-    if policy.backend:
-        check_backend(tx, actor, policy.backend)
-    return policy
-
-
-def set_policy(
-    tx: Transaction,
-    actor: Actor,
-    service: str,
-    api: str,
-    text: str,
-    *,
-    file: str = "policy",
-    allow_any_audience: bool = False,
-    key_sets: Sequence[ApiKeySet] = (),
-    sealer: Sealer,
-    now: datetime,
-) -> Api:
-    """Let `text` be the policy of an API, in one step; `key_sets` are what its OpenID configurations say now."""
-    where = services.may(tx, actor, service, "apim/write")
-    policy = checked_policy(
-        tx, actor, service, api, text, file=file, allow_any_audience=allow_any_audience, sealer=sealer
-    )
-    for one in key_sets:
-        apim.put_key_set(tx, one)
-    known = get(tx, actor, service, api)
-    if (known.policy, known.allow_any_audience) == (text, allow_any_audience):
-        return known
-    apim.wish_api(tx, service, api, now=now, policy=text, allow_any_audience=allow_any_audience)
-    token = policy.token
-    data = {
-        "checks_tokens": token is not None,
-        "audiences": [*token.audiences] if token else [],
-        "configurations": [*token.configurations] if token else [],
-    }
-    services.tell(tx, actor, "Pratique.ApiPolicySet", where, now=now, below=f"apis/{api}", data=data)
-    return get(tx, actor, service, api)
-
-
-def read(api: Api, rows: Sequence[apim.ApiNamedValue], sealer: Sealer) -> Policy:
-    """The policy of an API as it counts now; raises `InvalidInput` when it cannot be read any more."""
-    if not api.policy:
-        return NO_POLICY
-    named = services.opened_values(rows, sealer)
-    return read_policy(api.policy, file=f"policy of {api.name}", named=named, allow_any_audience=api.allow_any_audience)
+# --- backends -------------------------------------------------------------------------------------------------------
 
 
 def check_backend(tx: Transaction, actor: Actor, url: str) -> None:

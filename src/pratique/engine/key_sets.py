@@ -25,10 +25,13 @@ from joserfc.jwk import ECKey, OKPKey, RSAKey
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, PratiqueError
 from pratique.base.logging import get_logger
+from pratique.control import policy_texts
 from pratique.control.actor import PLATFORM
+from pratique.control.policy_texts import Row
 from pratique.engine import outbound
 from pratique.engine.apis import Policies
 from pratique.engine.workbench import Workbench
+from pratique.specs.policy_scopes import PolicyDocument
 from pratique.store import apim, events
 from pratique.store.apim import ApiKeySet, ApiNamedValue
 from pratique.store.database import Transaction
@@ -128,16 +131,18 @@ class KeySets:
         named: dict[str, list[ApiNamedValue]] = {}
         for row in apim.every_named_value(tx):
             named.setdefault(row.service, []).append(apim.followed(tx, row))
+        rows: tuple[Row, ...] = (*apim.services(tx), *apim.every_api(tx), *apim.every_operation(tx))
         urls: set[str] = set()
-        for api in apim.every_api(tx):
-            if "openid-config" not in api.policy:
+        for stood_at in rows:
+            if "openid-config" not in stood_at.policy:
                 continue
+            [source] = policy_texts.texts(stood_at)
+            values = named.get(policy_texts.scope_of(stood_at).service, ())
             try:
-                token = self._policies.of(api, named.get(api.service, ())).token
+                document: PolicyDocument | None = self._policies.document(source, values)
             except PratiqueError:  # Whoever makes its routes says so.
-                policy = self._policies.before(api)
-                token = policy.token if policy else None
-            urls |= set(token.configurations) if token else set()
+                document = self._policies.document_before(source)
+            urls |= set(document.configurations) if document else set()
         return urls
 
     def _asked(self, url: str, known: ApiKeySet | None) -> ApiKeySet | None:

@@ -10,19 +10,48 @@ to read the keys.
 import hashlib
 import json
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from pratique.gateway.model import DeploymentRoute, EndpointRoute, Provider
+from pratique.gateway.model import DeploymentRoute, EndpointRoute, Provider, Requirement
 from pratique.specs.policy import NO_POLICY, Policy, TokenCheck
 
 PATHS: Final = frozenset({"/score", "/swagger.json"})
 """What an online endpoint answers at."""
 
 _TEMPLATE: Final = re.compile(r"\{[^{}/]*\}")
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What happens to a call, and which endpoint it goes to."""
+
+    policy: Policy = NO_POLICY
+    backend: EndpointRoute | None = None
+    """None: the endpoint is not there."""
+    backend_label: str = ""
+    """``workspace/name`` of the endpoint, also while it is not there."""
+    backend_path: str = ""
+    """What stands before the path of an operation at the endpoint: nothing, or ``/score``."""
+    presents_wrong_key: bool = False
+    """Whether the policy presents a key that is none of the endpoint's, which then lets nobody in."""
+
+    def target(self, template: str) -> str:
+        """The path that the model sees of an operation; empty when the endpoint has no such path."""
+        wanted = self.policy.rewrite or template
+        paths = [f"{self.backend_path}{wanted}"]
+        if self.policy.rewrite:
+            # The scoring_uri ends in /score already, and most policies say it again.
+            paths.append(wanted)
+        return next((path.rstrip("/") for path in paths if path.rstrip("/") in PATHS), "")
+
+    def over(self, served: Mapping[str, EndpointRoute]) -> "Treatment":
+        """The same over the endpoints that are `served`, by their labels."""
+        backend = served.get(self.backend_label)
+        return self if backend is self.backend else replace(self, backend=backend)
 
 
 @dataclass(frozen=True)
@@ -33,6 +62,17 @@ class Operation:
     method: str
     template: str
     """Below the path of the API, such as ``/score`` or ``/customers/{id}``."""
+    treatment: Treatment | None = None
+    """None: that of its API."""
+
+    @property
+    def precision(self) -> tuple[object, ...]:
+        """Of two operations that would take the same path, the one with the lesser value does.
+
+        Segment by segment: text before a parameter, a parameter before what takes everything.
+        """
+        kinds = [2 if part == "*" else 1 if "{" in part else 0 for part in self.template.split("/")[1:]]
+        return (*kinds, 3), -len(self.template), self.template, self.name
 
     @property
     def is_exact(self) -> bool:
@@ -63,21 +103,14 @@ class ApiRoute:
     path: str
     """Without a slash at its ends; it may have some inside."""
     operations: tuple[Operation, ...]
-    backend: EndpointRoute | None
-    """None: the endpoint is not there."""
+    treatment: Treatment
+    """Of every operation that has none of its own."""
     needs_key: bool
     """Whether callers need a subscription."""
     keys: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """(subscription, key) of every subscription that opens it."""
-    policy: Policy = NO_POLICY
     key_sets: Mapping[str, KeySet] = field(default_factory=dict)
     """By the address of their OpenID configuration."""
-    backend_label: str = ""
-    """``workspace/name`` of the endpoint, also while it is not there."""
-    presents_wrong_key: bool = False
-    """Whether the policy presents a key that is none of the endpoint's, which then lets nobody in."""
-    backend_path: str = ""
-    """What stands before the path of an operation at the endpoint: nothing, or ``/score``."""
 
     @property
     def label(self) -> str:
@@ -85,16 +118,47 @@ class ApiRoute:
         return f"apis/{self.service}/{self.name}"
 
     @property
-    def providers(self) -> tuple[Provider, ...]:
-        """Whose tokens its policy takes; empty when it asks for none, and when no key is known yet."""
-        check = self.policy.token
-        return tuple(_providers(check, self.key_sets)) if check else ()
+    def treatments(self) -> tuple[Treatment, ...]:
+        """That of the API, and those of operations with one of their own."""
+        return (self.treatment, *(one.treatment for one in self.operations if one.treatment))
 
-    def target(self, operation: Operation) -> str:
-        """The path that the model sees; empty when the endpoint has no such path."""
-        path = self.policy.rewrite or f"{self.backend_path}{operation.template}"
-        path = path.rstrip("/")
-        return path if path in PATHS else ""
+    @property
+    def backends(self) -> list[EndpointRoute]:
+        """The endpoints behind it that are there."""
+        return [one.backend for one in self.treatments if one.backend]
+
+    def treatment_of(self, operation: Operation) -> Treatment:
+        """What happens to the calls of `operation`."""
+        return operation.treatment or self.treatment
+
+    def required(self, treatment: Treatment) -> Requirement:
+        """Whose tokens `treatment` asks for, check by check; nobody's for a check of which no key is known."""
+        return tuple(tuple(_providers(check, self.key_sets)) for check in treatment.policy.tokens)
+
+    def over(self, served: Mapping[str, EndpointRoute]) -> "ApiRoute":
+        """The same API over the endpoints that are `served`, by their labels."""
+        return self._with(lambda one: one.over(served))
+
+    def as_before(self, known: "ApiRoute") -> "ApiRoute":
+        """`known`, which this API was before, over the endpoints of now."""
+        return known.over({backend.label: backend for backend in self.backends})
+
+    def trial(self) -> "ApiRoute":
+        """What is tried for every API of this shape: without secrets, because Envoy repeats what it refuses.
+
+        It leads to an endpoint of its own, so that a change of the real one needs no other trial.
+        """
+        tried = self._with(lambda one: replace(one, policy=_trial_policy(one.policy), backend=_TRIAL))
+        return replace(tried, keys=(("trial", "trial-key"),) if self.keys else ())
+
+    def _with(self, change: Callable[[Treatment], Treatment]) -> "ApiRoute":
+        if not any(one.treatment for one in self.operations):
+            changed = change(self.treatment)
+            return self if changed is self.treatment else replace(self, treatment=changed)
+        operations = tuple(
+            replace(one, treatment=change(one.treatment)) if one.treatment else one for one in self.operations
+        )
+        return replace(self, treatment=change(self.treatment), operations=operations)
 
 
 def _providers(check: TokenCheck, key_sets: Mapping[str, KeySet]) -> list[Provider]:
@@ -111,7 +175,7 @@ def _providers(check: TokenCheck, key_sets: Mapping[str, KeySet]) -> list[Provid
     return [
         Provider(
             issuer, check.audiences, source, keys, header=check.header, scheme=check.scheme, skew=check.skew,
-            must_expire=check.must_expire,
+            must_expire=check.must_expire, goes_on=True,
         )
         for issuer, source, keys in found
         if issuer
@@ -120,7 +184,7 @@ def _providers(check: TokenCheck, key_sets: Mapping[str, KeySet]) -> list[Provid
 
 def problem_with_api(api: ApiRoute) -> str:
     """Why `api` cannot be routed; empty when it can."""
-    if api.policy.token and not api.providers:
+    if not all(all(api.required(treatment)) for treatment in api.treatments):
         return "no keys are known of whom its policy trusts"
     expected = {key for _, key in api.keys}
     if any(not _KEY.fullmatch(key) for key in expected):
@@ -134,26 +198,27 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{8,512}", re.ASCII)
 def shape_of(api: ApiRoute) -> Hashable:
     """What decides whether Envoy takes an API: everything but its endpoint, its keys and its secrets."""
     known = tuple((url, one.issuer, one.keys) for url, one in sorted(api.key_sets.items()))
-    return api.label, api.path, api.operations, api.needs_key, bool(api.keys), known, _trial_policy(api.policy)
+    operations = tuple(
+        (one.name, one.method, one.template, one.treatment and _shape_of_treatment(one.treatment))
+        for one in api.operations
+    )
+    shape = _shape_of_treatment(api.treatment)
+    return api.label, api.path, operations, api.needs_key, bool(api.keys), known, shape
 
 
-def trial_api(api: ApiRoute) -> ApiRoute:
-    """What is tried for every API of this shape: without secrets, because Envoy repeats what it refuses.
-
-    It leads to an endpoint of its own, so that a change of the real one needs no other trial.
-    """
-    keys = (("trial", "trial-key"),) if api.keys else ()
-    policy = _trial_policy(api.policy)
-    return replace(api, backend=_TRIAL, keys=keys, policy=policy)
+def _shape_of_treatment(treatment: Treatment) -> Hashable:
+    return _trial_policy(treatment.policy), treatment.backend_path
 
 
 def _trial_policy(policy: Policy) -> Policy:
     headers = tuple(
         replace(one, values=("trial",) * len(one.values)) if one.is_secret else one for one in policy.request_headers
     )
-    keys = tuple(_TRIAL_KEY if '"oct"' in key else key for key in policy.token.keys) if policy.token else ()
-    token = policy.token and replace(policy.token, keys=keys)
-    return replace(policy, request_headers=headers, backend_key="", token=token, named_values=frozenset())
+    tokens = tuple(
+        replace(check, keys=tuple(_TRIAL_KEY if '"oct"' in key else key for key in check.keys))
+        for check in policy.tokens
+    )
+    return replace(policy, request_headers=headers, backend_key="", tokens=tokens, named_values=frozenset())
 
 
 _TRIAL_KEY: Final = json.dumps({"kty": "oct", "alg": "HS256", "use": "sig", "k": "dHJpYWw" * 8})

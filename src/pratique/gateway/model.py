@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from pratique.base.names import problem_with_name
 
@@ -57,14 +57,19 @@ class Provider:
     skew: int = 60
     """Seconds that the clocks may be apart, 1 or more."""
     must_expire: bool = True
+    goes_on: bool = False
+    """Whether the filters behind see the token as well; then the route takes it away."""
 
     @property
     def name(self) -> str:
         """Tells it from others by what it checks; its keys may change under it."""
-        said = json.dumps(
-            [self.issuer, self.audiences, self.source, self.header, self.scheme, self.skew, self.must_expire]
-        )
+        checked = (self.issuer, self.audiences, self.source, self.header, self.scheme, self.skew, self.must_expire)
+        said = json.dumps([*checked, *([True] if self.goes_on else ())])
         return hashlib.sha256(said.encode()).hexdigest()[:20]
+
+
+Requirement: TypeAlias = tuple[tuple[Provider, ...], ...]
+"""A caller has a token of one provider of each group."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from pratique.base.errors import InternalError, Unavailable
 from pratique.base.home import Home
 from pratique.base.names import check_name
 from pratique.gateway.admin import Admin
-from pratique.gateway.apis import ApiRoute, problem_with_api, shape_of, trial_api
+from pratique.gateway.apis import ApiRoute, problem_with_api, shape_of
 from pratique.gateway.certificates import (
     OWN_NAMES,
     RENEWED_BEFORE,
@@ -255,7 +255,7 @@ class Gateway:
 
         One that is refused goes on as it was; one that never was goes nowhere.
         """
-        rows = [replace(api, backend=served.get(api.backend.label) if api.backend else None) for api in apis]
+        rows = [api.over(served) for api in apis]
         refused = {api.label: said for api in rows if (said := problem_with_api(api))}
         untried = [api for api in rows if api.label not in refused and shape_of(api) not in self._passed]
         if untried and self._refusal_of_apis(untried):
@@ -265,15 +265,12 @@ class Gateway:
         return [api for api in routed if api is not None], refused
 
     def _refusal_of_apis(self, apis: Sequence[ApiRoute]) -> str:
-        return self._preflight.refusal(trial(self._doors, [], [], [trial_api(api) for api in apis]))
+        return self._preflight.refusal(trial(self._doors, [], [], [api.trial() for api in apis]))
 
     def _former(self, api: ApiRoute) -> ApiRoute | None:
         """`api` as it was accepted last, over its endpoint as it is now."""
         known = self._apis.get(api.label)
-        if known is None:
-            return None
-        backend = api.backend if api.backend and known[0].backend_label == api.backend_label else None
-        return replace(known[0], backend=backend)
+        return api.as_before(known[0]) if known else None
 
     def _held(self, labels: Mapping[str, str]) -> dict[str, _Rendering]:
         """What is published now of `labels`."""

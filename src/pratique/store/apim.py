@@ -41,6 +41,9 @@ class ApiService:
     tags: Mapping[str, str]
     created_at: datetime
     created_by: Mapping[str, Any]
+    policy: str = ""
+    """Of all its APIs, XML; empty for none."""
+    allow_any_audience: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,9 @@ class ApiOperation:
     method: str
     url_template: str
     description: str
+    policy: str = ""
+    """XML; empty for none."""
+    allow_any_audience: bool = False
 
 
 @dataclass(frozen=True)
@@ -185,6 +191,11 @@ def services_in_group(tx: Connection, group: str) -> list[ApiService]:
     return values_of(ApiService, tx.execute(wanted.order_by(api_services.c.name)))
 
 
+def change_service(tx: Connection, name: str, **values: Any) -> None:
+    """Write `values` on one service."""
+    tx.execute(update(api_services).where(api_services.c.name == name).values(**values))
+
+
 def remove_service(tx: Connection, name: str) -> None:
     """Remove a service with everything in it."""
     tx.execute(delete(api_services).where(api_services.c.name == name))
@@ -207,6 +218,12 @@ def wish_api(tx: Connection, service: str, name: str, *, now: datetime, **values
     """Write `values` that the gateway has to follow: the generation rises with them."""
     state = {"provisioning_state": "Updating", "error": None}
     change_api(tx, service, name, generation=apis.c.generation + 1, updated_at=now, **{**state, **values})
+
+
+def wish_every_api(tx: Connection, service: str, *, now: datetime) -> None:
+    """Let the gateway follow at all APIs of a service."""
+    values = {"provisioning_state": "Updating", "error": None, "updated_at": now}
+    tx.execute(update(apis).where(apis.c.service == service).values(generation=apis.c.generation + 1, **values))
 
 
 def api(tx: Connection, service: str, name: str) -> Api | None:
@@ -249,6 +266,13 @@ def every_operation(tx: Connection) -> list[ApiOperation]:
     """The operations of all APIs."""
     table = api_operations.c
     return values_of(ApiOperation, tx.execute(select(api_operations).order_by(table.service, table.api, table.name)))
+
+
+def change_operation(tx: Connection, service: str, api: str, name: str, **values: Any) -> None:
+    """Write `values` on one operation."""
+    table = api_operations.c
+    wanted = (table.service == service, table.api == api, table.name == name)
+    tx.execute(update(api_operations).where(*wanted).values(**values))
 
 
 def remove_operation(tx: Connection, service: str, api: str, name: str) -> None:

@@ -988,6 +988,8 @@ api_services = Table(
     Column("publisher_name", Text, nullable=False),
     Column("publisher_email", Text, nullable=False),
     Column("tags", JSON, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("allow_any_audience", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("created_by", JSON, nullable=False),
 )
@@ -1024,6 +1026,8 @@ api_operations = Table(
     Column("method", String(16), nullable=False),
     Column("url_template", String(1000), nullable=False),
     Column("description", Text, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("allow_any_audience", Boolean, nullable=False),
     ForeignKeyConstraint(["service", "api"], ["apis.service", "apis.name"], ondelete="CASCADE"),
 )
 

@@ -13,9 +13,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from pratique.gateway.apis import ApiRoute, KeySet, Operation
+from pratique.gateway.apis import ApiRoute, KeySet, Operation, Treatment
 from pratique.gateway.model import EndpointRoute, EndpointTokens, Provider
-from pratique.specs.policy import NamedValue, read_policy
+from pratique.specs.policy import NamedValue
+from pratique.specs.policy_scopes import PolicyText, composed, read_document, read_policy
 
 from .conftest import KEY, Answer, House, call
 
@@ -58,13 +59,16 @@ class Apis:
         house.model("blue")
         self.endpoint = replace(house.endpoint(house.deployment("blue")), is_private=True)
         self.api = ApiRoute(
-            "apim-dev", "credit", "credit", (SCORE,), self.endpoint, needs_key=False, policy=read_policy(POLICY),
-            key_sets=key_set(SIGNER), backend_label=self.endpoint.label,
+            "apim-dev", "credit", "credit", (SCORE,),
+            Treatment(read_policy(POLICY), self.endpoint, self.endpoint.label), needs_key=False,
+            key_sets=key_set(SIGNER),
         )  # fmt: skip
 
     def serve(self, *others: ApiRoute, endpoint: EndpointRoute | None = None, **changes: Any) -> None:
         self.endpoint = endpoint or self.endpoint
-        self.api = replace(self.api, backend=self.endpoint, **changes)
+        of_calls = {key: changes.pop(key) for key in ("policy", "presents_wrong_key") if key in changes}
+        behind: dict[str, Any] = {"backend": self.endpoint, "backend_label": self.endpoint.label}
+        self.api = replace(self.api, treatment=replace(self.api.treatment, **behind, **of_calls), **changes)
         published = self.house.gateway.publish(["team-a"], [self.endpoint], [self.api, *others])
         assert published.rejected == {}
         assert published.effective
@@ -194,7 +198,7 @@ def test_a_checked_token_is_remembered_for_its_own_audience_only(apis: Apis) -> 
         f'<validate-jwt><openid-config url="{CONFIGURATION}"/><audiences><audience>api://other</audience></audiences>'
         "</validate-jwt>"
     )
-    apis.serve(replace(apis.api, name="other", path="other", policy=other))
+    apis.serve(replace(apis.api, name="other", path="other", treatment=replace(apis.api.treatment, policy=other)))
     given = token()
     for _ in range(3):
         assert apis.call(given).status == 200
@@ -388,7 +392,7 @@ def test_a_deployment_can_be_named_through_an_api(house: House) -> None:
 
 
 def test_an_api_whose_endpoint_is_gone_says_so_and_comes_back_with_it(apis: Apis) -> None:
-    alone = replace(apis.api, backend=None)
+    alone = replace(apis.api, treatment=replace(apis.api.treatment, backend=None))
     assert apis.house.gateway.publish(["team-a"], [], [alone]).rejected == {}
     assert apis.call(token()).status == 404
     apis.serve()
@@ -431,6 +435,81 @@ def test_a_policy_that_envoy_refuses_leaves_the_one_before_in_force(apis: Apis) 
     assert set(published.rejected) == {"apis/apim-dev/credit"}
     assert apis.call(token()).status == 200
     assert apis.house.score(key="yet-another-key-0123456789").status == 403, "the endpoint itself was published"
+
+
+def test_each_operation_has_checks_limits_and_an_endpoint_of_its_own(apis: Apis) -> None:
+    house = apis.house
+    house.model("green")
+    other = replace(house.endpoint(house.deployment("green"), name="other"), is_private=True)
+    role = '<required-claims><claim name="roles"><value>Writer</value></claim></required-claims>'
+    check = POLICY.partition("<base />")[2].partition("</inbound>")[0]
+    narrow = check.replace("</validate-jwt>", f"{role}</validate-jwt>").replace('="401"', '="403"')
+    narrow = narrow.replace("who are you?", "not a writer")
+    texts = {
+        "": ("apis/apim-dev/credit", f"{check}{_limit(50)}<set-header name='X-From'><value>api</value></set-header>"),
+        "write": ("apis/apim-dev/credit/write", f"<base/>{narrow}{_limit(2)}"),
+        "open": ("apis/apim-dev/credit/open", "<rewrite-uri template='/score'/>"),
+        "other": ("apis/apim-dev/credit/other", "<base/><rewrite-uri template='/score'/>"),
+    }  # fmt: skip
+    read = {
+        name: read_document(PolicyText(f"<policies><inbound>{text}</inbound></policies>", scope=scope), {})
+        for name, (scope, text) in texts.items()
+    }
+
+    def treated(name: str, behind: EndpointRoute = apis.endpoint) -> Treatment:
+        return Treatment(composed([read[""], read[name]]), behind, behind.label)
+
+    operations = (
+        SCORE,
+        Operation("any", "POST", "/{kind}", replace(treated("other", other), backend_path="")),
+        Operation("write", "PUT", "/score", treated("write")),
+        Operation("open", "GET", "/open", treated("open")),
+    )
+    apis.serve(policy=composed([read[""]]), operations=operations, endpoint=apis.endpoint)
+    published = house.gateway.publish(["team-a"], [apis.endpoint, other], [apis.api])
+    assert published.rejected == {}
+    plain, writer = token(), token(roles=["Writer"])
+    assert apis.call(plain).document["from"] == "blue", "the exact template is looked up first"
+    assert apis.call(plain, path="/anything").document["from"] == "green"
+    assert [seen.headers.get("x-from") for seen in house.models["green"].seen] == ["api"]
+    refused = apis.call(plain, method="PUT")
+    assert (refused.status, refused.document["error"]["message"]) == (403, "not a writer")
+    assert (apis.call("", method="PUT").status, apis.call("", method="PUT").document["error"]["message"]) == (
+        401,
+        "who are you?",
+    )
+    assert [apis.call(writer, method="PUT").status for _ in range(3)] == [200, 200, 429]
+    assert apis.call(plain).status == 200, "the limit of one operation is not that of another"
+    assert apis.call(plain, path="/open", method="GET").status == 401, "without <base/> it asks for nothing: closed"
+    assert apis.call(plain, method="PATCH").status == 404
+
+
+def _limit(calls: int) -> str:
+    return f'<rate-limit-by-key calls="{calls}" renewal-period="300" counter-key="all"/>'
+
+
+def test_a_limit_of_all_apis_is_one_for_all_of_them(apis: Apis) -> None:
+    above = read_document(PolicyText(f"<policies><inbound>{_limit(3)}</inbound></policies>", scope="apis/apim-dev"), {})
+    policy = composed([above, read_document(PolicyText(POLICY), {})])
+    treatment = replace(apis.api.treatment, policy=policy)
+    apis.serve(replace(apis.api, name="fraud", path="fraud", treatment=treatment), policy=policy)
+    paths = ["credit", "fraud", "credit", "fraud"]
+    answers = [
+        call(apis.house.ports[1], "POST", f"/apis/apim-dev/{path}/score", {"authorization": f"Bearer {token()}"}, b"{}")
+        for path in paths
+    ]
+    assert [answer.status for answer in answers] == [200, 200, 200, 429]
+
+
+def test_the_time_of_an_answer_may_be_shorter_than_that_of_the_deployment(apis: Apis) -> None:
+    def within(seconds: int) -> Any:
+        rest = f'<backend><forward-request timeout="{seconds}"/></backend>'
+        return read_policy(POLICY.replace("<backend><base /></backend>", rest))
+
+    apis.serve(policy=within(1))
+    assert apis.call(token(), {"x-test-sleep": "1.5"}).status == 408
+    apis.serve(policy=within(60))
+    assert apis.call(token()).status == 200
 
 
 # --- endpoints that take tokens -----------------------------------------------------------------------------------

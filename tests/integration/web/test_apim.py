@@ -380,6 +380,69 @@ def test_subscriptions_named_values_and_openapi_files_by_the_verbs(shop: Shop, t
     assert (again.returncode, "nothing to delete" in again.stderr) == (0, True)
 
 
+def test_policies_of_all_apis_and_of_one_operation_are_in_force_by_the_verbs(shop: Shop, tmp_path: Path) -> None:
+    with listening(Issuer()) as issuer:
+        _set_up_with_a_policy_for_all(shop, issuer.configuration, tmp_path)
+        good, path = issuer.token(), f"/apis/{SERVICE}/credit"
+        assert (shop.call(good, f"{path}/score")[0], shop.call("no", f"{path}/score")[0]) == (200, 401)
+        assert shop.call(good, f"{path}/score")[1]["x-from"] == "all"
+        written = _file(tmp_path, '<base/><set-header name="x-from"><value>one</value></set-header>')
+        at = (*HERE, "--operation-id", "again")
+        shop.do("apim", "api", "operation", "policy", "set", *at, "--file", written)
+        shown = shop.run("apim", "api", "operation", "policy", "show", *at, "-o", "tsv", "--query", "value").stdout
+        assert shown.rstrip("\n") == (tmp_path / "p.xml").read_text(encoding="utf-8")
+        assert shop.call(good, f"{path}/again")[1]["x-from"] == "one"
+        assert shop.call(good, f"{path}/score")[1]["x-from"] == "all", "the other operation goes on"
+        assert shop.call("no", f"{path}/again")[0] == 401
+        shop.do("apim", "api", "operation", "create", *at, "--method", "POST", "--url-template", "/second")
+        wait_until(lambda: shop.call(good, f"{path}/second")[0] == 200)
+        assert shop.call(good, f"{path}/second")[1]["x-from"] == "one", "an operation that changes keeps its policy"
+        used = shop.run("apim", "nv", "delete", "-n", SERVICE, "--named-value-id", "who", "--yes")
+        assert (used.returncode, "the policy of all APIs has {{who}} in it" in used.stderr) == (1, True)
+        shop.do("apim", "nv", "update", "-n", SERVICE, "--named-value-id", "who", "--value", "everybody")
+        wait_until(lambda: shop.call(good, f"{path}/score")[1]["x-from"] == "everybody")
+        _refuse_what_does_not_go_together(shop, tmp_path)
+        shop.do("apim", "api", "operation", "policy", "delete", *at, "--yes")
+        assert shop.call(good, f"{path}/second")[1]["x-from"] == "everybody"
+        shop.do("apim", "policy", "delete", "-n", SERVICE, "--yes")
+        assert shop.call(good, f"{path}/score")[0] == 401, "nobody is asked for anything: closed"
+        again = shop.run("apim", "policy", "delete", "-n", SERVICE, "--yes")
+        assert (again.returncode, "nothing to delete" in again.stderr) == (0, True)
+
+
+def _set_up_with_a_policy_for_all(shop: Shop, configuration: str, folder: Path) -> None:
+    shop.do("apim", "create", "-n", SERVICE, "-g", "rg")
+    shop.do("apim", "nv", "create", "-n", SERVICE, "--named-value-id", "who", "--value", "all")
+    check = POLICY.partition("<base />")[2].partition("<set-header")[0].replace("CONFIGURATION", configuration)
+    check = check.replace("{{audience}}", AUDIENCE)
+    header = '<set-header name="x-from"><value>{{who}}</value></set-header><rewrite-uri template="/score"/>'
+    shop.do("apim", "policy", "set", "-n", SERVICE, "--file", _file(folder, check + header))
+    url = f"http://127.0.0.1:7071/endpoints/{WORKSPACE}/private-credit"
+    shop.do("apim", "api", "create", *HERE, "--service-url", url, "--subscription-required", "false")
+    for name in ("score", "again"):
+        at = ("--operation-id", name, "--url-template", f"/{name}", "--method", "POST")
+        shop.do("apim", "api", "operation", "create", *HERE, *at)
+    wait_until(lambda: shop.do("apim", "api", "show", *HERE)["provisioningState"] == "Succeeded")
+
+
+def _refuse_what_does_not_go_together(shop: Shop, folder: Path) -> None:
+    other = '<base/>\n<validate-jwt header-name="x-other"><openid-config url="URL"/><audiences><audience>a</audience>'
+    file = _file(folder, f"{other}</audiences></validate-jwt>".replace("URL", "http://127.0.0.1:1/x"))
+    refused = shop.run("apim", "api", "policy", "set", *HERE, "--file", file)
+    assert (refused.returncode, "p.xml:2 openid-config" in refused.stderr) == (1, True)
+    limit = '<rate-limit-by-key calls="1" renewal-period="1" counter-key="@(context.Request.Headers.GetValueOrDefault('
+    file = _file(folder, f'<base/>\n{limit}"Authorization","").AsJwt()?.Subject)"/>')
+    shop.do("apim", "api", "policy", "set", *HERE, "--file", file)
+    refused = shop.run("apim", "policy", "delete", "-n", SERVICE, "--yes")
+    assert (refused.returncode, "policy of credit:2 rate-limit-by-key" in refused.stderr) == (1, True)
+    shop.do("apim", "api", "policy", "delete", *HERE, "--yes")
+
+
+def _file(folder: Path, inbound: str) -> str:
+    (folder / "p.xml").write_text(f"<policies><inbound>{inbound}</inbound></policies>", encoding="utf-8")
+    return str(folder / "p.xml")
+
+
 def _follow_a_secret(shop: Shop, path: str, folder: Path) -> None:
     """A named value has what a vault says, whatever that is from one moment to the next, and nobody reads it here."""
     shop.do("keyvault", "create", "--name", "kv-apim", "-g", "rg")

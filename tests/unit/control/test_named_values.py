@@ -5,13 +5,16 @@ from typing import Any, Final
 import pytest
 
 from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound
-from pratique.control import apim, apis, secrets, vaults
+from pratique.control import apim, apis, policies, policy_texts, secrets, vaults
 from pratique.control.actor import Actor, Grant
+from pratique.control.policy_texts import PolicyScope
 from pratique.control.secrets import NewSecret
+from pratique.specs.policy_scopes import PolicyText
 from pratique.store import apim as rows
 from pratique.store import events
 
 SECRET: Final = "http://127.0.0.1:7070/vaults/kv-dev/secrets/Api-Key"
+AT_API: Final = PolicyScope("apim-dev", "credit")
 POLICY: Final = """<policies><inbound>
 <set-header name="x-key"><value>{{key}}</value></set-header></inbound></policies>"""
 
@@ -45,7 +48,9 @@ def header(world: Any) -> tuple[str, ...]:
     with world.database.read() as tx:
         api = rows.api(tx, "apim-dev", "credit")
         assert api is not None
-        policy = apis.read(api, apim.current_values(tx, "apim-dev"), world.sealer)
+        policy = policy_texts.read(
+            policy_texts.texts(api), apim.opened_values(apim.current_values(tx, "apim-dev"), world.sealer)
+        )
     return policy.request_headers[0].values
 
 
@@ -53,7 +58,7 @@ def test_a_named_value_follows_the_secret_of_a_vault(world: Any, service: str) -
     made = put(world, vault_secret=SECRET)
     assert (made.is_secret, made.value, made.sealed, made.vault_secret) == (True, "", "", "kv-dev/api-key")
     with world.database.write() as tx:
-        apis.set_policy(tx, world.owner, service, "credit", POLICY, sealer=world.sealer, now=world.now)
+        policies.put(tx, world.owner, AT_API, PolicyText(POLICY), sealer=world.sealer, now=world.now)
     assert header(world) == ("first",)
     say(world, "second")
     assert header(world) == ("second",)
@@ -63,7 +68,7 @@ def test_an_id_with_a_version_stays_with_it(world: Any, service: str) -> None:
     version = say(world, "pinned")
     put(world, vault_secret=f"{SECRET}/{version}")
     with world.database.write() as tx:
-        apis.set_policy(tx, world.owner, service, "credit", POLICY, sealer=world.sealer, now=world.now)
+        policies.put(tx, world.owner, AT_API, PolicyText(POLICY), sealer=world.sealer, now=world.now)
     say(world, "later")
     assert header(world) == ("pinned",)
 
@@ -71,7 +76,7 @@ def test_an_id_with_a_version_stays_with_it(world: Any, service: str) -> None:
 def test_a_secret_that_is_deleted_or_disabled_is_no_value(world: Any, service: str) -> None:
     put(world, vault_secret=SECRET)
     with world.database.write() as tx:
-        apis.set_policy(tx, world.owner, service, "credit", POLICY, sealer=world.sealer, now=world.now)
+        policies.put(tx, world.owner, AT_API, PolicyText(POLICY), sealer=world.sealer, now=world.now)
         secrets.delete(tx, world.owner, "kv-dev", "Api-Key", now=world.now)
     with pytest.raises(InvalidInput, match="no named value 'key'"):
         header(world)

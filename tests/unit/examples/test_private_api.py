@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pratique.cli.main import run
-from pratique.specs.policy import NamedValue, read_policy
+from pratique.specs.policy import NamedValue
+from pratique.specs.policy_scopes import read_policy
 from pratique.specs.verdicts import judge
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "private-api"
@@ -44,8 +45,8 @@ def test_the_policy_checks_a_token_for_one_audience() -> None:
         "endpoint-key": NamedValue("canary", is_secret=True),
     }
     policy = read_policy((EXAMPLE / "policy.xml").read_text(), file="policy.xml", named=named)
-    assert policy.token is not None
-    assert policy.token.audiences == ("api://credit",)
+    [check] = policy.tokens
+    assert check.audiences == ("api://credit",)
     published = (EXAMPLE / "publish.sh").read_text()
     assert all(f"--named-value-id {name} " in published for name in named)
 

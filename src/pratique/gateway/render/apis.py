@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from pratique.gateway.apis import ApiRoute, Operation
+from pratique.gateway.apis import ApiRoute, Operation, Treatment
 from pratique.gateway.render.clusters import API
 from pratique.gateway.render.limits import SUBSCRIPTION_HEADER, counted
 from pratique.gateway.render.replies import refusals
@@ -19,7 +19,7 @@ from pratique.gateway.render.resources import SKIPPED, Json, direct, exact_heade
 from pratique.gateway.render.scoring import KEYS, leading
 from pratique.gateway.render.tokens import FILTER as TOKENS
 from pratique.gateway.render.tokens import RULES, needs, rules
-from pratique.specs.policy import Cors, HeaderChange
+from pratique.specs.policy import Cors, HeaderChange, Policy
 
 KEY_HEADER: Final = "Ocp-Apim-Subscription-Key"
 KEY_PARAMETER: Final = "subscription-key"
@@ -40,51 +40,53 @@ def api_prefix(api: ApiRoute) -> str:
 
 def api_routes(api: ApiRoute) -> list[Json]:
     """The routes below an API's prefix, in the order in which its operations are looked up."""
-    rows = [row for operation in _by_precision(api.operations) for row in _operation(api, operation)]
-    preflight = [_preflight(api.policy.cors)] if api.policy.cors else []
-    return [*preflight, *rows, direct("api-unknown", {"prefix": "/"}, 404, "the API has no such operation")]
+    operations = sorted(api.operations, key=lambda one: one.precision)
+    rows = [row for operation in operations for row in _operation(api, operation)]
+    unknown = direct("api-unknown", {"prefix": "/"}, 404, "the API has no such operation")
+    return [*_preflights(api, operations), *rows, unknown]
 
 
-def _by_precision(operations: Sequence[Operation]) -> list[Operation]:
-    """A template without parameters is looked up before one that would take its paths as well."""
-    return sorted(operations, key=lambda one: (not one.is_exact, "*" in one.template, -len(one.template), one.name))
+def _match(api: ApiRoute, operation: Operation) -> Json:
+    """The paths of `operation`, whatever the method."""
+    base = api_prefix(api).removesuffix("/")
+    if operation.is_exact:
+        return {"path": f"{base}{operation.template}"}
+    return {"safe_regex": {"regex": re.escape(base) + operation.pattern}}
 
 
 def _operation(api: ApiRoute, operation: Operation) -> list[Json]:
-    base = api_prefix(api).removesuffix("/")
-    method = {"headers": [exact_header(":method", operation.method)]}
-    target = api.target(operation)
+    treatment = api.treatment_of(operation)
+    match = _match(api, operation) | {"headers": [exact_header(":method", operation.method)]}
+    target = treatment.target(operation.template)
+    rewrite: Json = {"regex_rewrite": {"pattern": {"regex": "^.*$"}, "substitution": target}}
     if operation.is_exact:
-        match: Json = {"path": f"{base}{operation.template}", **method}
-        rewrite: Json = {"prefix_rewrite": target}
-    else:
-        match = {"safe_regex": {"regex": re.escape(base) + operation.pattern}, **method}
-        rewrite = {"regex_rewrite": {"pattern": {"regex": "^.*$"}, "substitution": target}}
-    if api.backend is None or not target:
+        rewrite = {"prefix_rewrite": target}
+    if treatment.backend is None or not target:
         missing = "the endpoint of the API is not there" if target else "the endpoint has no such path"
-        return [_guarded(api, direct("api-nowhere", match, 404, missing))]
-    if api.presents_wrong_key:
+        return [_guarded(api, treatment, direct("api-nowhere", match, 404, missing))]
+    if treatment.presents_wrong_key:
         said = "the endpoint refuses the key that the policy of the API presents"
-        return [_guarded(api, direct("api-key", match, 403, said))]
-    hidden = [change.name for change in api.policy.request_headers if change.is_secret]
-    rows = leading(api.backend, match, rewrite, hidden=hidden)
-    return [_guarded(api, row | {"name": f"api-{row['name']}"}) for row in rows]
+        return [_guarded(api, treatment, direct("api-key", match, 403, said))]
+    hidden = [change.name for change in treatment.policy.request_headers if change.is_secret]
+    rows = leading(treatment.backend, match, rewrite, hidden=hidden)
+    return [_guarded(api, treatment, row | {"name": f"api-{row['name']}"}) for row in rows]
 
 
-def _guarded(api: ApiRoute, route: Json) -> Json:
+def _guarded(api: ApiRoute, treatment: Treatment, route: Json) -> Json:
     """`route`, for callers that the API lets in."""
-    policy = api.policy
-    filters: Json = {KEYS: _keys(api)} if api.needs_key else {KEYS: SKIPPED} if policy.token else {}
-    if policy.token:
-        filters[TOKENS] = needs(api.providers)
-    if wrong := rules(policy.token.claims if policy.token else (), policy.addresses):
+    policy = treatment.policy
+    filters: Json = {KEYS: _keys(api)} if api.needs_key else {KEYS: SKIPPED} if policy.tokens else {}
+    if policy.tokens:
+        filters[TOKENS] = needs(api.required(treatment))
+    if wrong := rules([check.claims for check in policy.tokens], policy.addresses):
         filters[RULES] = wrong
     if policy.cors:
         filters[_CORS] = _cors(policy.cors)
-    guarded = route | {"typed_per_filter_config": filters, "metadata": _refusals(api)}
+    guarded = route | {"typed_per_filter_config": filters, "metadata": _refusals(api, policy)}
     if "route" in guarded:
-        limits = {"rate_limits": counted(api)} if policy.limits else {}
-        guarded |= {"route": guarded["route"] | limits, **_headers(api)}
+        limits = {"rate_limits": counted(api, policy)} if policy.limits else {}
+        time = {"timeout": f"{policy.seconds}s"} if policy.seconds else {}
+        guarded |= {"route": guarded["route"] | limits | time, **_headers(policy)}
     return guarded
 
 
@@ -99,26 +101,19 @@ def _keys(api: ApiRoute) -> Json:
     return typed("envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", settings)
 
 
-def _refusals(api: ApiRoute) -> Json:
+def _refusals(api: ApiRoute, policy: Policy) -> Json:
     key = (
         f"the key of a subscription is needed: {KEY_HEADER}: KEY"
         if api.needs_key
         else "the API asks for neither a subscription nor a token, so it is closed: give it a policy with validate-jwt"
     )
-    token = api.policy.token
-    said = token.message if token else ""
-    return refusals(
-        key=key,
-        token=said or "a valid token for this API is needed",
-        token_status=token.status if token else 401,
-        address="this address may not call the API",
-    )
+    said = [(check.status, check.message or "a valid token for this API is needed") for check in policy.tokens]
+    return refusals(key=key, tokens=said, address="this address may not call the API")
 
 
-def _headers(api: ApiRoute) -> Json:
+def _headers(policy: Policy) -> Json:
     """Changes of headers; what callers proved themselves with goes in any case."""
-    policy = api.policy
-    own = [policy.token.header] if policy.token else []
+    own = [check.header for check in policy.tokens]
     removed = ["authorization", KEY_HEADER.lower(), SUBSCRIPTION_HEADER, *(name.lower() for name in own)]
     gone = [change.name.lower() for change in policy.request_headers if change.action == "delete"]
     return {
@@ -142,16 +137,30 @@ def _added(changes: Sequence[HeaderChange]) -> list[Json]:
     ]
 
 
-def _preflight(cors: Cors) -> Json:
+def _preflights(api: ApiRoute, operations: Sequence[Operation]) -> list[Json]:
+    """What browsers ask before they call: one answer for the API, unless its operations have others."""
+    treatments = [api.treatment_of(operation) for operation in operations] or [api.treatment]
+    found = [one.policy.cors for one in treatments]
+    if all(cors == found[0] for cors in found):
+        return [_preflight(found[0], {"prefix": "/"})] if found[0] else []
+    return [
+        _preflight(cors, _match(api, operation), operation.method)
+        for operation, cors in zip(operations, found, strict=True)
+        if cors
+    ]
+
+
+def _preflight(cors: Cors, match: Json, method: str = "") -> Json:
     """What a browser asks before it calls: the filter answers for origins that it knows.
 
     For others the request goes on to a route without any key, which lets nobody
     in. It names a cluster because the filter does not look at direct answers.
     """
-    asked: Json = {"name": "access-control-request-method", "present_match": True}
+    name = "access-control-request-method"
+    asked: Json = exact_header(name, method) if method else {"name": name, "present_match": True}
     return {
         "name": "api-preflight",
-        "match": {"prefix": "/", "headers": [exact_header(":method", "OPTIONS"), asked]},
+        "match": match | {"headers": [exact_header(":method", "OPTIONS"), asked]},
         "route": {"cluster": API},
         "typed_per_filter_config": {_CORS: _cors(cors)},
         "metadata": refusals(key="pages of this origin may not call the API"),

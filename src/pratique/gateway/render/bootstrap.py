@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pratique.gateway.apis import ApiRoute
-from pratique.gateway.model import Doors, EndpointRoute, Provider
+from pratique.gateway.model import Doors, EndpointRoute, Requirement
 from pratique.gateway.ports import LOOPBACK
 from pratique.gateway.render import apis, door, limits, scoring, tokens
 from pratique.gateway.render.clusters import deployment_clusters, platform_clusters
@@ -120,7 +120,7 @@ def trial(
         scoring.endpoint_prefix(row.label): scoring.endpoint_routes(row) for row in endpoints
     }
     branches |= {apis.api_prefix(api): apis.api_routes(api) for api in published}
-    behind = {row.label: row for row in (*endpoints, *(api.backend for api in published if api.backend))}
+    behind = {row.label: row for row in (*endpoints, *(row for api in published for row in api.backends))}
     return {
         "static_resources": {
             "listeners": _listeners(
@@ -139,11 +139,11 @@ def trial(
     }
 
 
-def wanted_tokens(endpoints: Sequence[EndpointRoute], published: Sequence[ApiRoute]) -> Sequence[Sequence[Provider]]:
-    """For each endpoint and API that asks for tokens: whose."""
+def wanted_tokens(endpoints: Sequence[EndpointRoute], published: Sequence[ApiRoute]) -> list[Requirement]:
+    """What each endpoint and API asks for that asks for tokens."""
     return [
-        *((row.tokens.provider,) for row in endpoints if row.tokens),
-        *(api.providers for api in published if api.policy.token),
+        *(((row.tokens.provider,),) for row in endpoints if row.tokens),
+        *(api.required(one) for api in published for one in api.treatments if one.policy.tokens),
     ]
 
 

@@ -13,7 +13,7 @@ from pratique.gateway.apis import ApiRoute
 from pratique.gateway.render.resources import Json, typed
 from pratique.gateway.render.tokens import CLAIMS
 from pratique.gateway.render.tokens import FILTER as TOKENS
-from pratique.specs.policy import Counted, RateLimit
+from pratique.specs.policy import Counted, Policy, RateLimit
 
 FILTER: Final = "envoy.filters.http.local_ratelimit"
 SUBSCRIPTION_HEADER: Final = "x-pratique-subscription"
@@ -29,7 +29,13 @@ _ALL: Final = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
 
 def limit_settings(apis: Iterable[ApiRoute]) -> Json:
     """The settings of the filter for every limit of `apis`."""
-    rows = [row for api in apis for limit in api.policy.limits for row in _buckets(_name(api, limit), limit, api)]
+    rows = [
+        row
+        for api in apis
+        for treatment in api.treatments
+        for limit in treatment.policy.limits
+        for row in _buckets(_name(api, limit), limit, api)
+    ]
     return _settings({_first(row): row for row in rows})
 
 
@@ -39,9 +45,10 @@ def both(before: Json, after: Json) -> Json:
     return _settings(known)
 
 
-def counted(api: ApiRoute) -> list[Json]:
-    """What the routes of `api` say of each call, for each of its limits."""
-    return [{"actions": actions} for limit in api.policy.limits for actions in _actions(_name(api, limit), limit, api)]
+def counted(api: ApiRoute, policy: Policy) -> list[Json]:
+    """What the routes of `api` with `policy` say of each call, for each limit; two that are one are said once."""
+    limits = {_name(api, limit): limit for limit in policy.limits}
+    return [{"actions": actions} for name, limit in limits.items() for actions in _actions(name, limit, api)]
 
 
 def _settings(rows: dict[str, Json]) -> Json:
@@ -61,7 +68,7 @@ def _settings(rows: dict[str, Json]) -> Json:
 def _name(api: ApiRoute, limit: RateLimit) -> str:
     """Of one limit: another number of calls is another limit, so that both are there while routes change."""
     counted = f"{limit.counted.by}:{limit.counted.header}"
-    return f"{api.label} {limit.calls}/{limit.period} {counted}"
+    return f"{limit.scope or api.label} {limit.calls}/{limit.period} {counted}"
 
 
 def _kind(limit: RateLimit, api: ApiRoute) -> Counted:
@@ -97,7 +104,7 @@ def _actions(name: str, limit: RateLimit, api: ApiRoute) -> list[list[Json]]:
             return [[this, _header(SUBSCRIPTION_HEADER)]]
         case Counted("subject"):
             return [[this, _subject()]]
-        case Counted("header", header):
+        case Counted("header", header=header):
             # Whoever leaves the header out shares one bucket with everybody who does.
             absent = {"name": header, "present_match": True}
             none: Json = {"descriptor_value": "none", "expect_match": False, "headers": [absent]}

@@ -52,7 +52,7 @@ function envoy_on_response(handle)
     headers:remove("azureml-model-deployment")
     local kind = nil
     if string.find(by, "jwt_authn", 1, true) or string.find(by, "required-claims", 1, true) then
-      kind = "token"
+      kind = "token" .. (string.match(by, "required%-claims(%-%d+)") or "")
       if string.find(by, "match_kid", 1, true) then tell_unknown_key(handle) end
     elseif string.find(by, "ip-filter", 1, true) then
       kind = "address"
@@ -134,9 +134,13 @@ def door_replies() -> Json:
     }
 
 
-def refusals(*, key: str = "", token: str = "", token_status: int = 401, address: str = "") -> Json:
-    """What a route says to who is not let in, as its metadata; for an empty text the door's own words stay."""
-    said = {"key": (401, key), "token": (token_status, token), "address": (403, address)}
+def refusals(*, key: str = "", tokens: Sequence[tuple[int, str]] = (), address: str = "") -> Json:
+    """What a route says to who is not let in, as its metadata; for an empty text the door's own words stay.
+
+    `tokens` are a status and a text for each check. A bad token hears the first, lacking claims that of their check.
+    """
+    said = {"key": (401, key), "address": (403, address)}
+    said |= {f"token-{number}" if number else "token": check for number, check in enumerate(tokens)}
     fields: dict[str, str] = {}
     for kind, (status, message) in said.items():
         if message:

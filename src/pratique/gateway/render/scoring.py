@@ -179,10 +179,10 @@ def _guarded(route: Json, endpoint: EndpointRoute) -> Json:
     if endpoint.tokens is None:
         return route | {"typed_per_filter_config": {KEYS: _keys(endpoint.keys)}}
     tokens = endpoint.tokens
-    filters: Json = {KEYS: SKIPPED, TOKENS: needs((tokens.provider,))}
+    filters: Json = {KEYS: SKIPPED, TOKENS: needs(((tokens.provider,),))}
     if tokens.subjects is not None:
         filters[RULES] = only_subjects(tokens.subjects)
-    told = refusals(token=_WHO_MAY)
+    told = refusals(tokens=[(401, _WHO_MAY)])
     guarded = route | {"typed_per_filter_config": filters, "metadata": told}
     return guarded | {"request_headers_to_remove": ["authorization"]} if "route" in route else guarded
 

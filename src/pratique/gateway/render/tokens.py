@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from pratique.gateway.model import Provider
+from pratique.gateway.model import Provider, Requirement
 from pratique.gateway.render.resources import Json, typed
 from pratique.specs.policy import AddressFilter, RequiredClaim
 
@@ -31,23 +31,34 @@ _REMEMBERED: Final = 1000
 _MESSAGE: Final = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 
 
-def requirement_of(providers: Sequence[Provider]) -> str:
-    """What a route asks for whose callers need a token of one of `providers`."""
-    return "-".join(dict.fromkeys(provider.name for provider in providers)) or NOBODY
+def requirement_of(required: Requirement) -> str:
+    """What a route asks for whose callers need what is `required`."""
+    names = dict.fromkeys("-".join(group) for group in _groups(required))
+    return "+".join(names) if names and all(names) else NOBODY
 
 
-def token_settings(wanted: Iterable[Sequence[Provider]]) -> Json:
-    """The settings of the filter for every route, each with its providers."""
+def token_settings(wanted: Iterable[Requirement]) -> Json:
+    """The settings of the filter for every route, each with what it requires."""
     providers: dict[str, Json] = {}
     requirements: dict[str, Json] = {}
-    for group in wanted:
-        if not group:
+    for required in wanted:
+        if (name := requirement_of(required)) == NOBODY:
             continue
-        providers |= {provider.name: _provider(provider) for provider in group}
-        names = [*dict.fromkeys(provider.name for provider in group)]
-        each = [{"provider_name": name} for name in names]
-        requirements[requirement_of(group)] = each[0] if len(each) == 1 else {"requires_any": {"requirements": each}}
+        providers |= {provider.name: _provider(provider) for group in required for provider in group}
+        groups = dict.fromkeys(_groups(required))
+        each = [_one("requires_any", [{"provider_name": name} for name in group]) for group in groups]
+        requirements[name] = _one("requires_all", each)
     return typed(_MESSAGE, {"providers": providers, "requirement_map": requirements})
+
+
+def _groups(required: Requirement) -> list[tuple[str, ...]]:
+    """The names of the providers of each group, each once."""
+    return [tuple(dict.fromkeys(provider.name for provider in group)) for group in required]
+
+
+def _one(kind: str, requirements: Sequence[Json]) -> Json:
+    """`requirements` as one of `kind`; a single one is itself."""
+    return requirements[0] if len(requirements) == 1 else {kind: {"requirements": [*requirements]}}
 
 
 def both(before: Json, after: Json) -> Json:
@@ -56,10 +67,10 @@ def both(before: Json, after: Json) -> Json:
     return after | merged
 
 
-def needs(providers: Sequence[Provider]) -> Json:
+def needs(required: Requirement) -> Json:
     """What a route says to the filter."""
     kind = "envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig"
-    return typed(kind, {"requirement_name": requirement_of(providers)})
+    return typed(kind, {"requirement_name": requirement_of(required)})
 
 
 def _provider(provider: Provider) -> Json:
@@ -69,7 +80,7 @@ def _provider(provider: Provider) -> Json:
         "audiences": list(provider.audiences),
         # Named, because otherwise a token in the query would do as well.
         "from_headers": [{"name": provider.header, **scheme}],
-        "forward": False,
+        "forward": provider.goes_on,
         "require_expiration": provider.must_expire,
         "clock_skew_seconds": provider.skew,
         "payload_in_metadata": CLAIMS,
@@ -82,15 +93,24 @@ def _provider(provider: Provider) -> Json:
 # --- rules --------------------------------------------------------------------------------------------------------
 
 
-def rules(claims: Sequence[RequiredClaim], addresses: AddressFilter | None) -> Json | None:
-    """What is refused beside bad tokens: wrong claims and wrong addresses; None when nothing is."""
+def rules(checks: Sequence[Sequence[RequiredClaim]], addresses: Sequence[AddressFilter]) -> Json | None:
+    """What is refused beside bad tokens: claims that a check lacks, and wrong addresses; None when nothing is.
+
+    The claims of the first check are `CLAIMS_RULE`; of the others each is that, with its number.
+    """
     wrong: dict[str, Json] = {}
-    if claims:
-        wrong[CLAIMS_RULE] = {"not_id": _all([_claim(claim) for claim in claims])}
+    for number, claims in enumerate(checks):
+        if claims:
+            name = f"{CLAIMS_RULE}-{number}" if number else CLAIMS_RULE
+            wrong[name] = {"not_id": _all([_claim(claim) for claim in claims])}
     if addresses:
-        listed = _any([{"direct_remote_ip": _range(network)} for network in addresses.networks])
-        wrong[ADDRESS_RULE] = {"not_id": listed} if addresses.is_allowed else listed
+        wrong[ADDRESS_RULE] = _any([_elsewhere(one) for one in addresses])
     return _refusing(wrong) if wrong else None
+
+
+def _elsewhere(addresses: AddressFilter) -> Json:
+    listed = _any([{"direct_remote_ip": _range(network)} for network in addresses.networks])
+    return {"not_id": listed} if addresses.is_allowed else listed
 
 
 def only_subjects(subjects: Sequence[tuple[str, int]]) -> Json:

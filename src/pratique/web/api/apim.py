@@ -4,6 +4,7 @@ A secret is in the answer of two routes, those that show one, and in no error:
 a body that cannot be taken is refused without being shown.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Depends, Response
@@ -11,12 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.base.errors import InvalidInput, Problem
-from pratique.control import apim, apis
+from pratique.control import apim, apis, policies
 from pratique.control.actor import Actor
 from pratique.control.apis import NewOperation
+from pratique.control.policy_texts import PolicyScope
 from pratique.engine import key_sets, outbound
 from pratique.specs.grammar import Text
-from pratique.specs.policy import Policy
+from pratique.specs.policy_scopes import PolicyDocument, PolicyText
 from pratique.store import apim as rows
 from pratique.store.apim import Api, ApiKeySet, ApiNamedValue, ApiOperation, ApiService, ApiSubscription
 from pratique.store.database import Transaction
@@ -88,7 +90,7 @@ class ImportBody(ApiBody):
 
 
 class PolicyBody(_Request):
-    """The policy of an API."""
+    """A policy."""
 
     xml: str
     file: Annotated[Text, Field(max_length=400)] = "policy"
@@ -214,6 +216,14 @@ def put_operation(
         return _operation(made, apim.get(tx, actor, service), platform)
 
 
+@router.get("/{service}/apis/{api}/operations/{operation}")
+def get_operation(platform: Here, actor: Reader, service: str, api: str, operation: str) -> dict[str, Any]:
+    """One operation."""
+    with platform.database.read() as tx:
+        where = apim.get(tx, actor, service)
+        return _operation(apis.operation(tx, actor, service, api, operation), where, platform)
+
+
 @router.delete("/{service}/apis/{api}/operations/{operation}", status_code=204)
 def delete_operation(platform: Here, actor: Deleter, service: str, api: str, operation: str) -> None:
     """Remove an operation."""
@@ -224,32 +234,111 @@ def delete_operation(platform: Here, actor: Deleter, service: str, api: str, ope
 # --- policies -----------------------------------------------------------------------------------------------------
 
 
+def at_all_apis(service: str) -> PolicyScope:
+    """All APIs of a service."""
+    return PolicyScope(service)
+
+
+def at_api(service: str, api: str) -> PolicyScope:
+    """One API."""
+    return PolicyScope(service, api)
+
+
+def at_operation(service: str, api: str, operation: str) -> PolicyScope:
+    """One operation."""
+    return PolicyScope(service, api, operation)
+
+
+AtAllApis = Annotated[PolicyScope, Depends(at_all_apis)]
+AtApi = Annotated[PolicyScope, Depends(at_api)]
+AtOperation = Annotated[PolicyScope, Depends(at_operation)]
+
+
+@router.put("/{service}/policy", status_code=202)
+def set_policy_of_all(platform: Here, actor: Writer, scope: AtAllApis, body: PolicyBody) -> dict[str, Any]:
+    """Set the policy of all APIs."""
+    return _put_policy(platform, actor, scope, body)
+
+
+@router.get("/{service}/policy")
+async def get_policy_of_all(platform: Here, actor: Reader, scope: AtAllApis, wait: Wait = 0) -> dict[str, Any]:
+    """The policy of all APIs."""
+    return await _policy_when_settled(platform, actor, scope, wait)
+
+
+@router.delete("/{service}/policy", status_code=204)
+def delete_policy_of_all(platform: Here, actor: Deleter, scope: AtAllApis) -> None:
+    """Take the policy of all APIs away."""
+    _delete_policy(platform, actor, scope)
+
+
 @router.put("/{service}/apis/{api}/policy", status_code=202)
-def set_policy(platform: Here, actor: Writer, service: str, api: str, body: PolicyBody) -> dict[str, Any]:
-    """Set the policy of an API; the OpenID configurations that it names are asked first, and nothing changes else."""
-    said: dict[str, Any] = {"file": body.file, "allow_any_audience": body.allow_any_audience}
-    with platform.database.read() as tx:
-        policy = apis.checked_policy(tx, actor, service, api, body.xml, sealer=platform.sealer, **said)
-    found = _fetched(policy, platform, body)
-    with platform.database.write() as tx:
-        changed = apis.set_policy(
-            tx, actor, service, api, body.xml, key_sets=found, sealer=platform.sealer, now=utc_now(), **said
-        )
-        return _policy(changed, apim.get(tx, actor, service), platform)
+def set_policy(platform: Here, actor: Writer, scope: AtApi, body: PolicyBody) -> dict[str, Any]:
+    """Set the policy of an API."""
+    return _put_policy(platform, actor, scope, body)
 
 
 @router.get("/{service}/apis/{api}/policy")
-def get_policy(platform: Here, actor: Reader, service: str, api: str) -> dict[str, Any]:
-    """The policy of an API, as it was written."""
+async def get_policy(platform: Here, actor: Reader, scope: AtApi, wait: Wait = 0) -> dict[str, Any]:
+    """The policy of an API."""
+    return await _policy_when_settled(platform, actor, scope, wait)
+
+
+@router.delete("/{service}/apis/{api}/policy", status_code=204)
+def delete_policy(platform: Here, actor: Deleter, scope: AtApi) -> None:
+    """Take the policy of an API away."""
+    _delete_policy(platform, actor, scope)
+
+
+@router.put("/{service}/apis/{api}/operations/{operation}/policy", status_code=202)
+def set_policy_of_operation(platform: Here, actor: Writer, scope: AtOperation, body: PolicyBody) -> dict[str, Any]:
+    """Set the policy of an operation."""
+    return _put_policy(platform, actor, scope, body)
+
+
+@router.get("/{service}/apis/{api}/operations/{operation}/policy")
+async def get_policy_of_operation(platform: Here, actor: Reader, scope: AtOperation, wait: Wait = 0) -> dict[str, Any]:
+    """The policy of an operation."""
+    return await _policy_when_settled(platform, actor, scope, wait)
+
+
+@router.delete("/{service}/apis/{api}/operations/{operation}/policy", status_code=204)
+def delete_policy_of_operation(platform: Here, actor: Deleter, scope: AtOperation) -> None:
+    """Take the policy of an operation away."""
+    _delete_policy(platform, actor, scope)
+
+
+def _put_policy(platform: Platform, actor: Actor, scope: PolicyScope, body: PolicyBody) -> dict[str, Any]:
+    """Set a policy; the OpenID configurations that it names are asked first, and nothing changes else."""
+    source = PolicyText(body.xml, body.file, scope.label, body.allow_any_audience)
     with platform.database.read() as tx:
-        return _policy(apis.get(tx, actor, service, api), apim.get(tx, actor, service), platform)
+        document = policies.checked(tx, actor, scope, source, sealer=platform.sealer)
+    found = _fetched(document, platform, body)
+    with platform.database.write() as tx:
+        policies.put(tx, actor, scope, source, key_sets=found, sealer=platform.sealer, now=utc_now())
+        return _policy(tx, actor, scope, platform)
 
 
-def _fetched(policy: Policy, platform: Platform, body: PolicyBody) -> list[ApiKeySet]:
-    """What every configuration of `policy` says; raises `InvalidInput` with each that cannot be used."""
+async def _policy_when_settled(platform: Platform, actor: Actor, scope: PolicyScope, wait: float) -> dict[str, Any]:
+    """A policy as it was written; with `wait`, as soon as the gateway has followed at every API that it is about."""
+
+    def look() -> dict[str, Any]:
+        with platform.database.read() as tx:
+            return _policy(tx, actor, scope, platform)
+
+    return await platform.bell.until(look, lambda seen: seen["provisioningState"] in _SETTLED, seconds=wait)
+
+
+def _delete_policy(platform: Platform, actor: Actor, scope: PolicyScope) -> None:
+    with platform.database.write() as tx:
+        policies.delete(tx, actor, scope, sealer=platform.sealer, now=utc_now())
+
+
+def _fetched(document: PolicyDocument, platform: Platform, body: PolicyBody) -> list[ApiKeySet]:
+    """What every configuration of `document` says; raises `InvalidInput` with each that cannot be used."""
     allowed = outbound.hosts_of(platform.settings.check_hosts)
     found, problems = [], []
-    for url in dict.fromkeys(policy.token.configurations if policy.token else ()):
+    for url in document.configurations:
         try:
             found.append(key_sets.fetch(url, allowed=allowed, now=utc_now()))
         except InvalidInput as error:
@@ -419,17 +508,33 @@ def _operation(operation: ApiOperation, service: ApiService, platform: Platform)
     }
 
 
-def _policy(api: Api, service: ApiService, platform: Platform) -> dict[str, Any]:
-    return {
-        "id": _id(service, platform, "apis", api.name, "policies", "policy"),
-        "name": "policy",
-        "resourceGroup": service.resource_group,
-        "format": "rawxml",
-        "value": api.policy,
-        "allowAnyAudience": api.allow_any_audience,
-        "provisioningState": api.provisioning_state,
-        "type": f"{_TYPE}/apis/policies",
-    }
+def _policy(tx: Transaction, actor: Actor, scope: PolicyScope, platform: Platform) -> dict[str, Any]:
+    service, row = apim.get(tx, actor, scope.service), policies.get(tx, actor, scope)
+    below = policies.below(tx, actor, scope)
+    state, error = _state_of(below)
+    nouns = {"apis": scope.api, "operations": scope.operation}
+    words = [word for noun, name in nouns.items() if name for word in (noun, name)]
+    return present(
+        {
+            "id": _id(service, platform, *words, "policies", "policy"),
+            "name": "policy",
+            "resourceGroup": service.resource_group,
+            "format": "rawxml",
+            "value": row.policy,
+            "allowAnyAudience": row.allow_any_audience,
+            "provisioningState": state,
+            "error": error,
+            "type": "/".join((_TYPE, *words[::2], "policies")),
+        }
+    )
+
+
+def _state_of(below: Sequence[Api]) -> tuple[str, Any]:
+    """How far the gateway is with a policy at the APIs that it is about, and what went wrong."""
+    for api in below:
+        if api.provisioning_state == "Failed":
+            return "Failed", api.error
+    return ("Succeeded" if all(api.provisioning_state in _SETTLED for api in below) else "Updating"), None
 
 
 def _named_value(value: ApiNamedValue, service: ApiService, platform: Platform, tx: Transaction) -> dict[str, Any]:

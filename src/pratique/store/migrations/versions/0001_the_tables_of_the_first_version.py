@@ -986,6 +986,8 @@ def upgrade() -> None:
         sa.Column("publisher_name", sa.Text(), nullable=False),
         sa.Column("publisher_email", sa.Text(), nullable=False),
         sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("allow_any_audience", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -1024,6 +1026,8 @@ def upgrade() -> None:
         sa.Column("method", sa.String(length=16), nullable=False),
         sa.Column("url_template", sa.String(length=1000), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("policy", sa.Text(), nullable=False),
+        sa.Column("allow_any_audience", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["service", "api"],
             ["apis.service", "apis.name"],
