@@ -3,7 +3,7 @@
 from typing import Final
 
 from pratique.client.collection import Collection, Settling
-from pratique.client.connection import Connection, Document
+from pratique.client.connection import Connection, Document, path_of
 
 _ROOT: Final = "apim"
 TERMINAL: Final = frozenset({"Succeeded", "Failed"})
@@ -53,18 +53,8 @@ class Apis(Settling):
     def delete_operation(self, name: str, operation: str) -> None:
         self._connection.delete(self._at(name, "operations", operation))
 
-<<<<<<< HEAD
-    def set_policy(self, name: str, xml: str, *, file: str, allow_any_audience: bool) -> Document:
-        """Set the policy; answers before it is in force."""
-        body = {"xml": xml, "file": file, "allow_any_audience": allow_any_audience}
-        found: Document = self._connection.put(self._at(name, "policy"), body)
-        return found
-
-    def policy(self, name: str) -> Document:
-        found: Document = self._connection.get(self._at(name, "policy"))
-=======
     def operation(self, name: str, operation: str) -> Document:
-        found: Document = self._connection.get(path_of(*self._root, name, "operations", operation))
+        found: Document = self._connection.get(self._at(name, "operations", operation))
         return found
 
 
@@ -81,7 +71,6 @@ class Policy:
         """Set it; answers before it is in force."""
         body = {"xml": xml, "file": file, "allow_any_audience": allow_any_audience}
         found: Document = self._connection.put(self._path, body)
->>>>>>> 89f52ee (wip)
         return found
 
     def show(self, *, wait: int = 0) -> Document:
