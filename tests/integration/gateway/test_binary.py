@@ -12,7 +12,7 @@ from typing import Any
 import envoy
 
 from pratique.gateway.admin import Admin
-from pratique.gateway.apis import ApiRoute, KeySet, Operation
+from pratique.gateway.apis import ApiRoute, KeySet, Operation, Treatment
 from pratique.gateway.files import write_private
 from pratique.gateway.model import EndpointRoute, EndpointTokens, Provider
 from pratique.gateway.render.bootstrap import trial
@@ -73,23 +73,37 @@ def _apis(endpoint: EndpointRoute) -> list[ApiRoute]:
         HeaderChange("x-d", "delete"),
     )
     full = Policy(
-        token=TokenCheck((CONFIGURATION,), audiences=(AUDIENCE,), claims=claims, status=403, message="who?"),
+        tokens=(
+            TokenCheck((CONFIGURATION,), audiences=(AUDIENCE,), claims=claims, status=403, message="who?"),
+            TokenCheck((CONFIGURATION,), audiences=("other",), claims=claims[2:]),
+        ),
         limits=(*limits, RateLimit(9, 60, Counted("header", "x-who"))),
-        addresses=AddressFilter(True, ("127.0.0.1/32", "10.0.0.0/8", "::1/128")),
+        addresses=(
+            AddressFilter(True, ("127.0.0.1/32", "10.0.0.0/8", "::1/128")),
+            AddressFilter(False, ("10.9.0.0/16",)),
+        ),
         cors=Cors(("https://a.example", "*"), headers=("x-a",), exposed=("x-b",), max_age=5, with_credentials=True),
         request_headers=headers,
         response_headers=headers,
+        seconds=3,
     )
-    operations = (SCORE, Operation("one", "GET", "/of/{id}/*"), Operation("page", "GET", "/swagger.json"))
-    api = ApiRoute(
-        "apim", "full", "full", operations, endpoint, True, keys, full, _KEY_SETS, backend_label=endpoint.label
-    )
+    treatment = Treatment(full, endpoint, endpoint.label)
+    own = replace(treatment, policy=Policy(cors=Cors(("https://b.example",)), rewrite="/score"))
+    operations = (
+        SCORE, Operation("one", "GET", "/of/{id}/*"), Operation("page", "GET", "/swagger.json"),
+        Operation("own", "POST", "/own/{id}", own),
+    )  # fmt: skip
+    api = ApiRoute("apim", "full", "full", operations, treatment, True, keys, _KEY_SETS)
+
+    def other(name: str, path: str = "", **changes: Any) -> ApiRoute:
+        return replace(api, name=name, path=path, treatment=replace(treatment, **changes))
+
     return [
         api,
-        replace(api, name="refused", path="", policy=Policy(addresses=AddressFilter(False, ("10.0.0.0/8",)))),
-        replace(api, name="rewritten", path="a/b", policy=Policy(rewrite="/score")),
-        replace(api, name="gone", path="gone", backend=None, backend_label="team-a/gone"),
-        replace(api, name="wrong-key", path="wrong-key", presents_wrong_key=True),
+        other("refused", policy=Policy(addresses=(AddressFilter(False, ("10.0.0.0/8",)),))),
+        other("rewritten", "a/b", policy=Policy(rewrite="/score")),
+        other("gone", "gone", backend=None, backend_label="team-a/gone"),
+        other("wrong-key", "wrong-key", presents_wrong_key=True),
     ]
 
 
