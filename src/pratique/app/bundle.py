@@ -16,8 +16,9 @@ from pratique.base.home import Home
 from pratique.cli.table import Table, flag, switch
 from pratique.cli.talk import say
 from pratique.compute.bundle import Bundle, open_bundle, pack, seal, sha256_of
-from pratique.compute.environments import Environments, Lock
+from pratique.compute.environments import Environments
 from pratique.compute.interpreters import platform_version
+from pratique.compute.locks import Lock
 from pratique.compute.wheelhouse import Fetcher, pins_of, wheel_of
 from pratique.engine import conversion
 from pratique.specs.packages import PackageRequest, check_python_only

@@ -9,7 +9,8 @@ from typing import Final
 from pratique.base.errors import InvalidInput, Problem
 from pratique.base.home import Home
 from pratique.base.settings import Settings
-from pratique.compute.environments import Environments, Lock
+from pratique.compute.environments import Environments
+from pratique.compute.locks import Lock
 from pratique.gateway.model import Doors, Tls
 from pratique.gateway.ports import LOOPBACK
 from pratique.tracking.server import TrackingServer

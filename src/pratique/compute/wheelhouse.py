@@ -20,9 +20,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from pratique.base.errors import ComputeFailed
-from pratique.compute.environments import Lock
 from pratique.compute.installer import Say
 from pratique.compute.interpreters import find_interpreter
+from pratique.compute.locks import Lock
 from pratique.compute.sources import installed_package
 from pratique.content.folder import scan
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pratique.compute.environments import Environments, Lock
+from pratique.compute.environments import Environments
+from pratique.compute.locks import Lock
 
 Say = Callable[[str], None]
 _PINNED: Final = re.compile(r"^[\w.-]+==", re.MULTILINE)

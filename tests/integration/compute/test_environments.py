@@ -19,8 +19,9 @@ from typing import Any
 import pytest
 
 from pratique.base.errors import ComputeFailed, InvalidInput, StorageFailed
-from pratique.compute.environments import Environments, Lock
+from pratique.compute.environments import Environments
 from pratique.compute.interpreters import platform_version
+from pratique.compute.locks import Lock
 from pratique.specs.packages import PackageRequest
 
 
@@ -287,7 +288,8 @@ def test_a_build_whose_server_was_killed_is_made_anew(environments: Environments
     killed = f"""
 import os, signal
 from pathlib import Path
-from pratique.compute.environments import Environments, Lock
+from pratique.compute.environments import Environments
+from pratique.compute.locks import Lock
 def die(_line):
     os.kill(os.getpid(), signal.SIGKILL)
 Environments(Path({str(tmp_path / "environments")!r})).ensure(Lock({lock.python!r}, {lock.text!r}), say=die)

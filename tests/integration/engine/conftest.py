@@ -24,9 +24,9 @@ from pratique.base.home import Home
 from pratique.base.machine import GIB, Capacity
 from pratique.base.settings import Settings
 from pratique.base.unix_http import UnixConnection
-from pratique.compute.environments import Lock
 from pratique.compute.launching import Nursery
 from pratique.compute.local import LocalCompute
+from pratique.compute.locks import Lock
 from pratique.compute.task import Observation, Running, Task
 from pratique.content.manifest import Manifest
 from pratique.control import deployments as deployment_verbs

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from pratique.base.errors import ComputeFailed, InvalidInput
-from pratique.compute.environments import Environments, Lock
+from pratique.compute.environments import Environments
+from pratique.compute.locks import Lock
 from pratique.engine.abandon import Say
 from pratique.engine.building import built
 from pratique.engine.packages import python_at_once, python_for, python_for_model
