@@ -8,7 +8,7 @@ are words about it: description, tags, labels, the archive flag.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -85,14 +85,13 @@ def create(
     name = str(spec.get("name") or "")
     asked = str(spec["version"]) if spec.get("version") is not None else None
     _check_names(kind, name, asked)
-    given = {key: value for key, value in spec.items() if key != "datastore"}
     source = _laid_down(tx, workspace, spec, now=now)
     pinned = content.pin(tx, workspace, str(spec["path"]), now=now) if spec.get("path") else None
     known = assets.get(tx, workspace, kind, name)
     text = asked or str(known.next_version if known else 1)
-    full = {**given, "name": name, "version": text} | ({"path": str(pinned)} if pinned else {})
+    whole = _Whole.of(spec, name, text, pinned, facts)
     if existing := assets.version(tx, workspace, kind, name, text):
-        same = _same_or_conflict(existing, full)
+        same = _same_or_conflict(existing, whole.spec)
         note_use(tx, actor, same, is_made=False, now=now)
         return same
     if kind == "models":
@@ -101,33 +100,59 @@ def create(
         assets.add(tx, Asset(workspace, kind, name, 1, "", {}, False, now, now))
     if not (origin.job_name or origin.run_id):
         origin = _origin_of(tx, workspace, str(spec.get("path") or ""), origin.source)
-    version = AssetVersion(
-        id=new_id(),
-        workspace=workspace,
-        kind=kind,
-        name=name,
-        version=text,
-        ordinal=int(text) if text.isdecimal() and len(text) < 10 else None,
-        type=str(spec.get("type") or ""),
-        spec=full,
-        path=str(pinned) if pinned else "",
-        manifest=pinned.digest if pinned else None,
-        description=str(spec.get("description") or ""),
-        tags=dict(spec.get("tags") or {}),
-        properties={**(spec.get("properties") or {}), **facts, DIGEST: _digest(full, pinned, facts)},
-        is_archived=False,
-        stage=str(spec.get("stage") or NO_STAGE),
-        run_id=origin.run_id,
-        job_name=origin.job_name,
-        source=origin.source or source or str(spec.get("path") or ""),
-        created_at=now,
-        updated_at=now,
-        created_by=actor.to_document(),
-    )
+    origin = replace(origin, source=origin.source or source or str(spec.get("path") or ""))
+    version = _new_version(workspace, kind, whole, origin, actor, now)
     assets.add_version(tx, version)
     tell(tx, actor, _REGISTERED[kind], version, now=now)
     note_use(tx, actor, version, is_made=True, now=now)
     return version
+
+
+@dataclass(frozen=True)
+class _Whole:
+    """What a version is: its values with name, version and content, and what they mean here."""
+
+    spec: Mapping[str, Any]
+    pinned: Upload | None
+    facts: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls, spec: Mapping[str, Any], name: str, version: str, pinned: Upload | None, facts: Mapping[str, str]
+    ) -> "_Whole":
+        """`spec` as it is kept: where it was laid down is no part of what it is."""
+        given = {key: value for key, value in spec.items() if key != "datastore"}
+        full = {**given, "name": name, "version": version} | ({"path": str(pinned)} if pinned else {})
+        return cls(full, pinned, facts)
+
+
+def _new_version(
+    workspace: str, kind: Kind, whole: _Whole, origin: Origin, actor: Actor, now: datetime
+) -> AssetVersion:
+    spec, pinned, text = whole.spec, whole.pinned, str(whole.spec["version"])
+    return AssetVersion(
+        id=new_id(),
+        workspace=workspace,
+        kind=kind,
+        name=str(spec["name"]),
+        version=text,
+        ordinal=int(text) if text.isdecimal() and len(text) < 10 else None,
+        type=str(spec.get("type") or ""),
+        spec=spec,
+        path=str(pinned) if pinned else "",
+        manifest=pinned.digest if pinned else None,
+        description=str(spec.get("description") or ""),
+        tags=dict(spec.get("tags") or {}),
+        properties={**(spec.get("properties") or {}), **whole.facts, DIGEST: _digest(spec, pinned, whole.facts)},
+        is_archived=False,
+        stage=str(spec.get("stage") or NO_STAGE),
+        run_id=origin.run_id,
+        job_name=origin.job_name,
+        source=origin.source,
+        created_at=now,
+        updated_at=now,
+        created_by=actor.to_document(),
+    )
 
 
 def _origin_of(tx: Transaction, workspace: str, path: str, source: str) -> Origin:

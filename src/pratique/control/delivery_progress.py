@@ -31,7 +31,8 @@ from pratique.delivery.pipeline import Job, Pipeline, Stage, Step
 from pratique.delivery.run.masking import masked
 from pratique.delivery.run.needs import needs_of, resolved
 from pratique.delivery.run.outcomes import Admission, Result, RunState
-from pratique.delivery.run.plan import Action, Decision, applied, job_result, run_result, settled, stage_result
+from pratique.delivery.run.plan import Action, Decision, applied, settled
+from pratique.delivery.run.results import job_result, run_result, stage_result
 from pratique.delivery.run.variables import RunInputs
 from pratique.store import asked_checks, deliveries, delivery_runs, events
 from pratique.store.database import Transaction

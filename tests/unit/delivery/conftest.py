@@ -12,7 +12,8 @@ from pratique.delivery.compile import Compiled, compiled
 from pratique.delivery.nodes import SELF
 from pratique.delivery.pipeline import Pipeline
 from pratique.delivery.run.outcomes import Admission, Result, RunState, UnitState
-from pratique.delivery.run.plan import Action, Decision, applied, job_result, settled, stage_result
+from pratique.delivery.run.plan import Action, Decision, applied, settled
+from pratique.delivery.run.results import job_result, stage_result
 from pratique.delivery.run.variables import RunInputs, RunVariables
 
 MAIN = "azure-pipelines.yml"

@@ -72,14 +72,17 @@ def create(
 def table_of(noun: Noun) -> Table:
     """The table of a noun with every verb but `create`."""
     table = Table(f"ml {noun.word}")
-    _enter_reading(table, noun)
-    _enter_changing(table, noun)
+    _enter_show(table, noun)
+    _enter_list(table, noun)
+    _enter_update(table, noun)
+    _enter_archiving(table, noun)
+    _enter_delete(table, noun)
     if noun.has_files:
         _enter_download(table, noun)
     return table
 
 
-def _enter_reading(table: Table, noun: Noun) -> None:
+def _enter_show(table: Table, noun: Noun) -> None:
     pratique, example = f"pratique ml {noun.word}", noun.example
 
     @table.verb(
@@ -94,6 +97,10 @@ def _enter_reading(table: Table, noun: Noun) -> None:
     def show(place: Place, *, name: str, version: str | None, label: str | None) -> Document:
         """Show one version."""
         return _assets(place, noun).show(name, version_of(version, label))
+
+
+def _enter_list(table: Table, noun: Noun) -> None:
+    pratique, example = f"pratique ml {noun.word}", noun.example
 
     @table.verb(
         "list",
@@ -124,7 +131,7 @@ def _enter_reading(table: Table, noun: Noun) -> None:
         return Plain(partial(assets.list, wanted), partial(assets.list_text, wanted))
 
 
-def _enter_changing(table: Table, noun: Noun) -> None:
+def _enter_update(table: Table, noun: Noun) -> None:
     pratique, example = f"pratique ml {noun.word}", noun.example
 
     @table.verb(
@@ -145,6 +152,10 @@ def _enter_changing(table: Table, noun: Noun) -> None:
         changes = changes_of(current, edits, allowed=noun.changeable)
         return assets.update(name, str(current.get("version", which)), changes)
 
+
+def _enter_archiving(table: Table, noun: Noun) -> None:
+    pratique, example = f"pratique ml {noun.word}", noun.example
+
     @table.verb(
         "archive",
         arguments=(NAME, VERSION, LABEL),
@@ -163,10 +174,12 @@ def _enter_changing(table: Table, noun: Noun) -> None:
         """Show an archived version, or all of a name, in lists again."""
         _set_archived(_assets(place, noun), name, version, label, is_archived=False)
 
+
+def _enter_delete(table: Table, noun: Noun) -> None:
     @table.verb(
         "delete",
         arguments=(NAME, VERSION.required(), YES),
-        examples={"Delete a version": f"{pratique} delete -n {example} -v 1 --yes"},
+        examples={"Delete a version": f"pratique ml {noun.word} delete -n {noun.example} -v 1 --yes"},
     )
     def delete(place: Place, *, name: str, version: str, yes: bool) -> None:
         """Delete a version for good; one that something uses cannot be deleted."""

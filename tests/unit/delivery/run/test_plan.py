@@ -6,7 +6,8 @@ from pratique.delivery.compile import Compiled
 from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.run.masking import masked
 from pratique.delivery.run.outcomes import Admission, Result, RunState, StageState, UnitState
-from pratique.delivery.run.plan import Action, Decision, applied, job_result, plan, settled
+from pratique.delivery.run.plan import Action, Decision, applied, plan, settled
+from pratique.delivery.run.results import job_result
 from pratique.delivery.run.variables import RunInputs
 
 Compile = Callable[..., Compiled]
