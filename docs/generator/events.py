@@ -142,6 +142,10 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = {
     "Pratique.EndpointKeyRegenerated": ("endpoints/NAME", "A key was replaced; `data.key_type` says which."),
     "Pratique.EnvironmentRegistered": ("environments/NAME:VERSION", "A version of an environment was registered."),
     "Pratique.ComponentRegistered": ("components/NAME:VERSION", "A version of a component was registered."),
+    "Pratique.JournalKeyChanged": (
+        "audit/key",
+        "The journal is signed with another key from this event on; `data` is signed by the old and the new one.",
+    ),
     "Pratique.IdentityCreated": ("groups/NAME/identities/NAME", "A managed identity was made."),
     "Pratique.IdentityUpdated": ("groups/NAME/identities/NAME", "The tags of a managed identity were changed."),
     "Pratique.IdentityDeleted": ("groups/NAME/identities/NAME", "A managed identity is gone, with its roles."),

@@ -30,7 +30,11 @@ from pratique.store.seals import Seal, Signer
 ADA: Final = {"id": "1", "name": "ada", "type": "user"}
 KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 OTHER: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33)))
+NEXT: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34)))
 KEYS: Final = {key_name(KEY.public_key()): KEY.public_key()}
+PRIVATE: Final = {key_name(key.public_key()): key for key in (KEY, NEXT, OTHER)}
+CHANGED: Final = 33
+"""The event that changes the key, from KEY to NEXT."""
 
 
 def signer_of(key: Ed25519PrivateKey) -> Signer:
@@ -42,8 +46,22 @@ def told(number: int) -> Event:
     return Event(f"Pratique.Tested{'AB'[number % 2]}", f"things/{number}", "/workspaces/dev", ADA, data, ("a", "b"))
 
 
-def seal_next(database: Database, now: datetime, key: Ed25519PrivateKey = KEY) -> Seal | None:
+def pem_of(key: Ed25519PrivateKey) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def change_of(old: Ed25519PrivateKey, new: Ed25519PrivateKey, *, signed_by: Ed25519PrivateKey | None = None) -> Event:
+    """A change of keys; `signed_by` stands in for the old one."""
+    names = key_name(old.public_key()), key_name(new.public_key())
+    said = {"format": 1, "old": names[0], "old_key": pem_of(old), "new": names[1], "new_key": pem_of(new)}
+    text_of = journal_verifier.canonical(said).encode()
+    signatures = dict(zip(names, (one.sign(text_of).hex() for one in (signed_by or old, new)), strict=True))
+    return Event(journal_verifier.CHANGED, "audit/key", "/", ADA, {"statement": said, "signatures": signatures})
+
+
+def seal_next(database: Database, now: datetime) -> Seal | None:
     with database.write() as tx:
+        key = PRIVATE[seals.key_wanted(tx) or key_name(KEY.public_key())]
         seal = seals.due(tx, signer_of(key), now=now)
         assert seal is None or seals.add(tx, seal)
     return seal
@@ -51,14 +69,15 @@ def seal_next(database: Database, now: datetime, key: Ed25519PrivateKey = KEY) -
 
 @pytest.fixture
 def sealed(database: Database, now: datetime) -> Database:
-    """A journal of 60 events under 8 seals, and 3 events that none covers yet."""
+    """A journal of 60 events under 8 seals, the last four with another key, and 3 events that none covers yet."""
     number = 0
     for batch in (1, 5, 10, 4, 12, 8, 9, 11):
         with database.write() as tx:
             for _ in range(batch):
                 number += 1
+                one = change_of(KEY, NEXT) if number == CHANGED else told(number)
                 with reason.bound("because" if number % 4 else ""):
-                    events.append(tx, told(number), now=now + timedelta(seconds=number))
+                    events.append(tx, one, now=now + timedelta(seconds=number))
         seal_next(database, now + timedelta(seconds=number, milliseconds=700))
     with database.write() as tx:
         for _ in range(3):
@@ -74,8 +93,9 @@ def kept_head(database: Database) -> dict[str, Any]:
     return head.to_document()
 
 
-def verified(database: Database, kept: dict[str, Any] | None = None) -> Verified:
-    return verify(journal.lines(database), KEYS, kept)
+def verified(database: Database, kept: dict[str, Any] | None = None, key: Ed25519PrivateKey = KEY) -> Verified:
+    lines = [*journal.lines(database)]
+    return verify(lines, {key_name(key.public_key()): key.public_key()}, kept, journal_verifier.changes_in(lines))
 
 
 def test_an_untouched_journal_is_whole_and_says_what_it_was_compared_with(sealed: Database) -> None:
@@ -108,7 +128,7 @@ def test_nothing_new_is_not_sealed(sealed: Database, now: datetime) -> None:
 
 def test_of_two_who_seal_the_same_one_writes(sealed: Database, now: datetime) -> None:
     with sealed.write() as tx:
-        seal = seals.due(tx, signer_of(KEY), now=now)
+        seal = seals.due(tx, signer_of(NEXT), now=now)
         assert seal is not None
         assert seals.add(tx, seal)
         assert not seals.add(tx, seal)
@@ -211,26 +231,33 @@ def truncate(tx: Connection, chance: random.Random) -> None:
     tx.execute(delete(seal_table).where(seal_table.c.last > last))
 
 
-def signed_anew(key: Ed25519PrivateKey, *, is_from_the_start: bool) -> Tamper:
-    """Change a row, chain all that follow again, and seal them again, as whoever has the key can."""
+def signed_anew(
+    key: Ed25519PrivateKey | None, *, is_from_the_start: bool = False, change: Event | None = None
+) -> Tamper:
+    """Change a row, chain all that follow again, and seal them again, as whoever has the key can.
+
+    Without a `key` it is those that had sealed; with a `change` it is the event that changes the keys, which says
+    that instead, and only what comes from there on is sealed with the `key`.
+    """
 
     def tamper(tx: Connection, chance: random.Random) -> None:
-        changed = 1 if is_from_the_start else chance.randint(1, SEALED)
+        changed = CHANGED if change else 1 if is_from_the_start else chance.randint(1, SEALED)
         previous = GENESIS
         for row in tx.execute(select(event_table).order_by(event_table.c.sequence)).all():
             facts = dict(row._mapping)
             if row.sequence >= changed:
                 facts["previous_hash"] = previous
                 if row.sequence == changed:
-                    facts["subject"] = "things/forged"
+                    facts |= {"data": change.data, "type": change.type} if change else {"subject": "things/forged"}
                 facts["hash"] = chained_hash(facts)
                 tx.execute(update(event_table).where(event_table.c.sequence == row.sequence).values(**facts))
             previous = facts["hash"]
         heads = {row.sequence: row.hash for row in tx.execute(select(event_table.c.sequence, event_table.c.hash))}
-        digest, signer = GENESIS, signer_of(key)
+        digest = GENESIS
         for row in tx.execute(select(seal_table).order_by(seal_table.c.number)).all():
             seal = Seal(**row._mapping)
             if seal.last >= changed:
+                signer = signer_of(key or PRIVATE[seal.key])
                 seal = replace(seal, head=heads[seal.last], previous=digest, key=signer.name)
                 seal = replace(seal, signature=signer.sign(journal_verifier.canonical(seal.statement())))
                 tx.execute(update(seal_table).where(seal_table.c.number == seal.number).values(**vars(seal)))
@@ -250,8 +277,14 @@ KINDS: Final[dict[str, Tamper]] = {
     "two seals swapped": swap_seals,
     "the end cut off": truncate,
     "signed anew with another key": signed_anew(OTHER, is_from_the_start=True),
-    "signed anew from some row with the same key": signed_anew(KEY, is_from_the_start=False),
-    "all of it signed anew with the same key": signed_anew(KEY, is_from_the_start=True),
+    "signed anew from some row with the same keys": signed_anew(None),
+    "all of it signed anew with the same keys": signed_anew(None, is_from_the_start=True),
+    "another change of keys, not signed by the old one": signed_anew(
+        OTHER, change=change_of(KEY, OTHER, signed_by=OTHER)
+    ),
+    "another change of keys, by whoever has the old one": signed_anew(OTHER, change=change_of(KEY, OTHER)),
+    "a change from another key": signed_anew(OTHER, change=change_of(OTHER, NEXT)),
+    "no change of keys any more": signed_anew(NEXT, change=told(CHANGED)),
 }
 
 
@@ -275,13 +308,73 @@ def test_each_of_a_thousand_tamperings_is_found(sealed: Database) -> None:
         with undone(sealed) as tx:
             KINDS[name](tx, chance)
             try:
-                verify(journal.lines(Within(tx)), KEYS, kept)
+                lines = [*journal.lines(Within(tx))]
+                verify(lines, {**KEYS}, kept, journal_verifier.changes_in(lines))
                 missed.append(f"{count}: {name}")
             except NotWholeError:
                 found[name] += 1
     assert missed == []
     assert (sum(found.values()), set(found)) == (1000, set(KINDS))
     assert verified(sealed, kept).compared_to == SEALED, "the untouched one is whole"
+
+
+# --- another key -----------------------------------------------------------------------------------------------------
+
+
+def test_any_key_of_the_journal_verifies_all_of_it_and_no_other(sealed: Database) -> None:
+    kept = kept_head(sealed)
+    for key in (KEY, NEXT):
+        assert verified(sealed, kept, key).compared_to == SEALED
+    with pytest.raises(NotWholeError, match="which is none of"):
+        verified(sealed, None, OTHER)
+
+
+def test_what_came_before_a_change_is_sealed_with_the_old_key_and_the_change_with_the_new_one(
+    sealed: Database,
+) -> None:
+    with sealed.read() as tx:
+        found = [(row.last, row.key == key_name(NEXT.public_key())) for row in tx.execute(select(seal_table))]
+    assert found == [(1, False), (6, False), (16, False), (20, False), (32, False), (40, True), (49, True), (60, True)]
+
+
+def test_a_key_that_was_put_in_place_of_another_signs_nothing(sealed: Database, now: datetime) -> None:
+    for key in (KEY, OTHER):
+        with pytest.raises(StorageFailed, match="key was changed"), sealed.write() as tx:
+            seals.due(tx, signer_of(key), now=now)
+
+
+def test_a_key_that_was_replaced_seals_no_more_also_if_somebody_kept_it(sealed: Database, now: datetime) -> None:
+    with sealed.write() as tx:
+        seal = seals.due(tx, signer_of(NEXT), now=now)
+        assert seal is not None
+        old = signer_of(KEY)
+        forged = replace(seal, key=old.name)
+        assert seals.add(tx, replace(forged, signature=old.sign(journal_verifier.canonical(forged.statement()))))
+    for key in (KEY, NEXT):
+        with pytest.raises(NotWholeError, match="was not the journal's then"):
+            verified(sealed, None, key)
+
+
+@pytest.mark.parametrize("change", [change_of(KEY, OTHER), change_of(OTHER, NEXT), change_of(NEXT, KEY)])
+def test_a_change_that_does_not_go_on_from_the_key_of_the_journal_is_found(
+    sealed: Database, now: datetime, change: Event
+) -> None:
+    with sealed.write() as tx:
+        events.append(tx, change, now=now)
+    for key in (KEY, NEXT):
+        with pytest.raises(NotWholeError, match="not the one that sealed so far"):
+            verified(sealed, None, key)
+
+
+def test_whoever_has_an_old_key_writes_nothing_that_the_newest_one_vouches_for(sealed: Database) -> None:
+    """The past written anew with the old key, up to a change of keys that is taken from the true journal."""
+    with sealed.write() as tx:
+        signed_anew(KEY, is_from_the_start=True)(tx, random.Random(1))  # noqa: S311
+        tx.execute(delete(event_table).where(event_table.c.sequence > CHANGED))
+        tx.execute(delete(seal_table).where(seal_table.c.last >= CHANGED))
+    assert verified(sealed, None, KEY).unsealed == 1
+    with pytest.raises(NotWholeError, match="have sealed nothing of it"):
+        verified(sealed, None, NEXT)
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
@@ -293,8 +386,9 @@ def test_a_changed_byte_of_an_exported_file_is_found(sealed: Database, tmp_path:
         changed = bytearray(raw)
         changed[at] = chance.choice([byte for byte in range(256) if byte != raw[at]])
         text_of = bytes(changed).decode("utf-8", "backslashreplace")
+        lines = text_of.split("\n")[:-1] if text_of.endswith("\n") else text_of.split("\n")
         with pytest.raises(NotWholeError):
-            verify(text_of.split("\n")[:-1] if text_of.endswith("\n") else text_of.split("\n"), KEYS, kept)
+            verify(lines, KEYS, kept, journal_verifier.changes_in(lines))
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
@@ -303,13 +397,17 @@ def test_the_verifier_alone_says_it_with_its_exit_code(sealed: Database, tmp_pat
     program, exported, key, head = (tmp_path / name for name in ("verifier.py", "journal", "key.pem", "head.json"))
     program.write_text(Path(journal_verifier.__file__).read_text(encoding="utf-8"), encoding="utf-8")
     exported.write_text("".join(f"{line}\n" for line in journal.lines(sealed)), encoding="utf-8")
-    key.write_bytes(KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    key.write_text(pem_of(KEY))
     head.write_text(journal_verifier.canonical(kept_head(sealed)))
 
     def run(*files: Path) -> "subprocess.CompletedProcess[str]":
         argv = [sys.executable, "-I", str(program), *map(str, files)]
         return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path)
 
+    newest, other = tmp_path / "newest.pem", tmp_path / "other.pem"
+    newest.write_text(pem_of(NEXT))
+    other.write_text(pem_of(OTHER))
+    assert [run(exported, one, head).returncode for one in (newest, other)] == [0, 1]
     whole, compared = run(exported, key), run(exported, key, head)
     assert (whole.returncode, compared.returncode) == (0, 0)
     assert "NOT COMPARED" in whole.stdout

@@ -26,7 +26,12 @@ class Audit:
         found: Document = self._connection.get(path_of("audit", "head"))
         return found
 
+    def rotate_key(self) -> Document:
+        """The public key that signs from now on."""
+        found: Document = self._connection.post(path_of("audit", "key", "rotate"))
+        return found
+
     def key(self) -> Document:
-        """The public key."""
+        """The public key, with how it followed those before it."""
         found: Document = self._connection.get(path_of("audit", "key"))
         return found

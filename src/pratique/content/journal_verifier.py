@@ -2,8 +2,8 @@
 
     python journal_verifier.py JOURNAL KEY [HEAD]
 
-JOURNAL is what `pratique audit export` wrote, KEY what `pratique audit key show` printed (PEM; several may
-follow each other), HEAD a signed head that `pratique audit head` wrote earlier and that was kept elsewhere.
+JOURNAL is what `pratique audit export` wrote, KEY what `pratique audit key show` printed at any time (PEM; several
+may follow each other), HEAD a signed head that `pratique audit head` wrote earlier and that was kept elsewhere.
 Without a head it cannot be told whether the end was cut off, or whether all was written and signed anew with
 the same key, and it says so.
 
@@ -12,6 +12,9 @@ the same key, and it says so.
 Each line is one event, {"event": {…}, "hash": …}, or one seal, {"seal": {…}, "signature": …}, as `canonical`
 writes it. `hash` is the SHA-256 of the event, which names the hash of the event before; a seal is signed with
 Ed25519, names the hash of the last event that it covers and the digest of the seal before.
+
+A change of keys is an event of its own, signed with the old key and with the new one; what was told before it is
+sealed with the old key, and it and what follows with the new one. So one of the keys is enough to have the others.
 """
 
 import hashlib
@@ -27,6 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 GENESIS = "0" * 64
 END_OF_KEY = "-----END PUBLIC KEY-----"
+CHANGED = "Pratique.JournalKeyChanged"
 
 
 class NotWholeError(Exception):
@@ -85,13 +89,57 @@ def check_signature(seal: Mapping[str, Any], signature: str, keys: Mapping[str, 
         raise NotWholeError(f"{what} is not signed by the key {seal['key']}") from error
 
 
+def changes_in(lines: Iterable[str]) -> list[Any]:
+    """What the changes of keys in a journal say, as far as they can be read."""
+    found = []
+    for line in lines:
+        if f'"type":"{CHANGED}"' in line:
+            try:
+                found.append(json.loads(line)["event"]["data"])
+            except (ValueError, KeyError, TypeError):
+                continue  # Whatever it is, `verify` finds it.
+    return found
+
+
+def keys_of_change(change: Any, what: str) -> tuple[dict[str, Ed25519PublicKey], str, str]:
+    """Both keys by their names, and the names, old and new; raises `NotWholeError` unless both keys signed it."""
+    try:
+        said, signatures = change["statement"], change["signatures"]
+        keys = read_keys(said["old_key"] + said["new_key"])
+        old, new = list(keys)
+        for name in (old, new):
+            keys[name].verify(bytes.fromhex(signatures[name]), canonical(said).encode())
+        if (said["old"], said["new"]) != (old, new):
+            raise ValueError
+    except (InvalidSignature, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotWholeError(f"{what} is no change of keys that the old and the new one have signed") from error
+    return keys, old, new
+
+
+def linked(keys: Mapping[str, Ed25519PublicKey], changes: Iterable[Any]) -> dict[str, Ed25519PublicKey]:
+    """`keys`, and those that changes of keys lead to from them, forth and back."""
+    known, steps = dict(keys), [keys_of_change(change, "a change of keys") for change in changes]
+    for _ in steps:
+        for pair, old, new in steps:
+            if old in known or new in known:
+                known.update(pair)
+    return known
+
+
 def verify(
-    lines: Iterable[str], keys: Mapping[str, Ed25519PublicKey], kept: Mapping[str, Any] | None = None
+    lines: Iterable[str],
+    keys: Mapping[str, Ed25519PublicKey],
+    kept: Mapping[str, Any] | None = None,
+    changes: Iterable[Any] = (),
 ) -> Verified:
     """What is whole in `lines`; raises `NotWholeError` at the first line that is not.
 
-    `kept` is a signed head of an earlier day: {"seal": …, "signature": …}.
+    `keys` are those that are trusted, by their names, `kept` is a signed head of an earlier day: {"seal": …,
+    "signature": …}, and `changes` what `changes_in` found in the same lines: without them only what the trusted
+    keys and their successors signed can be told.
     """
+    given, keys, sealed_with = set(keys), linked(keys, changes), list[str]()
+    change: tuple[int, str, str] | None = None
     if kept:
         check_signature(kept["seal"], kept["signature"], keys, "the head that was kept")
     number, hashed, seals, covered, chained = 0, GENESIS, 0, 0, GENESIS
@@ -117,17 +165,32 @@ def verify(
             hashed = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
             if proof != hashed:
                 raise NotWholeError(f"{what} was changed: its hash is another")
+            if body.get("type") == CHANGED:
+                pair, old, new = keys_of_change(body.get("data"), what)
+                if change or old != (sealed_with or [old])[-1] or new in sealed_with or not {old, new} & set(keys):
+                    raise NotWholeError(f"{what} changes the key {old}, which is not the one that sealed so far")
+                change, keys = (number, old, new), {**keys, **pair}
             continue
         seals, what = seals + 1, f"seal {seals + 1}"
         said = (body.get("number"), body.get("first"), body.get("last"), body.get("head"), body.get("previous"))
         if said != (seals, covered + 1, number, hashed, chained) or number <= covered:
             raise NotWholeError(f"{what} does not cover the events {covered + 1} to {number} after the seal before it")
         check_signature(body, proof, keys, what)
+        if change and covered + 1 == change[0] and body["key"] == change[2]:
+            sealed_with, change = [*(sealed_with or [change[1]]), change[2]], None
+        elif change and number >= change[0]:
+            raise NotWholeError(f"{what} covers the change of keys in event {change[0]} and does not begin with it")
+        elif body["key"] != (sealed_with or [body["key"]])[-1]:
+            raise NotWholeError(f"{what} is signed by the key {body['key']}, which was not the journal's then")
+        else:
+            sealed_with = sealed_with or [body["key"]]
         covered, chained = number, digest_of_seal(body, proof)
         if kept and kept["seal"]["number"] == seals:
             if (kept["seal"], kept["signature"]) != (body, proof):
                 raise NotWholeError(f"{what} is not the head that was kept: the journal was written and signed anew")
             is_compared = True
+    if sealed_with and not given & set(sealed_with):
+        raise NotWholeError(f"the keys that were given have sealed nothing of it: {', '.join(sorted(given))}")
     if kept and not is_compared:
         raise NotWholeError(f"the end was cut off: the head that was kept is seal {kept['seal']['number']}, of {seals}")
     return Verified(number, seals, number - covered, hashed, kept["seal"]["last"] if kept else None)
@@ -147,7 +210,9 @@ def main(arguments: list[str]) -> int:
                 kept = json.load(file)
             kept["seal"]["number"], kept["seal"]["last"], kept["signature"]
         with open(arguments[0], encoding="utf-8", newline="\n") as lines:
-            found = verify(lines, keys, kept)
+            changes = changes_in(lines)
+        with open(arguments[0], encoding="utf-8", newline="\n") as lines:
+            found = verify(lines, keys, kept, changes)
     except NotWholeError as error:
         print(f"NOT WHOLE: {error}")
         return 1

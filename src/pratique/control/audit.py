@@ -3,7 +3,8 @@
 Only whoever may read events of the whole home sees the chain; see `control.events` for parts of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pratique.base.errors import NotFound
 from pratique.control.actor import Actor
@@ -18,6 +19,12 @@ def lines(database: Database, actor: Actor) -> Iterator[str]:
     """Every event and every seal that there are now, each as one line."""
     permit(actor, "audit/read", HOME)
     return journal.lines(database)
+
+
+def key_changes(tx: Transaction, actor: Actor) -> list[Mapping[str, Any]]:
+    """What the events of changed keys say, the oldest first: who has one key can prove the others by them."""
+    permit(actor, "audit/read", HOME)
+    return seals.key_changes(tx)
 
 
 def head(tx: Transaction, actor: Actor) -> Seal:

@@ -48,7 +48,7 @@ ACTIONS: Final = frozenset(
         "stage_environments": "read write delete",
         "checks": "read write",
         "events": "read",
-        "audit": "read",
+        "audit": "read rotate",
         "principals": "read write delete",
         "roles": "read write delete",
         "approvals": "read decide",

@@ -186,7 +186,7 @@ def _check_exists(tx: Transaction, scope: str) -> None:
     if (identity := identity_of(scope)) and assigned_identities.get(tx, *identity) is None:
         raise NotFound(
             f"there is no identity {identity[1]!r} in resource group {identity[0]!r}",
-            hint=f"pratique identity list -g {identity[0]}",
+            hint=f"pratique identity list --resource-group {identity[0]}",
         )
     if (project := project_of(scope)) and projects.get(tx, project) is None:
         raise NotFound(f"there is no project {project!r}", hint="pratique devops project list")

@@ -5,6 +5,7 @@ platform's state shows, until somebody has looked.
 """
 
 from pratique.base.clock import utc_now
+from pratique.control import journal_key
 from pratique.control.journal_key import JournalKey
 from pratique.engine.workbench import Workbench
 from pratique.store import seals
@@ -19,13 +20,6 @@ class JournalSealer:
 
     def step(self) -> bool:
         """Seal one batch; whether there may be more to seal at once."""
-        with self._database.read() as tx:
-            if not seals.is_due(tx):
-                return False
-            seal = seals.due(tx, self._key.signer(), now=utc_now())
-        if seal is None:
-            return False
-        with self._database.write(seals.TOPIC) as tx:
-            was_added = seals.add(tx, seal)
+        seal = journal_key.seal(self._database, self._key, now=utc_now())
         # What was told meanwhile waits for the next look: signing every few events is what would cost.
-        return was_added and seal.last - seal.first + 1 == seals.MOST
+        return seal is not None and seal.last - seal.first + 1 == seals.MOST

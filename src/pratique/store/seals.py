@@ -7,18 +7,20 @@ What is signed and how it is spelt is in `content.journal_verifier`, which
 anybody can run without this platform.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert, select
+from sqlalchemy.exc import OperationalError
 
 from pratique.base.clock import iso
 from pratique.base.errors import StorageFailed
-from pratique.content.journal_verifier import GENESIS, canonical, digest_of_seal
+from pratique.content.journal_verifier import CHANGED, GENESIS, canonical, digest_of_seal
 from pratique.store import events
 from pratique.store.rows import value_of
+from pratique.store.schema import events as events_table
 from pratique.store.schema import journal_seals
 
 TOPIC: Final = "journal seals"
@@ -85,22 +87,53 @@ def is_due(tx: Connection) -> bool:
     return events.last_sequence(tx) > (seal.last if seal else 0)
 
 
+def key_wanted(tx: Connection) -> str:
+    """The name of the key that signs the next seal; empty while any key may, before the first.
+
+    A seal that begins with a change of keys is the first of the new one.
+    """
+    before = newest(tx)
+    following = events.after(tx, before.last if before else 0, limit=1)
+    if following and following[0].type == CHANGED:
+        return str((following[0].data.get("statement") or {}).get("new"))
+    return before.key if before else ""
+
+
+def key_changes(tx: Connection) -> list[Mapping[str, Any]]:
+    """What the events of changed keys say, the oldest first; nothing where one is damaged, which `verify` finds."""
+    changed = select(events_table.c.data).where(events_table.c.type == CHANGED).order_by(events_table.c.sequence)
+    try:
+        return [data for data in tx.execute(changed).scalars() if isinstance(data, dict)]
+    except (ValueError, OperationalError):
+        return []
+
+
+def is_changing(tx: Connection) -> bool:
+    """Whether a change of keys was told that no seal covers yet."""
+    before = newest(tx)
+    changed = select(events_table.c.sequence).where(events_table.c.type == CHANGED)
+    return tx.execute(changed.where(events_table.c.sequence > (before.last if before else 0))).first() is not None
+
+
 def due(tx: Connection, signer: Signer, *, now: datetime) -> Seal | None:
     """The next seal, over what none covers yet; None when there is nothing.
 
     Raises `StorageFailed` for events that do not follow what was sealed before, because nobody signs what was
-    changed, and for a key that is not the one which has signed so far.
+    changed, and for a key that is not the one which is to sign: see `key_wanted`.
     """
     before = newest(tx)
-    if before and before.key != signer.name:
+    wanted = key_wanted(tx)
+    if wanted and wanted != signer.name and before:
         raise StorageFailed(
-            f"the journal's key was changed: it was {before.key} so far and is {signer.name} now, so nothing is sealed",
+            f"the journal's key was changed: it was {wanted} so far and is {signer.name} now, so nothing is sealed",
             hint="bring keys/journal.pem back from a backup",
         )
     first, previous = (before.last + 1, before.head) if before else (1, GENESIS)
     told = events.after(tx, first - 1, limit=MOST)
     if not told:
         return None
+    changes = [event.sequence for event in told if event.type == CHANGED and event.sequence > first]
+    told = told[: changes[0] - first] if changes else told  # Another key signs from there on.
     for expected, event in enumerate(told, first):
         if event.sequence != expected or event.previous_hash != previous or event.hash != events.hash_of(event):
             raise StorageFailed(

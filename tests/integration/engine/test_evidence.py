@@ -1,15 +1,16 @@
 """What can be shown later: the journal is sealed by itself, and a prediction is found among what was collected."""
 
 import json
+import shutil
 from functools import partial
 from typing import Any
 
 import pytest
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import NotFound, StorageFailed
+from pratique.base.errors import Conflict, NotFound, StorageFailed
 from pratique.content.journal_verifier import NotWholeError, read_keys, verify
-from pratique.control import predictions
+from pratique.control import journal_key, predictions
 from pratique.control.journal_key import JournalKey
 from pratique.engine.collection import Collector, folder_of
 from pratique.engine.predictions import look
@@ -101,6 +102,42 @@ def test_a_flipped_bit_of_the_key_signs_nothing_in_its_name(house: House, attack
     sealer.step()
     with house.database.read() as tx:
         assert not seals.is_due(tx), "with the sound key it is sealed"
+
+
+def test_a_change_of_keys_that_was_cut_off_is_gone_on_with(house: House) -> None:
+    key, keys = JournalKey(house.home.keys), read_keys(JournalKey(house.home.keys).public()[1])
+    tell(house, 2)
+    key.change(house.database, OWNER, now=utc_now())  # Cut off here: told, and nothing sealed with the new one.
+    tell(house, 2)
+    with pytest.raises(Conflict, match="is being changed"):
+        key.change(house.database, OWNER, now=utc_now())
+    before = key.public()[0]
+    for _ in range(2):
+        JournalSealer(house.bench).step()
+    assert key.public()[0] != before
+    found = verify(journal.lines(house.database), keys)
+    assert (found.unsealed, found.seals) == (0, 2)
+    with house.database.read() as tx:
+        changes = seals.key_changes(tx)
+    assert verify(journal.lines(house.database), read_keys(key.public()[1]), None, changes).unsealed == 0
+
+
+def test_a_next_key_that_was_never_told_of_is_forgotten(house: House) -> None:
+    tell(house, 1)
+    JournalSealer(house.bench).step()
+    key = JournalKey(house.home.keys)
+    shutil.copy(house.home.keys / "journal.pem", house.home.keys / "journal-next.pem")
+    before = journal_key.change(house.database, OWNER, key, now=utc_now())
+    assert before == key.public()[0]
+    assert not (house.home.keys / "journal-next.pem").exists()
+    tell(house, 1)
+    JournalSealer(house.bench).step()
+    assert verify(journal.lines(house.database), read_keys(key.public()[1]), None, changes_of(house)).unsealed == 0
+
+
+def changes_of(house: House) -> Any:
+    with house.database.read() as tx:
+        return seals.key_changes(tx)
 
 
 def test_one_call_is_found_among_what_was_collected(house: House) -> None:

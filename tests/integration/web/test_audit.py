@@ -21,7 +21,7 @@ def newest(site: Site, count: int = 1) -> list[StoredEvent]:
 def seal(site: Site) -> None:
     """What the engine does every second."""
     with site.platform.database.write() as tx:
-        while found := seals.due(tx, site.platform.journal_key.signer(), now=utc_now()):
+        while found := seals.due(tx, site.platform.journal_key.signer(seals.key_wanted(tx)), now=utc_now()):
             assert seals.add(tx, found)
 
 
@@ -92,6 +92,32 @@ def test_the_journal_is_verified_exported_and_compared(site: Site, pratique: Run
         [sys.executable, "-I", str(program), str(exported), str(key)], capture_output=True, text=True, timeout=60
     )
     assert (ran.returncode, ran.stdout.startswith("NOT WHOLE: event ")) == (1, True)
+
+
+def test_the_key_is_changed_and_each_that_was_kept_verifies(site: Site, pratique: Run, tmp_path: Path) -> None:
+    seal(site)
+    first, head, exported = tmp_path / "first.pem", tmp_path / "head.json", tmp_path / "journal.jsonl"
+    first.write_text(pratique("audit", "key", "show", "--query", "public_key", "-o", "tsv").stdout)
+    assert pratique("audit", "head", "--file", str(head)).returncode == 0
+    assert pratique("audit", "key", "rotate", who="carl", role="Contributor").returncode == 1
+    for _ in range(2):
+        ran = pratique("audit", "key", "rotate", "--reason", "yearly")
+        assert ran.returncode == 0, ran.stderr
+    changed = json.loads(pratique("audit", "key", "show").stdout)
+    assert changed["public_key"] not in first.read_text()
+    assert len(changed["changes"]) >= 2
+    assert not (site.platform.home.keys / "journal-next.pem").exists()
+    for kept in ((), ("--key", str(first)), ("--key", str(first), "--head", str(head))):
+        assert pratique("audit", "verify", *kept).returncode == 0, kept
+    assert pratique("audit", "export", "--file", str(exported)).returncode == 0
+    newest, program = tmp_path / "newest.pem", tmp_path / "verifier.py"
+    newest.write_text(changed["public_key"])
+    program.write_text(pratique("audit", "verifier").stdout)
+    for key in (first, newest):
+        assert pratique("audit", "verify", "--file", str(exported), "--key", str(key)).returncode == 0
+        argv = [sys.executable, "-I", str(program), str(exported), str(key), str(head)]
+        ran_alone = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+        assert ran_alone.returncode == 0, ran_alone.stdout
 
 
 def test_whoever_sees_a_part_of_the_home_cannot_have_the_journal(pratique: Run) -> None:

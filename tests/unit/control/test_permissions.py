@@ -23,7 +23,7 @@ NOT_A_CONTRIBUTORS = {
     "principals/write", "principals/delete", "roles/write", "roles/delete", "approvals/decide",
     "checks/write", "stage_environments/delete",  # Without them there is nothing to decide.
     "service_connections/write", "service_connections/delete",  # One acts as somebody else.
-    "vaults/policies", "vaults/rotate", "tokens/rotate",
+    "vaults/policies", "vaults/rotate", "tokens/rotate", "audit/rotate",
     "units/report",  # What a worker says of its own unit.
 }  # fmt: skip
 TRACKING = {"workspaces/read", "artifacts/read", "artifacts/write", "content/read", "models/read"}

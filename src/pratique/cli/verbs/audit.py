@@ -13,7 +13,7 @@ from pratique.cli.table import Document, Report, Table, Text, flag
 from pratique.cli.talk import say, warn
 from pratique.client.audit import Audit
 from pratique.client.connection import StreamCutError
-from pratique.content.journal_verifier import NotWholeError, Verified, read_keys, verify
+from pratique.content.journal_verifier import NotWholeError, Verified, changes_in, read_keys, verify
 
 TABLE = Table("audit")
 _EXPORTED: Final = flag("file", "--file", "-f", help="An exported journal instead of the platform's.")
@@ -38,11 +38,14 @@ def verify_journal(platform: Place, *, file: str | None, key: str | None, head: 
     changed, removed, added or moved is found. That the end was cut off, or that all was written and signed anew by
     whoever has the key, is found only against a head that was kept elsewhere: see `pratique audit head`.
     """
-    keys = read_keys_of(_read(key) if key else str(Audit(platform.connection).key()["public_key"]), key or "the key")
+    known = {} if key and file else Audit(platform.connection).key()
+    keys = read_keys_of(_read(key) if key else str(known["public_key"]), key or "the key")
     kept = _read_head(head) if head else None
     try:
         with closing(_lines(platform, file)) as lines:
-            found = verify(lines, keys, kept)
+            changes = changes_in(lines) if file else known["changes"]
+        with closing(_lines(platform, file)) as lines:
+            found = verify(lines, keys, kept, changes)
     except NotWholeError as error:
         said = {"whole": False, "problem": str(error), "kept_key": bool(key), "kept_head": bool(head)}
         return Report(f"NOT WHOLE: {error}", values=said, exit_code=1)

@@ -6,14 +6,17 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends
 from fastapi.responses import StreamingResponse
 
-from pratique.control import audit
+from pratique.base.clock import utc_now
+from pratique.control import audit, journal_key
 from pratique.control.actor import Actor
+from pratique.store.backups import housekeeping
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 Here = Annotated[Platform, Depends(platform_of)]
 Auditor = Annotated[Actor, Depends(allow("audit/read"))]
+Rotator = Annotated[Actor, Depends(allow("audit/rotate"))]
 _LINES: Final = 500
 """Lines that are sent at once: a piece each would cost more than what is in it."""
 
@@ -33,11 +36,24 @@ def head(platform: Here, actor: Auditor) -> dict[str, Any]:
 
 
 @router.get("/key")
-def key(platform: Here, actor: Auditor) -> dict[str, str]:
-    """The public key that seals are checked with."""
-    del actor
+def key(platform: Here, actor: Auditor) -> dict[str, Any]:
+    """The public key that seals are checked with, and how it followed those before it."""
+    return _key(platform, actor)
+
+
+@router.post("/key/rotate")
+def rotate(platform: Here, actor: Rotator) -> dict[str, Any]:
+    """Sign with another key from now on."""
+    with housekeeping(platform.home):  # A backup would hold a journal of one key, and the other key.
+        journal_key.change(platform.database, actor, platform.journal_key, now=utc_now())
+    return _key(platform, actor)
+
+
+def _key(platform: Platform, actor: Actor) -> dict[str, Any]:
     name, public = platform.journal_key.public()
-    return {"id": name, "algorithm": "Ed25519", "public_key": public}
+    with platform.database.read() as tx:
+        changes = audit.key_changes(tx, actor)
+    return {"id": name, "algorithm": "Ed25519", "public_key": public, "changes": changes}
 
 
 def _pieces(lines: Iterator[str]) -> Iterator[bytes]:
