@@ -25,7 +25,11 @@ Kind = Literal["All", "Counters", "Gauges", "TextReadouts"]
 
 @dataclass(frozen=True)
 class Admin:
-    """Envoy's admin interface at `socket`; every call raises `Unavailable` when nobody answers."""
+    """Envoy's admin interface at `socket`; every call raises `Unavailable` when nobody is there.
+
+    An Envoy that is there and busy is another thing than none: who asks for
+    `statistics` then gets a `TimeoutError`.
+    """
 
     socket: Path
     timeout: float = 5.0
@@ -35,22 +39,28 @@ class Admin:
         """Whether Envoy lives and has its first configuration."""
         try:
             return self._call("GET", "/ready")[0] == http.client.OK
-        except Unavailable:
+        except (Unavailable, TimeoutError):
             return False
 
     def statistics(self, pattern: str, *, kind: Kind = "All") -> Mapping[str, Any]:
         """Statistics whose full name matches the RE2 `pattern`: counters and gauges as int, text as str.
 
-        Envoy looks through all it has of `kind` and routes nothing new meanwhile:
-        of texts there are few, of counters a hundred for each upstream.
+        Numbers that never changed are left out. Envoy looks through all it has of
+        `kind` and routes nothing new meanwhile: of texts there are few, of counters
+        a hundred for each upstream, most of which never changed.
         """
-        path = f"/stats?format=json&type={kind}&filter={quote(f'^(?:{pattern})$', safe='')}"
+        used = "" if kind == "TextReadouts" else "usedonly&"
+        path = f"/stats?format=json&{used}type={kind}&filter={quote(f'^(?:{pattern})$', safe='')}"
         rows = json.loads(self._call("GET", path)[1])["stats"]
         return {row["name"]: row["value"] for row in rows if "name" in row}
 
     def ports(self) -> Mapping[str, int]:
         """The TCP port of each listener by its name."""
-        rows = json.loads(self._call("GET", "/listeners?format=json")[1]).get("listener_statuses", [])
+        try:
+            answer = self._call("GET", "/listeners?format=json")[1]
+        except TimeoutError as error:
+            raise self._silent(error) from error
+        rows = json.loads(answer).get("listener_statuses", [])
         found = {row["name"]: row["local_address"].get("socket_address") for row in rows}
         return {name: address["port_value"] for name, address in found.items() if address}
 
@@ -60,11 +70,13 @@ class Admin:
         Connections that are kept end with their request. Stop the process
         afterwards: it loses what is still in progress.
         """
-        try:
-            self._call("POST", "/drain_listeners?graceful&skip_exit")
-            self._call("POST", "/drain_listeners")
-        except Unavailable:
-            return True
+        for said in ("/drain_listeners?graceful&skip_exit", "/drain_listeners"):
+            try:
+                self._call("POST", said)
+            except TimeoutError:
+                continue  # It has heard it.
+            except Unavailable:
+                return True
         return self.falls_idle(r"http\.(?:door|endpoints)\.downstream_rq_active", timeout)
 
     def falls_idle(self, pattern: str, timeout: timedelta) -> bool:
@@ -79,6 +91,8 @@ class Admin:
             time.sleep(_SETTLED.total_seconds())
             try:
                 busy = any(self.statistics(pattern).values())
+            except TimeoutError:
+                busy = True
             except Unavailable:
                 return True
             zeros = 0 if busy else zeros + 1
@@ -90,9 +104,12 @@ class Admin:
             connection.request(method, path)
             answer = connection.getresponse()
             return answer.status, answer.read()
+        except TimeoutError:
+            raise
         except (OSError, http.client.HTTPException) as error:
-            raise Unavailable(
-                f"the gateway does not answer on {self.socket}: {error}", hint="pratique status"
-            ) from error
+            raise self._silent(error) from error
         finally:
             connection.close()
+
+    def _silent(self, error: Exception) -> Unavailable:
+        return Unavailable(f"the gateway does not answer on {self.socket}: {error}", hint="pratique status")

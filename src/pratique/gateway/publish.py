@@ -29,7 +29,7 @@ from pratique.base.clock import utc_now
 from pratique.base.errors import InternalError, Unavailable
 from pratique.base.home import Home
 from pratique.base.names import check_name
-from pratique.gateway.admin import Admin
+from pratique.gateway.admin import Admin, Kind
 from pratique.gateway.apis import ApiRoute, problem_with_api, shape_of
 from pratique.gateway.certificates import (
     OWN_NAMES,
@@ -56,7 +56,10 @@ _TAKEN_WITHIN: Final = timedelta(seconds=30)
 """Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
 
 _REFUSED_WITHIN: Final = 0.3
-"""Seconds after which Envoy is asked whether it has refused a file; counting takes it longer than reading a version."""
+"""Seconds after which Envoy is asked whether it has refused a file, and each time twice as many after that.
+
+Looking for that keeps it from taking the file, if it just needs longer: it has two hundred thousand counters.
+"""
 
 _LONGEST_PAUSE: Final = 0.01
 """Seconds between two looks whether Envoy has a version: what we wait longer is what a change takes longer."""
@@ -356,7 +359,9 @@ class Gateway:
         if is_same and version == self._taken.get(step.file):
             # Envoy had it, and one that was started since has begun with it.
             return True
-        refused = self._refusals.get(step.statistic) or self._counted(step)
+        refused = self._refusals.get(step.statistic)
+        if refused is None:
+            refused = self._counted(step)
         if not is_same:
             write_private(step.file, step.wanted.content)
             self._known[step.file] = (_signature(step.file), step.wanted)
@@ -367,16 +372,16 @@ class Gateway:
 
     def _await(self, step: "_Step", version: str, refused: Mapping[str, Any], before: Discovery) -> bool:
         """Wait until Envoy has `version`; False when it is down. Raises `InternalError` when it refuses it."""
-        began = counted = time.monotonic()
-        pause = 0.001
-        while (now := time.monotonic()) - began < _TAKEN_WITHIN.total_seconds():
-            try:
-                if self._admin.statistics(re.escape(step.version), kind="TextReadouts").get(step.version) == version:
-                    return True
-            except Unavailable:
+        began = time.monotonic()
+        pause, counted_after = 0.001, _REFUSED_WITHIN
+        while (passed := time.monotonic() - began) < _TAKEN_WITHIN.total_seconds():
+            said = self._asked(re.escape(step.version), "TextReadouts")
+            if said is None:
                 return False
-            if now - counted > _REFUSED_WITHIN:
-                counted, found = now, self._counted(step) or {}
+            if said.get(step.version) == version:
+                return True
+            if passed > counted_after:
+                counted_after, found = 2 * passed, self._counted(step) or {}
                 if any(found.get(name, 0) > refused.get(name, 0) for name in step.refusals):
                     break
             time.sleep(pause)
@@ -390,12 +395,25 @@ class Gateway:
 
     def _counted(self, step: "_Step") -> Mapping[str, Any] | None:
         """How often Envoy has refused such a file so far; None when it is down."""
-        try:
-            found = self._admin.statistics("|".join(map(re.escape, step.refusals)), kind="Counters")
-        except Unavailable:
-            return None
-        self._refusals[step.statistic] = found
+        found = self._asked("|".join(map(re.escape, step.refusals)), "Counters")
+        if found is not None:
+            self._refusals[step.statistic] = found
         return found
+
+    def _asked(self, pattern: str, kind: Kind) -> Mapping[str, Any] | None:
+        """What Envoy says of itself, however busy it is; None when it is down.
+
+        One that is busy may not be taken for one that is down: what it routes to would be stopped.
+        """
+        deadline = time.monotonic() + _TAKEN_WITHIN.total_seconds()
+        while True:
+            try:
+                return self._admin.statistics(pattern, kind=kind)
+            except Unavailable:
+                return None
+            except TimeoutError as error:
+                if time.monotonic() > deadline:
+                    raise InternalError("Envoy lives and does not answer", hint="pratique status") from error
 
     def _render(self, endpoint: EndpointRoute) -> _Rendering:
         """One endpoint as Envoy reads it; remembered, because mostly one of a thousand has changed."""

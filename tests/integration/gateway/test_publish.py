@@ -1,5 +1,6 @@
 """Publishing under traffic, with bad endpoints, and with Envoy dead."""
 
+import signal
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from pratique.gateway.admin import Admin
 from pratique.gateway.model import EndpointRoute
 from pratique.gateway.preflight import Preflight
 from pratique.gateway.publish import Gateway
+from pratique.gateway.render import discovery
 
 from .conftest import KEY, SECOND_KEY, WORKSPACE, House
 
@@ -289,6 +291,48 @@ def test_a_publisher_which_starts_anew_changes_nothing_by_publishing_the_same(ho
     before = {path: path.stat().st_mtime_ns for path in files}
     house.serve(row)
     assert {path: path.stat().st_mtime_ns for path in files} == before
+
+
+def test_a_change_writes_the_file_that_it_is_about_and_no_other_endpoint_notices(house: House) -> None:
+    house.model("blue"), house.model("green")
+    both = (house.deployment("blue"), house.deployment("green"))
+    rows = [house.endpoint(*both, name=f"credit-{number}") for number in range(3)]
+    house.serve(*rows)
+    files = list(Path(house.home.gateway).glob("*ds*.*"))
+    assert len(files) == 5
+    routes = house.home.gateway / "rds-endpoints.pb"
+    before, branches = {path: path.stat().st_ino for path in files}, discovery.read(routes).branches
+    house.serve(rows[0], replace(rows[1], traffic={"green": 100}), rows[2])
+    assert [path.name for path in files if path.stat().st_ino != before[path]] == ["rds-endpoints.pb"]
+    after = discovery.read(routes).branches
+    assert [prefix for prefix in branches if branches[prefix] != after[prefix]] == ["/endpoints/team-a/credit-1/"]
+    answers = [house.score(name=row.name).headers["azureml-model-deployment"] for row in rows]
+    assert answers == ["blue", "green", "blue"]
+
+
+def test_an_envoy_that_is_busy_is_waited_for_and_not_taken_for_one_that_is_down(house: House) -> None:
+    house.model("blue"), house.model("green")
+    both = (house.deployment("blue"), house.deployment("green"))
+    house.serve(house.endpoint(*both))
+    house.gateway._admin = Admin(house.home.socket("envoy-admin"), timeout=0.05)
+    assert house.process is not None
+    house.process.send_signal(signal.SIGSTOP)
+    taken: list[bool] = []
+    row = house.endpoint(*both, traffic={"green": 100})
+    thread = threading.Thread(target=lambda: taken.append(house.gateway.publish(["team-a"], [row]).effective))
+    try:
+        assert not house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=0.3))
+        assert not house.gateway.is_ready()
+        with pytest.raises(Unavailable):
+            house.gateway.actual_ports()
+        thread.start()
+        thread.join(0.5)
+        assert taken == []
+    finally:
+        house.process.send_signal(signal.SIGCONT)
+    thread.join()
+    assert taken == [True]
+    assert house.score().headers["azureml-model-deployment"] == "green"
 
 
 def test_a_damaged_file_is_written_anew(house: House) -> None:
