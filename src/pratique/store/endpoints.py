@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
 from pratique.store.rows import value_of, values_of
 from pratique.store.schema import online_endpoints
+from pratique.store.stored import Shape, remembered
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class OnlineEndpoint:
     created_at: datetime
     updated_at: datetime
     created_by: Mapping[str, Any]
+
+
+_STORED: Final = Shape(OnlineEndpoint, online_endpoints)
 
 
 def add(tx: Connection, endpoint: OnlineEndpoint) -> None:
@@ -57,9 +61,10 @@ def in_workspace(tx: Connection, workspace: str) -> list[OnlineEndpoint]:
 
 
 def every(tx: Connection) -> list[OnlineEndpoint]:
-    """The endpoints of all workspaces."""
-    order = (online_endpoints.c.workspace, online_endpoints.c.name)
-    return values_of(OnlineEndpoint, tx.execute(select(online_endpoints).order_by(*order)))
+    """The endpoints of all workspaces; one that is as it was at the last look is the same value."""
+    wanted = select(*_STORED.columns(online_endpoints))
+    rows = tx.execute(wanted.order_by(online_endpoints.c.workspace, online_endpoints.c.name))
+    return [*map(remembered, _STORED.rows(rows))]
 
 
 def change(tx: Connection, id: str, **values: Any) -> None:  # noqa: A002 - the column's name.

@@ -64,6 +64,22 @@ def test_nothing_is_published_or_written_when_nothing_changed(house: House) -> N
     assert (len(house.gateway.published), house.commits) == (published, commits)
 
 
+def test_what_did_not_change_is_not_made_anew(house: House) -> None:
+    house.make_endpoint()
+    house.make_endpoint("fraud")
+    house.routes.step()
+    served = []
+    for _ in range(2):
+        with house.database.write() as tx:
+            sealer = house.bench.sealer
+            endpoint_verbs.regenerate_key(tx, OWNER, "dev", "credit", "secondary", sealer=sealer, now=utc_now())
+        house.routes.step()
+        served.append((house.gateway.route("credit"), house.gateway.route("fraud")))
+    (credit, fraud), (changed, same) = served
+    assert same is fraud
+    assert [one == other for one, other in zip(changed.keys, credit.keys, strict=True)] == [True, False]
+
+
 def test_an_endpoint_that_goes_writes_nothing_while_its_deployments_are_stopped(house: House) -> None:
     house.make_endpoint()
     house.deploy("")
