@@ -1,5 +1,6 @@
 """What somebody changed beside the platform shows in the journal."""
 
+import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -8,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from pratique.base.errors import InvalidInput
+from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.base.settings import Settings, load_settings
 from pratique.control import changed_outside
+from pratique.control.keyed_digests import KeyedDigests
 from pratique.store import events
 from pratique.store.database import Database
 from pratique.store.events import StoredEvent
@@ -23,7 +25,8 @@ def told(database: Database) -> list[StoredEvent]:
 
 def start(database: Database, home: Path, now: datetime) -> dict[str, Sequence[Any]]:
     with database.write() as tx:
-        return dict(changed_outside.tell_settings(tx, load_settings(home, {}), home / "config.toml", now=now))
+        digests, file = KeyedDigests(home / "keys"), home / "config.toml"
+        return dict(changed_outside.tell_settings(tx, load_settings(home, {}), file, digests=digests, now=now))
 
 
 def test_the_first_start_is_told_once_and_is_no_change(database: Database, tmp_path: Path, now: datetime) -> None:
@@ -70,10 +73,33 @@ def test_any_flipped_bit_of_the_settings_is_refused_or_told(
 def test_a_password_in_a_setting_is_not_told(database: Database, now: datetime, tmp_path: Path) -> None:
     settings = Settings(database_url="postgresql://ada:geheim@host/db")
     with database.write() as tx:
-        changed_outside.tell_settings(tx, settings, tmp_path / "config.toml", now=now)
+        digests, file = KeyedDigests(tmp_path / "keys"), tmp_path / "config.toml"
+        changed_outside.tell_settings(tx, settings, file, digests=digests, now=now)
     (event,) = told(database)
     assert "geheim" not in str(event.data)
-    assert event.data["in_force"]["database_url"].startswith("sha256:")
+    assert event.data["in_force"]["database_url"].startswith("hmac-sha256:")
+
+
+def test_whoever_reads_the_journal_cannot_try_passwords(database: Database, now: datetime, tmp_path: Path) -> None:
+    """No digest of the whole, of the setting or of the file, by any function that needs no key, is in it."""
+    text = 'database_url = "postgresql://ada:a@host/db"\n'
+    (tmp_path / "config.toml").write_text(text)
+    start(database, tmp_path, now)
+    (event,) = told(database)
+    said = str(event.data)
+    for guess in (text, text.split('"')[1]):
+        for name in sorted(hashlib.algorithms_guaranteed - {"shake_128", "shake_256"}):
+            digest = hashlib.new(name, guess.encode(), usedforsecurity=False).hexdigest()
+            assert digest[:8] not in said, name
+
+
+def test_the_same_home_tells_the_same_digest_and_another_home_another(tmp_path: Path) -> None:
+    one, again, other = (KeyedDigests(tmp_path / name) for name in ("a", "a", "b"))
+    assert one.of(b"x") == again.of(b"x") != other.of(b"x")
+    assert (tmp_path / "a" / "digests.key").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "a" / "digests.key").write_bytes(b"short")
+    with pytest.raises(StorageFailed, match="is damaged"):
+        one.of(b"x")
 
 
 @pytest.mark.parametrize("files", [[], ["cds.json"], ["cds.json", "ecds-limits.json"]])

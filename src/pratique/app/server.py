@@ -30,6 +30,7 @@ from pratique.base.home import Home
 from pratique.base.logging import configure_logging, get_logger
 from pratique.base.settings import CONFIG, load_settings
 from pratique.control import changed_outside, grants, master_key, principals
+from pratique.control.keyed_digests import KeyedDigests
 from pratique.control.workspaces import tracking_of
 from pratique.engine import packages
 from pratique.engine.engine import Engine
@@ -101,7 +102,9 @@ def _made_ready(parts: Parts) -> tuple[str, Mapping[str, object]]:
     master_key.finish(parts.database, parts.sealer, now=utc_now())
     with parts.database.write() as tx:
         owner = principals.ensure_owner(tx, login_name(), now=utc_now())
-        changed = changed_outside.tell_settings(tx, parts.settings, parts.home.root / CONFIG, now=utc_now())
+        changed = changed_outside.tell_settings(
+            tx, parts.settings, parts.home.root / CONFIG, digests=KeyedDigests(parts.home.keys), now=utc_now()
+        )
     for name, (before, after) in changed.items():
         _log.warning("settings.changed", setting=name, before=before, after=after)
     return owner.id, changed

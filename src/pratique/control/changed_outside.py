@@ -4,10 +4,11 @@
     files       only the platform writes them, so a changed one is not used, and the journal says which
 
 The journal holds what a home was started with: a setting that was another one
-for an hour shows, also when its file is as before.
+for an hour shows, also when its file is as before. Of what may hold a password,
+the file among it, it holds a keyed digest: whoever reads the journal learns that
+it is another, and tries in vain what it may be.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -15,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pratique.base.settings import Settings
-from pratique.content.hashing import hash_file
 from pratique.control.actor import PLATFORM
+from pratique.control.keyed_digests import KeyedDigests
 from pratique.control.scopes import HOME
 from pratique.store import events
 from pratique.store.database import Transaction
@@ -29,7 +30,9 @@ _SECRET: Final = ("database_url",)
 """Settings that may hold a password: only that they are others is told."""
 
 
-def tell_settings(tx: Transaction, settings: Settings, file: Path, *, now: datetime) -> Mapping[str, Sequence[Any]]:
+def tell_settings(
+    tx: Transaction, settings: Settings, file: Path, *, digests: KeyedDigests, now: datetime
+) -> Mapping[str, Sequence[Any]]:
     """Write down which settings are others than at the last start, and whether `file` is.
 
     Returns each of these with its old and its new value. The first start is told as well, against the defaults;
@@ -37,7 +40,7 @@ def tell_settings(tx: Transaction, settings: Settings, file: Path, *, now: datet
     """
     told = events.about(tx, HOME, _SUBJECT, types=[_CHANGED])
     before: Mapping[str, Any] = told[0].data if told else {"in_force": {}, "file": ""}
-    in_force, digest = _in_force(settings), _digest(file)
+    in_force, digest = _in_force(settings, digests), digests.of_file(file)
     defaults = asdict(Settings())
     changed = {
         name: [before["in_force"].get(name, defaults.get(name)), in_force.get(name, defaults.get(name))]
@@ -57,20 +60,8 @@ def tell_files(tx: Transaction, files: Sequence[Path], *, now: datetime) -> None
         events.append(tx, Event(_REFUSED, "files", HOME, PLATFORM.to_document(), data), now=now)
 
 
-def _in_force(settings: Settings) -> dict[str, Any]:
+def _in_force(settings: Settings, digests: KeyedDigests) -> dict[str, Any]:
     """The settings that have not their defaults."""
     defaults = asdict(Settings())
     found = {name: value for name, value in asdict(settings).items() if value != defaults[name]}
-    return {name: _shown(value) if name in _SECRET else value for name, value in found.items()}
-
-
-def _shown(secret: object) -> str:
-    return f"sha256:{hashlib.sha256(str(secret).encode()).hexdigest()[:12]}"
-
-
-def _digest(file: Path) -> str:
-    """The SHA-256 of a file; empty when there is none."""
-    try:
-        return hash_file(file)[0]
-    except FileNotFoundError:
-        return ""
+    return {name: digests.of(str(value).encode()) if name in _SECRET else value for name, value in found.items()}
