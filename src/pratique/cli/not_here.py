@@ -19,6 +19,13 @@ _NO_IMAGE: Final = (
 _ONE_MACHINE: Final = "everything runs on this machine, see `pratique doctor`"
 _NO_CLOUD: Final = "it asks Azure, and nothing here leaves the machine: take the line out of the script"
 
+_ONE_REVISION: Final = (
+    "an API has one revision, and changes in one step; try the next one under another --path: pratique apim api create"
+)
+_VERSIONS: Final = "each version is an API with its version in --path, such as credit/v2: pratique apim api create"
+_KEY_NAMES: Final = "callers send it as Ocp-Apim-Subscription-Key, or as subscription-key in the query"
+_LAST_WINS: Final = "there are no etags here: who writes last wins; leave it out"
+
 GROUPS: Final[Mapping[str, str]] = {
     "ml batch-deployment": _NO_BATCH,
     "ml batch-endpoint": _NO_BATCH,
@@ -33,6 +40,14 @@ GROUPS: Final[Mapping[str, str]] = {
     "ml schedule": "`schedules:` of an azure-pipelines.yml submits a job by the clock: pratique pipelines create",
     "ml serverless-endpoint": "deploy a model of your own: pratique ml online-deployment create",
     "ml workspace-hub": "there are no hubs: pratique ml workspace create",
+    "apim api release": _ONE_REVISION,
+    "apim api revision": _ONE_REVISION,
+    "apim api schema": "what a body must be, the model says",
+    "apim api versionset": _VERSIONS,
+    "apim deletedservice": "a service that was deleted is gone; a backup of the home has it: pratique backup",
+    "apim graphql": "an API leads to an online endpoint, which speaks JSON over HTTP",
+    "apim product": "a subscription opens one API or all: pratique apim subscription create --scope /apis/NAME; "
+    "what a product's policy says stands at all APIs or at each: pratique apim policy set",
     "acr": _NO_IMAGE,
     "aks": _ONE_MACHINE,
     "appservice": _NO_RESOURCE,
@@ -71,7 +86,8 @@ GROUPS: Final[Mapping[str, str]] = {
     "policy": _NO_RESOURCE,
     "redis": _NO_RESOURCE,
     "resource": _NO_RESOURCE,
-    "rest": "ask with the verb of the noun, or with curl and `pratique account get-access-token`",
+    "rest": "ask with the verb of the noun, policies with `pratique apim api policy set`; or with curl and "
+    "`pratique account get-access-token`",
     "search": _NO_RESOURCE,
     "security": _NO_CLOUD,
     "servicebus": _NO_RESOURCE,
@@ -93,6 +109,10 @@ _NO_MACHINE: Final = "a compute is a name of this machine, which nobody logs in 
 VERBS: Final[Mapping[str, str]] = {
     "identity list-resources": "their files name them: pratique ml online-endpoint list, pratique ml job list",
     "identity update": "pratique identity create with --tags changes the one that is there",
+    "apim api export": "what the endpoint says of itself is at its swagger.json",
+    "apim apply-network-updates": _NO_NETWORK,
+    "apim backup": "a backup of the home holds the services: pratique backup create",
+    "apim restore": "a backup of the home holds the services: pratique backup restore",
     "keyvault secret backup": "a backup of the home holds the vaults: pratique backup create",
     "keyvault secret restore": "a backup of the home holds the vaults: pratique backup restore",
     "keyvault update": "tags and days are those of its creation; see pratique keyvault set-policy",
@@ -126,6 +146,21 @@ VERBS: Final[Mapping[str, str]] = {
 """Verbs of groups that are here, and what to do instead."""
 
 FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
+    ("apim *", "--if-match", _LAST_WINS),
+    ("apim *", "--enable-client-certificate", "callers prove themselves by a key or a token, and not by certificates"),
+    ("apim *", "--public-network-access", _NO_NETWORK),
+    ("apim *", "--disable-gateway", "there is one gateway"),
+    ("apim update", "--set", "give --publisher-name, --publisher-email or --tags"),
+    ("apim api *", "--subscription-key-header-name", _KEY_NAMES),
+    ("apim api *", "--subscription-key-query-param-name", _KEY_NAMES),
+    ("apim api *", "--subscription-key-required", "say --subscription-required"),
+    ("apim api *", "--authorization-server-id", "tokens are checked by validate-jwt: pratique apim api policy set"),
+    ("apim api *", "--authorization-scope", "claims are checked by validate-jwt: pratique apim api policy set"),
+    ("apim api *", "--open-id-provider-id", "tokens are checked by validate-jwt: pratique apim api policy set"),
+    ("apim api *", "--tags", "an API has no tags here; --description says what it is"),
+    ("apim api *", "--api-version", _VERSIONS),
+    ("apim api *", "--api-version-set-id", _VERSIONS),
+    ("apim api *", "--api-revision", _ONE_REVISION),
     ("keyvault set-policy", "--key-permissions", _SECRETS_ONLY),
     ("keyvault set-policy", "--certificate-permissions", _SECRETS_ONLY),
     ("keyvault set-policy", "--storage-permissions", _SECRETS_ONLY),

@@ -121,7 +121,12 @@ class ApiRoutes:
 
     def made(self, rows: ApiRows, endpoints: Mapping[str, EndpointRoute]) -> list[ApiRoute]:
         """The routes of every API over `endpoints`, by ``workspace/name``."""
-        return [self._route(api, rows, endpoints) for api in rows.apis]
+        roots = {api.service: api.name for api in rows.apis if not api.path}
+        routes = [self._route(api, rows, endpoints) for api in rows.apis]
+        return [
+            replace(route, is_beside_root=True) if roots.get(route.service, route.name) != route.name else route
+            for route in routes
+        ]
 
     def _route(self, api: Api, rows: ApiRows, endpoints: Mapping[str, EndpointRoute]) -> ApiRoute:
         chain = (rows.services[api.service], api)

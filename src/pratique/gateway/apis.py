@@ -76,13 +76,16 @@ class Operation:
 
     @property
     def is_exact(self) -> bool:
-        return "{" not in self.template and "*" not in self.template
+        return "{" not in self.template and "*" not in self.template and self.template != "/"
 
     @property
     def pattern(self) -> str:
-        """The template as an RE2 expression."""
-        parts = _TEMPLATE.split(self.template)
-        return "[^/]+".join(re.escape(part).replace(r"\*", ".*") for part in parts)
+        """The template as an RE2 expression; what it may end in may be missing together with its slash."""
+        if self.template == "/":
+            return "/?"
+        parts = _TEMPLATE.split(self.template.removesuffix("/*"))
+        fixed = "[^/]+".join(re.escape(part) for part in parts)
+        return f"{fixed}(?:/.*)?" if self.template.endswith("/*") else fixed
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ class ApiRoute:
     """(subscription, key) of every subscription that opens it."""
     key_sets: Mapping[str, KeySet] = field(default_factory=dict)
     """By the address of their OpenID configuration."""
+    is_beside_root: bool = False
+    """Whether another API of its service has no path."""
 
     @property
     def label(self) -> str:
@@ -203,7 +208,7 @@ def shape_of(api: ApiRoute) -> Hashable:
         for one in api.operations
     )
     shape = _shape_of_treatment(api.treatment)
-    return api.label, api.path, operations, api.needs_key, bool(api.keys), known, shape
+    return api.label, api.path, api.is_beside_root, operations, api.needs_key, bool(api.keys), known, shape
 
 
 def _shape_of_treatment(treatment: Treatment) -> Hashable:

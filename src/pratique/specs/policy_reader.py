@@ -104,7 +104,7 @@ _NOT_MAPPED: Final[Mapping[str, str]] = {
     "authentication-basic": "models behind an endpoint take no user and password",
     "authentication-certificate": "models are reached by a socket of this machine, without certificates",
     "validate-azure-ad-token": "write validate-jwt with the tenant's openid-config",
-    "choose": "conditions are not evaluated here: make an API for each branch",
+    "choose": "conditions are not evaluated here: make an operation or an API for each branch",
     "include-fragment": "write what the fragment says into the policy, or into the one above",
     "return-response": "answers are the model's: leave the operation out, and its path answers 404",
     "mock-response": "answers are the model's: leave the operation out, and its path answers 404",

@@ -482,6 +482,14 @@ def test_each_operation_has_checks_limits_and_an_endpoint_of_its_own(apis: Apis)
     assert apis.call(plain).status == 200, "the limit of one operation is not that of another"
     assert apis.call(plain, path="/open", method="GET").status == 401, "without <base/> it asks for nothing: closed"
     assert apis.call(plain, method="PATCH").status == 404
+    root = Operation("root", "POST", "/", treated("other"))
+    apis.serve(operations=(root, Operation("rest", "GET", "/sub/*", treated("other"))))
+    assert [apis.call(plain, path=path).status for path in ("", "/", "?a=b", "x")] == [200, 200, 200, 404]
+    assert [apis.call(plain, path=path, method="GET").status for path in ("/sub", "/sub/a/b", "/subs")] == [
+        200,
+        200,
+        404,
+    ]
 
 
 def _limit(calls: int) -> str:

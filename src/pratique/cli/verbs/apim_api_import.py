@@ -23,7 +23,8 @@ TABLE = Table("apim api import")
         SERVICE, API, PATH, DISPLAY_NAME, DESCRIPTION, SERVICE_URL, SUBSCRIPTION_REQUIRED,
         flag("specification_format", "--specification-format", choices=["OpenApi", "OpenApiJson", "Swagger"],
              help="What the file has to be; unset, what its text says."),
-        flag("specification_path", "--specification-path", help="The OpenAPI file, YAML or JSON.", required=True),
+        flag("specification_path", "--specification-path", help="The OpenAPI file, YAML or JSON."),
+        flag("specification_url", "--specification-url", help="Not fetched here: give the file."),
         NO_WAIT,
     ),
     examples={
@@ -44,13 +45,20 @@ def import_api(
     service_url: str | None,
     subscription_required: str | None,
     specification_format: str | None,
-    specification_path: str,
+    specification_path: str | None,
+    specification_url: str | None,
     no_wait: bool,
 ) -> Document:
     """Make an API of an OpenAPI file, or change it: its operations are then those of the file.
 
     The first server of the file is its backend when it is an endpoint and --service-url says nothing.
     """
+    if specification_url or not specification_path:
+        source = specification_url or "URL"
+        raise UsageError(
+            "--specification-path is required: nothing is fetched here",
+            hint=f"curl -fsSo openapi.json {source}; then --specification-path openapi.json",
+        )
     found = read_openapi(read_document(Path(specification_path)))
     if specification_format and found.is_swagger != (specification_format == "Swagger"):
         said = "Swagger 2" if found.is_swagger else "OpenAPI 3"

@@ -25,7 +25,10 @@ VAULT_SECRET: Final = flag(
     help="Id of a secret that you may read, instead of a value: the named value follows it, or has the version that "
     "the id names.",
 )  # fmt: skip
-SECRET: Final = flag("secret", choices=["true", "false"], help="Whether it is sealed, and shown by show-secret alone.")
+SECRET: Final = flag(
+    "secret", nargs="?", const="true", choices=["true", "false"],
+    help="Whether it is sealed, and shown by show-secret alone.",
+)  # fmt: skip
 _FLAGS: Final = {"true": True, "false": False}
 TAGS: Final = flag("tags", nargs="+", help="Words to find it by.")
 COLUMNS: Final = {"Name": "name", "DisplayName": "displayName", "Secret": "secret", "Value": "value"}

@@ -34,8 +34,16 @@ _APPEND: Final = {
 
 
 def api_prefix(api: ApiRoute) -> str:
-    """Where an API is."""
-    return f"/apis/{api.service}/{api.path}/" if api.path else f"/apis/{api.service}/"
+    """What the paths of an API begin with: with no slash behind it, because its address alone is one of them.
+
+    Beside an API without a path, whose operations may begin as `api` does, it has the slash.
+    """
+    base = _base(api)
+    return f"{base}/" if api.is_beside_root or not api.path else base
+
+
+def _base(api: ApiRoute) -> str:
+    return f"/apis/{api.service}/{api.path}" if api.path else f"/apis/{api.service}"
 
 
 def api_routes(api: ApiRoute) -> list[Json]:
@@ -48,7 +56,7 @@ def api_routes(api: ApiRoute) -> list[Json]:
 
 def _match(api: ApiRoute, operation: Operation) -> Json:
     """The paths of `operation`, whatever the method."""
-    base = api_prefix(api).removesuffix("/")
+    base = _base(api)
     if operation.is_exact:
         return {"path": f"{base}{operation.template}"}
     return {"safe_regex": {"regex": re.escape(base) + operation.pattern}}

@@ -78,8 +78,8 @@ Branch = Sequence[Json] | bytes
 def by_prefix(branches: Mapping[str, Branch], otherwise: Sequence[Json]) -> Json:
     """Route by the longest of the prefixes that the path starts with, in time independent of their number.
 
-    Each prefix ends in a slash. The routes of a prefix must end in one that
-    takes everything, because nothing falls through to `otherwise`.
+    The routes of a prefix must end in one that takes everything, because
+    nothing falls through to a shorter prefix or to `otherwise`.
     """
     if not branches:
         # Envoy refuses an empty tree.
