@@ -190,7 +190,6 @@ FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
     ("ml online-deployment create", "--package-model", "models are not packaged into images in this version"),
     ("ml online-deployment create", "--vscode-debug", "start the model server yourself: python -m pratique_serving"),
     ("ml online-endpoint create", "--web", "an endpoint has no page of its own yet: pratique ml online-endpoint show"),
-    ("ml online-deployment *", "--container", "a deployment has no containers; its log is one"),
     ("ml workspace create", "--application-insights", "a workspace has no resources of its own to name"),
     ("ml workspace create", "--container-registry", "a workspace has no resources of its own to name"),
     ("ml workspace create", "--key-vault", "a workspace has no resources of its own to name"),

@@ -214,20 +214,18 @@ def test_update_sends_back_what_is_there_with_the_change(platform: Any, pratique
     assert "provisioning_state" not in sent
 
 
-@pytest.mark.parametrize(
-    "document",
-    [
-        {"properties": {"pratique.model_digest": "x"}, "environment": "azureml:e:1"},
-        {"code_configuration": {"code": "upload:x/y"}, "model": "azureml:m:1"},
-    ],
-)
-def test_a_deployment_that_cannot_be_told_whole_is_not_sent_back(
-    platform: Any, pratique: Any, document: dict[str, Any]
-) -> None:
-    platform.deployments["credit", "blue"] = {"name": "blue", "endpoint_name": "credit", **document}
-    ran = pratique("ml", "online-deployment", "update", "-e", "credit", "-n", "blue", "--set", "instance_count=2")
-    assert ran.code == 2
-    assert "was given inline" in ran.err
+def test_update_sends_back_a_model_and_an_environment_that_its_file_described(platform: Any, pratique: Any) -> None:
+    described = {"model": {"path": "upload:x/model", "type": "custom_model"}, "environment": {"image": "python:3.11"}}
+    platform.deployments["credit", "blue"] = {
+        "name": "blue",
+        "endpoint_name": "credit",
+        "instance_count": 1,
+        **described,
+    }
+    argv = ["update", "-e", "credit", "-n", "blue", "--set", "instance_count=2", "--no-wait"]
+    assert pratique("ml", "online-deployment", *argv).code == 0
+    sent = platform.sent("PUT", "workspaces/ws/online-endpoints/credit/deployments/blue")[-1]["spec"]
+    assert (sent["instance_count"], sent["model"], sent["environment"]) == (2, *described.values())
 
 
 def test_update_of_what_is_not_there_exits_3(platform: Any, pratique: Any) -> None:

@@ -147,13 +147,23 @@ def delete(place: Place, *, name: str, endpoint_name: str, yes: bool, no_wait: b
         NAME,
         ENDPOINT,
         flag("lines", "--lines", "-l", type=int, default=50, help="How many of the last lines."),
+        flag(
+            "container",
+            "--container",
+            "-c",
+            choices=["inference-server", "storage-initializer"],
+            default="inference-server",
+            help="Whose log on Azure; the first is the only one here.",
+        ),
         LOCAL,
     ),
     examples={"The last lines": "pratique ml online-deployment get-logs -e credit -n blue --lines 100"},
 )
-def get_logs(place: Place, *, name: str, endpoint_name: str, lines: int, local: bool) -> Text:
+def get_logs(place: Place, *, name: str, endpoint_name: str, lines: int, container: str, local: bool) -> Text:
     """Print the last lines of a deployment's log."""
     said_local(local)
+    if container != "inference-server":
+        say(f"--container {container}: a deployment has one log here, of the model server and of what came before it")
     return Text(Deployments(place.connection, place.workspace, endpoint_name).logs(name, lines=lines))
 
 
@@ -173,12 +183,8 @@ def _changed(
 
 
 def _spec_of(current: Document) -> Document:
-    """The spec that made a deployment; raises `UsageError` when its document does not tell it whole."""
+    """The spec that made a deployment: what it describes itself, such as its model, is in its document as written."""
     properties = current.get("properties") or {}
-    if properties.get("pratique.model_digest") and not current.get("model"):
-        raise UsageError("its model was given inline", hint="change its file and give it with -f")
-    if current.get("code_configuration") and not current.get("environment"):
-        raise UsageError("its environment was given inline", hint="change its file and give it with -f")
     kept = {key: value for key, value in current.items() if key not in _SHOWN and value is not None}
     return kept | {"properties": {key: value for key, value in properties.items() if key not in _COMPUTED}}
 

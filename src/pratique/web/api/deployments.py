@@ -52,7 +52,7 @@ def document(deployment: OnlineDeployment, processes: Sequence[Replica], platfor
             ),
             "name": deployment.name,
             "endpoint_name": deployment.endpoint,
-            "model": _pinned(model),
+            "model": _pinned(model) or spec.get("model"),
             "environment": _pinned(environment) or spec.get("environment"),
             "provisioning_state": deployment.provisioning_state,
             "properties": {

@@ -194,11 +194,17 @@ def test_a_deployment_has_the_fields_of_azure(api: Any, blue: dict[str, Any]) ->
     assert api.ok("GET", f"{ENDPOINT}/deployments") == [blue]
 
 
-def test_what_a_deployment_describes_inline_is_not_shown_as_a_reference(api: Any, endpoint: dict[str, Any]) -> None:
+def test_what_a_deployment_describes_inline_is_shown_so_that_it_can_be_sent_again(
+    api: Any, endpoint: dict[str, Any], platform: Platform
+) -> None:
     model = {"path": api.upload({"MLmodel": b""}, "model"), "type": "mlflow_model"}
     made = api.ok("PUT", BLUE, json={"spec": {"model": model, "description": "words"}})
-    assert {"model", "environment"} & set(made) == set()
-    assert made["description"] == "words"
+    assert model.items() <= made["model"].items()
+    assert "environment" not in made
+    settle_blue(platform, applied=1)
+    again = api.ok("PUT", BLUE, json={"spec": {"model": made["model"], "description": "other", "instance_count": 2}})
+    assert (again["model"], again["instance_count"]) == (made["model"], 2)
+    assert again["properties"]["pratique.model_digest"] == made["properties"]["pratique.model_digest"]
 
 
 @pytest.mark.parametrize(
