@@ -2,7 +2,6 @@
 
 import secrets
 import time
-import uuid
 
 _ADJECTIVES = (
     "amber bold brave bright calm clever crisp dapper eager fair gentle golden happy honest jolly keen kind "
@@ -22,7 +21,8 @@ def new_id() -> str:
     tail = bytearray(secrets.token_bytes(10))
     tail[0] = 0x70 | (tail[0] & 0x0F)
     tail[2] = 0x80 | (tail[2] & 0x3F)
-    return str(uuid.UUID(bytes=stamp + bytes(tail)))
+    digits = (stamp + tail).hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def new_job_name() -> str:

@@ -9,12 +9,13 @@ asks for reasons takes no event of a person without one.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select
+from sqlalchemy import Connection, Integer, Select, Text, bindparam, cast, insert, select
 
 from pratique.base import reason
 from pratique.base.clock import iso
@@ -22,19 +23,34 @@ from pratique.base.errors import InvalidInput
 from pratique.base.ids import new_id
 from pratique.content.journal_verifier import canonical
 from pratique.store import workspaces
-from pratique.store.json_text import from_text, to_text
-from pratique.store.prepared import Prepared, Spelt
-from pratique.store.schema import events
+from pratique.store.json_text import from_text, plain_to_canonical, to_canonical
+from pratique.store.prepared import Prepared
+from pratique.store.schema import Canonical, Spelt, events
 
 GENESIS: Final = "0" * 64
 """What the first event names as the hash of the one before."""
 _LAST: Final = Prepared(select(events.c.sequence, events.c.hash).order_by(events.c.sequence.desc()).limit(1))
-_DOCUMENTS: Final = ("actor", "targets", "data")
-"""The columns that are documents."""
+DOCUMENTS: Final = frozenset(column.name for column in events.c if isinstance(column.type, Canonical))
+"""The columns whose text is the spelling that is hashed."""
+COVERED: Final = tuple(sorted(column.name for column in events.c if column.name != "hash"))
+"""The columns that the hash of an event covers, in the order in which they are spelt."""
+_PLACES: Final = [COVERED.index(name) for name in DOCUMENTS]
+_SEQUENCE: Final = COVERED.index("sequence")
+_PREVIOUS: Final = COVERED.index("previous_hash")
+_SPELLING: Final = f"{{{','.join(f'{json.dumps(name)}:%s' for name in COVERED)}}}"
 _INSERT: Final = Prepared(
     insert(events).values(
-        {one.name: bindparam(one.name, type_=Spelt() if one.name in _DOCUMENTS else one.type) for one in events.c}
+        {one.name: bindparam(one.name, type_=Spelt() if one.name in DOCUMENTS else one.type) for one in events.c}
     )
+)
+_TEXTS: Final = [
+    cast(column, Text) if column.name in DOCUMENTS else column for column in (events.c[name] for name in COVERED)
+]
+_LINKS: Final = Prepared(
+    select(events.c.hash, *_TEXTS)
+    .where(events.c.sequence > bindparam("sequence"))
+    .order_by(events.c.sequence)
+    .limit(bindparam("most", type_=Integer()))
 )
 _MOST: Final = 1000
 """Events that one question about a thing is answered from."""
@@ -74,6 +90,16 @@ class StoredEvent:
     hash: str
 
 
+class Link(NamedTuple):
+    """An event's place in the chain."""
+
+    sequence: int
+    previous_hash: str
+    hash: str
+    fits: bool
+    """Whether the hash is that of what is stored."""
+
+
 def append(tx: Connection, event: Event, *, now: datetime) -> int:
     """Write `event` at the end of the chain and return its sequence number, which has no gaps."""
     return append_all(tx, [(event, now)])
@@ -100,16 +126,14 @@ def append_all(tx: Connection, told: Sequence[tuple[Event, datetime]]) -> int:
             "source": event.source,
             "subject": event.subject,
             "time": now,
-            "actor": dict(event.actor),
-            "targets": list(event.targets),
-            "data": dict(event.data),
+            "actor": to_canonical(dict(event.actor)),
+            "targets": to_canonical(list(event.targets)),
+            "data": to_canonical(dict(event.data)),
             "reason": why or "",
             "previous_hash": previous,
         }
-        written = {name: to_text(row[name]) for name in _DOCUMENTS}
-        # The hash covers what will be read back: there, no key is a number and no value a tuple.
-        previous = chained_hash({**row, **{name: from_text(text) for name, text in written.items()}})
-        rows.append({**row, **written, "hash": previous})
+        previous = row["hash"] = _hashed(_spelt(row[name] for name in COVERED))
+        rows.append(row)
     _INSERT.run_each(tx, rows)
     return sequence
 
@@ -133,12 +157,55 @@ def _is_of_a_person(event: Event) -> bool:
 def chained_hash(row: Mapping[str, Any]) -> str:
     """The hash of an event's row, which covers every column and so the hash before it."""
     covered = {key: iso(value) if isinstance(value, datetime) else value for key, value in row.items() if key != "hash"}
-    return hashlib.sha256(canonical(covered).encode()).hexdigest()
+    return _hashed(canonical(covered))
 
 
 def hash_of(event: StoredEvent) -> str:
     """The hash that an event must have."""
     return chained_hash(vars(event))
+
+
+def spelling(parts: Iterable[str]) -> str:
+    """What is hashed of an event, made of its `COVERED` columns, each as JSON."""
+    return _SPELLING % tuple(parts)
+
+
+def is_document(text: str) -> bool:
+    """Whether a text is one whole document, and not a piece that others beside it complete."""
+    try:
+        from_text(text)
+    except (ValueError, TypeError, RecursionError):
+        return False
+    return True
+
+
+def links(tx: Connection, sequence: int, *, limit: int) -> list[Link]:
+    """Up to `limit` events with a higher number than `sequence`, in order, as links of the chain."""
+    return [_link(row) for row in _LINKS.rows(tx, sequence=sequence, most=limit)]
+
+
+def _link(row: tuple[Any, ...]) -> Link:
+    told, *covered = row
+    is_whole = all(is_document(covered[place]) for place in _PLACES)
+    return Link(covered[_SEQUENCE], covered[_PREVIOUS], told, is_whole and _hashed(_spelt(covered)) == told)
+
+
+def _spelt(covered: Iterable[Any]) -> str:
+    """The spelling of an event whose documents are spelt already."""
+    return spelling(value if spell is None else spell(value) for spell, value in zip(_SPELLERS, covered, strict=True))
+
+
+def _moment(moment: datetime) -> str:
+    return f'"{iso(moment)}"'
+
+
+_SPELLERS: Final[list[Callable[[Any], str] | None]] = [
+    None if name in DOCUMENTS else _moment if name == "time" else plain_to_canonical for name in COVERED
+]
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def after(
@@ -174,7 +241,8 @@ def _of(sources: Collection[str] | None) -> Select[Any]:
 
 def last_sequence(tx: Connection) -> int:
     """The number of the newest event; 0 when there is none."""
-    return int(tx.execute(select(func.coalesce(func.max(events.c.sequence), 0))).scalar_one())
+    last = _LAST.first(tx)
+    return int(last[0]) if last else 0
 
 
 def first_broken(tx: Connection, *, seen: tuple[int, str] | None = None) -> int | None:

@@ -5,25 +5,24 @@ text that is no UTF-8, a moment that is none, a document with one more blank.
 Whoever verifies finds them by their hash; whoever exports must not stumble.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import JSON, Column, Connection, Table, Text, cast, func, literal_column, select
+from sqlalchemy import Column, Connection, Table, Text, cast, func, literal_column, select
 from sqlalchemy.exc import OperationalError
 
 from pratique.base.clock import iso
 from pratique.content.journal_verifier import canonical
 from pratique.store.database import Database
-from pratique.store.schema import UtcDateTime, events, journal_seals
+from pratique.store.events import COVERED, DOCUMENTS, is_document, spelling
+from pratique.store.json_text import plain_to_canonical
+from pratique.store.schema import events, journal_seals
 from pratique.store.seals import FORMAT
 
 _PAGE: Final = 2_000
-_WRITABLE: Final = frozenset({str, int})
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{6})", re.ASCII)
 """As SQLite keeps it."""
 
@@ -36,42 +35,45 @@ def lines(database: Database) -> Iterator[str]:
     with database.read() as tx:
         last_seal = int(tx.execute(select(func.coalesce(func.max(journal_seals.c.number), 0))).scalar_one())
         last_event = int(tx.execute(select(func.coalesce(func.max(events.c.sequence), 0))).scalar_one())
-    seals = _rows(database, journal_seals, "number", last_seal)
+    seals = _rows(database, journal_seals, journal_seals.c.keys(), "number", last_seal)
     seal = next(seals, None)
-    for event in _rows(database, events, "sequence", last_event):
-        while seal is not None and _comes_before(seal, event):
-            yield _line("seal", {"format": FORMAT, **seal}, "signature")
+    for event in _rows(database, events, (*COVERED, "hash"), "sequence", last_event):
+        while seal is not None and _comes_before(seal.last, event.sequence):
+            yield _seal_line(seal)
             seal = next(seals, None)
-        yield _line("event", event, "hash")
+        yield _event_line(event)
     while seal is not None:
-        yield _line("seal", {"format": FORMAT, **seal}, "signature")
+        yield _seal_line(seal)
         seal = next(seals, None)
 
 
-def _comes_before(seal: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
-    """A seal whose place cannot be read comes at once, and is found there."""
-    return not isinstance(seal["last"], int) or bool(seal["last"] < event["sequence"])
+def _comes_before(last: Any, sequence: int) -> bool:
+    """Whether a seal of this last event comes here; one whose place cannot be read comes at once, and is found."""
+    return not isinstance(last, int) or last < sequence
 
 
-def _line(kind: str, row: dict[str, Any], proof: str) -> str:
-    said = row.pop(proof)
-    return f'{{"{kind}":{canonical(row)},"{proof}":"{said}"}}'
+def _event_line(row: Any) -> str:
+    parts = [spell(value) for spell, value in zip(_SPELLERS, row, strict=False)]  # Without the hash, its last column.
+    return f'{{"event":{spelling(parts)},"hash":"{row.hash}"}}'
 
 
-def _rows(database: Database, table: Table, key: str, end: int) -> Iterator[dict[str, Any]]:
-    """The rows of a table up to the number `end`, in order."""
-    readers = {column.name: _reader(column) for column in table.c}
-    shown = [_unread(column) for column in table.c]
-    number, place = table.c[key], list(readers).index(key)
+def _seal_line(row: Any) -> str:
+    said = {name: _moment(value) if name == "time" else _plain(value) for name, value in row._mapping.items()}
+    signature = said.pop("signature")
+    return f'{{"seal":{canonical({"format": FORMAT, **said})},"signature":"{signature}"}}'
+
+
+def _rows(database: Database, table: Table, columns: Sequence[str], key: str, end: int) -> Iterator[Any]:
+    """These columns of a table up to the number `end`, in order."""
+    shown, number = [_unread(table.c[name]) for name in columns], table.c[key]
     wanted = select(*shown).select_from(table).where(number <= end).order_by(number).limit(_PAGE)
     page = wanted
     while True:
         rows = _page(database, page)
-        for row in rows:
-            yield {name: read(value) for (name, read), value in zip(readers.items(), row, strict=True)}
+        yield from rows
         if len(rows) < _PAGE:
             return
-        page = wanted.where(number > rows[-1][place])
+        page = wanted.where(number > rows[-1]._mapping[key])
 
 
 def _page(database: Database, page: Any) -> Sequence[Any]:
@@ -87,34 +89,36 @@ def _page(database: Database, page: Any) -> Sequence[Any]:
 def _unread(column: Column[Any]) -> Any:
     """A column as it is written: of no type, so that nobody reads it as what it should be."""
     as_it_is: Any = literal_column(column.name)
-    return cast(as_it_is, Text).label(column.name) if isinstance(column.type, JSON) else as_it_is
+    return cast(as_it_is, Text).label(column.name) if column.name in DOCUMENTS else as_it_is
 
 
-def _reader(column: Column[Any]) -> Callable[[Any], Any]:
-    if isinstance(column.type, JSON):
-        return _document
-    return _moment if isinstance(column.type, UtcDateTime) else _plain
-
-
-@lru_cache(1024)  # Actors and targets are mostly the same ones; nobody changes what is read.
-def _document(text: Any) -> Any:
-    """The document of a text; the text itself unless it is spelt as we write it."""
-    try:
-        document = json.loads(text)
-        return document if json.dumps(document) == text else _plain(text)
-    except (ValueError, TypeError, RecursionError):
-        return _plain(text)
-
-
-def _moment(value: Any) -> Any:
+def _moment(value: Any) -> str | int:
     if isinstance(value, datetime):
         return iso(value)
     found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
     return f"{found[1]}T{found[2]}Z" if found else _plain(value)
 
 
-def _plain(value: Any) -> Any:
-    return value if value.__class__ in _WRITABLE else repr(value)
+def _plain(value: Any) -> str | int:
+    return value if isinstance(value, str | int) else repr(value)
+
+
+def _spelt(value: Any) -> str:
+    return plain_to_canonical(value if value.__class__ is str else _plain(value))
+
+
+def _spelt_moment(value: Any) -> str:
+    return plain_to_canonical(_moment(value))
+
+
+def _spelt_document(text: Any) -> str:
+    """The text of a document; as a text in quotes where somebody has made something else of it."""
+    return text if text.__class__ is str and is_document(text) else _spelt(text)
+
+
+_SPELLERS: Final = [
+    _spelt_document if name in DOCUMENTS else _spelt_moment if name == "time" else _spelt for name in COVERED
+]
 
 
 @contextmanager

@@ -8,27 +8,17 @@ values go in and come out as its columns' types say. What it cannot do is in
 `Prepared`; everything else is better off with `Connection.execute`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import JSON, Connection, Select, TypeDecorator
+from sqlalchemy import Connection, Select
 from sqlalchemy import exc as sql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.types import TypeEngine
 
 _Reader = Callable[[Any], Any]
-
-
-class Spelt(TypeDecorator[str]):
-    """A document that is text already, as `store.json_text` writes it."""
-
-    impl = JSON
-    cache_ok = True
-
-    def bind_processor(self, dialect: Dialect) -> None:  # noqa: ARG002
-        """It goes to the database as it is."""
-        return
 
 
 class Prepared:
@@ -41,14 +31,10 @@ class Prepared:
     def rows(self, tx: Connection, **values: Any) -> list[tuple[Any, ...]]:
         """What it finds."""
         compiled = self._of(tx)
-        cursor = _run(tx, compiled, compiled.bound(values), is_many=False)
-        try:
+        with _cursor(tx, compiled.text) as cursor:
+            cursor.execute(compiled.text, compiled.bound(values))
             rows: list[tuple[Any, ...]] = cursor.fetchall()
-        finally:
-            cursor.close()
-        if any(compiled.readers):
-            return [compiled.read(row) for row in rows]
-        return rows
+        return [compiled.read(row) for row in rows] if any(compiled.readers) else rows
 
     def first(self, tx: Connection, **values: Any) -> tuple[Any, ...] | None:
         """The first row that it finds; write ``limit(1)`` where there are more."""
@@ -58,9 +44,11 @@ class Prepared:
         """Run it for the values of each row, in order."""
         compiled = self._of(tx)
         bound = [compiled.bound(row) for row in rows]
-        is_many = len(bound) > 1
-        if bound:
-            _run(tx, compiled, bound if is_many else bound[0], is_many=is_many).close()
+        with _cursor(tx, compiled.text) as cursor:
+            if len(bound) == 1:
+                cursor.execute(compiled.text, bound[0])
+            elif bound:
+                cursor.executemany(compiled.text, bound)
 
     def _of(self, tx: Connection) -> "_Compiled":
         try:
@@ -107,17 +95,14 @@ def _reader(kind: TypeEngine[Any], dialect: Dialect) -> _Reader | None:
     return kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
-def _run(tx: Connection, compiled: _Compiled, bound: Any, *, is_many: bool) -> Any:
-    driver = tx.connection
-    cursor = driver.cursor()
+@contextmanager
+def _cursor(tx: Connection, text: str) -> Iterator[Any]:
+    """One of the driver's; what it raises is raised as SQLAlchemy does."""
+    cursor = tx.connection.cursor()
     try:
-        if is_many:
-            cursor.executemany(compiled.text, bound)
-        else:
-            cursor.execute(compiled.text, bound)
+        yield cursor
     except tx.dialect.loaded_dbapi.Error as error:
+        root = tx.dialect.loaded_dbapi.Error
+        raise sql.DBAPIError.instance(text, None, error, root, hide_parameters=True, dialect=tx.dialect) from error
+    finally:
         cursor.close()
-        raise sql.DBAPIError.instance(
-            compiled.text, None, error, tx.dialect.loaded_dbapi.Error, hide_parameters=True, dialect=tx.dialect
-        ) from error
-    return cursor

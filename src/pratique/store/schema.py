@@ -5,6 +5,7 @@ JSON; whatever a reconciler claims has `lease_token` and `lease_until`; and a
 name is unique inside its workspace, never across.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,6 +29,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.engine import Dialect
+
+from pratique.store.json_text import to_canonical
 
 metadata = MetaData(
     naming_convention={
@@ -58,6 +61,28 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+class Canonical(TypeDecorator[Any]):
+    """A document of the journal, stored in the spelling that is hashed, so that nobody has to spell it again."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str]:  # noqa: ARG002
+        """Any document of JSON becomes its spelling."""
+        return to_canonical
+
+
+class Spelt(TypeDecorator[str]):
+    """A document that is spelt already: what `Canonical` would write."""
+
+    impl = JSON
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:  # noqa: ARG002
+        """It goes to the database as it is."""
+        return
 
 
 class Sealed(TypeDecorator[str]):
@@ -206,9 +231,9 @@ events = Table(
     Column("source", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("time", UtcDateTime, nullable=False),
-    Column("actor", JSON, nullable=False),
-    Column("targets", JSON, nullable=False),
-    Column("data", JSON, nullable=False),
+    Column("actor", Canonical, nullable=False),
+    Column("targets", Canonical, nullable=False),
+    Column("data", Canonical, nullable=False),
     Column("reason", Text, nullable=False),  # Why, in the words of who did it.
     Column("previous_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
