@@ -30,9 +30,9 @@ from collections import deque
 from typing import Any, Deque, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pratique_serving import arrow, log
-from pratique_serving.routes import Collection
+from pratique_serving.routes import SWAGGER, Call, Collection
 from pratique_serving.settings import Settings
-from pratique_serving.wire import Request, Response
+from pratique_serving.wire import Response
 
 MOST_WAITING = 20_000
 MOST_WAITING_SIZE = 64 * 1024 * 1024
@@ -40,9 +40,11 @@ WRITE_EVERY = 0.25
 FILE_BYTES = 16 * 1024 * 1024
 FILE_SECONDS = 60.0
 
-# So many predictions, or one whose body is so large, are a batch; so much is written without waiting any longer.
+# So many predictions, or so many bytes of their bodies, are a batch: fewer where they are parsed, for the sake of who
+# waits meanwhile. So much is written without waiting any longer.
 BATCH = 64
-LARGE = 8 * 1024
+BATCH_REDACTED = 8
+BATCH_BYTES = 64 * 1024
 WRITE_BYTES = 256 * 1024
 
 # The system takes no more pieces than that at once.
@@ -55,8 +57,11 @@ BODIES = frozenset({"request", "response"})
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
-# What the list of noted predictions has of each: body, answer, id, headers, status, and the seconds from when to when.
-_FACTS = 7
+_Answered = Tuple[Sequence[Call], Sequence[Response], float]
+"""Calls, their answers, and when they were given, in monotonic seconds."""
+
+_Facts = Tuple[bytes, bytes, Dict[str, str], str, int, float, float]
+"""Body, answer, headers, id, status, and from when to when."""
 
 
 class _Piece(NamedTuple):
@@ -85,8 +90,12 @@ class Spool(Collection):
         self._sampling = sampling
         self._redacted = redacted
         self._about = about
-        self._noted: List[Any] = []
-        """Predictions that are not in a piece yet, `_FACTS` places for each. Added to without a lock: at once."""
+        self._most_noted = BATCH_REDACTED if redacted else BATCH
+        self._noted: Deque[_Answered] = deque()
+        """Predictions that are not in a piece yet."""
+        self._since_piece = 0
+        self._bytes_since_piece = 0
+        """Noted since the thread whose turn it is made a piece; the writer may have made one meanwhile."""
         self._pieces: Deque[_Piece] = deque()
         self._making = threading.Lock()
         """Who takes from `_noted` has it, and who changes what is counted."""
@@ -120,19 +129,23 @@ class Spool(Collection):
         self._make_piece()
         return self._dropped
 
-    def note(self, request: Request, response: Response, request_id: str, began: float, ended: float) -> None:
-        """One prediction; by the thread whose turn it is."""
+    def note(self, calls: Sequence[Call], responses: Sequence[Response], now: float) -> None:
+        """Answers of the model; by the thread whose turn it is."""
         if not self.keeps_calls:
             return
-        if self._sampling < 1 and random.random() >= self._sampling:  # noqa: S311 - a sample, not a secret.
-            return
-        sent, said = request.body, response.body
-        if self._redacted:
-            sent, said = self._shown(sent), self._shown(said)
-        noted = self._noted
-        noted.extend((sent, said, request_id, request.headers, response.status, began, ended))
-        if len(noted) >= BATCH * _FACTS or len(sent) + len(said) >= LARGE:
+        if self._sampling < 1:
+            calls, responses = self._sample(calls, responses)
+        self._noted.append((calls, responses, now))
+        self._since_piece += len(calls)
+        self._bytes_since_piece += sum([len(call.request.body) for call in calls])
+        if self._since_piece >= self._most_noted or self._bytes_since_piece >= BATCH_BYTES:
+            self._since_piece = self._bytes_since_piece = 0
             self._make_piece()
+
+    def _sample(self, calls: Sequence[Call], responses: Sequence[Response]) -> Tuple[List[Call], List[Response]]:
+        chances = [random.random() for _ in calls]  # noqa: S311 - a sample, not a secret.
+        kept = [place for place, chance in enumerate(chances) if chance < self._sampling]
+        return [calls[place] for place in kept], [responses[place] for place in kept]
 
     def note_own(self, name: str, correlation: str, data: Any) -> None:
         """What a script collects itself, already as JSON values."""
@@ -152,13 +165,26 @@ class Spool(Collection):
     def _make_piece(self) -> None:
         """Make bytes of the predictions that were noted so far."""
         with self._making:
-            noted = self._noted
-            # Meanwhile more may be added at the end, by the thread whose turn it is.
-            size = len(noted)
-            if size:
-                batch = noted[:size]
-                del noted[:size]
-                self._put(_Piece(self._bytes_of(batch), size // _FACTS))
+            answered = []
+            while self._noted:
+                answered.append(self._noted.popleft())
+            facts = [
+                (
+                    request.body,
+                    response.body,
+                    request.headers,
+                    call.identifiers.request,
+                    response.status,
+                    call.began,
+                    now,
+                )
+                for calls, responses, now in answered
+                for call, response in zip(calls, responses)
+                for request in (call.request,)
+                if request.path != SWAGGER
+            ]
+            if facts:
+                self._put(_Piece(self._bytes_of(facts), len(facts)))
 
     def _put(self, piece: _Piece) -> None:
         waiting, waiting_size = self._made - self._written, self._made_size - self._written_size
@@ -172,23 +198,26 @@ class Spool(Collection):
             self._wake_at = self._made_size + WRITE_BYTES
             self._wake.set()
 
-    def _bytes_of(self, batch: List[Any]) -> bytes:
-        sent, said, ids, headers, statuses, began, ended = (batch[place::_FACTS] for place in range(_FACTS))
-        # The wall's time, which jumps, is only known of now. Whole numbers, because digits of a fraction take long.
-        since = time.time() - time.monotonic()
+    def _bytes_of(self, facts: Sequence[_Facts]) -> bytes:
+        """A batch, all columns at once."""
+        sent, said, headers, ids, statuses, began, ended = zip(*facts)
+        bodies = [body for pair in zip(sent, said) for body in pair]
+        if self._redacted:
+            bodies = list(map(self._shown, bodies))
         kinds = [one.get("content-type", "") for one in headers]
         forms = {kind: _form(kind) for kind in set(kinds)}
-        bodies = [body for pair in zip(sent, said) for body in pair]
         head = {
             **self._about,
             "ids": ids,
             "traces": [one.get("traceparent", "") for one in headers],
             "forms": [forms[kind] for kind in kinds] if any(forms.values()) else [],
         }
+        # The wall's time, which jumps, is only known of now. Whole numbers, because digits of a fraction take long.
+        since = time.time() - time.monotonic()
         numbers = {
             "times_us": [int((at + since) * 1e6) for at in ended],
             "latencies_us": [int((until - at) * 1e6 + 0.5) for at, until in zip(began, ended)],
-            "statuses": statuses,
+            "statuses": list(statuses),
             "sizes": list(map(len, bodies)),
         }
         lists = "".join(f',"{name}":{values}' for name, values in numbers.items())
@@ -196,9 +225,7 @@ class Spool(Collection):
         return b"\n".join([line.encode(), *bodies, b""])
 
     def _shown(self, body: bytes) -> bytes:
-        """A body; with columns to redact it must be JSON, otherwise all of it is left out."""
-        if not self._redacted:
-            return body
+        """A body without the columns to redact; what is not JSON is left out as a whole."""
         try:
             return json.dumps(self._without(json.loads(body))).encode()
         except (ValueError, RecursionError):

@@ -5,7 +5,7 @@ about a microsecond.
 """
 
 from bisect import bisect_left
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, Dict, List, Sequence, Tuple
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 TOGETHER = (1, 2, 4, 8, 16, 32, 64)
@@ -23,9 +23,11 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def observe(self, value: float) -> None:
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
+    def observe(self, values: Sequence[float]) -> None:
+        counts, bounds = self.counts, self.bounds
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+        self.total += sum(values)
 
     def lines(self, name: str, labels: str) -> List[str]:
         said, below = [], 0
@@ -47,9 +49,11 @@ class Metrics:
         self._gone = {"false": 0, "true": 0}
         self._gauges: List[Tuple[str, str, str, Callable[[], float]]] = []
 
-    def count(self, status: int, seconds: float, rows: int) -> None:
-        """One answer of the model, `seconds` after the request was whole."""
-        self._by_status[status] = self._by_status.get(status, 0) + 1
+    def count(self, statuses: Sequence[int], seconds: Sequence[float], rows: int) -> None:
+        """Answers of the model, so many `seconds` after each request was whole, and their rows together."""
+        by_status = self._by_status
+        for status in statuses:
+            by_status[status] = by_status.get(status, 0) + 1
         self._seconds.observe(seconds)
         self._rows += rows
 
@@ -59,7 +63,7 @@ class Metrics:
 
     def count_call(self, requests: int) -> None:
         """One call of the model for so many requests."""
-        self._together.observe(requests)
+        self._together.observe((requests,))
 
     def count_gone(self, computed: bool) -> None:
         """One request whose client did not stay: before the model was called for it, or before its answer."""

@@ -77,11 +77,8 @@ class Collection(ABC):
         """How many were lost, because there was no room, or because they could not be written."""
 
     @abstractmethod
-    def note(self, request: Request, response: Response, request_id: str, began: float, ended: float) -> None:
-        """One prediction, from when to when in monotonic seconds; by the thread whose turn it is.
-
-        So it takes a microsecond.
-        """
+    def note(self, calls: "Sequence[Call]", responses: Sequence[Response], now: float) -> None:
+        """Answers of the model, given now (monotonic seconds); by the thread whose turn it is, so it takes no time."""
 
     @abstractmethod
     def note_own(self, name: str, correlation: str, data: Any) -> None:
@@ -207,12 +204,13 @@ class Routes:
             return [self._finished(response, call.identifiers) for response, call in zip(together, calls)]
         return [self._finished(_answer(model, call), call.identifiers) for call in calls]
 
-    def note(self, call: Call, response: Response, now: float) -> None:
-        """Count an answer of the model, and collect it; by the thread whose turn it is."""
-        began = call.began
-        self.metrics.count(response.status, now - began, response.rows)
-        if self._collection is not None and call.request.path != SWAGGER:
-            self._collection.note(call.request, response, call.identifiers.request, began, now)
+    def note(self, calls: Sequence[Call], responses: Sequence[Response], now: float) -> None:
+        """Count answers of the model, and collect them; by the thread whose turn it is."""
+        statuses = [response.status for response in responses]
+        seconds = [now - call.began for call in calls]
+        self.metrics.count(statuses, seconds, sum([response.rows for response in responses]))
+        if self._collection is not None:
+            self._collection.note(calls, responses, now)
 
     def close(self) -> None:
         """Write down what was collected."""

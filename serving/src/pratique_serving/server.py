@@ -197,7 +197,7 @@ class Server:
                 free += 1
                 del self._running[number]
                 self._routes.metrics.count_call(1)
-                self._routes.note(call, response, time.monotonic())
+                self._routes.note([call], [response], time.monotonic())
                 self._reply(connection, response)
                 self._look_at_memory([response])
             # Who finds no free worker waits here, where it is seen that somebody has gone, or has waited for too long.
@@ -259,7 +259,8 @@ class Server:
             self._turns.release()
             if not self._stirred.is_set():
                 self._stirred.set()
-            responses = self._routes.perform([call for _, call in batch])
+            calls = [call for _, call in batch]
+            responses = self._routes.perform(calls)
             self.hear_signals()
             if self._is_copy:
                 # A script that forks and returns from `run()` twice: the copy must not answer as well.
@@ -269,9 +270,10 @@ class Server:
             took = now - self._running.pop(self._number_of_calls).began
             self._tick = min(LONGEST_TICK, max(TICK, TIMES_THE_LAST * took))
             self._routes.metrics.count_call(len(batch))
-            for (connection, call), response in zip(batch, responses):
-                self._routes.note(call, response, now)
+            for (connection, _), response in zip(batch, responses):
                 self._reply(connection, response)
+            # Nobody waits for that.
+            self._routes.note(calls, responses, now)
             self._look_at_memory(responses)
             if now > until:
                 return

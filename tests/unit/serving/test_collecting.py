@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from pratique_serving import collecting
 from pratique_serving.collecting import Spool
+from pratique_serving.identifiers import Identifiers
 from pratique_serving.monitoring import Collector, CorrelationContext, collect_into
+from pratique_serving.routes import Call
 from pratique_serving.wire import Request, Response
 
 BODY = b'{"input_data": {"columns": ["age", "name"],\n "data": [[41, "Ada"]]}}'
@@ -19,9 +22,15 @@ def spool(folder: Path, *, sampling: float = 1.0, redacted: frozenset[str] = fro
     return Spool(str(folder / "spool"), sampling, redacted, {"deployment": "d", "model": "m"})
 
 
+def call(
+    body: bytes = BODY, headers: Mapping[str, str] = {}, request_id: str = "R", began: float = 5.0, path: str = "/score"
+) -> Call:
+    return Call(Request("POST", path, "", dict(headers), body, False), Identifiers(request_id), began, began + 60)
+
+
 def note(opened: Spool, body: bytes = BODY, request_id: str = "R") -> None:
-    request = Request("POST", "/score", "", {"traceparent": "00-ab-cd-01"}, body, False)
-    opened.note(request, Response(200, b'["good"]'), request_id, 100.0, 100.0125)
+    one = call(body, {"traceparent": "00-ab-cd-01"}, request_id, 100.0)
+    opened.note([one], [Response(200, b'["good"]')], 100.0125)
 
 
 def records(folder: Path) -> list[tuple[dict[str, Any], list[bytes]]]:
@@ -49,14 +58,9 @@ def test_predictions_of_several_batches_keep_their_order_and_what_is_said_of_eac
     for number in range(3 * collecting.BATCH + 5):
         headers = {"content-type": kinds[number % 3]} if number < 100 else {}
         sent, said = b"\n" * (number % 7), b"%d" % number
-        large = b"x" * collecting.LARGE if number == 10 else b""
-        opened.note(
-            Request("POST", "/score", "", headers, sent + large, False),
-            Response(200 + number % 2, said),
-            f"R{number}",
-            5.0,
-            5.0 + number / 1000,
-        )
+        large = b"x" * collecting.BATCH_BYTES if number == 10 else b""
+        one = call(sent + large, headers, f"R{number}")
+        opened.note([one], [Response(200 + number % 2, said)], 5.0 + number / 1000)
         form = ("", "csv", "arrow")[number % 3] if number < 100 else ""
         expected.append((f"R{number}", 200 + number % 2, float(number), form, [sent + large, said]))
     opened.close()
@@ -69,11 +73,21 @@ def test_predictions_of_several_batches_keep_their_order_and_what_is_said_of_eac
     assert opened.collected == len(expected)
 
 
+def test_what_was_computed_together_is_kept_apart_and_a_description_is_no_prediction(tmp_path: Path) -> None:
+    opened = spool(tmp_path)
+    calls = [call(b"1", request_id="A"), call(b"", request_id="B", path="/swagger.json"), call(b"2", request_id="C")]
+    opened.note(calls, [Response(200, b"one"), Response(200, b"{}"), Response(400, b"two")], 6.0)
+    opened.close()
+    assert [(head["id"], head["status"], parts) for head, parts in records(tmp_path)] == [
+        ("A", 200, [b"1", b"one"]),
+        ("C", 400, [b"2", b"two"]),
+    ]
+
+
 def test_the_time_of_a_prediction_is_that_of_its_answer(tmp_path: Path) -> None:
     opened = spool(tmp_path)
     before = time.time()
-    request = Request("POST", "/score", "", {}, BODY, False)
-    opened.note(request, Response(200, b"1"), "R", time.monotonic() - 60.5, time.monotonic() - 60)
+    opened.note([call(began=time.monotonic() - 60.5)], [Response(200, b"1")], time.monotonic() - 60)
     opened.close()
     [(head, _)] = records(tmp_path)
     assert -61 < head["time"] - before < -59

@@ -5,8 +5,8 @@ from pratique_serving.metrics import Metrics
 
 def test_counts_are_told_with_their_labels() -> None:
     metrics = Metrics('ws/endpoint/"blue"', "credit:3")
-    metrics.count(200, 0.004, 2)
-    metrics.count(200, 0.2, 3)
+    metrics.count([200], [0.004], 2)
+    metrics.count([200], [0.2], 3)
     metrics.count_refused(429)
     metrics.count_call(2)
     metrics.count_gone(True)
@@ -30,7 +30,7 @@ def test_counts_are_told_with_their_labels() -> None:
 
 def test_every_name_has_its_type_once() -> None:
     metrics = Metrics("", "")
-    metrics.count(200, 1, 1)
+    metrics.count([200], [1], 1)
     types = [line.split()[2] for line in metrics.text().decode().splitlines() if line.startswith("# TYPE")]
     names = {line.split("{")[0] for line in metrics.text().decode().splitlines() if not line.startswith("#")}
     assert len(types) == len(set(types))

@@ -10,6 +10,8 @@ import pytest
 
 from pratique.signals.collected import convert, main
 from pratique_serving.collecting import Spool
+from pratique_serving.identifiers import Identifiers
+from pratique_serving.routes import Call
 from pratique_serving.wire import Request, Response
 
 WHEN = 1_764_000_000.25  # 2025-11-24T16:00:00Z.
@@ -112,7 +114,8 @@ def test_what_a_script_collects_and_what_was_dropped(tmp_path: Path) -> None:
 def test_a_script_may_call_its_collection_as_records_are_called(tmp_path: Path, name: str) -> None:
     spool = Spool(str(tmp_path / "spool"), 1.0, frozenset(), {"deployment": "d", "model": "m:1"})
     spool.note_own(name, "c", [{"a": 1.5}])
-    spool.note(Request("POST", "/score", "", {}, b"[[1]]", False), Response(200, b"[2]"), "r1", 1.0, 1.25)
+    call = Call(Request("POST", "/score", "", {}, b"[[1]]", False), Identifiers("r1"), 1.0, 60.0)
+    spool.note([call], [Response(200, b"[2]")], 1.25)
     spool.close()
     [file] = (tmp_path / "spool").glob("*.spool")
     counts = convert(file, {"collections": {name: 1.0, "model_outputs": 1.0}}, tmp_path / "out")
