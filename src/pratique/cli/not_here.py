@@ -147,7 +147,6 @@ VERBS: Final[Mapping[str, str]] = {
 
 FLAGS: Final[tuple[tuple[str, str, str], ...]] = (
     ("apim *", "--if-match", _LAST_WINS),
-    ("apim *", "--enable-client-certificate", "callers prove themselves by a key or a token, and not by certificates"),
     ("apim *", "--public-network-access", _NO_NETWORK),
     ("apim *", "--disable-gateway", "there is one gateway"),
     ("apim update", "--set", "give --publisher-name, --publisher-email or --tags"),

@@ -78,6 +78,11 @@ class _Inherited:
     placed: Placed
     document: PolicyDocument
 
+    @property
+    def place(self) -> str:
+        """Where somebody finds it."""
+        return f"{self.document.file}:{self.placed.line}"
+
 
 _ABOVE: Final[Mapping[str, tuple[_Inherited, ...]]] = {
     "backend": (_Inherited(Placed("forward-request", 0, 0), PolicyDocument({})),),
@@ -172,13 +177,15 @@ def _in_effect(changes: Sequence[HeaderChange]) -> tuple[HeaderChange, ...]:
 
 def _clashes(inbound: _Section) -> list[Problem]:
     """What one call cannot have twice."""
-    several_cors = [one for one in inbound.statements if one.placed.name == "cors"][1:]
+    cors = [one for one in inbound.statements if one.placed.name == "cors"]
     checks = [(one, one.placed.value) for one in inbound.statements if isinstance(one.placed.value, TokenCheck)]
     other_headers = [one for one, check in checks if check.header.lower() != checks[0][1].header.lower()]
     return [
-        *(_problem(one, "<cors> stands above as well, and one is carried out") for one in several_cors),
+        *(_problem(one, f"<cors> stands in {cors[0].place} as well, and one is carried out") for one in cors[1:]),
         *(
-            _problem(one, f"<validate-jwt> reads another header than the one before it, {checks[0][1].header}")
+            _problem(
+                one, f"<validate-jwt> reads another header than that of {checks[0][0].place}: {checks[0][1].header}"
+            )
             for one in other_headers
         ),
     ]

@@ -72,6 +72,7 @@ def test_an_api_and_an_operation_change_by_flags_and_by_set(do: Any, pratique: R
         (("api", "create", *HERE, "--subscription-key-header-name", "X-Key"), "Ocp-Apim-Subscription-Key"),
         (("api", "import", *HERE, "--specification-url", "https://a.example/o.json"), "curl -fsSo"),
         (("create", "-n", SERVICE, "-g", "rg", "--virtual-network", "Internal"), "public_network_access"),
+        (("create", "-n", SERVICE, "-g", "rg", "--enable-client-certificate"), "a key or a token"),
         (("update", "-n", SERVICE, "--set", "a=b"), "--publisher-name"),
         (("wait", "-n", SERVICE), "--created"),
     ],

@@ -121,10 +121,13 @@ def test_the_time_of_an_answer_is_that_of_the_nearest_forward_request() -> None:
 @pytest.mark.parametrize(
     ("above", "below", "said"),
     [
-        (cors("https://a.example"), f"<base/>{cors('https://b.example')}", "1.xml:2 cors: <cors> stands above"),
+        (
+            cors("https://a.example"), f"<base/>{cors('https://b.example')}",
+            "1.xml:2 cors: <cors> stands in 0.xml:2 as well",
+        ),
         (
             jwt("a"), "<base/>" + jwt("b", 'header-name="X-Other"'),
-            "1.xml:2 validate-jwt: <validate-jwt> reads another header than the one before it, Authorization",
+            "1.xml:2 validate-jwt: <validate-jwt> reads another header than that of 0.xml:2: Authorization",
         ),
         ("", limit(1, SUBJECT), "1.xml:2 rate-limit-by-key: counter-key asks for the subject"),
         (limit(1, SUBJECT), f"<base/>{jwt('a')}", "0.xml:2 rate-limit-by-key: counter-key asks for the subject"),

@@ -26,6 +26,10 @@ ACCEPTED: Final = (
         "enable_managed_identity", "--enable-managed-identity", nargs="?", const="true", choices=["true", "false"],
         help="Accepted for scripts written for az: the gateway needs no proof of itself.",
     ),
+    flag(
+        "enable_client_certificate", "--enable-client-certificate", nargs="?", const="true", choices=["true", "false"],
+        help="false: callers prove themselves by a key or a token.",
+    ),
     flag("virtual_network_type", "--virtual-network", "-v", help="None: the gateway is where the doors are."),
 )  # fmt: skip
 """Flags of az that change nothing here."""
@@ -49,11 +53,13 @@ def create(
     sku_name: str | None,
     sku_capacity: str | None,
     enable_managed_identity: str | None,
+    enable_client_certificate: str | None,
     virtual_network_type: str | None,
     no_wait: bool,
 ) -> Document:
     """Make an API service, or change it; it is there at once."""
-    _tell_what_changes_nothing(sku_name, sku_capacity, enable_managed_identity, virtual_network_type, no_wait=no_wait)
+    _refuse_what_protects(enable_client_certificate, virtual_network_type)
+    _tell_what_changes_nothing(sku_name, sku_capacity, enable_managed_identity, no_wait=no_wait)
     body = {
         "resource_group": in_group.required_group,
         "location": location or "",
@@ -80,11 +86,13 @@ def update(
     sku_name: str | None,
     sku_capacity: str | None,
     enable_managed_identity: str | None,
+    enable_client_certificate: str | None,
     virtual_network_type: str | None,
     no_wait: bool,
 ) -> Document:
     """Change an API service; what is not said stays."""
-    _tell_what_changes_nothing(sku_name, sku_capacity, enable_managed_identity, virtual_network_type, no_wait=no_wait)
+    _refuse_what_protects(enable_client_certificate, virtual_network_type)
+    _tell_what_changes_nothing(sku_name, sku_capacity, enable_managed_identity, no_wait=no_wait)
     services = ApiServices(in_group.connection)
     known = checked(in_group, services.show(name))
     body = {
@@ -167,20 +175,28 @@ def delete(in_group: Place, *, name: str, yes: bool, no_wait: bool) -> None:
     say(f"{name}: deleted")
 
 
-def _tell_what_changes_nothing(
-    sku_name: str | None, sku_capacity: str | None, identity: str | None, network: str | None, *, no_wait: bool
-) -> None:
-    """Say which flags of az mean nothing here; raises `UsageError` for a network, which somebody counts on."""
+def _refuse_what_protects(certificate: str | None, network: str | None) -> None:
+    """Raise `UsageError` for what somebody would count on: certificates of callers, and a network of its own."""
+    if certificate == "true":
+        raise UsageError(
+            "--enable-client-certificate: callers show no certificates here",
+            hint="they prove themselves by a key or a token: pratique apim policy set",
+        )
     if network and network != "None":
         raise UsageError(
             f"--virtual-network {network}: there is no network of its own here",
             hint="an endpoint that only an API reaches has public_network_access: disabled",
         )
+
+
+def _tell_what_changes_nothing(
+    sku_name: str | None, sku_capacity: str | None, identity: str | None, *, no_wait: bool
+) -> None:
+    """Say which flags of az mean nothing here."""
     said = {
         f"--sku-name {sku_name}": sku_name and "there is one kind of service here",
         f"--sku-capacity {sku_capacity}": sku_capacity and "there is one gateway here",
         "--enable-managed-identity": identity and "the gateway needs no proof of itself here",
-        "--virtual-network None": network and "the gateway is where the doors are",
         "--no-wait": no_wait and "it is so at once",
     }
     for flag_of_az, why in said.items():

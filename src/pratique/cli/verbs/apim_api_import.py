@@ -8,7 +8,17 @@ from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.cli.verbs.apim import SERVICE, check_group
-from pratique.cli.verbs.apim_api import API, COLUMNS, PATH, SERVICE_URL, SUBSCRIPTION_REQUIRED, changes_said, settled
+from pratique.cli.verbs.apim_api import (
+    API,
+    COLUMNS,
+    PATH,
+    PROTOCOLS,
+    SERVICE_URL,
+    SUBSCRIPTION_REQUIRED,
+    TYPE,
+    changes_said,
+    settled,
+)
 from pratique.client.apim import Apis
 from pratique.specs.openapi import read_openapi
 from pratique.specs.policy import backend_of
@@ -20,7 +30,7 @@ TABLE = Table("apim api import")
 @TABLE.verb(
     "",
     arguments=(
-        SERVICE, API, PATH, DISPLAY_NAME, DESCRIPTION, SERVICE_URL, SUBSCRIPTION_REQUIRED,
+        SERVICE, API, PATH, DISPLAY_NAME, DESCRIPTION, SERVICE_URL, SUBSCRIPTION_REQUIRED, PROTOCOLS, TYPE,
         flag("specification_format", "--specification-format", choices=["OpenApi", "OpenApiJson", "Swagger"],
              help="What the file has to be; unset, what its text says."),
         flag("specification_path", "--specification-path", help="The OpenAPI file, YAML or JSON."),
@@ -44,6 +54,8 @@ def import_api(
     description: str | None,
     service_url: str | None,
     subscription_required: str | None,
+    protocols: list[str] | None,
+    api_type: str | None,  # noqa: ARG001 - There is one.
     specification_format: str | None,
     specification_path: str | None,
     specification_url: str | None,
@@ -53,6 +65,8 @@ def import_api(
 
     The first server of the file is its backend when it is an endpoint and --service-url says nothing.
     """
+    if protocols:
+        say("--protocols: the gateway listens on loopback, by http")
     if specification_url or not specification_path:
         source = specification_url or "URL"
         raise UsageError(
