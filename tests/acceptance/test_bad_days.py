@@ -17,7 +17,7 @@ import pytest
 from pratique.base.clock import utc_now
 
 from .installation import Installation, free_ports, prepare_workspace, running, until, write
-from .storm import Storm, own_environments, record, storm, what_is_broken
+from .storm import DEPLOYMENT, SCORE, Storm, own_environments, record, storm, what_is_broken
 
 WORKSPACE: Final = "stormy"
 KILLS: Final = 40
@@ -25,17 +25,6 @@ MANY_KILLS: Final = 1000
 RESULT: Final = Path(__file__).parents[2] / "bench" / "soak" / "results" / "kills.json"
 BOUND: Final = 5400.0
 """Seconds after which a long storm is calm, however many kills there were."""
-SCORE: Final = "def init():\n    pass\n\n\ndef run(raw):\n    return 'here'\n"
-DEPLOYMENT: Final = """\
-name: blue
-endpoint_name: steady
-environment: azureml:plain@latest
-code_configuration:
-  code: score
-  scoring_script: score.py
-instance_type: Standard_DS3_v2
-instance_count: 1
-"""
 JOB: Final = """\
 type: command
 command: >-

@@ -13,7 +13,8 @@ import pytest
 
 from .conftest import NewInstallation
 from .installation import LIMIT, PRATIQUE, Installation, write
-from .test_bad_days import DEPLOYMENT, JOB, SCORE
+from .storm import DEPLOYMENT, SCORE
+from .test_bad_days import JOB
 
 
 def test_two_ups_at_the_same_time_make_one_platform(new_installation: NewInstallation) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from pratique.compute.sandbox import why_not
 
+from . import storm
 from .installation import Installation, prepare_workspace, until, write
 
 WORKSPACE: Final = "guarded"
@@ -22,16 +23,7 @@ PUBLIC: Final = {
     "/api/v1/status", "/api/v1/login", "/oauth2/token", "/.well-known/jwks.json", "/.well-known/openid-configuration",
 }  # fmt: skip
 SCORE: Final = "import os\n\n\ndef init():\n    pass\n\n\ndef run(raw):\n    return dict(os.environ)\n"
-DEPLOYMENT: Final = """\
-name: blue
-endpoint_name: locked
-environment: azureml:plain@latest
-code_configuration:
-  code: score
-  scoring_script: score.py
-instance_type: Standard_DS3_v2
-instance_count: 1
-"""
+DEPLOYMENT: Final = storm.DEPLOYMENT.replace("steady", "locked")
 JOB: Final = "type: command\ncommand: env -0 > outputs/env\nenvironment: azureml:plain@latest\ncompute: azureml:local\n"
 
 

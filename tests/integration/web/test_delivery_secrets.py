@@ -3,14 +3,13 @@
 import base64
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 import pytest
+from tests.loopback import Answer, Asked, served
 
 from pratique.base.clock import utc_now
 from pratique.control import repositories, workspaces
@@ -96,27 +95,14 @@ def echoing() -> Iterator[tuple[str, list[str]]]:
     """An API on loopback that answers what it was sent; its URL and the bodies."""
     sent: list[str] = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            sent.append(body.decode())
-            said = b"you said " + body + b" and " + base64.b64encode(body) + b"\n" + str(self.headers).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(said)))
-            self.end_headers()
-            self.wfile.write(said)
+    def answer(asked: Asked) -> Answer:
+        sent.append(asked.body.decode())
+        headers = "".join(f"{name}: {value}\n" for name, value in asked.headers.items())
+        said = b"you said " + asked.body + b" and " + base64.b64encode(asked.body) + b"\n" + headers.encode()
+        return Answer(200, said)
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}", sent
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(answer) as url:
+        yield url, sent
 
 
 def forms(secret: str) -> set[bytes]:

@@ -2,16 +2,15 @@
 
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.loopback import Answer, Asked, served
 
 from pratique.base.home import Home
 from pratique.control import (
@@ -164,24 +163,10 @@ def answering(*answers: tuple[int, str]) -> Iterator[tuple[str, list[dict[str, A
     """An API on loopback that gives these answers, one after the other; its URL and what it was sent."""
     left, sent = list(answers), []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            sent.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            status, text = left.pop(0)
-            self.send_response(status)
-            self.send_header("Location", "http://127.0.0.1:1/")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
+    def answer(asked: Asked) -> Answer:
+        sent.append(json.loads(asked.body))
+        status, text = left.pop(0)
+        return Answer(status, text.encode(), {"Location": "http://127.0.0.1:1/"})
 
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/check", sent
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(answer) as url:
+        yield f"{url}/check", sent

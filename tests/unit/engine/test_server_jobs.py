@@ -3,14 +3,13 @@
 import base64
 import contextlib
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.loopback import Answer, Asked, served
 
 from pratique.base.errors import Conflict, Forbidden
 from pratique.base.settings import Settings
@@ -315,31 +314,14 @@ def listening(*answers: tuple[int, str]) -> Iterator[tuple[str, list[dict[str, A
     """An API on loopback that gives these answers, one after the other; its URL and what it was sent."""
     left, sent = list(answers), []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.do_POST()
+    def answer(asked: Asked) -> Answer:
+        sent.append({**vars(asked), "body": asked.body.decode()})
+        status, text = left.pop(0)
+        said = text.replace("ECHO", base64.b64encode(asked.headers["Authorization"].encode()).decode())
+        return Answer(status, said.encode())
 
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            sent.append({"method": self.command, "path": self.path, "headers": dict(self.headers), "body": body})
-            status, text = left.pop(0)
-            text = text.replace("ECHO", base64.b64encode(self.headers["Authorization"].encode()).decode())
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text.encode())
-
-        def log_message(self, *_: object) -> None:
-            """Says nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/api", sent
-        finally:
-            server.shutdown()
-            thread.join()
+    with served(answer) as url:
+        yield f"{url}/api", sent
 
 
 def called(scene: Scene, url: str, method: str = "POST") -> tuple[Run, StepRow, str]:

@@ -1,6 +1,7 @@
 """Delivery runs: how far they are, and their live log."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -19,6 +20,7 @@ from pratique.store import delivery_runs as rows
 from pratique.store.database import Transaction
 from pratique.store.delivery_runs import JobRow, Run, StageRow, StepRow, UnitRow, Wanted
 from pratique.web.api.fields import AS_TEXT, Wait
+from pratique.web.api.growing_logs import answered, followed, pieces
 from pratique.web.auth import KNOWN, allow_somewhere
 from pratique.web.platform import Platform, platform_of
 
@@ -27,11 +29,8 @@ Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_somewhere("deliveries/read"))]
 Runner = Annotated[Actor, Depends(allow_somewhere("deliveries/run"))]
 Known = Annotated[Actor, Depends(KNOWN)]
-_CHUNK: Final = 1 << 16
 _MOST: Final = 1 << 62
 """No log is longer, and no file can be read beyond twice that."""
-_LOOK: Final = 0.2
-"""Seconds between two looks at a growing log."""
 Tags = Annotated[list[Annotated[str, Field(max_length=400)]], Field(max_length=200)]
 
 
@@ -245,13 +244,7 @@ def step_log(
     if known is None or known.run != run:
         raise NotFound(f"run {run} has no unit {unit!r}")
     log = delivery_logs.step_log(platform.home, run, unit, step)
-    return StreamingResponse(_pieces(log, offset), media_type="text/plain; charset=utf-8", headers=AS_TEXT)
-
-
-async def _pieces(log: Path, offset: int) -> AsyncIterator[bytes]:
-    while chunk := await run_in_threadpool(_read, log, offset):
-        offset += len(chunk)
-        yield chunk
+    return answered(pieces(log, offset))
 
 
 @router.get("/runs/{run}/stream")
@@ -259,37 +252,12 @@ async def stream(
     platform: Here, actor: Reader, run: int, offset: Annotated[int, Query(ge=0, le=_MOST)] = 0
 ) -> StreamingResponse:
     """The log of everything from byte `offset`, followed until the run has ended."""
-    found = await run_in_threadpool(_get, platform, actor, run)
-    return StreamingResponse(
-        _follow(platform, actor, found, offset), media_type="text/plain; charset=utf-8", headers=AS_TEXT
-    )
+    await run_in_threadpool(_get, platform, actor, run)
+    return answered(followed(partial(_log_of, platform, actor, run), offset, platform.bell))
 
 
-async def _follow(platform: Platform, actor: Actor, run: Run, offset: int) -> AsyncIterator[bytes]:
-    """The log as it grows; it ends with the run, or when the run cannot be seen any more."""
-    log = delivery_logs.stream_of(platform.home, run.id)
-    ended = False
-    while not ended:
-        # The state is read before the log: what was said before the end is in the log by then.
-        try:
-            run = await run_in_threadpool(_get, platform, actor, run.id)
-        except NotFound:
-            return
-        ended = run.is_completed
-        while chunk := await run_in_threadpool(_read, log, offset):
-            offset += len(chunk)
-            yield chunk
-        if not ended:
-            await platform.bell.next(seconds=_LOOK)
-
-
-def _read(log: Path, offset: int) -> bytes:
-    try:
-        with log.open("rb") as file:
-            file.seek(offset)
-            return file.read(_CHUNK)
-    except FileNotFoundError:
-        return b""
+def _log_of(platform: Platform, actor: Actor, run: int) -> tuple[Path, bool]:
+    return delivery_logs.stream_of(platform.home, run), _get(platform, actor, run).is_completed
 
 
 def _get(platform: Platform, actor: Actor, run: int) -> Run:

@@ -1,6 +1,6 @@
 """Jobs, and the live log of one."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -10,7 +10,6 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import iso, utc_now
-from pratique.base.errors import NotFound
 from pratique.base.machine import this_machine
 from pratique.control import jobs
 from pratique.control.actor import Actor
@@ -18,7 +17,8 @@ from pratique.store import jobs as rows
 from pratique.store.database import Transaction
 from pratique.store.jobs import Job
 from pratique.web.api.changes import JobChanges, read_changes
-from pratique.web.api.fields import AS_TEXT, Wait, creation_context, present
+from pratique.web.api.fields import Wait, creation_context, present
+from pratique.web.api.growing_logs import answered, followed
 from pratique.web.api.specs import JobBody, read_spec
 from pratique.web.auth import allow
 from pratique.web.platform import Platform, platform_of
@@ -28,11 +28,8 @@ Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("jobs/read"))]
 Writer = Annotated[Actor, Depends(allow("jobs/write"))]
 Canceler = Annotated[Actor, Depends(allow("jobs/cancel"))]
-_CHUNK: Final = 1 << 16
 _MOST: Final = 1 << 62
 """No log is longer, and no file can be read beyond twice that."""
-_LOOK: Final = 0.2
-"""Seconds between two looks at a growing log."""
 
 
 def document(job: Job, platform: Platform, steps: Sequence[Job] = (), parent: Job | None = None) -> dict[str, Any]:
@@ -216,38 +213,14 @@ async def stream(
     platform: Here, actor: Reader, workspace: str, name: str, offset: Annotated[int, Query(ge=0, le=_MOST)] = 0
 ) -> StreamingResponse:
     """The log from byte `offset`, followed until the job has ended."""
-    job = await run_in_threadpool(_get, platform, actor, workspace, name)
-    return StreamingResponse(
-        _follow(platform, actor, job, offset), media_type="text/plain; charset=utf-8", headers=AS_TEXT
-    )
+    await run_in_threadpool(_get, platform, actor, workspace, name)
+    return answered(followed(partial(_log_of, platform, actor, workspace, name), offset, platform.bell))
 
 
-async def _follow(platform: Platform, actor: Actor, job: Job, offset: int) -> AsyncIterator[bytes]:
-    """The log as it grows; it ends with the job, or when the job cannot be seen any more."""
-    ended = False
-    while not ended:
-        # The state is read before the log: what a job wrote before it ended is in the log by then.
-        try:
-            job = await run_in_threadpool(_get, platform, actor, job.workspace, job.name)
-        except NotFound:
-            return
-        ended = job.is_terminal
-        # The log of an attempt begins with what those before it said, so the offset holds.
-        log = platform.home.job_attempt(job.id, job.attempt) / "stream.log"
-        while chunk := await run_in_threadpool(_read, log, offset):
-            offset += len(chunk)
-            yield chunk
-        if not ended:
-            await platform.bell.next(seconds=_LOOK)
-
-
-def _read(log: Path, offset: int) -> bytes:
-    try:
-        with log.open("rb") as stream:
-            stream.seek(offset)
-            return stream.read(_CHUNK)
-    except FileNotFoundError:
-        return b""
+def _log_of(platform: Platform, actor: Actor, workspace: str, name: str) -> tuple[Path, bool]:
+    job = _get(platform, actor, workspace, name)
+    # The log of an attempt begins with what those before it said, so an offset holds.
+    return platform.home.job_attempt(job.id, job.attempt) / "stream.log", job.is_terminal
 
 
 def _get(platform: Platform, actor: Actor, workspace: str, name: str) -> Job:
