@@ -34,8 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 CLASSES: Final = (
-    "traversal", "ssrf", "pickles", "archives", "tokens", "browser", "markup", "slow callers", "floods",
-    "flipped bytes", "signatures",
+    "traversal", "ssrf", "pickles", "archives", "bodies", "rights", "tokens", "browser", "markup", "slow callers",
+    "floods", "flipped bytes", "signatures",
 )  # fmt: skip
 """What an attack may be of."""
 

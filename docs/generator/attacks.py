@@ -15,7 +15,8 @@ RESULTS: Final = Path(__file__).with_name("attacks.json")
 CLASSES: Final[Mapping[str, tuple[str, str, str]]] = {
     # class: what is tried, what must hold, where
     "traversal": (
-        "names and sources that lead out of their folder: encoded once and twice, with backslashes, fragments, NUL",
+        "names, words of a query and sources that lead out of their folder: encoded once and twice, with backslashes, "
+        "fragments, NUL",
         "no server's error, no byte from elsewhere, no file made or removed, by any parameter of any route",
         "tests/unit/web/test_attacks.py",
     ),
@@ -34,9 +35,19 @@ CLASSES: Final[Mapping[str, tuple[str, str, str]]] = {
         "refused with what is wrong; nothing is written",
         "tests/unit/web/test_attacks.py",
     ),
+    "bodies": (
+        "bodies that are deep, wide, empty, no JSON, another format, of other types, with numbers that are none",
+        "refused or taken by every route that takes one, and never a server's error",
+        "tests/unit/web/test_attacks.py",
+    ),
+    "rights": (
+        "every route by every method: by nobody, by a principal without a role, by a job of another workspace",
+        "401, 403 or 404; nothing is given or done",
+        "tests/unit/web/test_attacks.py",
+    ),
     "tokens": (
         "algorithms none and mixed, foreign keys, `kid` and other headers, wrong times, audiences, issuers, huge ones",
-        "401",
+        "401 by every route and method, and as a proof of an identity",
         "tests/unit/web/test_attacks.py",
     ),
     "browser": (
@@ -45,8 +56,8 @@ CLASSES: Final[Mapping[str, tuple[str, str, str]]] = {
         "tests/unit/web/test_attacks.py",
     ),
     "markup": (
-        "scripts in names, tags, descriptions, commands, events and addresses",
-        "shown as text, or refused as a name",
+        "scripts in names, tags, descriptions, commands and events, and in every parameter of every address",
+        "shown as text, or refused as a name; no answer is a page in which something runs",
         "tests/unit/web/test_attacks.py",
     ),
     "slow callers": (

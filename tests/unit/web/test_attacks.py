@@ -24,9 +24,11 @@ from joserfc.jwk import RSAKey
 from pratique.base.clock import utc_now
 from pratique.control import principals, sessions
 from pratique.control.actor import PLATFORM
-from pratique.control.grants import actor_for
+from pratique.control.grants import actor_for, token_of_job
+from pratique.store import jobs
 from pratique.store.events import Event, append
-from pratique.web.auth import PUBLIC, declarations, session_cookie
+from pratique.store.jobs import Job
+from pratique.web.auth import KNOWN, PUBLIC, declarations, session_cookie
 from pratique.web.platform import Platform
 
 Bearer = Callable[..., dict[str, str]]
@@ -40,6 +42,8 @@ class Raw:
 
     def __init__(self, app: FastAPI, runner: asyncio.Runner, headers: dict[str, str]) -> None:
         self._app, self._runner = app, runner
+        self.answered: dict[str, str] = {}
+        """The headers of the last answer."""
         self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     def __call__(self, method: str, target: str, body: bytes = b"{}") -> tuple[int, bytes]:
@@ -64,6 +68,7 @@ class Raw:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                self.answered = {name.decode().lower(): value.decode() for name, value in message["headers"]}
             elif message["type"] == "http.response.body":
                 parts.append(message.get("body", b""))
 
@@ -136,6 +141,36 @@ def files_of(root: Path) -> set[str]:
     }  # fmt: skip
 
 
+QUERIES: Final = ("path", "run_id", "run_uuid", "name", "filter", "page_token", "max_results", "next", "version")
+"""What routes read of a query by themselves, without saying so in the API's description."""
+
+
+def test_no_word_of_a_query_leads_out_of_the_store(
+    app: FastAPI, platform: Platform, bearer: Bearer, runner: asyncio.Runner, attack: Attack
+) -> None:
+    secret = platform.home.root / "secret.txt"
+    secret.write_bytes(CANARY)
+    raw, described = Raw(app, runner, bearer("ann")), app.openapi()["paths"]
+    before = files_of(platform.home.root)
+    asked = 0
+    for declared in declarations(app):
+        known = described.get(re.sub(r":\w+\}", "}", declared.path), {})
+        for method in declared.methods:
+            said = known.get(method.lower(), {}).get("parameters", ())
+            names = [one["name"] for one in said if one["in"] == "query"]
+            for name in names or [QUERIES[asked % len(QUERIES)]]:
+                payload = TRAVERSALS[asked % len(TRAVERSALS)]
+                target = f"{filled(declared.path, '', '')}?{name}={payload}"
+                asked += 1
+                attack("traversal", f"{method} {target}")
+                status, body = raw(method, target)
+                assert status < 500 or status == 501, (method, target[:200], status, body[:200])
+                assert not [leak for leak in (b"root:x:0:0", CANARY, b"SQLite format 3") if leak in body], target[:200]
+    assert asked > 400
+    own = ("/blobs/", "/repositories/", "/keys/journal", "/housekeeping.lock")  # What these routes are there to write.
+    assert not [one for one in files_of(platform.home.root) - before if not any(part in one for part in own)]
+
+
 SOURCES: Final = (
     "file:///etc/passwd", "/etc/passwd", "../../secret.txt", "upload:../../etc/passwd", "upload:" + "0" * 64 + "/../x",
     "runs:/../../etc/passwd", "azureml://jobs/../../x/outputs/a/paths/../../etc/passwd", "http://169.254.169.254/latest",
@@ -204,6 +239,77 @@ def test_packs_that_lie_leave_nothing(call: Any, bearer: Bearer, platform: Platf
         wrong = call("PUT", f"/api/v1/workspaces/dev/blobs/{'0' * 64}", headers=headers, content=lie)
         assert 400 <= wrong.status_code < 500
     assert sorted(platform.blobs.every()) == before
+
+
+# --- bodies: what no reader should choke on
+
+BODIES: Final = (
+    b"", b"null", b"[]", b"0", b'"x"', b"{", b"\xff\xfe{}", b"\xef\xbb\xbf{}", "{}".encode("utf-16"), b'{"a": NaN}',
+    b'{"a": 1e999}', b'{"a": -Infinity}', b'{"a": ' + b"9" * 5000 + b"}", b'{"a": 1, "a": 2}', b"[" * 100_000,
+    b'{"a":' * 20_000, b'{"a": "\\ud800"}', b'{"a": "\\u0000"}', b'{"\\u0000": 1}', b'{"spec": null}', b'{"spec": []}',
+    b'{"spec": {"name": {"a": 1}}}', b'{"spec": {"name": 1e308}}', b'{"name": ["a"], "tags": 1, "traffic": {"a": "b"}}',
+    b'{"spec": "' + b"x" * 200_000 + b'"}', b"{" + b",".join(b'"k%d": 1' % one for one in range(20_000)) + b"}",
+    b"a=b&c=%00&d=%ff", b"--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--", b"%PDF-1.4",
+    b"\x80\x04K\x01.",
+)  # fmt: skip
+"""Every way in which a body has made a server stumble: depth, width, numbers, spellings, types, other formats."""
+
+
+def test_no_body_makes_any_route_fail(
+    app: FastAPI, platform: Platform, bearer: Bearer, runner: asyncio.Runner, attack: Attack
+) -> None:
+    """As the Owner: refused or taken, and never a server's error."""
+    raw = Raw(app, runner, bearer("ann"))
+    taking = [
+        (method, filled(one.path, "", ""))
+        for one in declarations(app)
+        for method in one.methods
+        if method in ("POST", "PUT", "PATCH", "DELETE")
+    ]
+    assert len(taking) > 120
+    failed = []
+    for number, (method, path) in enumerate(taking):
+        some = (BODIES[number % len(BODIES)], BODIES[(number * 7 + 3) % len(BODIES)])
+        for body in BODIES if number % 30 == 0 else some:
+            attack("bodies", f"{method} {path} {body[:40]!r}")
+            status, said = raw(method, path, body)
+            if status >= 500 and status != 501:
+                failed.append((method, path, body[:40], status, said[:200]))
+            assert b"Traceback" not in said
+    assert failed == []
+    assert raw("GET", "/api/v1/account")[0] == 200, "and the server is there"
+
+
+# --- rights
+
+
+def test_without_a_role_no_route_gives_or_does_anything(
+    app: FastAPI, call: Any, bearer: Bearer, platform: Platform, runner: asyncio.Runner, attack: Attack
+) -> None:
+    """By nobody, by a principal without a role and by the token of a job of another workspace, with every method."""
+    with platform.database.write() as tx:
+        now = utc_now()
+        job = Job(
+            "j9", "qa-1", "far_boat", {}, {}, {}, "Running", 1, "", "", False, False, None, {}, now, now, None, {}
+        )
+        jobs.add(tx, job)
+    far = token_of_job(platform.issuer, job, lasting=timedelta(hours=1), now=utc_now())
+    callers = {
+        "nobody": (Raw(app, runner, {}), (401,)),
+        "no role": (Raw(app, runner, bearer("bob", None)), (401, 403, 404, 405)),
+        "another job": (Raw(app, runner, {"Authorization": f"Bearer {far}"}), (401, 403, 404, 405)),
+    }
+    asked = 0
+    for declared in declarations(app):
+        if PUBLIC in declared.marks or KNOWN in declared.marks:
+            continue  # What is shown there is the caller's own, or is filtered by a role: tested with each verb.
+        for method in declared.methods:
+            for who, (raw, expected) in callers.items():
+                attack("rights", f"{method} {declared.path} by {who}")
+                status, body = raw(method, filled(declared.path, "", ""))
+                assert status in expected, (who, method, declared.path, status, body[:200])
+                asked += 1
+    assert asked > 500
 
 
 # --- tokens
@@ -305,16 +411,36 @@ def test_no_forged_token_gets_in_anywhere(
     app: FastAPI, platform: Platform, bearer: Bearer, runner: asyncio.Runner, attack: Attack
 ) -> None:
     bearer("ann")
-    gets = [one.path for one in declarations(app) if "GET" in one.methods and PUBLIC not in one.marks]
-    routes = [path for path in ("/api/v1/account",) if path in gets]
-    assert routes
+    guarded = [one for one in declarations(app) if PUBLIC not in one.marks]
+    routes = [(method, filled(one.path, "", "")) for one in guarded for method in one.methods]
+    forged = {
+        what: token if token.isascii() and token.isprintable() else encoded(token.encode())
+        for what, token in forgeries(platform).items()
+    }
+    # Each of them at one place, and at each other place one of them in turn.
+    tried = [(what, "GET", "/api/v1/account") for what in forged]
+    tried += [([*forged][number % len(forged)], *route) for number, route in enumerate(routes)]
+    assert len(tried) > 250
+    for what, method, path in tried:
+        attack("tokens", f"{what} by {method} {path}")
+        status, body = Raw(app, runner, {"Authorization": f"Bearer {forged[what]}"})(method, path)
+        assert status == 401, (what, method, path, status, body[:200])
+
+
+def test_no_forged_proof_gets_a_token_of_an_identity(
+    app: FastAPI, platform: Platform, bearer: Bearer, runner: asyncio.Runner, attack: Attack
+) -> None:
+    bearer("ann")
     for what, token in forgeries(platform).items():
+        if what == "for an identity":
+            continue  # It is a true proof, of a person: that is tried below.
+        attack("tokens", f"{what} as a proof")
         header = token if token.isascii() and token.isprintable() else encoded(token.encode())
-        raw = Raw(app, runner, {"Authorization": f"Bearer {header}"})
-        for path in routes:
-            attack("tokens", f"{what} at {path}")
-            status, body = raw("GET", filled(path, "", ""))
-            assert status == 401, (what, path, status, body[:200])
+        status, body = Raw(app, runner, {"X-IDENTITY-HEADER": header})("GET", "/identity/token?resource=x")
+        assert status == 401, (what, status, body[:200])
+    attack("tokens", "a proof of a person")
+    person = forgeries(platform)["for an identity"]
+    assert Raw(app, runner, {"X-IDENTITY-HEADER": person})("GET", "/identity/token")[0] == 401
 
 
 def test_headers_that_say_who_one_is_are_not_believed(
@@ -407,6 +533,21 @@ def test_stored_markup_is_text_wherever_it_is_shown(
         for path in ("/api/v1/workspaces", "/api/v1/workspaces/dev/jobs", "/api/v1/events"):
             answer = call("GET", path, headers=ann)
             assert "html" not in answer.headers.get("content-type", ""), path
+
+
+def test_markup_in_any_address_comes_back_as_no_page_that_runs(
+    app: FastAPI, platform: Platform, bearer: Bearer, runner: asyncio.Runner, attack: Attack
+) -> None:
+    """Whatever a route says of a name that it does not know: no page, or one in which nothing runs."""
+    raw = Raw(app, runner, bearer("ann"))
+    for number, (method, path, parameter) in enumerate(targets(app)):
+        text = MARKUP[number % len(MARKUP)]
+        quoted = "".join(f"%{byte:02x}" for byte in text.encode())
+        attack("markup", f"{method} {path} with {text}")
+        status, body = raw(method, filled(path, parameter, quoted))
+        assert status < 500 or status == 501, (method, path, status, body[:200])
+        kind, policy = raw.answered.get("content-type", ""), raw.answered.get("content-security-policy", "")
+        assert "html" not in kind or policy.startswith(("default-src 'none'", "sandbox")), (method, path, text, kind)
 
 
 @pytest.mark.parametrize(
