@@ -6,6 +6,8 @@ import threading
 import time
 from pathlib import Path
 
+from pratique_serving import collecting
+
 from .conftest import LIMIT, Scorer, Scorers
 
 HELD = """
@@ -174,7 +176,8 @@ def test_what_is_collected_lies_in_the_spool_when_it_has_stopped(scorers: Scorer
         scorer.ask("POST", "/score", f"body {number}")
     assert scorer.stop() == 0
     [file] = (tmp_path / "spool").iterdir()
-    text = file.read_bytes()
     assert file.suffix == ".spool"
-    assert all(b"body %d" % number in text for number in range(5))
-    assert text.count(b'"kind":"prediction"') == text.count(b'"kind": "model_inputs"') == 5
+    found = list(collecting.read(str(file)))
+    sent = [parts[0] for head, parts in found if head["kind"] == "prediction"]
+    assert sent == [b"body %d" % number for number in range(5)]
+    assert [parts for head, parts in found if head["kind"] == "model_inputs"] == 5 * [[b'[{"a": 1}]']]
