@@ -378,6 +378,40 @@ def test_whoever_has_an_old_key_writes_nothing_that_the_newest_one_vouches_for(s
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+def test_a_text_that_was_moved_from_one_document_to_the_next_is_found(database: Database, now: datetime) -> None:
+    """Beside one another they spell what they spelt before, and so their hash is the same."""
+    with database.write() as tx:
+        actor = {**ADA, "a": 1, "data": {"b": 2}}
+        events.append(tx, replace(told(1), actor=actor, data={"c": 3}), now=now)
+        texts = tx.exec_driver_sql("SELECT actor, data FROM events").one()
+        spelt = f'{texts.actor},"data":{texts.data}'
+        actor_text, _, data_text = spelt.partition(',"data":')
+        assert (actor_text, data_text) != tuple(texts)
+        tx.exec_driver_sql("UPDATE events SET actor = ?, data = ?", (actor_text, data_text))
+    with pytest.raises(NotWholeError, match="event 1"):
+        verified(database)
+    with pytest.raises(StorageFailed, match="event 1"):
+        seal_next(database, now)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event":{},"hash":""}',
+        '{"event":{"sequence":NaN},"hash":""}',
+        '{"seal":{"number":NaN},"signature":""}',
+        "",
+        "{}",
+        "[" * 100_000,
+        '{"event":' + '{"a":' * 100_000 + '},"hash":""}',
+    ],
+)
+def test_a_line_that_is_none_is_found(line: str) -> None:
+    with pytest.raises(NotWholeError):
+        verify([line], KEYS)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 def test_a_changed_byte_of_an_exported_file_is_found(sealed: Database, tmp_path: Path) -> None:
     raw = "".join(f"{line}\n" for line in journal.lines(sealed)).encode()
     chance, kept = random.Random(7), kept_head(sealed)  # noqa: S311

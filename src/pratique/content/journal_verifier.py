@@ -19,6 +19,7 @@ sealed with the old key, and it and what follows with the new one. So one of the
 
 import hashlib
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ class Verified:
     compared_to: int | None
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_EVENT = re.compile(r'\{"event":(\{.*\}),"hash":"([^"]*)"\}')
+_SEAL = re.compile(r'\{"seal":(\{.*\}),"signature":"([^"]*)"\}')
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def canonical(document: Mapping[str, Any]) -> str:
@@ -146,15 +149,15 @@ def verify(
     is_compared = False
     for at, raw in enumerate(lines, 1):
         line, what = raw.rstrip("\n"), f"line {at}"
+        is_event = line.startswith('{"event"')
+        written = (_EVENT if is_event else _SEAL).fullmatch(line)
+        text, proof = written.groups() if written else ("", "")
         try:
-            row = json.loads(line)
-            is_event = set(row) == {"event", "hash"}
-            body, proof = (row["event"], row["hash"]) if is_event else (row["seal"], row["signature"])
-            text = canonical(body)
-            spelt = f'{{"event":{text},"hash":"{proof}"}}' if is_event else f'{{"seal":{text},"signature":"{proof}"}}'
-        except (ValueError, KeyError, TypeError) as error:
+            body = json.loads(text)
+            is_as_signed = is_event or canonical(body) == text  # Of an event, this very text is what is hashed.
+        except (ValueError, RecursionError) as error:
             raise NotWholeError(f"{what} is neither an event nor a seal") from error
-        if spelt != line:
+        if not is_as_signed:
             raise NotWholeError(f"{what} is not written as it was exported")
         if is_event:
             number, what = number + 1, f"event {number + 1}"

@@ -36,6 +36,7 @@ COVERED: Final = tuple(sorted(column.name for column in events.c if column.name 
 """The columns that the hash of an event covers, in the order in which they are spelt."""
 _PLACES: Final = [COVERED.index(name) for name in DOCUMENTS]
 _SEQUENCE: Final = COVERED.index("sequence")
+_TYPE: Final = COVERED.index("type")
 _PREVIOUS: Final = COVERED.index("previous_hash")
 _SPELLING: Final = f"{{{','.join(f'{json.dumps(name)}:%s' for name in COVERED)}}}"
 _INSERT: Final = Prepared(
@@ -94,6 +95,7 @@ class Link(NamedTuple):
     """An event's place in the chain."""
 
     sequence: int
+    type: str
     previous_hash: str
     hash: str
     fits: bool
@@ -160,11 +162,6 @@ def chained_hash(row: Mapping[str, Any]) -> str:
     return _hashed(canonical(covered))
 
 
-def hash_of(event: StoredEvent) -> str:
-    """The hash that an event must have."""
-    return chained_hash(vars(event))
-
-
 def spelling(parts: Iterable[str]) -> str:
     """What is hashed of an event, made of its `COVERED` columns, each as JSON."""
     return _SPELLING % tuple(parts)
@@ -187,7 +184,9 @@ def links(tx: Connection, sequence: int, *, limit: int) -> list[Link]:
 def _link(row: tuple[Any, ...]) -> Link:
     told, *covered = row
     is_whole = all(is_document(covered[place]) for place in _PLACES)
-    return Link(covered[_SEQUENCE], covered[_PREVIOUS], told, is_whole and _hashed(_spelt(covered)) == told)
+    return Link(
+        covered[_SEQUENCE], covered[_TYPE], covered[_PREVIOUS], told, is_whole and _hashed(_spelt(covered)) == told
+    )
 
 
 def _spelt(covered: Iterable[Any]) -> str:

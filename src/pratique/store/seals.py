@@ -8,7 +8,7 @@ anybody can run without this platform.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from pratique.base.clock import iso
 from pratique.base.errors import StorageFailed
 from pratique.content.journal_verifier import CHANGED, GENESIS, canonical, digest_of_seal
 from pratique.store import events
-from pratique.store.rows import value_of
+from pratique.store.prepared import Prepared
 from pratique.store.schema import events as events_table
 from pratique.store.schema import journal_seals
 
@@ -75,10 +75,16 @@ class Signer:
     sign: Callable[[str], str]
 
 
+_NEWEST: Final = Prepared(
+    select(*(journal_seals.c[field.name] for field in fields(Seal))).order_by(journal_seals.c.number.desc()).limit(1)
+)
+_INSERT: Final = Prepared(insert(journal_seals))
+
+
 def newest(tx: Connection) -> Seal | None:
     """The last seal."""
-    row = tx.execute(select(journal_seals).order_by(journal_seals.c.number.desc()).limit(1)).first()
-    return value_of(Seal, row) if row else None
+    row = _NEWEST.first(tx)
+    return Seal(*row) if row else None
 
 
 def is_due(tx: Connection) -> bool:
@@ -93,9 +99,11 @@ def key_wanted(tx: Connection) -> str:
     A seal that begins with a change of keys is the first of the new one.
     """
     before = newest(tx)
-    following = events.after(tx, before.last if before else 0, limit=1)
+    last = before.last if before else 0
+    following = events.links(tx, last, limit=1)
     if following and following[0].type == CHANGED:
-        return str((following[0].data.get("statement") or {}).get("new"))
+        (change,) = events.after(tx, last, limit=1)
+        return str((change.data.get("statement") or {}).get("new"))
     return before.key if before else ""
 
 
@@ -129,13 +137,13 @@ def due(tx: Connection, signer: Signer, *, now: datetime) -> Seal | None:
             hint="bring keys/journal.pem back from a backup",
         )
     first, previous = (before.last + 1, before.head) if before else (1, GENESIS)
-    told = events.after(tx, first - 1, limit=MOST)
+    told = events.links(tx, first - 1, limit=MOST)
     if not told:
         return None
     changes = [event.sequence for event in told if event.type == CHANGED and event.sequence > first]
     told = told[: changes[0] - first] if changes else told  # Another key signs from there on.
     for expected, event in enumerate(told, first):
-        if event.sequence != expected or event.previous_hash != previous or event.hash != events.hash_of(event):
+        if event.sequence != expected or event.previous_hash != previous or not event.fits:
             raise StorageFailed(
                 f"the journal was changed: event {expected} does not fit the one before it, so nothing is sealed",
                 hint="pratique audit verify; keep a copy of the home, and restore a backup",
@@ -151,5 +159,5 @@ def add(tx: Connection, seal: Seal) -> bool:
     before = newest(tx)
     if (before.number if before else 0) != seal.number - 1:
         return False
-    tx.execute(insert(journal_seals).values(**vars(seal)))
+    _INSERT.run_each(tx, [vars(seal)])
     return True
