@@ -138,6 +138,15 @@ JobInput: TypeAlias = Annotated[
 # --- outputs -------------------------------------------------------------------------------------------------------
 
 
+def with_named_outputs(value: Any) -> Any:
+    """`value` of a job or a step; an output that is only named (`model:`) has every default."""
+    outputs = value.get("outputs") if isinstance(value, Mapping) else None
+    if not isinstance(outputs, Mapping):
+        return value
+    filled = {name: {} if inner is None else inner for name, inner in outputs.items()}
+    return {**value, "outputs": filled}
+
+
 def _no_local_output(text: str) -> None:
     if isinstance(found := parse_reference(text), LocalPath):
         hint = "leave path out; pratique ml job download fetches outputs"
@@ -306,13 +315,8 @@ class CommandJob(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_outputs(cls, value: Any) -> Any:
-        """An output that is only named (`model:`) has every default."""
-        outputs = value.get("outputs") if isinstance(value, Mapping) else None
-        if not isinstance(outputs, Mapping):
-            return value
-        filled = {name: {} if inner is None else inner for name, inner in outputs.items()}
-        return {**value, "outputs": filled}
+    def _named_outputs(cls, value: Any) -> Any:
+        return with_named_outputs(value)
 
     def planned_keys(self) -> Iterator[str]:
         if parse_compute(self.compute).name != "local":

@@ -23,8 +23,6 @@ from pratique.specs.component import (
 )
 from pratique.specs.environment import InlineEnvironment, problems_with_environment
 from pratique.specs.grammar import (
-    AssetName,
-    AssetType,
     Choice,
     FilledText,
     Flag,
@@ -35,7 +33,6 @@ from pratique.specs.grammar import (
     Text,
     TextOrMapping,
     Variables,
-    Version,
     asset_reference,
     checked,
     named,
@@ -51,15 +48,16 @@ from pratique.specs.job import (
     JobOutput,
     JobService,
     Limits,
-    Literally,
     QueueSettings,
     Resources,
+    with_named_outputs,
 )
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.network import problems_with_network
 from pratique.specs.port_names import problems_with_names
 from pratique.specs.problems import not_yet, refused
-from pratique.specs.references import Purpose, parse_compute, parse_reference
+from pratique.specs.references import Purpose, parse_compute
+from pratique.specs.step_ports import StepData, StepInput, StepOutputUse, has_binding
 from pratique.specs.types import OTHER_TYPES
 from pratique.specs.words import did_you_mean, shown
 
@@ -76,17 +74,8 @@ HERE: Final = ("local", "serverless")
 """Computes that are this machine without being another one's name."""
 
 
-def _has_binding(text: str) -> bool:
-    return "${{" in text
-
-
-def _path_or_binding(text: str) -> None:
-    if not _has_binding(text):
-        parse_reference(text)
-
-
 def _compute_or_binding(text: str) -> None:
-    if not _has_binding(text):
+    if not has_binding(text):
         parse_compute(text)
 
 
@@ -97,75 +86,6 @@ def _datastore_reference(text: str) -> None:
 
 
 ComputeUse: TypeAlias = Annotated[FilledText, checked(_compute_or_binding)]
-
-
-# --- inputs and outputs of a step ----------------------------------------------------------------------------------
-
-
-class StepValue(Part):
-    """A value for an input."""
-
-    value: Literally = Field(description="The value, or a binding to where it comes from.")
-
-
-class StepData(Part):
-    """A file or a folder for an input."""
-
-    path: Annotated[FilledText, checked(_path_or_binding)] = Field(
-        description="A local file or folder, an asset, a URI, or a binding to where it comes from."
-    )
-    type: Annotated[AssetType, Choice] | None = Field(default=None, description="What `path` is.")
-    mode: (
-        Annotated[Literal["ro_mount", "rw_mount", "mount", "download", "direct", "eval_mount", "eval_download"], Choice]
-        | None
-    ) = Field(default=None, description="How the step sees it.")
-    datastore: Text | None = planned("The datastore to upload to.")
-    path_on_compute: Text | None = planned("Where on the compute to put it.")
-
-
-def _step_input_kind(value: Any) -> str:
-    if isinstance(value, BaseModel):
-        return "<data>" if isinstance(value, StepData) else "<mapping>"
-    if not isinstance(value, Mapping):
-        return "<literal>"
-    return "<mapping>" if "value" in value else "<data>"
-
-
-def _literal(value: Any) -> Any:
-    if not isinstance(value, str | int | float):
-        raise refused(f"expected a value, a binding, or a mapping with path; got {shown(value)}")
-    return value
-
-
-StepInput: TypeAlias = Annotated[
-    Annotated[Literally, BeforeValidator(_literal), Tag("<literal>")]
-    | Annotated[StepValue, Tag("<mapping>")]
-    | Annotated[StepData, Tag("<data>")],
-    Discriminator(_step_input_kind),
-]
-
-
-def _output_binding(text: str) -> None:
-    if not _has_binding(text):
-        raise InvalidInput(f"expected ${{{{parent.outputs.NAME}}}} or a mapping; got {text}")
-
-
-class StepOutput(Part):
-    """How an output of a step is kept."""
-
-    type: Annotated[AssetType, Choice] | None = Field(default=None, description="What is written.")
-    path: FilledText | None = Field(default=None, description="Where in a datastore to put it.")
-    mode: Annotated[Literal["rw_mount", "mount", "upload", "direct"], Choice] | None = Field(
-        default=None, description="How it is brought to the store."
-    )
-    name: AssetName | None = Field(default=None, description="Name of the asset to register it as.")
-    version: Version | None = Field(default=None, description="Version of that asset.")
-
-
-StepOutputUse: TypeAlias = Annotated[
-    Annotated[FilledText, checked(_output_binding), Tag("<text>")] | Annotated[StepOutput, Tag("<mapping>")],
-    TextOrMapping,
-]
 
 
 # --- steps ---------------------------------------------------------------------------------------------------------
@@ -181,13 +101,8 @@ class _Step(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_outputs(cls, value: Any) -> Any:
-        """An output that is only named (`model:`) has every default."""
-        outputs = value.get("outputs") if isinstance(value, Mapping) else None
-        if not isinstance(outputs, Mapping):
-            return value
-        filled = {name: {} if inner is None else inner for name, inner in outputs.items()}
-        return {**value, "outputs": filled}
+    def _named_outputs(cls, value: Any) -> Any:
+        return with_named_outputs(value)
 
     @model_validator(mode="before")
     @classmethod
@@ -203,7 +118,7 @@ class _Step(Part):
     def references(self) -> Iterator[tuple[Key, str, Purpose]]:
         """Every field that may name a local file."""
         for name, given in self.inputs.items():
-            if isinstance(given, StepData) and not _has_binding(given.path):
+            if isinstance(given, StepData) and not has_binding(given.path):
                 yield ("inputs", name, "path"), given.path, "place" if given.mode == "direct" else "data"
         yield from _environment_references(getattr(self, "environment", None))
 
@@ -211,7 +126,7 @@ class _Step(Part):
 def _path_for(port: Any, given: Any) -> Mapping[str, str] | None:
     """What a text says of the data for `port`; None when it is no text, a binding, or the port takes a value."""
     kind = port.get("type") if isinstance(port, Mapping) else None
-    if kind not in DATA_TYPES or not isinstance(given, str) or _has_binding(given):
+    if kind not in DATA_TYPES or not isinstance(given, str) or has_binding(given):
         return None
     return {"type": kind, "path": given}
 
@@ -414,13 +329,8 @@ class PipelineJob(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _empty_outputs(cls, value: Any) -> Any:
-        """An output that is only named (`model:`) has every default."""
-        outputs = value.get("outputs") if isinstance(value, Mapping) else None
-        if not isinstance(outputs, Mapping):
-            return value
-        filled = {name: {} if inner is None else inner for name, inner in outputs.items()}
-        return {**value, "outputs": filled}
+    def _named_outputs(cls, value: Any) -> Any:
+        return with_named_outputs(value)
 
     def wanted_on_azure(self) -> Iterable[Found]:
         if self.compute is not None or (self.settings is not None and self.settings.default_compute is not None):
@@ -447,7 +357,7 @@ class PipelineJob(Spec):
         """Every compute that is named, by the pipeline or a step of its own."""
         default = self.settings.default_compute if self.settings else None
         for named_compute in (self.compute, default, *(getattr(step, "compute", None) for step in self.jobs.values())):
-            if named_compute is not None and not _has_binding(named_compute):
+            if named_compute is not None and not has_binding(named_compute):
                 yield named_compute
 
     @classmethod
