@@ -176,10 +176,11 @@ def permit(actor: Actor, action: str, scope: str) -> None:
 def permit_somewhere(actor: Actor, action: str) -> None:
     """Raise `Forbidden` unless `actor` may do `action` at some scope: for lists, and for what concerns only itself."""
     if not any(is_permitted(actor, action, grant.scope) for grant in actor.grants):
+        role = "Reader" if action.endswith("/read") else "Contributor"
         raise Forbidden(
             f"{actor.name} may not do {action} anywhere",
             hint="an Owner can grant it: "
-            f"pratique role assignment create --assignee {actor.name} --role Reader --scope /",
+            f"pratique role assignment create --assignee {actor.name} --role {role} --scope /",
         )
 
 

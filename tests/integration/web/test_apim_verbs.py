@@ -43,10 +43,12 @@ def test_an_api_and_an_operation_change_by_flags_and_by_set(do: Any, pratique: R
     changed = do("apim", "api", "update", *HERE, "--set", "subscriptionRequired=false", "--path", "v2", "--no-wait")
     assert (changed["subscriptionRequired"], changed["path"], changed["displayName"]) == (False, "v2", "Credit")
     made = ("apim", "api", "operation", "create", *ONE, "--method", "POST", "--url-template", "/customers/{id}")
-    do(*made, "--template-parameters", "name=id", "type=string", "--display-name", "One")
+    do(*made, "--no-wait", "--template-parameters", "name=id", "type=string", "--display-name", "One")
     refused = pratique(*made, "-p", "name=other")
     assert (refused.returncode, "no {other}" in refused.stderr) == (2, True)
-    changed = do("apim", "api", "operation", "update", *ONE, "--set", "method=put", "--url-template", "/all")
+    changed = do(
+        "apim", "api", "operation", "update", *ONE, "--set", "method=put", "--url-template", "/all", "--no-wait"
+    )
     assert {key: changed[key] for key in ("method", "urlTemplate", "displayName")} == {
         "method": "PUT", "urlTemplate": "/all", "displayName": "One",
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, YES
+from pratique.cli.arguments import DESCRIPTION, DISPLAY_NAME, NO_WAIT, YES
 from pratique.cli.changes import changes_of
 from pratique.cli.confirm import confirm
 from pratique.cli.place import Place
@@ -10,7 +10,7 @@ from pratique.cli.table import Document, Table, flag
 from pratique.cli.talk import say
 from pratique.cli.usage import UsageError
 from pratique.cli.verbs.apim import SERVICE, check_group
-from pratique.cli.verbs.apim_api import API
+from pratique.cli.verbs.apim_api import API, settled
 from pratique.client.apim import Apis
 from pratique.specs.edits import Edits
 
@@ -31,7 +31,7 @@ COLUMNS: Final = {"Name": "name", "Method": "method", "Template": "urlTemplate"}
         flag("method", help="GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS.", required=True),
         flag("url_template", "--url-template", required=True,
              help="Its path below that of the API: /score, /customers/{id}, or /* for all."),
-        DISPLAY_NAME, DESCRIPTION, PARAMETERS,
+        DISPLAY_NAME, DESCRIPTION, PARAMETERS, NO_WAIT,
     ),
     examples={
         "Score": "pratique apim api operation create -n apim-credit-dev --api-id credit --operation-id score "
@@ -50,8 +50,9 @@ def create(
     display_name: str | None,
     description: str | None,
     template_parameters: list[list[str]] | None,
+    no_wait: bool,
 ) -> Document:
-    """Make an operation, or change it.
+    """Make an operation, or change it, and wait until the gateway serves it.
 
     The endpoint behind an API answers at /score and /swagger.json; another template needs a policy with rewrite-uri.
     """
@@ -60,7 +61,11 @@ def create(
         "method": method, "url_template": url_template, "display_name": display_name or "",
         "description": description or "",
     }  # fmt: skip
-    return Apis(in_group.connection, check_group(in_group, service_name)).put_operation(api_id, operation_id, body)
+    apis = Apis(in_group.connection, check_group(in_group, service_name))
+    made = apis.put_operation(api_id, operation_id, body)
+    if not no_wait:
+        settled(apis, service_name, api_id)
+    return made
 
 
 @TABLE.verb(
@@ -69,7 +74,7 @@ def create(
         SERVICE, API, OPERATION,
         flag("method", help="GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS."),
         flag("url_template", "--url-template", help="Its path below that of the API."),
-        DISPLAY_NAME, DESCRIPTION, PARAMETERS,
+        DISPLAY_NAME, DESCRIPTION, PARAMETERS, NO_WAIT,
     ),
     examples={
         "Another path": "pratique apim api operation update -n apim-credit-dev --api-id credit --operation-id score "
@@ -89,8 +94,9 @@ def update(
     display_name: str | None,
     description: str | None,
     template_parameters: list[list[str]] | None,
+    no_wait: bool,
 ) -> Document:
-    """Change an operation; what is not said stays, its policy too."""
+    """Change an operation, and wait until the gateway serves it so; what is not said stays, its policy too."""
     apis = Apis(in_group.connection, check_group(in_group, service_name))
     known = apis.operation(api_id, operation_id)
     edited = changes_of(known, edits, allowed=_EDITABLE)
@@ -99,7 +105,10 @@ def update(
     }  # fmt: skip
     wanted = {**known, **edited, **{key: value for key, value in said.items() if value is not None}}
     _check_parameters(template_parameters or [], str(wanted["urlTemplate"]))
-    return apis.put_operation(api_id, operation_id, {name: str(wanted[key]) for key, name in _EDITABLE.items()})
+    made = apis.put_operation(api_id, operation_id, {name: str(wanted[key]) for key, name in _EDITABLE.items()})
+    if not no_wait:
+        settled(apis, service_name, api_id)
+    return made
 
 
 _EDITABLE: Final = {
@@ -134,15 +143,18 @@ def list_all(in_group: Place, *, service_name: str, api_id: str) -> list[Documen
 
 @TABLE.verb(
     "delete",
-    arguments=(SERVICE, API, OPERATION, YES),
+    arguments=(SERVICE, API, OPERATION, YES, NO_WAIT),
     examples={
         "Remove one": "pratique apim api operation delete -n apim-credit-dev --api-id credit --operation-id score --yes"
     },
 )
-def delete(in_group: Place, *, service_name: str, api_id: str, operation_id: str, yes: bool) -> None:
-    """Delete an operation with its policy."""
+def delete(in_group: Place, *, service_name: str, api_id: str, operation_id: str, yes: bool, no_wait: bool) -> None:
+    """Delete an operation with its policy, and wait until the gateway answers it no more."""
     confirm(f"The operation {operation_id} of the API {api_id} will be deleted.", yes=yes)
-    Apis(in_group.connection, check_group(in_group, service_name)).delete_operation(api_id, operation_id)
+    apis = Apis(in_group.connection, check_group(in_group, service_name))
+    apis.delete_operation(api_id, operation_id)
+    if not no_wait:
+        settled(apis, service_name, api_id)
     say(f"{operation_id}: deleted")
 
 
