@@ -259,8 +259,9 @@ class Gateway:
         One that is refused goes on as it was; one that never was goes nowhere.
         """
         rows = [api.over(served) for api in apis]
-        refused = {api.label: said for api in rows if (said := problem_with_api(api))}
-        untried = [api for api in rows if api.label not in refused and shape_of(api) not in self._passed]
+        news = [api for api in rows if self._apis.get(api.label, (None,))[0] != api]
+        refused = {api.label: said for api in news if (said := problem_with_api(api))}
+        untried = [api for api in news if api.label not in refused and shape_of(api) not in self._passed]
         if untried and self._refusal_of_apis(untried):
             refused |= {api.label: said for api in untried if (said := self._refusal_of_apis([api]))}
         self._passed |= {shape_of(api) for api in untried if api.label not in refused}
@@ -296,7 +297,8 @@ class Gateway:
         clusters = {name: one for label in sorted(renderings) for name, one in renderings[label].clusters.items()}
         branches = {scoring.endpoint_prefix(label): rendering.branch for label, rendering in renderings.items()}
         branches |= {api_pages.api_prefix(api): self._api(api).branch for api in wish.apis}
-        before = self._published(self._files.clusters).clusters
+        published = self._published(self._files.clusters)
+        before = published.clusters
         leaving = {name: one for name, one in before.items() if name not in clusters}
         checks = self._steps_of(
             self._files.tokens, tokens.FILTER, tokens.token_settings(wanted_tokens(wish.endpoints, wish.apis)),
@@ -306,7 +308,8 @@ class Gateway:
             self._files.limits, limits.FILTER, limits.limit_settings(wish.apis), limits.both, is_whole=True
         )
         pages = discovery.in_json([door.door_routes(sorted(wish.workspaces), self._doors.names)])
-        kept = discovery.in_binary([*clusters.values()])
+        are_same = [*clusters.values()] == [*before.values()]
+        kept = published if are_same and published.version else discovery.in_binary([*clusters.values()])
         both = discovery.in_binary([*clusters.values(), *leaving.values()]) if leaving else kept
         steps = (
             _Step(self._files.clusters, both, _CLUSTERS),
