@@ -12,8 +12,10 @@ from pratique.cli.talk import Transfer, warn
 from pratique.client.fetching import fetched
 from pratique.client.uploads import with_uploads
 from pratique.specs.component_files import with_components
+from pratique.specs.data import Data
 from pratique.specs.edits import Edits
 from pratique.specs.grammar import Spec
+from pratique.specs.keys import Found
 from pratique.specs.kinds import load
 from pratique.specs.overrides import apply_edits
 from pratique.specs.reader import YamlDocument, document_of, read_document
@@ -60,11 +62,13 @@ def is_planned(kind: str, key: str) -> bool:
 
 def _check_local_paths(spec: Spec, document: YamlDocument) -> None:
     """Raise `InvalidInput` with the line of every path that leads nowhere, before anything is sent."""
-    problems = [
-        document.problem(use.key, f"there is no file or folder {use.path}", hint=_RELATIVE)
+    missing = [
+        Found(use.key, f"there is no file or folder {use.path}", _RELATIVE)
         for use in local_paths(spec)
         if not use.path.exists()
     ]
+    unfit = [spec.problem_with(use.path) for use in local_paths(spec)] if isinstance(spec, Data) else []
+    problems = [document.problem(one.key, one.message, hint=one.hint) for one in (*missing, *unfit) if one]
     if problems:
         raise InvalidInput.of(problems, what=document.file)
 

@@ -1,12 +1,13 @@
 """Data assets: ``pratique ml data create``."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from pratique.specs.grammar import AssetName, AutoDelete, Datastore, Reference, Spec, Tags, Text, Version, planned
-from pratique.specs.keys import Key
+from pratique.specs.keys import Found, Key
 from pratique.specs.references import Purpose
 
 
@@ -30,6 +31,14 @@ class Data(Spec):
         default=None, description="The datastore to lay a local file or folder into; without one, into none."
     )
     auto_delete_setting: AutoDelete | None = planned("When the asset may be deleted by itself.")
+
+    def problem_with(self, path: Path) -> Found | None:
+        """What is wrong with the local file or folder `path` as this type; Azure looks when it uploads."""
+        if self.type == "uri_file" and path.is_dir():
+            return Found(("path",), f"{path} is a folder, and the type is uri_file", "write type: uri_folder")
+        if self.type == "uri_folder" and path.is_file():
+            return Found(("path",), f"{path} is a file, and the type is uri_folder", "write type: uri_file")
+        return None
 
     def references(self) -> Iterable[tuple[Key, str, Purpose]]:
         yield ("path",), self.path, "data"
