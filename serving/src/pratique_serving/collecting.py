@@ -3,11 +3,13 @@
     <spool>/predictions-<own>-<time>-<number>.spool.part   is being written
     <spool>/predictions-<own>-<time>-<number>.spool        is complete; the platform takes it away
 
-A file is a sequence of batches: a line of JSON that says what the predictions
-of the batch are, each fact a list with a place for each of them, and of how
-many bytes their bodies are (`sizes`); then these bodies, the one that came and
-the one that went, as they were, each with a line end. What a script collects
-itself has a line for itself and one part, JSON. `read` gives the records back.
+A file is a sequence of batches: a line of JSON with what is said of its
+predictions, each fact a list with a place for each of them; then their numbers,
+as the machine has them, which costs a tenth of writing digits; then their
+bodies, the one that came and the one that went, as they were. After each of
+these there is a line end. What a script collects itself is a line of JSON that
+says of how many bytes its one part is (`sizes`), and this part, JSON. `read`
+gives the records back.
 
 Collecting must not slow the prediction. So who answers only adds references to
 a list, and makes bytes of a few dozen at once. A thread writes them soon, a few
@@ -26,8 +28,9 @@ import os
 import random
 import threading
 import time
+from array import array
 from collections import deque
-from typing import Any, Deque, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, BinaryIO, Deque, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pratique_serving import arrow, log
 from pratique_serving.routes import SWAGGER, Call, Collection
@@ -211,18 +214,12 @@ class Spool(Collection):
             "ids": ids,
             "traces": [one.get("traceparent", "") for one in headers],
             "forms": [forms[kind] for kind in kinds] if any(forms.values()) else [],
+            # From the time that does not jump to the wall's, which is only known of now.
+            "since": time.time() - time.monotonic(),
         }
-        # The wall's time, which jumps, is only known of now. Whole numbers, because digits of a fraction take long.
-        since = time.time() - time.monotonic()
-        numbers = {
-            "times_us": [int((at + since) * 1e6) for at in ended],
-            "latencies_us": [int((until - at) * 1e6 + 0.5) for at, until in zip(began, ended)],
-            "statuses": list(statuses),
-            "sizes": list(map(len, bodies)),
-        }
-        lists = "".join(f',"{name}":{values}' for name, values in numbers.items())
-        line = f"{_encode(head)[:-1]}{lists}}}"
-        return b"\n".join([line.encode(), *bodies, b""])
+        times = array("d", [*began, *ended]).tobytes()
+        counts = array("q", [*statuses, *map(len, bodies)]).tobytes()
+        return b"\n".join([_encode(head).encode(), times + counts, *bodies, b""])
 
     def _shown(self, body: bytes) -> bytes:
         """A body without the columns to redact; what is not JSON is left out as a whole."""
@@ -301,23 +298,32 @@ def read(path: str) -> Iterator[Tuple[Dict[str, Any], List[bytes]]]:
             if not line.endswith(b"\n"):
                 return
             head = json.loads(line)
-            for one in _predictions(head) if "ids" in head else [head]:
+            for one in _predictions(head, file) if "ids" in head else [head]:
                 parts = [file.read(size + 1) for size in one["sizes"]]
                 if any(len(part) != size + 1 for part, size in zip(parts, one["sizes"])):
                     return
                 yield one, [part[:-1] for part in parts]
 
 
-def _predictions(head: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
-    """What the line of a batch says of each prediction."""
+def _predictions(head: Dict[str, Any], file: BinaryIO) -> Iterator[Dict[str, Any]]:
+    """What is said of each prediction of a batch, whose numbers come next; none when those were cut off."""
+    count = len(head["ids"])
+    times, counts = array("d"), array("q")
+    split = 2 * count * times.itemsize
+    size = split + 3 * count * counts.itemsize
+    numbers = file.read(size + 1)
+    if len(numbers) <= size:
+        return
+    times.frombytes(numbers[:split])
+    counts.frombytes(numbers[split:-1])
     shared = {"kind": "prediction", "deployment": head["deployment"], "model": head["model"]}
-    sizes, forms = head["sizes"], head["forms"]
-    facts = zip(head["ids"], head["traces"], head["times_us"], head["latencies_us"], head["statuses"])
-    for place, (request_id, trace, at, latency, status) in enumerate(facts):
-        one = {**shared, "id": request_id, "trace": trace, "time": at / 1e6, "status": status}
-        if forms and forms[place]:
-            one[forms[place]] = True
-        yield {**one, "latency_ms": latency / 1000, "sizes": sizes[2 * place : 2 * place + 2]}
+    forms = head["forms"] or [""] * count
+    facts = zip(head["ids"], head["traces"], forms, times[:count], times[count:], counts[:count])
+    for place, (request_id, trace, form, began, ended, status) in enumerate(facts):
+        of_form = {form: True} if form else {}
+        when = {"time": ended + head["since"], "latency_ms": round((ended - began) * 1000, 3)}
+        sizes = counts[count + 2 * place : count + 2 * place + 2].tolist()
+        yield {**shared, "id": request_id, "trace": trace, "status": status, **of_form, **when, "sizes": sizes}
 
 
 def _form(kind: str) -> str:
