@@ -40,8 +40,11 @@ def columns_of(columns: Mapping[str, str]) -> Callable[[Any], list[dict[str, Any
 
 
 def _at(item: Any, path: str) -> str:
+    """The text of one cell; of something that is described where it is used, such as a model, its path."""
     for name in path.split("."):
         item = item.get(name) if isinstance(item, Mapping) else None
+    if isinstance(item, Mapping):
+        item = item.get("path")
     return "" if item is None else str(item)
 
 

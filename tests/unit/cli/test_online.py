@@ -228,6 +228,13 @@ def test_update_sends_back_a_model_and_an_environment_that_its_file_described(pl
     assert (sent["instance_count"], sent["model"], sent["environment"]) == (2, *described.values())
 
 
+def test_a_table_of_deployments_shows_the_path_of_a_model_that_has_no_name(platform: Any, pratique: Any) -> None:
+    platform.deployments["credit", "blue"] = {"name": "blue", "model": {"path": "upload:x/model", "tags": {}}}
+    ran = pratique("ml", "online-deployment", "list", "-e", "credit", "-o", "table")
+    assert ran.code == 0
+    assert ran.out.splitlines()[-1].split() == ["blue", "upload:x/model"]
+
+
 def test_update_of_what_is_not_there_exits_3(platform: Any, pratique: Any) -> None:
     Path("blue.yml").write_text(DEPLOYMENT)
     assert pratique("ml", "online-deployment", "update", "-f", "blue.yml").code == 3
