@@ -240,13 +240,29 @@ class Gateway:
         """The endpoints that cannot be routed, with the reason."""
         news = [row for row in endpoints if self._rendered.get(row.label, (None,))[0] != row]
         rejected = {row.label: said for row in news if (said := problem_with(row))}
-        untried = [row for row in news if row.label not in rejected and _shape(row) not in self._passed]
+        asked = [row for row in news if row.label not in rejected]
+        self._passed |= {_shape(row) for row in asked if _shape(row) not in self._passed and self._stands(row)}
+        untried = [row for row in asked if _shape(row) not in self._passed]
         if untried and self._refusal(untried):
             rejected |= {row.label: said for row in untried if (said := self._refusal([row]))}
         if len(self._passed) > _REMEMBERED:
             self._passed.clear()
         self._passed |= {_shape(row) for row in untried if row.label not in rejected}
         return rejected
+
+    def _stands(self, endpoint: EndpointRoute) -> bool:
+        """Whether just this is published, byte by byte: whoever did that has had it tried.
+
+        A server that starts anew then tries none of a thousand endpoints. What
+        takes tokens is tried: its providers are in another file.
+        """
+        if endpoint.tokens is not None:
+            return False
+        made = _made(endpoint)
+        branches = self._published(self._files.endpoint_routes).branches
+        clusters = self._published(self._files.clusters).clusters
+        is_there = branches.get(scoring.endpoint_prefix(endpoint.label)) == made.branch
+        return is_there and all(clusters.get(name) == one for name, one in made.clusters.items())
 
     def _refusal(self, endpoints: Sequence[EndpointRoute]) -> str:
         return self._preflight.refusal(trial(self._doors, [], [_trial(row) for row in endpoints]))
@@ -422,9 +438,7 @@ class Gateway:
         """One endpoint as Envoy reads it; remembered, because mostly one of a thousand has changed."""
         known = self._rendered.get(endpoint.label)
         if known is None or known[0] != endpoint:
-            clusters = {row["name"]: wire.packed(row) for row in deployment_clusters(endpoint)}
-            made = _Rendering(discovery.branch(scoring.endpoint_routes(endpoint)), clusters)
-            known = self._rendered[endpoint.label] = (endpoint, made)
+            known = self._rendered[endpoint.label] = (endpoint, _made(endpoint))
         return known[1]
 
     def _published(self, file: Path) -> Discovery:
@@ -463,6 +477,12 @@ class _Step:
     @property
     def refusals(self) -> tuple[str, str]:
         return f"{self.statistic}.update_rejected", f"{self.statistic}.update_failure"
+
+
+def _made(endpoint: EndpointRoute) -> _Rendering:
+    """An endpoint as Envoy reads it."""
+    clusters = {row["name"]: wire.packed(row) for row in deployment_clusters(endpoint)}
+    return _Rendering(discovery.branch(scoring.endpoint_routes(endpoint)), clusters)
 
 
 def _shape(endpoint: EndpointRoute) -> object:

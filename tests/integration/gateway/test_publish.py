@@ -395,6 +395,31 @@ def test_only_what_changed_is_tried(house: House, monkeypatch: pytest.MonkeyPatc
     assert len(tried) == len(set(tried)), "a key that comes in another's place is nothing new to Envoy"
 
 
+def test_a_publisher_which_starts_anew_tries_only_what_is_not_published_already(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.model("blue"), house.model("green")
+    both = (house.deployment("blue"), house.deployment("green"))
+    rows = [house.endpoint(*both, name=f"credit-{number}") for number in range(3)]
+    house.serve(*rows)
+    tried: list[str] = []
+    refusal = Preflight.refusal
+
+    def seen(self: Preflight, document: dict[str, Any]) -> str:
+        tried.extend(row["name"] for row in document["static_resources"]["clusters"] if "/" in row["name"])
+        return refusal(self, document)
+
+    monkeypatch.setattr(Preflight, "refusal", seen)
+    house.gateway = Gateway(house.home, house.doors)
+    slower = house.endpoint(*(replace(row, request_timeout=timedelta(seconds=9)) for row in both), name="credit-2")
+    house.serve(*rows[:2], slower)
+    assert set(tried) == {f"{WORKSPACE}/credit-2/{name}/1" for name in ("blue", "green")}
+    tried.clear()
+    house.serve(rows[0], replace(rows[1], traffic={"green": 100}), slower)
+    assert house.score(name="credit-1").headers["azureml-model-deployment"] == "green"
+    assert tried == []
+
+
 def test_a_first_switch_needs_no_preflight(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.model("blue"), house.model("green")
     both = (house.deployment("blue"), house.deployment("green"))
