@@ -141,14 +141,16 @@ def problems_with_files(spec: Spec, document: YamlDocument) -> Iterator[Problem]
 
 
 def _missing_files(document: YamlDocument, told: Iterable[Problem]) -> Iterator[Problem]:
-    """Files that a wrong `document` names and that are not there, so that they are told at once with the rest."""
+    """What is wrong with the files that a wrong `document` names, so that it is told at once with the rest."""
     whole, _ = completed(document)
-    known = {(problem.file, problem.line) for problem in told}
+    known = {(problem.file, problem.line, problem.key) for problem in told}
     for key, text, purpose in _named_files(whole.value, ()):
         path = (document.folder or Path()) / text
         found = whole.problem(key, f"there is no {NOUNS[purpose]} {path}")
-        if not path.exists() and (found.file, found.line) not in known:
+        if not path.exists() and (found.file, found.line, found.key) not in known:
             yield found
+        elif path.is_file() and purpose == "environment":
+            yield from _problems_with_conda(LocalUse(key, path, purpose))
 
 
 def _named_files(value: Any, key: Key) -> Iterator[tuple[Key, str, Purpose]]:

@@ -202,3 +202,19 @@ def test_a_path_is_what_the_type_of_the_data_says(tmp_path: Path, type_: str, pa
     problems = [str(problem) for problem in judge(file).problems]
     assert len(problems) == bool(said)
     assert all(problem.startswith(f"{file}:3 path: ") and problem.endswith(said) for problem in problems)
+
+
+def test_a_wrong_file_does_not_hide_what_is_wrong_with_the_files_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "conda.yml").write_text("dependencies:\n  - pip:\n    - --pre\n", encoding="utf-8")
+    file = tmp_path / "job.yml"
+    file.write_text(
+        "{comand: x, type: command, environment: {image: i, conda_file: conda.yml},\n"
+        "inputs: {rows: {type: uri_fil, path: gone.csv}}}\n", encoding="utf-8"
+    )  # fmt: skip
+    told = {(problem.file, problem.line, problem.key) for problem in judge(file).problems}
+    assert {
+        (str(tmp_path / "conda.yml"), 3, "dependencies[0].pip[0]"),
+        (str(file), 2, "inputs.rows.path"),
+        (str(file), 2, "inputs.rows.type"),
+        (str(file), 1, "comand"),
+    } <= told
