@@ -11,13 +11,13 @@ these there is a line end. What a script collects itself is a line of JSON that
 says of how many bytes its one part is (`sizes`), and this part, JSON. `read`
 gives the records back.
 
-Collecting must not slow the prediction. So who answers only adds references to
-a list, and makes bytes of a few dozen at once. A thread writes them soon, a few
-batches at a time, so that all of it stays in the processor's cache: what waits
-for a quarter of a second has left it, and costs several times as much. But it is
-not woken for each of them, because that costs more than a record. When the disk
-does not keep up, records are dropped and counted, never waited for. Bodies are
-kept as they are and not looked into.
+Collecting must not slow the prediction. So who answers only keeps references, and
+makes bytes of a few dozen at once. A thread writes them soon, a few batches at a
+time: megabytes that wait come from the system page by page, and leave the
+processor's cache, which costs more than the instructions. But it is not woken for
+each batch, because that costs more than a record. When the disk does not keep up,
+records are dropped and counted, never waited for. Bodies are kept as they are and
+not looked into.
 
 Columns named in `PRATIQUE_COLLECT_REDACT` are replaced before anything is
 written. Bodies are parsed for that only, so it costs more.
