@@ -27,7 +27,8 @@ A key that is not on this page is an error that names the file, the line and wha
 `<name>` stands for a name of your own, `[]` for each item of a list.
 Words are compared without their case where a key takes one of a few.
 YAML is read as 1.2: `yes` and `on` are text except where a key expects true or false or a literal, as the inputs \
-of a job do; a version such as `1.10` should be quoted, and duplicate keys, tabs and aliases that expand without bound are errors."""
+of a job do; a version such as `1.10` should be quoted, and duplicate keys, tabs and aliases \
+that expand without bound are errors."""
 
 _CHECKED_TOGETHER: Final = {
     ("environment", "build"): "refused",
