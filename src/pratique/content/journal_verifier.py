@@ -141,62 +141,105 @@ def verify(
     "signature": …}, and `changes` what `changes_in` found in the same lines: without them only what the trusted
     keys and their successors signed can be told.
     """
-    given, keys, sealed_with = set(keys), linked(keys, changes), list[str]()
-    change: tuple[int, str, str] | None = None
-    if kept:
-        check_signature(kept["seal"], kept["signature"], keys, "the head that was kept")
-    number, hashed, seals, covered, chained = 0, GENESIS, 0, 0, GENESIS
-    is_compared = False
-    for at, raw in enumerate(lines, 1):
-        line, what = raw.rstrip("\n"), f"line {at}"
+    reading = _Reading(keys, kept, changes)
+    for at, line in enumerate(lines, 1):
+        reading.line(line.rstrip("\n"), f"line {at}")
+    return reading.end()
+
+
+class _Reading:
+    """A journal as far as it was read and found whole."""
+
+    def __init__(
+        self, keys: Mapping[str, Ed25519PublicKey], kept: Mapping[str, Any] | None, changes: Iterable[Any]
+    ) -> None:
+        self.given, self.keys, self.kept = set(keys), linked(keys, changes), kept
+        self.events, self.head = 0, GENESIS
+        self.seals, self.covered, self.digest = 0, 0, GENESIS
+        self.signers: list[str] = []
+        """The keys that have sealed so far, the last of them still in force."""
+        self.change: tuple[int, str, str] | None = None
+        """The event of a change of keys, the old and the new one, until the new one has sealed."""
+        self.is_compared = False
+        if kept:
+            check_signature(kept["seal"], kept["signature"], self.keys, "the head that was kept")
+
+    def line(self, line: str, what: str) -> None:
+        """Read one line; of an event this very text is what is hashed, so it need not be spelt anew."""
         is_event = line.startswith('{"event"')
         written = (_EVENT if is_event else _SEAL).fullmatch(line)
         text, proof = written.groups() if written else ("", "")
         try:
             body = json.loads(text)
-            is_as_signed = is_event or canonical(body) == text  # Of an event, this very text is what is hashed.
+            is_as_signed = is_event or canonical(body) == text
         except (ValueError, RecursionError) as error:
             raise NotWholeError(f"{what} is neither an event nor a seal") from error
         if not is_as_signed:
             raise NotWholeError(f"{what} is not written as it was exported")
         if is_event:
-            number, what = number + 1, f"event {number + 1}"
-            if body.get("sequence") != number:
-                raise NotWholeError(f"{what} is missing: the next one is {body.get('sequence')}")
-            if body.get("previous_hash") != hashed:
-                raise NotWholeError(f"{what} does not follow the one before it")
-            hashed = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-            if proof != hashed:
-                raise NotWholeError(f"{what} was changed: its hash is another")
-            if body.get("type") == CHANGED:
-                pair, old, new = keys_of_change(body.get("data"), what)
-                if change or old != (sealed_with or [old])[-1] or new in sealed_with or not {old, new} & set(keys):
-                    raise NotWholeError(f"{what} changes the key {old}, which is not the one that sealed so far")
-                change, keys = (number, old, new), {**keys, **pair}
-            continue
-        seals, what = seals + 1, f"seal {seals + 1}"
-        said = (body.get("number"), body.get("first"), body.get("last"), body.get("head"), body.get("previous"))
-        if said != (seals, covered + 1, number, hashed, chained) or number <= covered:
-            raise NotWholeError(f"{what} does not cover the events {covered + 1} to {number} after the seal before it")
-        check_signature(body, proof, keys, what)
-        if change and covered + 1 == change[0] and body["key"] == change[2]:
-            sealed_with, change = [*(sealed_with or [change[1]]), change[2]], None
-        elif change and number >= change[0]:
-            raise NotWholeError(f"{what} covers the change of keys in event {change[0]} and does not begin with it")
-        elif body["key"] != (sealed_with or [body["key"]])[-1]:
-            raise NotWholeError(f"{what} is signed by the key {body['key']}, which was not the journal's then")
+            self.event(text, body, proof)
         else:
-            sealed_with = sealed_with or [body["key"]]
-        covered, chained = number, digest_of_seal(body, proof)
-        if kept and kept["seal"]["number"] == seals:
-            if (kept["seal"], kept["signature"]) != (body, proof):
+            self.seal(body, proof)
+
+    def event(self, text: str, body: Mapping[str, Any], proof: str) -> None:
+        """The next event, which follows the one before it."""
+        self.events += 1
+        if body.get("sequence") != self.events:
+            raise NotWholeError(f"event {self.events} is missing: the next one is {body.get('sequence')}")
+        if body.get("previous_hash") != self.head:
+            raise NotWholeError(f"event {self.events} does not follow the one before it")
+        self.head = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        if proof != self.head:
+            raise NotWholeError(f"event {self.events} was changed: its hash is another")
+        if body.get("type") == CHANGED:
+            self.change_of_keys(body.get("data"), f"event {self.events}")
+
+    def change_of_keys(self, change: Any, what: str) -> None:
+        """From the key in force to one that has not sealed yet; one of both is known."""
+        pair, old, new = keys_of_change(change, what)
+        is_next = old == (self.signers or [old])[-1] and new not in self.signers and {old, new} & set(self.keys)
+        if self.change or not is_next:
+            raise NotWholeError(f"{what} changes the key {old}, which is not the one that sealed so far")
+        self.change, self.keys = (self.events, old, new), {**self.keys, **pair}
+
+    def seal(self, body: Mapping[str, Any], proof: str) -> None:
+        """The next seal, over all events since the one before it."""
+        self.seals, what = self.seals + 1, f"seal {self.seals + 1}"
+        said = (body.get("number"), body.get("first"), body.get("last"), body.get("head"), body.get("previous"))
+        if said != (self.seals, self.covered + 1, self.events, self.head, self.digest) or self.events <= self.covered:
+            span = f"the events {self.covered + 1} to {self.events}"
+            raise NotWholeError(f"{what} does not cover {span} after the seal before it")
+        check_signature(body, proof, self.keys, what)
+        self.signer(body["key"], what)
+        self.covered, self.digest = self.events, digest_of_seal(body, proof)
+        if self.kept and self.kept["seal"]["number"] == self.seals:
+            if (self.kept["seal"], self.kept["signature"]) != (body, proof):
                 raise NotWholeError(f"{what} is not the head that was kept: the journal was written and signed anew")
-            is_compared = True
-    if sealed_with and not given & set(sealed_with):
-        raise NotWholeError(f"the keys that were given have sealed nothing of it: {', '.join(sorted(given))}")
-    if kept and not is_compared:
-        raise NotWholeError(f"the end was cut off: the head that was kept is seal {kept['seal']['number']}, of {seals}")
-    return Verified(number, seals, number - covered, hashed, kept["seal"]["last"] if kept else None)
+            self.is_compared = True
+
+    def signer(self, key: str, what: str) -> None:
+        """The key of a seal: the one in force, or after a change the new one, which begins with that event."""
+        if self.change and self.covered + 1 == self.change[0] and key == self.change[2]:
+            self.signers = [*(self.signers or [self.change[1]]), key]
+            self.change = None
+        elif self.change and self.events >= self.change[0]:
+            raise NotWholeError(
+                f"{what} covers the change of keys in event {self.change[0]} and does not begin with it"
+            )
+        elif key != (self.signers or [key])[-1]:
+            raise NotWholeError(f"{what} is signed by the key {key}, which was not the journal's then")
+        else:
+            self.signers = self.signers or [key]
+
+    def end(self) -> Verified:
+        """What was found, when all was read."""
+        if self.signers and not self.given & set(self.signers):
+            raise NotWholeError(f"the keys that were given have sealed nothing of it: {', '.join(sorted(self.given))}")
+        if self.kept and not self.is_compared:
+            last = f"the head that was kept is seal {self.kept['seal']['number']}, of {self.seals}"
+            raise NotWholeError(f"the end was cut off: {last}")
+        compared_to = self.kept["seal"]["last"] if self.kept else None
+        return Verified(self.events, self.seals, self.events - self.covered, self.head, compared_to)
 
 
 def main(arguments: list[str]) -> int:
