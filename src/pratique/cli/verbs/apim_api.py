@@ -53,15 +53,14 @@ def create(
     service_url: str | None,
     subscription_required: str | None,
     protocols: list[str] | None,
-    api_type: str | None,  # noqa: ARG001 - There is one.
+    api_type: str | None,
     no_wait: bool,
 ) -> Document:
     """Make an API, or change it, and wait until the gateway serves it so.
 
     Without a subscription and without a policy that checks tokens it lets nobody in.
     """
-    if protocols:
-        say("--protocols: the gateway listens on loopback, by http")
+    tell_what_changes_nothing(protocols, api_type)
     apis = Apis(in_group.connection, check_group(in_group, service_name))
     changes = changes_said(path, display_name, description, service_url, subscription_required)
     made = apis.put(api_id, changes)
@@ -94,8 +93,7 @@ def update(
     no_wait: bool,
 ) -> Document:
     """Change an API, and wait until the gateway serves it so; what is not said stays."""
-    if protocols:
-        say("--protocols: the gateway listens on loopback, by http")
+    tell_what_changes_nothing(protocols, None)
     apis = Apis(in_group.connection, check_group(in_group, service_name))
     edited = changes_of(apis.show(api_id), edits, allowed=_EDITABLE)
     changes = {_EDITABLE[key]: value for key, value in edited.items()}
@@ -197,6 +195,14 @@ def settled(apis: Apis, service: str, name: str) -> Document:
         resume=f"pratique apim api show --service-name {service} --api-id {name}",
         state="provisioningState",
     )
+
+
+def tell_what_changes_nothing(protocols: list[str] | None, api_type: str | None) -> None:
+    """Say which flags of az mean nothing here."""
+    if protocols:
+        say("--protocols: the gateway listens on loopback, by http")
+    if api_type:
+        say(f"--api-type {api_type}: there is one kind of API here")
 
 
 def changes_said(

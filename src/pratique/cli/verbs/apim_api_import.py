@@ -18,6 +18,7 @@ from pratique.cli.verbs.apim_api import (
     TYPE,
     changes_said,
     settled,
+    tell_what_changes_nothing,
 )
 from pratique.client.apim import Apis
 from pratique.specs.openapi import read_openapi
@@ -55,7 +56,7 @@ def import_api(
     service_url: str | None,
     subscription_required: str | None,
     protocols: list[str] | None,
-    api_type: str | None,  # noqa: ARG001 - There is one.
+    api_type: str | None,
     specification_format: str | None,
     specification_path: str | None,
     specification_url: str | None,
@@ -65,8 +66,7 @@ def import_api(
 
     The first server of the file is its backend when it is an endpoint and --service-url says nothing.
     """
-    if protocols:
-        say("--protocols: the gateway listens on loopback, by http")
+    tell_what_changes_nothing(protocols, api_type)
     if specification_url or not specification_path:
         source = specification_url or "URL"
         raise UsageError(
