@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.specs.component_files import completed, local_path
-from pratique.specs.data import Data
 from pratique.specs.detection import detect
 from pratique.specs.grammar import TEXT_MAPS, Spec
 from pratique.specs.keys import Key
@@ -136,8 +135,6 @@ def problems_with_files(spec: Spec, document: YamlDocument) -> Iterator[Problem]
             yield document.problem(use.key, f"there is no {NOUNS[use.purpose]} {use.path}")
         elif use.purpose == "environment":
             yield from _problems_with_conda(use)
-        elif isinstance(spec, Data) and (found := spec.problem_with(use.path)):
-            yield document.problem(found.key, found.message, hint=found.hint)
 
 
 def _missing_files(document: YamlDocument, told: Iterable[Problem]) -> Iterator[Problem]:

@@ -1,10 +1,12 @@
 """Data, models, environments and workspaces."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pratique.base.errors import InvalidInput, NotYet
+from pratique.specs.data import Data
 from pratique.specs.kinds import load
 from pratique.specs.reader import document_of
 
@@ -115,3 +117,22 @@ def test_a_workspace_takes_every_key_of_azure_and_says_what_is_not_run() -> None
     )
     assert spec.planned() == ["hbi_workspace", "storage_account", "customer_managed_key", "managed_network"]
     assert spec.to_document()["location"] == "westeurope"
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "hint"),
+    [
+        ("uri_file", "rows", "write type: uri_folder"),
+        ("uri_folder", "rows/a.csv", "write type: uri_file"),
+        ("uri_file", "rows/a.csv", ""),
+        ("uri_folder", "rows", ""),
+        ("mltable", "rows", ""),
+    ],
+)
+def test_a_local_path_is_what_the_type_of_the_data_says(tmp_path: Path, type_: str, path: str, hint: str) -> None:
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "a.csv").write_text("a\n1\n", encoding="utf-8")
+    spec = load("data", document_of({"name": "rows", "type": type_, "path": path}, folder=tmp_path))
+    assert isinstance(spec, Data)
+    found = spec.problem_with(tmp_path / path)
+    assert (found.hint if found else "") == hint

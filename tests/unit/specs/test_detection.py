@@ -184,26 +184,6 @@ def test_a_step_of_a_nested_pipeline_wants_a_compute_too(tmp_path: Path) -> None
     assert judge(outer).is_valid
 
 
-@pytest.mark.parametrize(
-    ("type_", "path", "said"),
-    [
-        ("uri_file", "rows", "is a folder, and the type is uri_file (write type: uri_folder)"),
-        ("uri_folder", "rows/a.csv", "is a file, and the type is uri_folder (write type: uri_file)"),
-        ("uri_file", "rows/a.csv", ""),
-        ("uri_folder", "rows", ""),
-        ("mltable", "rows", ""),
-    ],
-)
-def test_a_path_is_what_the_type_of_the_data_says(tmp_path: Path, type_: str, path: str, said: str) -> None:
-    (tmp_path / "rows").mkdir()
-    (tmp_path / "rows" / "a.csv").write_text("a\n1\n", encoding="utf-8")
-    file = tmp_path / "data.yml"
-    file.write_text(f"name: rows\ntype: {type_}\npath: {path}\n", encoding="utf-8")
-    problems = [str(problem) for problem in judge(file).problems]
-    assert len(problems) == bool(said)
-    assert all(problem.startswith(f"{file}:3 path: ") and problem.endswith(said) for problem in problems)
-
-
 def test_a_wrong_file_does_not_hide_what_is_wrong_with_the_files_that_it_names(tmp_path: Path) -> None:
     (tmp_path / "conda.yml").write_text("dependencies:\n  - pip:\n    - --pre\n", encoding="utf-8")
     file = tmp_path / "job.yml"
