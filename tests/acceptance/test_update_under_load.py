@@ -68,6 +68,6 @@ def test_callers_do_not_notice_that_a_deployment_is_replaced(platform: Installat
     finally:
         done.set()
         caller.join()
-    assert sum(tally.answered for tally in tallies) >= 100 * len(tallies) > 0
     assert [failure for tally in tallies for failure in tally.failures] == []
+    assert sum(tally.answered for tally in tallies) >= 100 * len(tallies) > 0
     platform.do("ml", "online-endpoint", "delete", "-n", "busy", "--yes", cwd=project)

@@ -89,6 +89,7 @@ class Routes:
             if failed and failed.wish == wish and time.monotonic() < failed.not_before:
                 return False
             self._publish(wish, unsettled)
+        self._bench.gateway.forget_former()
         return False
 
     def publish(self) -> None:

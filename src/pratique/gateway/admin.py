@@ -17,8 +17,9 @@ from urllib.parse import quote
 from pratique.base.errors import Unavailable
 from pratique.base.unix_http import UnixConnection
 
-_SETTLED: Final = timedelta(milliseconds=50)
-"""Twice idle at this distance is drained: Envoy's workers take a new route a moment after its main thread."""
+_SETTLED: Final = timedelta(milliseconds=100)
+"""Twice idle at this distance is drained: Envoy's workers take a new route a moment after its main thread, and a
+request whose headers came before the new route did goes by the former one when its body has come."""
 
 Kind = Literal["All", "Counters", "Gauges", "TextReadouts"]
 

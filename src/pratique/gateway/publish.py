@@ -1,10 +1,12 @@
 """Making routes effective: files for Envoy, in an order that never drops a request.
 
-    preflight ─► clusters, tokens, limits (new and old) ─► routes ─► tokens, limits, clusters (new only)
+    preflight ─► clusters, tokens, limits (new and old) ─► routes ─► tokens, limits (new only) ┄► clusters (new only)
 
 Each arrow waits until Envoy says that it has the version that was written. A
 route therefore never names a cluster, or a check of tokens, that is not there,
-in either direction.
+in either direction. The last one waits for some seconds besides: Envoy looks
+for the cluster of a request when it has come as a whole, by the route of the
+moment when it began.
 When Envoy is down the files are written all the same: it starts with them, and
 it serves from them while the platform itself is down.
 
@@ -64,6 +66,10 @@ Looking for that keeps it from taking the file, if it just needs longer: it has 
 _LONGEST_PAUSE: Final = 0.01
 """Seconds between two looks whether Envoy has a version: what we wait longer is what a change takes longer."""
 
+_LINGER: Final = 5.0
+"""Seconds that an upstream stays after the last route that led there: a request keeps the route that it had when its
+headers came, and looks for the upstream when its body has come."""
+
 _REMEMBERED: Final = 10_000
 _CLUSTERS: Final = "cluster_manager.cds"
 _EXTENSIONS: Final = "extension_config_discovery.http_filter"
@@ -105,6 +111,8 @@ class Gateway:
         self._lock = threading.Lock()
         self._passed: set[object] = set()
         self._taken: dict[Path, str] = {}
+        self._left: dict[str, float] = {}
+        """The upstreams that nothing leads to any more, with the time since when."""
         self._known: dict[Path, tuple[Signature | None, Discovery]] = {}
         self._rendered: dict[str, tuple[EndpointRoute, _Rendering]] = {}
         self._refusals: dict[str, Mapping[str, Any]] = {}
@@ -179,6 +187,15 @@ class Gateway:
             wish = _Wish(names, renderings, [*accepted, *standing], routed, is_whole=len(standing) == len(held))
             effective = self._switch(wish)
         return Published(rejected | refused, effective)
+
+    def forget_former(self) -> None:
+        """Take away the upstreams that nothing has led to for a while; to be called now and then."""
+        with self._lock:
+            if not self._left or time.monotonic() - min(self._left.values()) < _LINGER:
+                return
+            published = self._published(self._files.clusters)
+            wanted = {name: one for name, one in published.clusters.items() if name not in self._left}
+            self._take(self._clusters(published, wanted))
 
     def drain(self, workspace: str, endpoint: str, deployment: str, revision: int, *, timeout: timedelta) -> bool:
         """Wait until no request is in progress at one revision of a deployment; False when `timeout` passed before.
@@ -313,9 +330,6 @@ class Gateway:
         clusters = {name: one for label in sorted(renderings) for name, one in renderings[label].clusters.items()}
         branches = {scoring.endpoint_prefix(label): rendering.branch for label, rendering in renderings.items()}
         branches |= {api_pages.api_prefix(api): self._api(api).branch for api in wish.apis}
-        published = self._published(self._files.clusters)
-        before = published.clusters
-        leaving = {name: one for name, one in before.items() if name not in clusters}
         checks = self._steps_of(
             self._files.tokens, tokens.FILTER, tokens.token_settings(wanted_tokens(wish.endpoints, wish.apis)),
             tokens.both, wish.is_whole,
@@ -324,18 +338,14 @@ class Gateway:
             self._files.limits, limits.FILTER, limits.limit_settings(wish.apis), limits.both, is_whole=True
         )
         pages = discovery.in_json([door.door_routes(sorted(wish.workspaces), self._doors.names)])
-        are_same = [*clusters.values()] == [*before.values()]
-        kept = published if are_same and published.version else discovery.in_binary([*clusters.values()])
-        both = discovery.in_binary([*clusters.values(), *leaving.values()]) if leaving else kept
         steps = (
-            _Step(self._files.clusters, both, _CLUSTERS),
+            self._clusters(self._published(self._files.clusters), clusters),
             checks[0],
             counts[0],
             _Step(self._files.door_routes, pages, "http.door.rds.door"),
             _Step(self._files.endpoint_routes, self._routes(branches), "http.endpoints.rds.endpoints"),
             checks[1],
             counts[1],
-            _Step(self._files.clusters, kept, _CLUSTERS),
         )
         # Every file is written, even when Envoy is down and the first wait says so.
         taken = [self._take(step) for step in steps]
@@ -343,6 +353,15 @@ class Gateway:
         self._apis = {label: known for label, known in self._apis.items() if label in routed}
         self._rendered = {label: known for label, known in self._rendered.items() if label in renderings}
         return all(taken) and self.is_ready()
+
+    def _clusters(self, published: Discovery, wanted: Mapping[str, bytes]) -> "_Step":
+        """The upstreams that are `wanted`, and those of the `published` ones that were until a moment ago."""
+        now, before = time.monotonic(), published.clusters
+        self._left = {name: self._left.get(name, now) for name in before if name not in wanted}
+        lingering = [before[name] for name, since in self._left.items() if now - since < _LINGER]
+        messages = [*wanted.values(), *lingering]
+        is_same = bool(published.version) and messages == [*before.values()]
+        return _Step(self._files.clusters, published if is_same else discovery.in_binary(messages), _CLUSTERS)
 
     def _steps_of(
         self, file: Path, name: str, wanted: Json, both: Callable[[Json, Json], Json], is_whole: bool

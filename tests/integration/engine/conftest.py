@@ -138,6 +138,9 @@ class Gateway:
         labels = {row.label for row in endpoints}
         return Published({label: why for label, why in self.refusals.items() if label in labels}, effective=True)
 
+    def forget_former(self) -> None:
+        """Nothing lingers here."""
+
     def drain(self, workspace: str, endpoint: str, deployment: str, revision: int, *, timeout: timedelta) -> bool:
         self.drained.append(f"{workspace}/{endpoint}/{deployment}/{revision}")
         return True

@@ -1,5 +1,6 @@
 """Publishing under traffic, with bad endpoints, and with Envoy dead."""
 
+import http.client
 import signal
 import socket
 import threading
@@ -120,6 +121,47 @@ def test_a_request_in_progress_survives_the_removal_of_its_deployment(house: Hou
     house.serve(house.endpoint(house.deployment("green")))
     slow.join()
     assert answers == [200]
+
+
+def test_a_request_whose_body_comes_after_the_switch_is_answered_by_what_its_route_led_to(
+    house: House, eventually: Any
+) -> None:
+    house.model("blue"), house.model("green")
+    house.serve(house.endpoint(house.deployment("blue")))
+    connection = http.client.HTTPConnection("127.0.0.1", house.ports[1], timeout=20)
+    try:
+        connection.putrequest("POST", f"/endpoints/{WORKSPACE}/credit/score")
+        connection.putheader("authorization", f"Bearer {KEY}")
+        connection.putheader("content-length", "2")
+        connection.endheaders()
+        headers_are_there = r"http\.endpoints\.downstream_rq_active"
+        admin = Admin(house.home.socket("envoy-admin"))
+        assert eventually(lambda: [*admin.statistics(headers_are_there).values()] == [1])
+        house.serve(house.endpoint(house.deployment("green")))
+        connection.send(b"{}")
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("azureml-model-deployment")) == (200, "blue")
+    finally:
+        connection.close()
+    assert house.score().headers["azureml-model-deployment"] == "green"
+
+
+def test_an_upstream_that_nothing_has_led_to_for_a_while_is_taken_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def upstreams() -> set[str]:
+        return {*discovery.read(house.home.gateway / "cds.pb").clusters}
+
+    house.model("blue"), house.model("green")
+    house.serve(house.endpoint(house.deployment("blue")))
+    house.serve(house.endpoint(house.deployment("green")))
+    house.gateway.forget_former()
+    assert upstreams() == {"team-a/credit/blue/1", "team-a/credit/green/1"}
+    monkeypatch.setattr(publish, "_LINGER", 0.0)
+    house.gateway.forget_former()
+    assert upstreams() == {"team-a/credit/green/1"}
+    house.gateway.forget_former()
+    assert house.score().status == 200
 
 
 def test_draining_waits_for_the_requests_in_progress(house: House) -> None:
