@@ -80,6 +80,7 @@ class Key:
 
 def keys_of(kind: type[Part], prefix: str = "", *, state: str = "run") -> Iterator[Key]:
     """Every key of `kind` and of the mappings inside it; a part of something planned is planned."""
+    kind.model_rebuild()  # A kind that names a later one knows its type when it is first used.
     for name, field in kind.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         own = _state(path, kind, field) if state == "run" else state
