@@ -30,7 +30,7 @@ _WITHOUT_PIP: Final = (
     "exit 1\n"
 )
 _ENVIRONMENTS: Final = 64
-"""Of so many it is remembered what lies above them; they never change."""
+"""Of so many it is remembered what lies above them; what they contain does not change, their interpreter may."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def lay(python: Path, folder: Path) -> Path:
     Above an environment whose packages cannot be found nothing is laid: its own Python is returned.
     """
     os.mkdir(folder, 0o700)
-    plan = _plan(python)
+    plan = _plan(python, Path(os.path.realpath(python)))
     if plan is None:
         return python
     place = f"{folder}/"
@@ -68,14 +68,13 @@ def lay(python: Path, folder: Path) -> Path:
 
 
 @lru_cache(_ENVIRONMENTS)
-def _plan(python: Path) -> _Plan | None:
-    """None for an environment whose packages cannot be found."""
+def _plan(python: Path, interpreter: Path) -> _Plan | None:
+    """For an environment and what its `python` leads to; None when its packages cannot be found."""
     below = python.parent.parent
     packages = next(iter(sorted(below.glob("lib/python3*/site-packages"))), None)
     if packages is None:
         return None
     own = packages.relative_to(below)
-    interpreter = Path(os.path.realpath(python))
     bundled = _pip_of(interpreter, packages.parent.name)
     leads = [f"import site; site.addsitedir({str(packages)!r})", *([str(bundled)] if bundled else [])]
     configuration = f"home = {interpreter.parent}\ninclude-system-site-packages = false\n"

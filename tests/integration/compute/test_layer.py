@@ -1,5 +1,6 @@
 """A layer above an environment, with its real interpreter and its real pip."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -79,3 +80,17 @@ def test_another_layer_has_nothing_of_the_first(below: Path, tmp_path: Path) -> 
 def test_above_a_python_that_is_no_environment_nothing_is_laid(tmp_path: Path) -> None:
     assert lay(tmp_path / "bin/python", tmp_path / "layer") == tmp_path / "bin/python"
     assert (tmp_path / "layer").is_dir()
+
+
+def test_an_environment_made_anew_on_another_interpreter_gets_a_layer_above_that_one(
+    below: Path, tmp_path: Path
+) -> None:
+    lay(below, tmp_path / "first")
+    moved = tmp_path / "moved" / "bin" / Path(os.path.realpath(below)).name
+    moved.parent.mkdir(parents=True)
+    moved.write_bytes(b"")
+    below.unlink()
+    below.symlink_to(moved)
+    python = lay(below, tmp_path / "second")
+    assert os.path.realpath(python) == str(moved)
+    assert (tmp_path / "second" / "pyvenv.cfg").read_text().startswith(f"home = {moved.parent}\n")
