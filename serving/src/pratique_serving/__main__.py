@@ -62,6 +62,7 @@ def main(arguments: List[str]) -> int:
         log.write(f"error: {error}\n")
         return EXIT_USAGE
     _make_output_timely()
+    log.keep(sys.stderr)
     if settings.log_format == "json":
         log.speak_json()
     return serve(listener, settings)
@@ -198,7 +199,7 @@ def _stop_on_signals(server: Server) -> None:
     """
     server.hear_signals()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: server.stop())
+        signal.signal(number, server.stop_on_signal)
 
 
 def _leave_hung(routes: Routes) -> None:

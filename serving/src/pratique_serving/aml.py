@@ -1,31 +1,25 @@
-"""What a `@rawhttp` script sees: AMLRequest, AMLResponse, and the decorator.
+"""What a `@rawhttp` script sees: AMLRequest, and the decorator.
 
-The parts of Flask's request and response that scoring scripts use, without
-Flask. Served under Azure's module names by `contrib`, unless the environment has
-the real ones.
+The parts of Flask's request that scoring scripts use, without Flask. Served under Azure's module names by `contrib`,
+unless the environment has the real ones.
 """
 
+import base64
+import contextlib
+import io
 import json
-from typing import (
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    MutableMapping,
-    Optional,
-    Tuple,
-    TypeVar,
-    Union,
-)
+from functools import cached_property
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
 from urllib.parse import parse_qsl
 
-from pratique_serving.multipart import File, parse_multipart
+from pratique_serving.aml_response import AMLResponse
+from pratique_serving.multidict import Arguments, Headers
+from pratique_serving.multipart import File, parameters_of, parse_multipart
 from pratique_serving.wire import Request
 
 Run = TypeVar("Run", bound=Callable[..., Any])
+
+FORM = "application/x-www-form-urlencoded"
 
 # Read by `contrib`; Azure's module has a flag of the same name, which is how a script's choice is known.
 _rawHttpRequested = False  # noqa: N816
@@ -38,88 +32,119 @@ def rawhttp(run: Run) -> Run:
     return run
 
 
-class Headers(MutableMapping[str, str]):
-    """Headers in order; names are compared without case; a name may come several times (`getlist`, `add`)."""
+class NotJson(ValueError):
+    """The body is not JSON, or does not say that it is."""
 
-    def __init__(self, pairs: Iterable[Tuple[str, str]] = ()) -> None:
-        self._pairs: List[Tuple[str, str]] = list(pairs)
+    code = 400
 
-    def __getitem__(self, name: str) -> str:
-        values = self.getlist(name)
-        if not values:
-            raise KeyError(name)
-        return values[0]
 
-    def __setitem__(self, name: str, value: object) -> None:
-        self._remove(name)
-        self._pairs.append((name, str(value)))
+class Authorization:
+    """Who the caller says to be; the gateway has checked it, and keeps its own keys to itself."""
 
-    def __delitem__(self, name: str) -> None:
-        if not self.getlist(name):
-            raise KeyError(name)
-        self._remove(name)
+    def __init__(self, line: str) -> None:
+        scheme, _, rest = line.partition(" ")
+        self.type = scheme.lower()
+        self.token: Optional[str] = rest.strip() or None
+        self.username: Optional[str] = None
+        self.password: Optional[str] = None
+        if self.type == "basic":
+            self.token = None
+            with contextlib.suppress(ValueError):
+                self.username, _, self.password = base64.b64decode(rest).decode().partition(":")
+        self._line = line
 
-    def __iter__(self) -> Iterator[str]:
-        return iter([name for name, _ in self._pairs])
+    def __str__(self) -> str:
+        return self._line
+
+
+class UserAgent:
+    """The caller's program, as it calls itself."""
+
+    def __init__(self, line: str) -> None:
+        self.string = line
+
+    def __str__(self) -> str:
+        return self.string
+
+    def __bool__(self) -> bool:
+        return bool(self.string)
+
+
+class Accepted:
+    """What the caller likes to have."""
+
+    def __init__(self, line: str) -> None:
+        liked = [_liking(part) for part in line.split(",") if part.strip()]
+        self._liked = sorted(liked, key=lambda pair: -pair[1])
+
+    def __iter__(self) -> Iterator[Tuple[str, float]]:
+        """Names, the best first, and how much each is liked (0 to 1)."""
+        return iter(self._liked)
 
     def __len__(self) -> int:
-        return len(self._pairs)
+        return len(self._liked)
 
-    def items(self) -> List[Tuple[str, str]]:  # type: ignore[override]
-        """Every pair, repeated names included."""
-        return list(self._pairs)
+    @property
+    def best(self) -> Optional[str]:
+        return self._liked[0][0] if self._liked else None
 
-    def getlist(self, name: str) -> List[str]:
-        """Every value of that name, in order."""
-        wanted = name.lower()
-        return [value for found, value in self._pairs if found.lower() == wanted]
+    @property
+    def accept_json(self) -> bool:
+        return "application/json" in self
 
-    def add(self, name: str, value: object) -> None:
-        """One more value, beside those already there."""
-        self._pairs.append((name, str(value)))
+    @property
+    def accept_html(self) -> bool:
+        return "text/html" in self or "application/xhtml+xml" in self
 
-    def _remove(self, name: str) -> None:
-        wanted = name.lower()
-        self._pairs = [pair for pair in self._pairs if pair[0].lower() != wanted]
+    def quality(self, wanted: str) -> float:
+        """How much it is liked; 0 is not at all."""
+        family = wanted.partition("/")[0] + "/*"
+        return max(
+            (liked for name, liked in self._liked if name.lower() in (wanted.lower(), family, "*/*", "*")), default=0
+        )
 
+    def __contains__(self, wanted: object) -> bool:
+        return isinstance(wanted, str) and self.quality(wanted) > 0
 
-class Arguments(Dict[str, Any]):
-    """Values by name, of which one name may have several (`getlist`); reading gives the first.
-
-    A dict, as Flask's is: scripts send it on as JSON.
-    """
-
-    def __init__(self, pairs: Iterable[Tuple[str, Any]] = ()) -> None:
-        super().__init__()
-        self._values: Dict[str, List[Any]] = {}
-        for name, value in pairs:
-            self.setdefault(name, value)
-            self._values.setdefault(name, []).append(value)
-
-    def getlist(self, name: str) -> List[Any]:
-        """Every value of that name, in order."""
-        return list(self._values.get(name, ()))
-
-    def to_dict(self, flat: bool = True) -> Dict[str, Any]:
-        """First values, or with ``flat=False`` lists of all."""
-        return {name: values[0] if flat else list(values) for name, values in self._values.items()}
+    def best_match(self, offered: Sequence[str], default: Optional[str] = None) -> Optional[str]:
+        """The one of these that is liked most; the first of equals."""
+        best = max(offered, key=self.quality, default=None)
+        return best if best is not None and self.quality(best) > 0 else default
 
 
 class AMLRequest:
     """One request, read-only."""
 
+    # The server listens on this machine only; behind the gateway everybody comes from here.
+    remote_addr = "127.0.0.1"
+    remote_user = None
+    scheme = "http"
+    is_secure = False
+    root_path = script_root = ""
+    endpoint = "main.handle_score"
+    blueprint = "main"
+
     def __init__(self, request: Request) -> None:
         self._request = request
-        self._form: Optional[Tuple[Arguments, Arguments]] = None
+        self._read: Optional[bytes] = None
         self.method = request.method
         self.path = request.path
         self.query_string = request.query.encode("latin-1")
-        self.headers = Headers((name.title(), value) for name, value in request.headers.items())
-        self.args = Arguments(request.arguments())
+        self.stream = io.BytesIO(request.body)
+        """The body; what was read here is not in `get_data()` any more."""
+        self.view_args: Dict[str, Any] = {}
+
+    @cached_property
+    def headers(self) -> Headers:
+        return Headers(titled(self._request).items())
+
+    @cached_property
+    def args(self) -> Arguments:
+        return Arguments(self._request.arguments())
 
     @property
     def content_type(self) -> Optional[str]:
-        return self.headers.get("content-type")
+        return self._header("content-type")
 
     @property
     def mimetype(self) -> str:
@@ -127,8 +152,41 @@ class AMLRequest:
         return (self.content_type or "").partition(";")[0].strip().lower()
 
     @property
-    def content_length(self) -> int:
-        return len(self._request.body)
+    def mimetype_params(self) -> Dict[str, str]:
+        return parameters_of(self.content_type or "")
+
+    @property
+    def content_length(self) -> Optional[int]:
+        """As the caller has told it; None for a body in chunks."""
+        stated = self._header("content-length")
+        return int(stated) if stated is not None else None
+
+    @property
+    def content_encoding(self) -> Optional[str]:
+        return self._header("content-encoding")
+
+    @property
+    def referrer(self) -> Optional[str]:
+        return self._header("referer")
+
+    @property
+    def origin(self) -> Optional[str]:
+        return self._header("origin")
+
+    @property
+    def host(self) -> str:
+        return self._header("host") or "localhost"
+
+    @property
+    def host_url(self) -> str:
+        """As the caller's Host header has it."""
+        return f"http://{self.host}/"
+
+    root_url = url_root = host_url
+
+    @property
+    def base_url(self) -> str:
+        return f"http://{self.host}{self.path}"
 
     @property
     def full_path(self) -> str:
@@ -136,22 +194,74 @@ class AMLRequest:
 
     @property
     def url(self) -> str:
-        """As the caller's Host header has it."""
-        query = f"?{self._request.query}" if self._request.query else ""
-        return f"http://{self.headers.get('host', 'localhost')}{self.path}{query}"
+        return f"{self.base_url}?{self._request.query}" if self._request.query else self.base_url
+
+    @property
+    def access_route(self) -> List[str]:
+        """Every address on the way, the caller's first."""
+        forwarded = [one.strip() for one in (self._header("x-forwarded-for") or "").split(",") if one.strip()]
+        return forwarded or [self.remote_addr]
+
+    @property
+    def authorization(self) -> Optional[Authorization]:
+        line = self._header("authorization")
+        return Authorization(line) if line else None
+
+    @property
+    def user_agent(self) -> UserAgent:
+        return UserAgent(self._header("user-agent") or "")
+
+    @property
+    def accept_mimetypes(self) -> Accepted:
+        return Accepted(self._header("accept") or "")
+
+    @property
+    def accept_languages(self) -> Accepted:
+        return Accepted(self._header("accept-language") or "")
+
+    @property
+    def accept_encodings(self) -> Accepted:
+        return Accepted(self._header("accept-encoding") or "")
+
+    @cached_property
+    def cookies(self) -> Arguments:
+        pairs = [part.partition("=") for part in (self._header("cookie") or "").split(";")]
+        return Arguments((name.strip(), _unquoted(value.strip())) for name, equals, value in pairs if equals)
+
+    @cached_property
+    def environ(self) -> Dict[str, Any]:
+        """As WSGI has it."""
+        named = {name.upper().replace("-", "_"): value for name, value in self.headers}
+        content = {name: named.pop(name, "") for name in ("CONTENT_TYPE", "CONTENT_LENGTH")}
+        return {
+            **{f"HTTP_{name}": value for name, value in named.items()},
+            **{name: value for name, value in content.items() if value},
+            "REQUEST_METHOD": self.method,
+            "PATH_INFO": self.path,
+            "QUERY_STRING": self._request.query,
+            "SCRIPT_NAME": "",
+            "REMOTE_ADDR": self.remote_addr,
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": self.stream,
+        }
 
     @property
     def data(self) -> bytes:
-        return self._request.body
+        """The body, unless it is a form: that is read as one."""
+        read = self.get_data(parse_form_data=True)
+        return read if isinstance(read, bytes) else read.encode()
 
-    def get_data(
-        self,
-        cache: bool = True,  # noqa: ARG002 - callers pass it; there is nothing to choose.
-        as_text: bool = False,
-        parse_form_data: bool = False,  # noqa: ARG002
-    ) -> Union[bytes, str]:
-        """The body; as text it is decoded as UTF-8 with replacement."""
-        return self.data.decode("utf-8", "replace") if as_text else self.data
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Union[bytes, str]:
+        """The body, or what `stream` and `form` have left of it; as text it is decoded as UTF-8 with replacement."""
+        read = self._read
+        if read is None:
+            if parse_form_data:
+                self._fields  # noqa: B018 - reads the stream.
+            read = self.stream.read()
+            if cache:
+                self._read = read
+        return read.decode("utf-8", "replace") if as_text else read
 
     @property
     def is_json(self) -> bool:
@@ -162,105 +272,62 @@ class AMLRequest:
     def json(self) -> Any:
         return self.get_json()
 
-    def get_json(
-        self,
-        force: bool = False,
-        silent: bool = False,
-        cache: bool = True,  # noqa: ARG002
-    ) -> Any:
-        """The body parsed; None when it does not say that it is JSON. Raises ValueError when it is not."""
-        if not (force or self.is_json):
-            return None
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
+        """The body parsed. Raises NotJson when it is none, or does not say so; `silent` makes None of that."""
         try:
-            return json.loads(self.data)
-        except ValueError:
+            if not (force or self.is_json):
+                raise NotJson("the content type of the body is not application/json")
+            return json.loads(self.get_data(cache))
+        except ValueError as error:
             if silent:
                 return None
-            raise
+            raise NotJson(f"the body cannot be read as JSON: {error}") from None
 
     @property
     def form(self) -> Arguments:
-        return self._fields()[0]
+        return self._fields[0]
 
     @property
     def files(self) -> Arguments:
         """Uploaded files by field name, each a File."""
-        return self._fields()[1]
+        return self._fields[1]
 
     @property
     def values(self) -> Arguments:
         """The query's arguments and then the form's."""
-        pairs = [(name, value) for part in (self.args, self.form) for name in part for value in part.getlist(name)]
-        return Arguments(pairs)
+        return Arguments([*self.args.items(multi=True), *self.form.items(multi=True)])
 
+    @cached_property
     def _fields(self) -> Tuple[Arguments, Arguments]:
-        if self._form is None:
-            self._form = self._parse_form()
-        return self._form
-
-    def _parse_form(self) -> Tuple[Arguments, Arguments]:
-        if self.mimetype == "application/x-www-form-urlencoded":
-            text = self.data.decode("utf-8", "replace")
-            return Arguments(parse_qsl(text, keep_blank_values=True, max_num_fields=1000)), Arguments()
-        if self.mimetype != "multipart/form-data":
+        is_form, is_multipart = self.mimetype == FORM, self.mimetype == "multipart/form-data"
+        if not (is_form or is_multipart):
             return Arguments(), Arguments()
-        fields, files = parse_multipart(self.content_type or "", self.data)
+        body = self.stream.read() if self._read is None else self._read
+        if is_form:
+            text = body.decode("utf-8", "replace")
+            return Arguments(parse_qsl(text, keep_blank_values=True, max_num_fields=1000)), Arguments()
+        fields, files = parse_multipart(self.content_type or "", body)
         return Arguments(fields), Arguments(files)
 
+    def _header(self, name: str) -> Optional[str]:
+        return self._request.headers.get(name)
 
-class AMLResponse:
-    """What a script answers with, when it wants to choose the status, headers or bytes itself."""
 
-    def __init__(
-        self,
-        message: Any,
-        status_code: int,
-        response_headers: Optional[Mapping[str, str]] = None,
-        json_str: bool = False,
-        run_function_failed: bool = False,
-    ) -> None:
-        """`message` is sent as it is when it is text or bytes, as JSON with `json_str`; None is an empty object.
+def titled(request: Request) -> Dict[str, str]:
+    """The headers as scripts see them: ``X-Request-Id``; without names that Azure's server does not pass on."""
+    return {name.title(): value for name, value in request.headers.items() if "_" not in name}
 
-        A comma within a value of `response_headers` separates repeated headers.
-        """
-        self.status_code = status_code
-        self.headers = Headers()
-        self._body = b""
-        self._fill(message, json_str)
-        self.headers["x-ms-run-function-failed"] = run_function_failed
-        for name, value in (response_headers or {}).items():
-            if name.lower() == "content-type":
-                self.headers[name] = value
-                continue
-            for one in str(value).split(","):
-                self.headers.add(name, one.strip())
 
-    def _fill(self, message: Any, json_str: bool) -> None:
-        if message is None:
-            self._body, kind = b"{}", "application/json"
-        elif isinstance(message, (bytes, bytearray, memoryview)) and not json_str:
-            self._body, kind = bytes(message), "text/html; charset=utf-8"
-        elif isinstance(message, str) and not json_str:
-            self._body, kind = message.encode("utf-8"), "text/html; charset=utf-8"
-        else:
-            self._body, kind = json.dumps(message).encode("utf-8"), "application/json"
-        self.headers["Content-Type"] = kind
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
 
-    @property
-    def data(self) -> bytes:
-        return self._body
 
-    @property
-    def content_type(self) -> str:
-        return self.headers.get("Content-Type", "")
-
-    def get_data(self, as_text: bool = False) -> Union[bytes, str]:
-        """The body."""
-        return self._body.decode("utf-8", "replace") if as_text else self._body
-
-    def set_data(self, value: Union[bytes, str]) -> None:
-        """Replace the body."""
-        self._body = value.encode("utf-8") if isinstance(value, str) else bytes(value)
+def _liking(part: str) -> Tuple[str, float]:
+    name, _, rest = part.partition(";")
+    try:
+        return name.strip(), min(1.0, max(0.0, float(parameters_of(f";{rest}").get("q", "1"))))
+    except ValueError:
+        return name.strip(), 0.0
 
 
 __all__ = ["AMLRequest", "AMLResponse", "Arguments", "File", "Headers", "rawhttp"]

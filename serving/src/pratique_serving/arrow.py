@@ -5,8 +5,9 @@
 
     message   FF FF FF FF · size · description, a flatbuffer · the buffers that it describes
 
-Read are booleans, numbers and text, and dictionaries of them (what pandas calls
-a category). A value becomes what it would be in JSON, and a null None.
+Read are booleans, numbers, text, dates and timestamps, dictionaries of them (what
+pandas calls a category), and lists of all these. A value becomes what it would be
+in JSON, where a moment is text of ISO 8601, and a null None.
 
 Whatever a body says of its sizes is compared with the bytes that are there: each
 buffer lies within the body, all of them together are not larger than it, and
@@ -17,7 +18,10 @@ Source: https://arrow.apache.org/docs/format/Columnar.html, and Message.fbs and 
 
 import operator
 import struct
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from collections import deque
+from datetime import date
+from functools import partial
+from typing import Any, Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pratique_serving.errors import Refused
 
@@ -38,7 +42,15 @@ _SCHEMA, _DICTIONARY, _ROWS = 1, 2, 3
 _WHOLE = {(8, 1): "b", (16, 1): "h", (32, 1): "i", (64, 1): "q", (8, 0): "B", (16, 0): "H", (32, 0): "I", (64, 0): "Q"}
 _FRACTIONS = "efd"
 _NULL, _BITS, _TEXT, _LONG_TEXT = "", "?", "s", "S"
-_OFFSETS = {_TEXT: "i", _LONG_TEXT: "q"}
+_LIST, _LONG_LIST, _FIXED_LIST = "l", "L", "#"
+_OFFSETS = {_TEXT: "i", _LONG_TEXT: "q", _LIST: "i", _LONG_LIST: "q"}
+_LISTS = {12: _LIST, 16: _FIXED_LIST, 21: _LONG_LIST}
+_DEEPEST = 8
+
+_DATE, _TIMESTAMP = 8, 10
+_DAYS = 0
+_DAY_SECONDS = 86_400
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 
 # The names of what is not read, for who sent it; by their numbers in the union `Type`.
 _TYPES = (
@@ -49,14 +61,20 @@ _TYPES = (
 
 
 class _Field(NamedTuple):
-    """One column as the schema describes it."""
+    """One column as the schema describes it, or the values within its lists."""
 
     name: str
     kind: str
     """How a value is stored: a letter of `struct`, or one of ours."""
-    dictionary: Optional[int]
-    places: str
+    says: Optional[Callable[[int], Any]] = None
+    """What a stored value means, where it is not the value itself."""
+    dictionary: Optional[int] = None
+    places: str = ""
     """With a dictionary: the letter of `struct` for places in it."""
+    inner: Optional["_Field"] = None
+    """What a list is of."""
+    length: int = 0
+    """Of a list whose length is always the same."""
 
 
 _known: Dict[bytes, Tuple[_Field, ...]] = {}
@@ -77,7 +95,7 @@ def read(body: bytes) -> Columns:
     """
     try:
         return _read(memoryview(body))
-    except (ValueError, struct.error) as error:
+    except (ValueError, OverflowError, struct.error) as error:
         raise Refused(400, f"The Arrow body cannot be read: {error}") from None
 
 
@@ -92,7 +110,7 @@ def _read(data: memoryview) -> Columns:
             raise ValueError("the file is cut off")
         data = data[len(_FILE) :]
     fields: Optional[Tuple[_Field, ...]] = None
-    kinds: Dict[int, str] = {}
+    meant: Dict[int, _Field] = {}
     words: Dict[int, List[Any]] = {}
     columns: List[List[Any]] = []
     left = len(data) + _SPARE_VALUES
@@ -104,14 +122,14 @@ def _read(data: memoryview) -> Columns:
                 raise ValueError("it does not begin with a schema")
             fields = _fields(described, header)
             columns = [[] for _ in fields]
-            kinds = {field.dictionary: field.kind for field in fields if field.dictionary is not None}
+            meant = {field.dictionary: field for field in map(_innermost, fields) if field.dictionary is not None}
         elif kind == _DICTIONARY:
-            left -= _take_words(header, buffers, kinds, words, left)
+            left = _take_words(header, buffers, meant, words, left)
         elif kind == _ROWS:
             batch = _Batch(header, buffers, left, len(fields))
-            left -= batch.count * len(fields)
             for column, field in zip(columns, fields):
                 column += batch.take(field, words)
+            left = batch.left
         else:
             raise ValueError(f"a message is of kind {kind}")
     if fields is None:
@@ -240,30 +258,73 @@ def _described(schema: _Table, most: int) -> Iterator[_Field]:
         yield _field(name, one)
 
 
-def _field(name: str, one: _Table) -> _Field:
-    kind = _kind(name, one.number(2, "B"), one)
+def _field(name: str, one: _Table, depth: int = 0) -> _Field:
+    number = one.number(2, "B")
+    if number in _LISTS:
+        return _list(name, one, _LISTS[number], depth)
+    kind, says = _kind(name, number, one)
     if not one.has(4):
-        return _Field(name, kind, None, "")
+        return _Field(name, kind, says)
     coding = one.table(4)
     places = coding.table(1) if coding.has(1) else None
     letter = _WHOLE.get((places.number(0, "i"), places.number(1, "B"))) if places is not None else "i"
     if letter is None:
         raise ValueError("a dictionary has places of an unknown size")
-    return _Field(name, kind, coding.number(0, "q"), letter)
+    return _Field(name, kind, says, coding.number(0, "q"), letter)
 
 
-def _kind(name: str, number: int, one: _Table) -> str:
+def _list(name: str, one: _Table, kind: str, depth: int) -> _Field:
+    inner = list(one.tables(5))
+    if len(inner) != 1:
+        raise ValueError("a list is not of one kind of values")
+    if depth == _DEEPEST or one.has(4):
+        raise Refused(415, f"the column {name!r} is a dictionary of lists, or of lists within {_DEEPEST} lists.")
+    length = one.table(3).number(0, "i") if kind == _FIXED_LIST else 0
+    if length < 0:
+        raise ValueError("a list has fewer than no values")
+    return _Field(name, kind, inner=_field(name, inner[0], depth + 1), length=length)
+
+
+def _innermost(field: _Field) -> _Field:
+    return _innermost(field.inner) if field.inner is not None else field
+
+
+def _kind(name: str, number: int, one: _Table) -> Tuple[str, Optional[Callable[[int], Any]]]:
+    """How values of the column are stored, and what they mean where that is something else."""
     simple = {1: _NULL, 5: _TEXT, 6: _BITS, 20: _LONG_TEXT}.get(number)
     if simple is not None:
-        return simple
+        return simple, None
     if number == 2:
         whole = _WHOLE.get((one.table(3).number(0, "i"), one.table(3).number(1, "B")))
         if whole is not None:
-            return whole
+            return whole, None
     if number == 3 and 0 <= one.table(3).number(0, "h") < len(_FRACTIONS):
-        return _FRACTIONS[one.table(3).number(0, "h")]
+        return _FRACTIONS[one.table(3).number(0, "h")], None
+    if number == _DATE:
+        return ("i", _day) if one.table(3).number(0, "h", default=1) == _DAYS else ("q", _day_of_milliseconds)
+    if number == _TIMESTAMP and 0 <= one.table(3).number(0, "h") <= 3:
+        return "q", partial(_moment, 3 * one.table(3).number(0, "h"), "+00:00" if one.table(3).text(1) else "")
     called = _TYPES[number] if number < len(_TYPES) else "an unknown type"
-    raise Refused(415, f"the column {name!r} is of Arrow's type {called}; booleans, numbers and text are read.")
+    what = "booleans, numbers, text, dates, timestamps and lists are read"
+    raise Refused(415, f"the column {name!r} is of Arrow's type {called}; {what}.")
+
+
+def _day(days: int) -> str:
+    """Raises ValueError or OverflowError before year 1 and after 9999."""
+    return date.fromordinal(_FIRST_DAY + days).isoformat()
+
+
+def _day_of_milliseconds(since: int) -> str:
+    return _day(since // (_DAY_SECONDS * 1000))
+
+
+def _moment(digits: int, zone: str, since: int) -> str:
+    """The time since 1970, whose last so many decimal digits are a fraction of a second. With a zone it is UTC's."""
+    seconds, fraction = divmod(since, 10**digits)
+    days, second = divmod(seconds, _DAY_SECONDS)
+    minute, second = divmod(second, 60)
+    rest = f".{fraction:0{digits}}" if digits else ""
+    return f"{_day(days)}T{minute // 60:02}:{minute % 60:02}:{second:02}{rest}{zone}"
 
 
 class _Batch:
@@ -275,79 +336,124 @@ class _Batch:
         self.count = described.number(0, "q")
         if self.count < 0:
             raise ValueError("a batch has fewer than no rows")
-        if self.count * width > most:
-            raise Refused(413, "The Arrow body has too many values for its size.")
+        self.left = most
+        """Values that may still come, of this batch and those after it."""
+        self._allow(self.count * width)
         self._data = data
         buffers = described.pairs(2)
         if any(offset < 0 or length < 0 or offset + length > len(data) for offset, length in buffers):
             raise ValueError("a buffer lies outside of its message")
         if sum(length for _, length in buffers) > len(data):
             raise ValueError("buffers overlap")
-        self._nodes = iter(described.pairs(1))
-        self._buffers = iter(buffers)
+        self._nodes = deque(described.pairs(1))
+        self._buffers = deque(buffers)
 
     def take(self, field: _Field, words: Dict[int, List[Any]]) -> List[Any]:
         """The values of the next column."""
+        return self._take(field, words, self.count)
+
+    def meant(self, field: _Field) -> List[Any]:
+        """The next column, of values like this one's; not of places in a dictionary."""
+        return self._meant(field, self.count)
+
+    def _take(self, field: _Field, words: Dict[int, List[Any]], count: int) -> List[Any]:
+        if field.inner is not None:
+            return self._lists(field, field.inner, words, count)
         if field.dictionary is None:
-            return self.values(field.kind)
+            return self._meant(field, count)
         known = words.get(field.dictionary)
         if known is None:
             raise ValueError(f"the dictionary of {field.name!r} is missing")
-        places = self.values(field.places)
+        places = self._values(field.places, count)
         if any(place is not None and not 0 <= place < len(known) for place in places):
             raise ValueError(f"a place in {field.name!r} lies outside of its dictionary")
         return [None if place is None else known[place] for place in places]
 
-    def values(self, kind: str) -> List[Any]:
-        """The next column, stored in this way."""
-        length, nulls = self._next(self._nodes)
-        if length != self.count:
-            raise ValueError("columns are not equally long")
-        if kind == _NULL:
-            return [None] * self.count
-        valid = self._buffer()
-        values = self._stored(kind)
-        if not nulls:
-            return values
-        return [value if there else None for value, there in zip(values, _bits(valid, self.count))]
+    def _meant(self, field: _Field, count: int) -> List[Any]:
+        values, says = self._values(field.kind, count), field.says
+        return values if says is None else [None if value is None else says(value) for value in values]
 
-    def _stored(self, kind: str) -> List[Any]:
+    def _lists(self, field: _Field, inner: _Field, words: Dict[int, List[Any]], count: int) -> List[Any]:
+        nulls, valid = self._node(count), self._buffer()
+        if field.kind == _FIXED_LIST:
+            places = tuple(range(0, (count + 1) * field.length, field.length)) if field.length else (0,) * (count + 1)
+        else:
+            places = self._places(field.kind, count)
+        length = self._nodes[0][0] if self._nodes else 0
+        starts, ends = places[:-1], places[1:]
+        if places[0] < 0 or places[-1] > length or any(map(operator.gt, starts, ends)):
+            raise ValueError("a list lies outside of its values")
+        self._allow(length)
+        values = self._take(inner, words, length)
+        return _with_nulls([values[start:end] for start, end in zip(starts, ends)], nulls, valid)
+
+    def _values(self, kind: str, count: int) -> List[Any]:
+        """The next column, stored in this way."""
+        if kind == _NULL:
+            self._node(count)
+            return [None] * count
+        nulls, valid = self._node(count), self._buffer()
+        return _with_nulls(self._stored(kind, count), nulls, valid)
+
+    def _node(self, count: int) -> int:
+        """How many of the next so many values are null."""
+        length, nulls = self._next(self._nodes)
+        if length != count:
+            raise ValueError("columns are not equally long")
+        return nulls
+
+    def _stored(self, kind: str, count: int) -> List[Any]:
         if kind == _BITS:
-            return _bits(self._buffer(), self.count)
+            return _bits(self._buffer(), count)
         if kind not in _OFFSETS:
-            return list(struct.unpack_from(f"<{self.count}{kind}", self._buffer()))
-        offsets, letters = self._buffer(), self._buffer()
-        if not self.count:
-            return []
-        places = struct.unpack_from(f"<{self.count + 1}{_OFFSETS[kind]}", offsets)
+            return list(struct.unpack_from(f"<{count}{kind}", self._buffer()))
+        places, letters = self._places(kind, count), self._buffer()
         starts, ends = places[:-1], places[1:]
         if places[0] < 0 or places[-1] > len(letters) or any(map(operator.gt, starts, ends)):
             raise ValueError("a text lies outside of its buffer")
         return _cut(bytes(letters[: places[-1]]), starts, ends)
 
+    def _places(self, kind: str, count: int) -> Tuple[int, ...]:
+        """Where each value begins, and where the last one ends. Where there is none they may be left out."""
+        offsets = self._buffer()
+        return struct.unpack_from(f"<{count + 1}{_OFFSETS[kind]}", offsets) if count else (0,)
+
     def _buffer(self) -> memoryview:
         offset, length = self._next(self._buffers)
         return self._data[offset : offset + length]
 
-    def _next(self, pairs: Iterator[Tuple[int, int]]) -> Tuple[int, int]:
-        found = next(pairs, None)
-        if found is None:
+    def _next(self, pairs: Deque[Tuple[int, int]]) -> Tuple[int, int]:
+        if not pairs:
             raise ValueError("a batch describes too few columns")
-        return found
+        return pairs.popleft()
+
+    def _allow(self, count: int) -> None:
+        """Raises Refused (413) before more values are made than a body of this size may have."""
+        self.left -= count
+        if self.left < 0:
+            raise Refused(413, "The Arrow body has too many values for its size.")
 
 
-def _take_words(header: _Table, data: memoryview, kinds: Dict[int, str], words: Dict[int, List[Any]], most: int) -> int:
-    """Read a dictionary, or what is added to one; how many values it has."""
+def _with_nulls(values: List[Any], nulls: int, valid: memoryview) -> List[Any]:
+    if not nulls:
+        return values
+    return [value if there else None for value, there in zip(values, _bits(valid, len(values)))]
+
+
+def _take_words(
+    header: _Table, data: memoryview, meant: Dict[int, _Field], words: Dict[int, List[Any]], most: int
+) -> int:
+    """Read a dictionary, or what is added to one; how many values may still come."""
     number = header.number(0, "q")
-    if number not in kinds:
+    if number not in meant:
         raise ValueError("a dictionary belongs to no column")
     batch = _Batch(header.table(1), data, most, 1)
-    values = batch.values(kinds[number])
+    values = batch.meant(meant[number])
     if header.number(2, "B"):
         words.setdefault(number, []).extend(values)
     else:
         words[number] = values
-    return batch.count
+    return batch.left
 
 
 def _cut(letters: bytes, starts: Sequence[int], ends: Sequence[int]) -> List[str]:

@@ -20,19 +20,28 @@ records are dropped and counted, never waited for. Bodies are kept as they are a
 not looked into.
 
 Columns named in `PRATIQUE_COLLECT_REDACT` are replaced before anything is
-written. Bodies are parsed for that only, so it costs more.
+written (see `redaction`). Bodies are parsed for that only, so it costs more.
+
+A sample is made by the request's id, so whatever is collected of one request is
+collected together, by scripts and by a deployment that mirrors another as well.
+
+The first line of a file names the columns of the model, when it has a signature.
+A file that is being written is locked; the lock ends with its process.
 """
 
+import contextlib
+import fcntl
 import json
 import os
-import random
 import threading
 import time
+import zlib
 from array import array
 from collections import deque
 from typing import Any, BinaryIO, Deque, Dict, FrozenSet, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pratique_serving import arrow, log
+from pratique_serving.redaction import Redaction
 from pratique_serving.routes import SWAGGER, Call, Collection
 from pratique_serving.settings import Settings
 from pratique_serving.wire import Response
@@ -51,9 +60,7 @@ BATCH_BYTES = 64 * 1024
 WRITE_BYTES = 256 * 1024
 
 # The system takes no more pieces than that at once.
-_MOST_PIECES = 512
-
-REDACTED = "redacted"
+_MOST_PIECES = 500
 
 ROWS = frozenset({"model_inputs", "model_outputs"})
 BODIES = frozenset({"request", "response"})
@@ -79,6 +86,7 @@ def open_spool(settings: Settings) -> Collection:
     about = {"deployment": settings.deployment, "model": settings.model}
     spool = Spool(settings.collect, settings.collect_sampling, settings.collect_redact, about)
     spool.only, spool.file_seconds = settings.collect_only, settings.collect_seconds
+    spool.headers = tuple(sorted(settings.collect_headers))
     # A script says itself what its model was given; what it was sent is kept when that is asked for.
     of_calls = BODIES if settings.entry_script else BODIES | ROWS
     spool.keeps_calls = not settings.collect_only or bool(settings.collect_only & of_calls)
@@ -91,9 +99,10 @@ class Spool(Collection):
     def __init__(self, folder: str, sampling: float, redacted: FrozenSet[str], about: Dict[str, str]) -> None:
         self._folder = folder
         self._sampling = sampling
-        self._redacted = redacted
+        self._redaction = Redaction(redacted)
         self._about = about
         self._most_noted = BATCH_REDACTED if redacted else BATCH
+        self._columns: List[Tuple[str, str]] = []
         self._noted: Deque[_Answered] = deque()
         """Predictions that are not in a piece yet."""
         self._since_piece = 0
@@ -116,6 +125,8 @@ class Spool(Collection):
         self.keeps_calls = True
         """Whether requests and answers are kept, or only what a script collects."""
         self.file_seconds = FILE_SECONDS
+        self.headers: Tuple[str, ...] = ()
+        """Of requests, in lower case, that are kept beside the bodies."""
         self._dropped = 0
         self._told_dropped = 0
         os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -132,6 +143,13 @@ class Spool(Collection):
         self._make_piece()
         return self._dropped
 
+    def know(self, columns: Sequence[Any]) -> None:
+        self._columns = [(str(one.name), str(one.type)) for one in columns if one.name is not None]
+        self._redaction.know([name for name, _ in self._columns])
+
+    def keeps(self, name: str) -> bool:
+        return not self.only or name in self.only
+
     def note(self, calls: Sequence[Call], responses: Sequence[Response], now: float) -> None:
         """Answers of the model; by the thread whose turn it is."""
         if not self.keeps_calls:
@@ -146,18 +164,25 @@ class Spool(Collection):
             self._make_piece()
 
     def _sample(self, calls: Sequence[Call], responses: Sequence[Response]) -> Tuple[List[Call], List[Response]]:
-        chances = [random.random() for _ in calls]  # noqa: S311 - a sample, not a secret.
-        kept = [place for place, chance in enumerate(chances) if chance < self._sampling]
+        kept = [place for place, call in enumerate(calls) if chance_of(call.identifiers.request) < self._sampling]
         return [calls[place] for place in kept], [responses[place] for place in kept]
 
-    def note_own(self, name: str, correlation: str, data: Any) -> None:
-        """What a script collects itself, already as JSON values."""
-        if self.only and name not in self.only:
-            return
-        part = json.dumps(self._without(data), default=str).encode()
-        head = {"kind": name, "id": correlation, "time": time.time(), "sizes": [len(part)]}
+    def note_own(self, name: str, correlation: str, data: Any) -> bool:
+        trace, request = log.present()
+        if not self.keeps(name) or chance_of(request or correlation) >= self._sampling:
+            return True
+        part = json.dumps(self._redaction.of(data) if self._redaction else data).encode()
+        head = {
+            **self._about,
+            "kind": name,
+            "id": correlation,
+            "request": request,
+            "trace": trace,
+            "time": time.time(),
+            "sizes": [len(part)],
+        }
         with self._making:
-            self._put(_Piece(b"%b\n%b\n" % (json.dumps(head).encode(), part), 1))
+            return self._put(_Piece(b"%b\n%b\n" % (json.dumps(head).encode(), part), 1))
 
     def close(self) -> None:
         """Write what is waiting, and complete the file."""
@@ -189,61 +214,48 @@ class Spool(Collection):
             if facts:
                 self._put(_Piece(self._bytes_of(facts), len(facts)))
 
-    def _put(self, piece: _Piece) -> None:
+    def _put(self, piece: _Piece) -> bool:
+        """Whether there was room for it."""
         waiting, waiting_size = self._made - self._written, self._made_size - self._written_size
         if waiting + piece.records > MOST_WAITING or waiting_size + len(piece.data) > MOST_WAITING_SIZE:
             self._dropped += piece.records
-            return
+            return False
         self._pieces.append(piece)
         self._made += piece.records
         self._made_size += len(piece.data)
         if self._made_size >= self._wake_at:
             self._wake_at = self._made_size + WRITE_BYTES
             self._wake.set()
+        return True
 
     def _bytes_of(self, facts: Sequence[_Facts]) -> bytes:
         """A batch, all columns at once."""
         sent, said, headers, ids, statuses, began, ended = zip(*facts)
-        bodies = [body for pair in zip(sent, said) for body in pair]
-        if self._redacted:
-            bodies = list(map(self._shown, bodies))
         kinds = [one.get("content-type", "") for one in headers]
         forms = {kind: _form(kind) for kind in set(kinds)}
-        head = {
+        form_of = [forms[kind] for kind in kinds] if any(forms.values()) else []
+        if self._redaction:
+            shown = list(map(self._redaction.of_body, sent, form_of or [""] * len(sent)))
+            form_of = [form for _, form in shown]
+            sent, said = tuple(body for body, _ in shown), tuple(map(self._redaction.of_answer, said, statuses))
+        bodies = [body for pair in zip(sent, said) for body in pair]
+        head: Dict[str, Any] = {
             **self._about,
             "ids": ids,
             "traces": [one.get("traceparent", "") for one in headers],
-            "forms": [forms[kind] for kind in kinds] if any(forms.values()) else [],
+            "forms": form_of,
             # From the time that does not jump to the wall's, which is only known of now.
             "since": time.time() - time.monotonic(),
         }
+        if self.headers:
+            head["headers"] = [{name: one[name] for name in self.headers if name in one} for one in headers]
         times = array("d", [*began, *ended]).tobytes()
         counts = array("q", [*statuses, *map(len, bodies)]).tobytes()
         return b"\n".join([_encode(head).encode(), times + counts, *bodies, b""])
 
-    def _shown(self, body: bytes) -> bytes:
-        """A body without the columns to redact; what is not JSON is left out as a whole."""
-        try:
-            return json.dumps(self._without(json.loads(body))).encode()
-        except (ValueError, RecursionError):
-            return REDACTED.encode()
-
-    def _without(self, value: Any) -> Any:
-        """The value with the named columns replaced, in frames and in records."""
-        if not self._redacted:
-            return value
-        if isinstance(value, list):
-            return [self._without(part) for part in value]
-        if not isinstance(value, dict):
-            return value
-        columns, rows = value.get("columns"), value.get("data")
-        if isinstance(columns, list) and isinstance(rows, list):
-            hidden = [place for place, name in enumerate(columns) if name in self._redacted]
-            return {**value, "data": [_hide(row, hidden) for row in rows]}
-        return {name: REDACTED if name in self._redacted else self._without(part) for name, part in value.items()}
-
     def _write_all(self) -> None:
         file: Optional[_File] = None
+        is_in_trouble = False
         while True:
             self._wake.wait(WRITE_EVERY)
             self._wake.clear()
@@ -253,13 +265,15 @@ class Spool(Collection):
                 while self._pieces:
                     file = file or self._open()
                     self._write_to(file)
+                    is_in_trouble = False
                 if file is not None and (is_last or file.is_full):
-                    file.write([self._dropped_since()])
-                    file.complete()
-                    file = None
+                    self._tell_dropped(file)
+                    whole, file = file, None
+                    whole.complete()
             except OSError as error:
-                log.say(f"the collection cannot be written: {error}")
-                file = None
+                if not is_in_trouble:
+                    log.say(f"the collection cannot be written, and what is collected meanwhile is dropped: {error}")
+                is_in_trouble = True
                 time.sleep(1.0)
             if is_last:
                 return
@@ -269,7 +283,7 @@ class Spool(Collection):
         pieces = [self._pieces.popleft() for _ in range(min(len(self._pieces), _MOST_PIECES))]
         count = sum(piece.records for piece in pieces)
         try:
-            file.write([piece.data for piece in pieces])
+            file.write([*self._first_line(file), *(piece.data for piece in pieces)])
         except OSError:
             with self._making:
                 self._dropped += count
@@ -278,17 +292,28 @@ class Spool(Collection):
             self._written += count
             self._written_size += sum(len(piece.data) for piece in pieces)
 
+    def _first_line(self, file: "_File") -> List[bytes]:
+        if not self._columns or not file.is_empty:
+            return []
+        return [_encode({"kind": "columns", "columns": self._columns, "sizes": []}).encode() + b"\n"]
+
     def _open(self) -> "_File":
         self._number += 1
         # Replicas in sandboxes have the same process number, and two may begin in the same second.
         name = f"predictions-{self._own}-{int(time.time())}-{self._number}.spool"
         return _File(os.path.join(self._folder, name), self.file_seconds)
 
-    def _dropped_since(self) -> bytes:
-        """A record of how many were dropped since the last one."""
-        dropped = self._dropped
-        count, self._told_dropped = dropped - self._told_dropped, dropped
-        return b'{"kind":"dropped","count":%d,"sizes":[]}\n' % count if count else b""
+    def _tell_dropped(self, file: "_File") -> None:
+        """Write how many were dropped since it was told last."""
+        count = self._dropped - self._told_dropped
+        if count:
+            file.write([b'{"kind":"dropped","count":%d,"sizes":[]}\n' % count])
+            self._told_dropped += count
+
+
+def chance_of(request: str) -> float:
+    """From 0 to below 1, always the same for an id: what is below the share that is kept is collected."""
+    return zlib.crc32(request.encode("utf-8", "replace")) / 4294967296
 
 
 def read(path: str) -> Iterator[Tuple[Dict[str, Any], List[bytes]]]:
@@ -317,10 +342,12 @@ def _predictions(head: Dict[str, Any], file: BinaryIO) -> Iterator[Dict[str, Any
     times.frombytes(numbers[:split])
     counts.frombytes(numbers[split:-1])
     shared = {"kind": "prediction", "deployment": head["deployment"], "model": head["model"]}
-    forms = head["forms"] or [""] * count
-    facts = zip(head["ids"], head["traces"], forms, times[:count], times[count:], counts[:count])
-    for place, (request_id, trace, form, began, ended, status) in enumerate(facts):
-        of_form = {form: True} if form else {}
+    forms, headers = head["forms"] or [""] * count, head.get("headers") or [{}] * count
+    facts = zip(head["ids"], head["traces"], forms, headers, times[:count], times[count:], counts[:count])
+    for place, (request_id, trace, form, kept, began, ended, status) in enumerate(facts):
+        of_form: Dict[str, Any] = {form: True} if form else {}
+        if kept:
+            of_form["headers"] = kept
         when = {"time": ended + head["since"], "latency_ms": round((ended - began) * 1000, 3)}
         sizes = counts[count + 2 * place : count + 2 * place + 2].tolist()
         yield {**shared, "id": request_id, "trace": trace, "status": status, **of_form, **when, "sizes": sizes}
@@ -337,26 +364,35 @@ class _File:
     def __init__(self, path: str, seconds: float) -> None:
         self._path = path
         self._file = open(f"{path}.part", "ab", buffering=0)  # noqa: SIM115 - closed by `complete`.
+        # Who takes the files of processes that have ended sees by that which have not. Not every file system can.
+        with contextlib.suppress(OSError):
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._until = time.monotonic() + seconds
         self._size = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._size
 
     @property
     def is_full(self) -> bool:
         return self._size >= FILE_BYTES or time.monotonic() >= self._until
 
     def write(self, pieces: Sequence[bytes]) -> None:
+        """All of them, or none: raises OSError."""
         size = sum(map(len, pieces))
-        written = os.writev(self._file.fileno(), pieces)
-        if written < size:
-            rest = memoryview(b"".join(pieces))[written:]
-            while rest:
-                rest = rest[self._file.write(rest) :]
+        try:
+            written = os.writev(self._file.fileno(), pieces)
+            if written < size:
+                rest = memoryview(b"".join(pieces))[written:]
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)
+            raise
         self._size += size
 
     def complete(self) -> None:
         self._file.close()
         os.rename(f"{self._path}.part", self._path)
-
-
-def _hide(row: Any, places: List[int]) -> Any:
-    return [REDACTED if place in places else value for place, value in enumerate(row)] if isinstance(row, list) else row

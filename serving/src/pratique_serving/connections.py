@@ -6,7 +6,7 @@ lingering  refused; the rest is thrown away   until the client has read why
 """
 
 import socket
-from typing import Optional
+from typing import Optional, Union
 
 from pratique_serving.wire import Limits, Reader, Request
 
@@ -43,7 +43,7 @@ class Connection:
         self.ends = False
         """Close when everything is sent."""
         self.lingers = False
-        self.unsent = b""
+        self.unsent: Union[bytes, memoryview] = b""
         self.interest = 0
         """What the poller was told to wait for."""
         self.patience = 0.0

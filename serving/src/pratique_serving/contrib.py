@@ -3,6 +3,7 @@
     from azureml.contrib.services.aml_request import AMLRequest, rawhttp
     from azureml.contrib.services.aml_response import AMLResponse
     from azureml_inference_server_http.api.aml_request import …      (the newer name)
+    from azureml_inference_server_http.log_config import …           (what a logging.json names)
     from azureml.ai.monitoring import Collector
 
 Served by a finder at the very end of `sys.meta_path`: whatever of these names the
@@ -11,6 +12,7 @@ The collector is the exception: the real one sends to an agent of Azure's that i
 not here, so ours comes first.
 """
 
+import importlib
 import importlib.abc
 import importlib.machinery
 import sys
@@ -22,6 +24,7 @@ from pratique_serving import aml, monitoring
 _REQUEST = ("azureml.contrib.services.aml_request", "azureml_inference_server_http.api.aml_request")
 _RESPONSE = ("azureml.contrib.services.aml_response", "azureml_inference_server_http.api.aml_response")
 _COLLECTOR = ("azureml.ai.monitoring", "azureml.ai.monitoring.context")
+_LOGGING = "azureml_inference_server_http.log_config"
 _PACKAGES = (
     "azureml",
     "azureml.ai",
@@ -52,7 +55,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None
         if fullname in _PACKAGES:
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
-        if fullname in _REQUEST or fullname in _RESPONSE:
+        if fullname in _REQUEST or fullname in _RESPONSE or fullname == _LOGGING:
             return importlib.machinery.ModuleSpec(fullname, self)
         return None
 
@@ -64,7 +67,11 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                 Collector=monitoring.Collector,
                 CorrelationContext=monitoring.CorrelationContext,
                 BasicCorrelationContext=monitoring.BasicCorrelationContext,
+                get_context=monitoring.get_context,
             )
+        elif module.__name__ == _LOGGING:
+            ours = importlib.import_module("pratique_serving.log_config")
+            module.__dict__.update(AMLLogFormatter=ours.AMLLogFormatter, RootAccessFilter=ours.RootAccessFilter)
         elif module.__name__ in _RESPONSE:
             module.__dict__.update(AMLResponse=aml.AMLResponse)
 

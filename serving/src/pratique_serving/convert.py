@@ -15,15 +15,17 @@ import contextlib
 import importlib
 import json
 import os
+import re
 import sys
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from pratique_serving.graph import Unsupported, finish
-from pratique_serving.parity import Proof, prove
+from pratique_serving import converters, oip
+from pratique_serving.graph import Unsupported, finish, note
+from pratique_serving.parity import Proof, parts, prove
 from pratique_serving.tables import Column
 
 EXIT_NOT_CONVERTED = 3
@@ -42,6 +44,8 @@ class Source(NamedTuple):
     columns: Tuple[Column, ...]
     examples: Any
     """A DataFrame: the stored input example; None when there is none."""
+    outputs: Tuple[Dict[str, Any], ...] = ()
+    """As the signature has them, in the words of the Open Inference Protocol."""
 
 
 def main(arguments: List[str]) -> int:
@@ -57,7 +61,7 @@ def main(arguments: List[str]) -> int:
         proof = Proof.impossible(str(error))
     # A converter may raise anything for a model that it does not know.
     except Exception as error:  # noqa: BLE001
-        proof = Proof.impossible(f"{type(error).__name__}: {error}")
+        proof = Proof.impossible(_explained(error))
     with open(os.path.join(target, "parity.json"), "w", encoding="utf-8") as file:
         json.dump(proof.as_dict(), file, indent=2)
     print(proof.sentence())
@@ -86,7 +90,12 @@ def read(folder: str) -> Source:
     if type(model).__name__ == "Booster":
         raise Unsupported(f"a Booster does not say how it decides: log the scikit-learn class of {flavour}")
     example = described.load_input_example(folder) if described.saved_input_example_info else None
-    return Source(model, columns, example)
+    return Source(model, columns, example, tuple(_output(spec) for spec in described.signature.outputs.inputs))
+
+
+def _output(spec: Any) -> Dict[str, Any]:
+    kind = str(getattr(spec.type, "name", spec.type))
+    return oip.describe_tensor(spec.name or "predictions", kind, getattr(spec, "shape", (-1,)))
 
 
 def _column(spec: Any) -> Column:
@@ -105,30 +114,44 @@ def convert(source: Source, path: str) -> Proof:
     for element in (TensorProto.DOUBLE, TensorProto.FLOAT):
         proofs.append(_try(source, path, element))
         if proofs[-1].holds:
+            note(path, {"pratique.outputs": json.dumps(source.outputs)})
             return proofs[-1]
         if os.path.exists(path):
             os.unlink(path)
-    return next((proof for proof in proofs if proof.rows), proofs[0])
+    told = next((proof for proof in proofs if proof.rows), proofs[0])
+    return told if told is proofs[0] else told._replace(reason=f"{told.reason}, in 32 bits; in 64: {proofs[0].reason}")
 
 
 def _try(source: Source, path: str, element: int) -> Proof:
     try:
-        onnx.save(finish(_graph(source, element), source.columns, element), path)
+        graph = _graph(source, element)
+        onnx.save(finish(graph, source.columns, element, _learned_missing(source.model)), path)
         return prove(source.model, path, source.columns, source.examples)
     except Unsupported:
         raise
     # Not every operator exists for every type of number.
     except Exception as error:  # noqa: BLE001
-        return Proof.impossible(f"{type(error).__name__}: {error}")
+        return Proof.impossible(_explained(error))
+
+
+def _explained(error: Exception) -> str:
+    """What a converter means, in one line; most of them say much more to their own developers."""
+    said = str(error)
+    unknown = re.search(r"for type '<class '([\w.]+)'>'", said)
+    if unknown:
+        return f"there is no converter for {unknown.group(1)}"
+    first = next((line.strip() for line in said.splitlines() if line.strip()), "")
+    return f"the converter failed: {type(error).__name__}: {first[:300]}"
 
 
 def _graph(source: Source, element: int) -> onnx.ModelProto:
     from skl2onnx import to_onnx  # noqa: PLC0415
     from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, StringTensorType  # noqa: PLC0415
 
-    _register_boosting()
+    converters.register()
     number = DoubleTensorType if element == TensorProto.DOUBLE else FloatTensorType
-    model, threshold = _without_threshold(source.model)
+    model, threshold = _without_threshold(_without_search(source.model))
+    _check_missing(model)
     if not all(np.isfinite(tree.threshold).all() for tree in _trees(model)):
         # The converter would look for ever for a number that divides them.
         raise Unsupported("a tree of the model asks whether a value is missing, which ONNX's trees cannot")
@@ -138,16 +161,54 @@ def _graph(source: Source, element: int) -> onnx.ModelProto:
             for column in source.columns
         ]
     elif any(column.type == "string" for column in source.columns):
-        raise Unsupported("the model has columns of text and does not say what it does with each")
+        raise Unsupported("the model has columns of text and does not begin with a ColumnTransformer that encodes them")
     else:
         inputs = [("numbers", number([None, len(source.columns)]))]
-    options = {id(model): {"zipmap": False}} if hasattr(model, "predict_proba") else None
     with _without_names(model):
-        made = to_onnx(model, initial_types=inputs, options=options, target_opset=_versions(model))
+        made = to_onnx(model, initial_types=inputs, options=_options(model), target_opset=_versions(model))
     _send_missing(made, model)
     if threshold is not None:
         _decide_by(made, threshold)
     return made
+
+
+def _options(model: Any) -> Any:
+    """Probabilities as a matrix; what has none (LinearSVC) must not be told so, but must be named."""
+    if hasattr(model, "predict_proba"):
+        return {id(model): {"zipmap": False}}
+    return {id(_last(model)): {"nocl": False}} if type(_last(model)).__name__ == "LinearSVC" else None
+
+
+def _without_search(model: Any) -> Any:
+    """The best estimator of a search over parameters, which is what predicts."""
+    return getattr(model, "best_estimator_", model)
+
+
+def _check_missing(model: Any) -> None:
+    """Raises Unsupported where another number than NaN means that one is missing: the converters do not ask."""
+    for part in parts(model):
+        missing = getattr(part, "missing", None)
+        if type(part).__module__.startswith("xgboost") and missing is not None and not np.isnan(missing):
+            raise Unsupported(f"the model of xgboost takes {missing:g} as missing; only NaN is converted")
+
+
+def _learned_missing(model: Any) -> Dict[str, List[Any]]:
+    """The missing words (None, NaN) that one-hot encoders have learned, which come last, by column.
+
+    Raises Unsupported where they cannot be told from words that only look like them.
+    """
+    found: Dict[str, List[Any]] = {}
+    for part in parts(_without_threshold(_without_search(model))[0]):
+        encodes = type(part).__name__ in ("OneHotEncoder", "OrdinalEncoder", "TargetEncoder")
+        for place, words in enumerate(getattr(part, "categories_", ()) if encodes else ()):
+            missing = [word for word in words if word is None or (isinstance(word, float) and word != word)]
+            if words.dtype != object or not missing:
+                continue
+            names = getattr(part, "feature_names_in_", None)
+            if names is None or type(part).__name__ != "OneHotEncoder" or getattr(part, "_infrequent_enabled", False):
+                raise Unsupported(f"a {type(part).__name__} has learned missing words, which it cannot be asked for")
+            found[str(names[place])] = missing
+    return found
 
 
 def _versions(model: Any) -> Any:
@@ -243,44 +304,17 @@ def _send_missing(made: onnx.ModelProto, model: Any) -> None:
 def _trees(model: Any) -> List[Any]:
     """The trees of a tree or forest at the end of a pipeline."""
     last = _last(model)
-    return [tree.tree_ for tree in np.ravel(getattr(last, "estimators_", [last])) if hasattr(tree, "tree_")]
+    inner = getattr(last, "estimators_", [last])
+    flat = inner.ravel() if isinstance(inner, np.ndarray) else inner
+    return [tree.tree_ for tree in flat if hasattr(tree, "tree_")]
 
 
 def _takes_columns(model: Any) -> bool:
     """Whether the first thing the model does is to choose columns by their names."""
-    first = model.steps[0][1] if hasattr(model, "steps") else model
+    first = model
+    while hasattr(first, "steps"):
+        first = first.steps[0][1]
     return type(first).__name__ == "ColumnTransformer"
-
-
-def _register_boosting() -> None:
-    """Let skl2onnx know the models of xgboost and lightgbm, where they and onnxmltools are installed."""
-    try:
-        from skl2onnx import update_registered_converter  # noqa: PLC0415
-        from skl2onnx.common.shape_calculator import (  # noqa: PLC0415
-            calculate_linear_classifier_output_shapes as classes,
-        )
-        from skl2onnx.common.shape_calculator import (  # noqa: PLC0415
-            calculate_linear_regressor_output_shapes as values,
-        )
-    except ImportError:
-        return
-    options = {"nocl": [True, False], "zipmap": [True, False, "columns"]}
-    try:
-        from lightgbm import LGBMClassifier, LGBMRegressor  # noqa: PLC0415
-        from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm  # noqa: PLC0415
-
-        update_registered_converter(LGBMClassifier, "LgbmC", classes, convert_lightgbm, options=options)
-        update_registered_converter(LGBMRegressor, "LgbmR", values, convert_lightgbm, options={"split": None})
-    except ImportError:
-        pass
-    try:
-        from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost  # noqa: PLC0415
-        from xgboost import XGBClassifier, XGBRegressor  # noqa: PLC0415
-
-        update_registered_converter(XGBClassifier, "XgbC", classes, convert_xgboost, options=options)
-        update_registered_converter(XGBRegressor, "XgbR", values, convert_xgboost)
-    except ImportError:
-        pass
 
 
 if __name__ == "__main__":

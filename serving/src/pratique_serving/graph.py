@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 import onnx
+import onnx.shape_inference
 from onnx import TensorProto, helper, numpy_helper
 
 from pratique_serving.tables import Column
@@ -26,10 +27,15 @@ class Unsupported(Exception):
     """The model cannot be converted; the message says why, to a person."""
 
 
-def finish(model: onnx.ModelProto, columns: Sequence[Column], element: int) -> onnx.ModelProto:
-    """The model with few inputs, exact trees, and metadata that says how it is fed."""
+def finish(
+    model: onnx.ModelProto, columns: Sequence[Column], element: int, missing: Dict[str, List[Any]]
+) -> onnx.ModelProto:
+    """The model with few inputs, exact trees, and metadata that says how it is fed.
+
+    `missing` are the missing words (None, NaN) that encoders have learned beside real ones. Raises Unsupported.
+    """
     graph = model.graph
-    _round_before_trees(graph)
+    _make_trees_exact(graph)
     version = next(used.version for used in model.opset_import if not used.domain)
     codes = _codes(graph, columns, version)
     described: List[Dict[str, Any]] = []
@@ -37,7 +43,11 @@ def finish(model: onnx.ModelProto, columns: Sequence[Column], element: int) -> o
     for column in columns:
         one: Dict[str, Any] = {"name": column.name, "type": column.type, "required": column.is_required}
         if column.name in codes:
-            one["codes"] = codes[column.name]
+            one.update(_coded(codes[column.name], missing.get(column.name, [])))
+        elif column.name in missing:
+            raise Unsupported(
+                f"an encoder has learned the missing words of {column.name!r} and cannot be asked for them"
+            )
         elif column.type == "string":
             one["feeds"] = column.name
         described.append(one)
@@ -48,21 +58,108 @@ def finish(model: onnx.ModelProto, columns: Sequence[Column], element: int) -> o
     entry.key, entry.value = "pratique.columns", json.dumps(described)
     entry = model.metadata_props.add()
     entry.key, entry.value = "pratique.answer", label
+    _declare_outputs(model)
     onnx.checker.check_model(model)
     return model
 
 
-def _round_before_trees(graph: onnx.GraphProto) -> None:
-    """scikit-learn's trees compare a number after rounding it to 32 bits; do the same."""
-    doubles = _of_type(graph)
-    nodes = list(graph.node)
-    for number, node in enumerate(nodes):
-        if not node.op_type.startswith("TreeEnsemble") or not doubles:
-            continue
-        name = f"rounded_{number}"
-        cast = helper.make_node("Cast", [node.input[0]], [name], to=TensorProto.FLOAT)
-        node.input[0] = name
-        graph.node.insert(list(graph.node).index(node), cast)
+def _declare_outputs(model: onnx.ModelProto) -> None:
+    """Let the outputs be of the type that their nodes make: trees answer in 32 bits, whatever the converter thought."""
+    guess = onnx.ModelProto()
+    guess.CopyFrom(model)
+    del model.graph.value_info[:], guess.graph.value_info[:]
+    for output in guess.graph.output:
+        output.type.Clear()
+    for output, inferred in zip(model.graph.output, onnx.shape_inference.infer_shapes(guess).graph.output):
+        if inferred.type.tensor_type.elem_type:
+            output.type.tensor_type.elem_type = inferred.type.tensor_type.elem_type
+
+
+def _coded(codes: Dict[str, int], missing: List[Any]) -> Dict[str, Any]:
+    """Its last words are no words when they are missing ones: a request says None, and can never say NaN."""
+    places = sorted(codes.items(), key=lambda pair: pair[1])
+    words, rest = places[: len(places) - len(missing)], places[len(places) - len(missing) :]
+    null = [place for (_, place), value in zip(rest, missing) if value is None]
+    return {"codes": dict(words), **({"null": null[0]} if null else {})}
+
+
+def describe(path: str, columns: Dict[str, Dict[str, Any]]) -> None:
+    """Add what was found out about columns to the metadata of the file at `path`."""
+    model = onnx.load(path)
+    entry = next(one for one in model.metadata_props if one.key == "pratique.columns")
+    found = [{**one, **columns.get(one["name"], {})} for one in json.loads(entry.value)]
+    entry.value = json.dumps(found)
+    onnx.save(model, path)
+
+
+def note(path: str, values: Dict[str, str]) -> None:
+    """Add entries to the metadata of the file at `path`."""
+    model = onnx.load(path)
+    for key, value in values.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    onnx.save(model, path)
+
+
+def _make_trees_exact(graph: onnx.GraphProto) -> None:
+    """Let every tree compare what its original compares: ONNX's compare 32 bits, whatever they are given."""
+    if not _of_type(graph):
+        return
+    for number, node in enumerate([node for node in graph.node if node.op_type.startswith("TreeEnsemble")]):
+        precise = next((one for one in node.attribute if one.name == "nodes_values_as_tensor"), None)
+        if precise is not None:
+            node.attribute.remove(precise)
+        if precise is not None and _only_compares(node):
+            before = _rank(graph, node, numpy_helper.to_array(precise.t).tolist(), f"ranked_{number}")
+        else:
+            if precise is not None:
+                node.attribute.append(helper.make_attribute("nodes_values", numpy_helper.to_array(precise.t).tolist()))
+            before = [helper.make_node("Cast", [node.input[0]], [f"rounded_{number}"], to=TensorProto.FLOAT)]
+        at = list(graph.node).index(node)
+        for place, made in enumerate(before):
+            graph.node.insert(at + place, made)
+        node.input[0] = before[-1].output[0]
+
+
+def _only_compares(node: onnx.NodeProto) -> bool:
+    """Whether no node asks if a value is one of several, and at least one asks for its size."""
+    modes = next(set(one.strings) for one in node.attribute if one.name == "nodes_modes")
+    return modes == {b"BRANCH_LEQ", b"LEAF"}
+
+
+def _rank(graph: onnx.GraphProto, node: onnx.NodeProto, values: List[float], name: str) -> List[onnx.NodeProto]:
+    """Trees that compare 64 bits are given places instead: how many of a feature's thresholds a value is above.
+
+    A value is above a threshold exactly if its place is above the threshold's. What is missing stays NaN.
+    """
+    attributes = {one.name: one for one in node.attribute}
+    features, modes = list(attributes["nodes_featureids"].ints), list(attributes["nodes_modes"].strings)
+    asked = sorted({(feature, value) for feature, value, mode in zip(features, values, modes) if mode != b"LEAF"})
+    lowest = {feature: place for place, (feature, _) in reversed(list(enumerate(asked)))}
+    places = {one: float(place - lowest[one[0]]) for place, one in enumerate(asked)}
+    ranks = [places.get((feature, value), 0.0) for feature, value in zip(features, values)]
+    node.attribute.append(helper.make_attribute("nodes_values", ranks))
+    widest = max(features) + 1
+    owners = np.zeros((len(asked), widest), np.float32)
+    owners[np.arange(len(asked)), [feature for feature, _ in asked]] = 1
+    constants = {
+        "features": np.array([feature for feature, _ in asked], np.int64),
+        "thresholds": np.array([value for _, value in asked], np.float64),
+        "owners": owners,
+        "used": np.arange(widest, dtype=np.int64),
+        "nan": np.array(np.nan, np.float32),
+    }
+    graph.initializer.extend(numpy_helper.from_array(value, f"{name}_{key}") for key, value in constants.items())
+    given = node.input[0]
+    return [
+        helper.make_node("Gather", [given, f"{name}_features"], [f"{name}_asked"], axis=1),
+        helper.make_node("Greater", [f"{name}_asked", f"{name}_thresholds"], [f"{name}_above"]),
+        helper.make_node("Cast", [f"{name}_above"], [f"{name}_ones"], to=TensorProto.FLOAT),
+        helper.make_node("MatMul", [f"{name}_ones", f"{name}_owners"], [f"{name}_places"]),
+        helper.make_node("Gather", [given, f"{name}_used"], [f"{name}_values"], axis=1),
+        helper.make_node("IsNaN", [f"{name}_values"], [f"{name}_missing"]),
+        helper.make_node("Where", [f"{name}_missing", f"{name}_nan", f"{name}_places"], [name]),
+    ]
 
 
 def _of_type(graph: onnx.GraphProto) -> bool:

@@ -5,6 +5,7 @@ process exists, and hands it over as file descriptor 3 the way systemd does.
 Callers who arrive early wait in its queue instead of being refused.
 """
 
+import fcntl
 import os
 import socket
 import stat
@@ -13,6 +14,7 @@ from typing import MutableMapping
 from pratique_serving.errors import Usage
 
 INHERITED = 3
+STREAMS = 2
 BACKLOG = 1024
 
 
@@ -64,6 +66,21 @@ def at_port(port: int) -> socket.socket:
         listener.close()
         raise Usage(f"cannot listen on port {port}: {error}") from None
     return listener
+
+
+def above_streams(descriptor: int) -> int:
+    """The same file at a descriptor that is not one of the standard streams'.
+
+    A script that closes these makes them free for the next file: then what is printed would go to that caller.
+    """
+    if descriptor > STREAMS:
+        return descriptor
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, STREAMS + 1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, descriptor)
+    if nowhere > STREAMS:
+        os.close(nowhere)
+    return moved
 
 
 def _remove_stale(path: str) -> None:

@@ -16,14 +16,14 @@ import threading
 import time
 from traceback import extract_stack, format_exception, format_list, format_tb
 from types import TracebackType
-from typing import Optional, TextIO
+from typing import Any, Dict, Optional, TextIO, Tuple
 
 WITHHELD = "(not shown, because the words of a library may quote what was sent)"
 
 OURS = (os.path.dirname(os.path.abspath(__file__)) + os.sep, "<frozen importlib")
 
 
-_form = {"json": False}
+_form: Dict[str, Any] = {"json": False, "stream": None}
 _present = threading.local()
 
 
@@ -32,9 +32,14 @@ def speak_json() -> None:
     _form["json"] = True
 
 
-def begin(traceparent: str) -> None:
-    """What this thread says from now on is about a request of that trace."""
-    _present.trace = traceparent
+def begin(traceparent: str, request: str = "") -> None:
+    """What this thread says from now on is about this request, of that trace."""
+    _present.trace, _present.request = traceparent, request
+
+
+def present() -> Tuple[str, str]:
+    """The trace and the id of the request that this thread is about; empty where it is about none."""
+    return getattr(_present, "trace", ""), getattr(_present, "request", "")
 
 
 def say(message: str, traceback: str = "") -> None:
@@ -45,7 +50,7 @@ def say(message: str, traceback: str = "") -> None:
         return
     text, _, request = message.partition(", request ")
     said = {"time": now, "message": text, "request": request, "traceback": traceback}
-    said["traceparent"] = getattr(_present, "trace", "") if request else ""
+    said["traceparent"] = present()[0] if request else ""
     write(json.dumps({name: value for name, value in said.items() if value}) + "\n")
 
 
@@ -78,9 +83,14 @@ def _users_part(frames: Optional[TracebackType]) -> Optional[TracebackType]:
     return inner or frames
 
 
+def keep(stream: TextIO) -> None:
+    """Write there, also when a script puts something else in the place of `sys.stderr`."""
+    _form["stream"] = stream
+
+
 def write(text: str, stream: Optional[TextIO] = None) -> None:
     """Write and flush; a log that has gone (disk full, closed pipe) must not take the server with it."""
-    target = stream or sys.stderr
-    with contextlib.suppress(OSError, ValueError):
+    target: Any = stream or _form["stream"] or sys.stderr
+    with contextlib.suppress(Exception):
         target.write(text)
         target.flush()

@@ -12,6 +12,7 @@ What the model's signature does not allow is the caller's mistake, 400 with
 MLflow's explanation. What the model raises is 500, with the traceback in the log.
 """
 
+import base64
 import json
 import os
 import time
@@ -21,11 +22,11 @@ import mlflow.pyfunc
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from pratique_serving import alarm, arrow, log, tables
-from pratique_serving.columns import PLAIN, build, is_row_wise, sliceable
+from pratique_serving import alarm, arrow, log, oip, tables
+from pratique_serving.columns import PLAIN, build, differs_in_company, is_row_wise, kinds_of, sliceable
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.flavours import agree, native
-from pratique_serving.frames import Column, Parsed, Signature, parse_arrow, parse_body
+from pratique_serving.frames import Column, Parsed, Signature, parse_arrow, parse_body, parse_csv
 from pratique_serving.models import Model
 from pratique_serving.results import INTERNAL, Unanswerable, json_response, refusal
 from pratique_serving.settings import Settings
@@ -63,9 +64,12 @@ class MlflowModel(Model):
         self._takes_params = hasattr(model.metadata, "get_params_schema")
         self._specifications = _specifications(self._signature, settings)
         self.columns = self._signature.inputs if self._signature is not None else ()
+        self.protocol_inputs = _tensors(self._signature)
+        self.protocol_outputs = _outputs(model.metadata)
         self._columns = _plain_columns(self._signature)
         self._native = native(model, self._columns)
         self._frames = Frames(self._columns)
+        self._kinds: object = None
         self._tell = log.say_traceback if _is_users_code(model.metadata) else log.say_place
 
     def examine(self, example: Optional[Table], batches: bool) -> None:
@@ -79,6 +83,7 @@ class MlflowModel(Model):
         began = time.perf_counter()
         if is_row_wise(self._predict_table, example):
             self.most_together = MOST_TOGETHER
+            self._kinds = kinds_of(self._predict(example))
         what = "together" if self.most_together > 1 else "one by one: the input example differs in company"
         log.say(f"requests are computed {what} (looked at for {time.perf_counter() - began:.3f} s)")
 
@@ -90,7 +95,9 @@ class MlflowModel(Model):
         if self._native is not None and not _has_params(request):
             prepared, predict = self._native.prepare(self._read(request)), self._native.predict
             return self._timed(request, request_id, lambda: predict(prepared))
-        parsed = (parse_arrow if _is_arrow(request) else parse_body)(request.body, self._signature)
+        parsed = self._parse(request)
+        if parsed.is_chat:
+            request = request._replace(path="/score")
         return self._timed(request, request_id, lambda: self._call(parsed))
 
     def answer_together(self, requests: Sequence[Request], request_ids: Sequence[str]) -> List[Response]:
@@ -100,7 +107,7 @@ class MlflowModel(Model):
             return _respond(predictions, request, "", time.perf_counter() - began)
 
         def predict(table: Table) -> Sequence[Any]:
-            return alarm.within(self._timeout, self._predict_table, table=table)
+            return alarm.within(self._timeout, self._predict_joined, table=table)
 
         try:
             return answer_together(requests, request_ids, self._read_plain, predict, respond, self.answer)
@@ -108,17 +115,36 @@ class MlflowModel(Model):
             self._tell(f"predict() was interrupted, for {len(requests)} requests", error)
             return [refusal(alarm.refused(self._timeout)) for _ in requests]
 
+    def _parse(self, request: Request) -> Parsed:
+        if _is_arrow(request):
+            return parse_arrow(request.body, self._signature)
+        is_csv = request.headers.get("content-type", "").startswith("text/csv")
+        return (parse_csv if is_csv else parse_body)(request.body, self._signature)
+
     def _read(self, request: Request) -> Table:
         return with_rows(self._frames.read(request.body, request.headers.get("content-type", "")))
 
     def _read_plain(self, request: Request) -> Table:
         if request.method != "POST" or _has_params(request):
             raise Refused(405, "Method not allowed")
-        return self._read(request)
+        table = self._read(request)
+        if differs_in_company(self._columns, table):
+            raise Refused(400, "its columns would have other types among others")
+        return table
+
+    def _predict(self, table: Table) -> Any:
+        assert self._native is not None  # noqa: S101 - asked only where there is one.
+        return self._native.predict(self._native.prepare(table))
 
     def _predict_table(self, table: Table) -> Sequence[Any]:
-        assert self._native is not None  # noqa: S101 - asked only where there is one.
-        return sliceable(self._native.predict(self._native.prepare(table)))
+        return sliceable(self._predict(table))
+
+    def _predict_joined(self, table: Table) -> Sequence[Any]:
+        """As `_predict_table`, for rows of several requests: one of them may change the type of all predictions."""
+        result = self._predict(table)
+        if kinds_of(result) != self._kinds:
+            raise Refused(500, "the predictions have another type than the example's")
+        return sliceable(result)
 
     def _says_the_same(self, example: Table) -> bool:
         """Whether the direct call gives what MLflow's gives."""
@@ -133,7 +159,7 @@ class MlflowModel(Model):
 
     def _timed(self, request: Request, request_id: str, predict: Callable[[], Any]) -> Response:
         began = time.perf_counter()
-        result = self._predict(predict, request_id)
+        result = self._predict_for(predict, request_id)
         return _respond(result, request, request_id, time.perf_counter() - began)
 
     def swagger(self, version: str) -> Dict[str, Any]:
@@ -144,7 +170,7 @@ class MlflowModel(Model):
             return self._model.predict(parsed.data)
         return self._model.predict(parsed.data, params=parsed.params)
 
-    def _predict(self, predict: Callable[[], Any], request_id: str) -> Any:
+    def _predict_for(self, predict: Callable[[], Any], request_id: str) -> Any:
         try:
             return alarm.within(self._timeout, predict)
         except alarm.Overrun as error:
@@ -204,13 +230,34 @@ def signature_of(metadata: Any) -> Optional[Signature]:
     if schema is None or not schema.inputs:
         return None
     is_tensors = bool(schema.is_tensor_spec())
-    return Signature(tuple(_column(spec) for spec in schema.inputs), is_tensors)
+    # Both came with later releases of MLflow.
+    is_of_type_hints = bool(getattr(metadata, "_is_signature_from_type_hint", lambda: False)())
+    params = getattr(metadata, "get_params_schema", lambda: None)()
+    names = frozenset(param.name for param in params.params) if params is not None else frozenset()
+    return Signature(tuple(_column(spec) for spec in schema.inputs), is_tensors, is_of_type_hints, names)
 
 
 def _column(spec: Any) -> Column:
     # MLflow before 2.10 said `optional` where it says `required` now.
     is_required = getattr(spec, "required", not getattr(spec, "optional", False))
-    return Column(spec.name, _type_name(spec.type), bool(is_required))
+    return Column(spec.name, _type_name(spec.type), bool(is_required), tuple(getattr(spec, "shape", ())))
+
+
+def _tensors(signature: Optional[Signature]) -> List[Dict[str, Any]]:
+    """The inputs of a signature of tensors, in the words of the Open Inference Protocol."""
+    if signature is None or not signature.is_tensors:
+        return []
+    return [oip.describe_tensor(column.name or "input", column.type, column.shape) for column in signature.inputs]
+
+
+def _outputs(metadata: Any) -> List[Dict[str, Any]]:
+    """The outputs of a signature, in the same words."""
+    schema = metadata.get_output_schema()
+    specs = schema.inputs if schema is not None else ()
+    return [
+        oip.describe_tensor(spec.name or "predictions", _type_name(spec.type), getattr(spec, "shape", (-1,)))
+        for spec in specs
+    ]
 
 
 def _type_name(kind: Any) -> str:
@@ -222,13 +269,37 @@ def _respond(result: Any, request: Request, request_id: str, took: float) -> Res
     if isinstance(result, pd.Series):
         result = result.to_frame()
     try:
-        response = json_response(200, {"predictions": result} if request.path == "/invocations" else result)
-    except Unanswerable as error:
+        response = _said(result, request.path == "/invocations")
+    except (Unanswerable, RecursionError) as error:
         log.say(f"{error}, request {request_id}")
         raise Refused(500, INTERNAL) from None
     response.headers.append(("x-ms-run-fn-exec-ms", f"{took * 1000:.3f}"))
-    response.rows = len(result) if hasattr(result, "__len__") else 0
+    # An array of no dimensions has a length in name only.
+    is_single = getattr(result, "ndim", None) == 0
+    response.rows = len(result) if hasattr(result, "__len__") and not is_single else 0
     return response
+
+
+def _said(result: Any, is_enveloped: bool) -> Response:
+    """Raises Unanswerable, and RecursionError for what contains itself."""
+    try:
+        return json_response(200, {"predictions": result} if is_enveloped else result)
+    except Unanswerable:
+        text = _with_text_for_bytes(result)
+    return json_response(200, {"predictions": text} if is_enveloped else text)
+
+
+def _with_text_for_bytes(result: Any) -> Any:
+    """With base64 for bytes, as MLflow's server has them."""
+    if isinstance(result, bytes):
+        return base64.b64encode(result).decode("ascii")
+    if isinstance(result, dict):
+        return {name: _with_text_for_bytes(value) for name, value in result.items()}
+    if isinstance(result, (list, tuple)):
+        return [_with_text_for_bytes(value) for value in result]
+    if isinstance(result, pd.DataFrame):
+        return _with_text_for_bytes(result.to_dict(orient="records"))
+    return _with_text_for_bytes(result.tolist()) if hasattr(result, "tolist") else result
 
 
 def _specifications(signature: Optional[Signature], settings: Settings) -> Specifications:

@@ -6,9 +6,10 @@ whatever the boundary is.
 
 import io
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from pratique_serving.errors import Refused
+from pratique_serving.multidict import Headers
 
 MAX_PARTS = 1000
 
@@ -20,12 +21,32 @@ _PARAMETER = re.compile(r';\s*([A-Za-z0-9!#$&+\-.^_`|~*]+)\s*=\s*("(?:[^"\\]|\\.
 class File(io.BytesIO):
     """An uploaded file: read it like an open one."""
 
-    def __init__(self, content: bytes, filename: str, name: str, content_type: str) -> None:
+    def __init__(self, content: bytes, filename: str, name: str, headers: Headers) -> None:
         super().__init__(content)
         self.filename = filename
         self.name = name
-        self.content_type = content_type
-        self.mimetype = content_type.partition(";")[0].strip().lower()
+        self.headers = headers
+        self.content_type = str(headers.get("content-type", "application/octet-stream"))
+        self.mimetype = self.content_type.partition(";")[0].strip().lower()
+        self.mimetype_params = parameters_of(self.content_type)
+
+    def __bool__(self) -> bool:
+        """Whether a file was chosen: browsers send an empty name where none was."""
+        return bool(self.filename)
+
+    @property
+    def content_length(self) -> int:
+        """As the part's own header has it, which hardly any has."""
+        stated = str(self.headers.get("content-length", "0"))
+        return int(stated) if stated.isdigit() else 0
+
+    def save(self, dst: Any, buffer_size: int = 0) -> None:  # noqa: ARG002 - Flask's names; there is one piece.
+        """Write what was not read yet to a path, or to what is open for it."""
+        if hasattr(dst, "write"):
+            dst.write(self.read())
+            return
+        with open(dst, "wb") as file:
+            file.write(self.read())
 
     @property
     def stream(self) -> "File":
@@ -33,7 +54,7 @@ class File(io.BytesIO):
 
 
 class _Part(NamedTuple):
-    headers: Dict[str, str]
+    headers: Headers
     content: bytes
 
 
@@ -48,8 +69,7 @@ def parse_multipart(content_type: str, body: bytes) -> Tuple[List[Tuple[str, str
         if filename is None:
             fields.append((name, part.content.decode("utf-8", "replace")))
         else:
-            kind = part.headers.get("content-type", "application/octet-stream")
-            files.append((name, File(part.content, filename, name, kind)))
+            files.append((name, File(part.content, filename, name, part.headers)))
     return fields, files
 
 
@@ -77,8 +97,8 @@ def _parse_part(piece: bytes) -> _Part:
     head, separator, content = piece.lstrip(b" \t").partition(b"\r\n\r\n")
     if not separator:
         raise Refused(400, "A part of the multipart body has no headers.")
-    headers = {}
+    headers = Headers()
     for line in head.decode("utf-8", "replace").strip("\r\n").split("\r\n"):
         name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
+        headers.add(name.strip().title(), value.strip())
     return _Part(headers, content)

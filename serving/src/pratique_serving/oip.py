@@ -36,6 +36,11 @@ _CODES = {
 }
 _OF_COLUMNS = {"double": "FP64", "float": "FP32", "long": "INT64", "integer": "INT32", "boolean": "BOOL"}
 
+_OF_TENSORS = {
+    "bool": "BOOL", "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64", "uint8": "UINT8",
+    "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64", "float16": "FP16", "float32": "FP32", "float64": "FP64",
+}  # fmt: skip
+
 
 class Target(NamedTuple):
     """What an address below /v2 means."""
@@ -62,10 +67,12 @@ def read(body: bytes, headers: Dict[str, str]) -> Tuple[bytes, str]:
     """The body as MLflow's `inputs`, and the caller's id of the request. Raises Refused (400)."""
     try:
         length = int(headers.get("inference-header-content-length", len(body)))
+        if not 0 <= length <= len(body):
+            raise ValueError("Inference-Header-Content-Length is not within the body")
         document = json.loads(body[:length])
         tensors = _tensors(document["inputs"], memoryview(body)[length:])
         given = document.get("id", "")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, struct.error) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, struct.error) as error:
         raise Refused(400, f"The inference request cannot be read: {type(error).__name__}: {error}") from None
     if len(tensors) == 1 and _is_table(next(iter(tensors.values()))):
         return json.dumps({"inputs": next(iter(tensors.values()))}).encode(), str(given)
@@ -73,10 +80,11 @@ def read(body: bytes, headers: Dict[str, str]) -> Tuple[bytes, str]:
 
 
 def answer(model: str, request_id: str, predictions: Any, declared: Sequence[Dict[str, Any]] = ()) -> Dict[str, Any]:
-    """`predictions`, plain values, as outputs of the protocol; what is `declared` has its name and type."""
-    if len(declared) == 1:
+    """`predictions`, plain values, as outputs; named as `declared`, and of that type where the values allow it."""
+    are_rows = isinstance(predictions, list) and bool(predictions) and all(isinstance(row, dict) for row in predictions)
+    if len(declared) == 1 and not are_rows and not isinstance(predictions, dict):
         predictions = {declared[0]["name"]: predictions}
-    if isinstance(predictions, list) and predictions and all(isinstance(row, dict) for row in predictions):
+    if are_rows:
         named: Dict[str, Any] = {str(name): [row.get(name) for row in predictions] for name in predictions[0]}
     elif isinstance(predictions, dict):
         named = {str(name): values for name, values in predictions.items()}
@@ -84,7 +92,7 @@ def answer(model: str, request_id: str, predictions: Any, declared: Sequence[Dic
         named = {"predictions": predictions}
     outputs = [_output(name, values if isinstance(values, list) else [values]) for name, values in named.items()]
     kinds = {one["name"]: one["datatype"] for one in declared}
-    outputs = [{**output, "datatype": kinds.get(output["name"], output["datatype"])} for output in outputs]
+    outputs = [{**output, "datatype": _declared_or_found(kinds.get(output["name"], ""), output)} for output in outputs]
     return {"model_name": model, "id": request_id, "outputs": outputs}
 
 
@@ -100,6 +108,20 @@ def describe(
     ]
     outputs = [*declared_outputs] or [{"name": "predictions", "datatype": "BYTES", "shape": [-1]}]
     return {"name": model, "versions": [], "platform": "pratique", "inputs": inputs, "outputs": outputs}
+
+
+def describe_tensor(name: str, kind: str, shape: Sequence[int]) -> Dict[str, Any]:
+    """A tensor or column of that type, by numpy's or MLflow's name for it."""
+    datatype = _OF_TENSORS.get(kind) or _OF_COLUMNS.get(kind, "BYTES")
+    return {"name": name, "datatype": datatype, "shape": list(shape)}
+
+
+def _declared_or_found(declared: str, output: Dict[str, Any]) -> str:
+    """A signature may say what its model does not keep, and then the values have the word."""
+    found: str = output["datatype"]
+    is_number = declared.startswith(("FP", "INT", "UINT"))
+    fits = (found == "INT64" and is_number) or (found == "FP64" and declared.startswith("FP"))
+    return declared if declared and (fits or not output["data"]) else found
 
 
 def _tensors(inputs: Any, rest: memoryview) -> Dict[str, Any]:
@@ -165,7 +187,10 @@ def _is_table(values: Any) -> bool:
 
 def _output(name: str, values: List[Any]) -> Dict[str, Any]:
     flat = _flat(values)
-    return {"name": name, "datatype": _kind(flat), "shape": _shape(values), "data": flat}
+    kind = _kind(flat)
+    if kind == "BYTES":
+        flat = [value if isinstance(value, str) or value is None else json.dumps(value) for value in flat]
+    return {"name": name, "datatype": kind, "shape": _shape(values), "data": flat}
 
 
 def _shape(values: List[Any]) -> List[int]:

@@ -46,6 +46,7 @@ class OnnxModel(Model):
         self._frames = Frames(rows.columns)
         self._specifications = describe_columns(settings, rows.columns)
         self.columns = rows.columns
+        self.protocol_outputs = rows.outputs
         self.most_together = MOST_TOGETHER if rows.is_row_wise else 1
 
     def answer(self, request: Request, request_id: str) -> Response:

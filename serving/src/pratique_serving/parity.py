@@ -3,32 +3,38 @@
     examples    the input example that was stored with the model
     ordinary    values near the examples', and the words that the model knows, at random
     edges       each column in turn missing, unknown, zero, negative, very large and very small
+    mixed       several columns at such an edge at once
+    borders     both sides of places where the original's answer jumps, as close as 1e-12
 
 A classifier must not change one decision. A regression may differ by rounding
-only. What the original refuses (a missing number, an unknown word) the
-converted model must refuse too; that is found out first, and written into it.
+only. What the original refuses (a missing number, an unknown word, a number
+too large) the converted model must refuse too; that is found out first (see
+`limits`), and written into it.
 The session runs on one thread, here as later: another number of threads adds
 up a forest in another order.
 """
 
-import json
 import random
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-import onnx
-import pandas as pd
+import onnxruntime
 
+from pratique_serving import borders, limits
+from pratique_serving.graph import note
+from pratique_serving.limits import Limits, Original
 from pratique_serving.onnx_rows import Rows
 from pratique_serving.tables import Column
 
 ORDINARY = 4000
+MIXED = 1500
 SINGLY = 300
 CLOSE = 1e-4
 """Of a regression: relative to the size of what is predicted, and for probabilities absolute."""
 SEED = 20240229
-_EXTREMES = (0.0, 1.0, -1.0, 0.5, 1e-9, -1e-9, 1e6, -1e6, 1e12, 1e30, -1e30)
-_WHOLE_EXTREMES = (0.0, 1.0, -1.0, 1e6, -1e6, 2147483647.0)
+
+# A decision that ONNX has in another type than the original.
+_KINDS = {"b": "bool", "f": "float", "i": "int", "u": "int"}
 
 
 class Proof(NamedTuple):
@@ -41,11 +47,13 @@ class Proof(NamedTuple):
     """Rows whose decision changed: what was sent and both answers; at most twenty."""
     count_flipped: int = 0
     largest_difference: float = 0.0
-    """Of probabilities, or of a regression."""
+    """Of probabilities; of a regression relative to the size of what it predicts."""
     row_wise: bool = False
     """Whether rows computed together and one by one are exactly the same."""
     refuses: Tuple[str, ...] = ()
     """What the original refuses, in words."""
+    unproven: Tuple[str, ...] = ()
+    """What the converted model refuses although the original answers, because they would differ there; in words."""
 
     @staticmethod
     def impossible(reason: str) -> "Proof":
@@ -60,151 +68,177 @@ class Proof(NamedTuple):
 
     def as_dict(self) -> Dict[str, Any]:
         """For the report."""
-        threads = {"threads": 1, "seed": SEED}
-        return {**self._asdict(), "flipped": list(self.flipped), "refuses": list(self.refuses), **threads}
+        lists: Dict[str, Any] = {"refuses": list(self.refuses), "unproven": list(self.unproven)}
+        lists["flipped"] = [{key: _json(value) for key, value in one.items()} for one in self.flipped]
+        return {**self._asdict(), **lists, "threads": 1, "seed": SEED, "onnxruntime": onnxruntime.__version__}
 
 
 def prove(model: Any, path: str, columns: Sequence[Column], examples: Any) -> Proof:
     """Compare `model` with the file at `path`; what the original refuses is written into the file."""
     chance = random.Random(SEED)  # noqa: S311 - repeatable on purpose.
-    words = _words(path)
-    base = _base(columns, examples, words, chance)
+    original = Original(model, columns)
+    words = Rows(path).words
+    known = _examples(columns, examples)
+    ordinary = _ordinary(columns, known, words, model, chance)
+    base = next((row for row in [*known, *ordinary[:50]] if original.takes(row)), None)
     if base is None:
-        return Proof.impossible("no row was found that the original model predicts; store an input example with it")
-    refuses = _find_refusals(model, path, columns, base)
-    rows = [*_examples(columns, examples), *_ordinary(columns, examples, words, model, chance)]
-    rows += _edges(columns, base, words, refuses)
-    return _compare(model, path, columns, rows, refuses)
+        said = original.complaint((known or ordinary)[0])
+        return Proof.impossible(f"the original model predicts no row that was tried ({said}); store an input example")
+    found = limits.find(original, base)
+    within = [row for row in [*known, *ordinary] if all(map(Limits.allow, found, row))]
+    edges = _edges(columns, base, words, found)
+    mixed = _mixed(columns, within, found, chance)
+    limits.write(path, columns, found)
+    found, unproven = _shorten(original, path, base, found)
+    limits.write(path, columns, found)
+    near = borders.find(original, within, chance)
+    proof = _compare(original, path, [*within, *edges, *mixed, *near])
+    return proof._replace(refuses=limits.in_words(columns, found), unproven=unproven)
 
 
-def _compare(
-    model: Any, path: str, columns: Sequence[Column], rows: List[List[Any]], refuses: Dict[str, List[str]]
-) -> Proof:
-    frame = _frame(columns, rows)
-    theirs = np.asarray(model.predict(frame))
+def _compare(original: Original, path: str, rows: List[List[Any]]) -> Proof:
+    rows, refused = original.split(rows)
+    theirs = original.answers(rows)
+    _note_kind(path, theirs)
     converted = Rows(path)
-    plan = converted.plan(tuple(column.name for column in columns))
+    plan = converted.plan(original.names)
+    answered = _answered(converted, plan, refused)
+    if answered:
+        said = f"{answered} of {len(refused)} rows are answered that the original refuses, as {refused[0]}"
+        return Proof(False, said, len(rows) + len(refused))
     ours = converted.predict(plan, rows)
-    said = tuple(f"{name}: {what}" for name, whats in refuses.items() for what in whats)
-    is_classifier = hasattr(model, "classes_")
-    if is_classifier:
-        wrong = [place for place, (one, other) in enumerate(zip(theirs.tolist(), ours)) if one != other]
-        largest = _largest_of_probabilities(model, converted, plan, rows, frame)
-    else:
-        difference = np.abs(np.asarray(ours, float) - theirs.astype(float))
-        bound = CLOSE * np.maximum(1.0, np.abs(theirs.astype(float)))
-        wrong = np.flatnonzero(~(difference <= bound)).tolist()
-        largest = float(difference.max(initial=0.0))
+    if np.shape(ours) != theirs.shape:
+        return Proof(False, f"the original answers with the shape {theirs.shape}, the converted with {np.shape(ours)}")
+    wrong, largest = _differences(original, converted, plan, rows, ours, theirs)
     flipped = tuple(
-        {"row": rows[place], "original": _plain(theirs[place]), "converted": ours[place]} for place in wrong[:20]
+        {"row": rows[place], "original": theirs[place].tolist(), "converted": ours[place]} for place in wrong[:20]
     )
     singly = [converted.predict(plan, [row])[0] for row in rows[:SINGLY]]
     row_wise = singly == ours[: len(singly)]
     if row_wise:
-        _note(path, {"pratique.row_wise": "true"})
+        note(path, {"pratique.row_wise": "true"})
     reason = f"{len(wrong)} of {len(rows)} rows are decided differently" if wrong else ""
-    if not wrong and is_classifier and largest > CLOSE * 10:
+    if not wrong and original.decides and largest > CLOSE * 10:
         reason = f"a probability differs by {largest:.2g}"
-    return Proof(not reason, reason, len(rows), flipped, len(wrong), largest, row_wise, said)
+    return Proof(not reason, reason, len(rows), flipped, len(wrong), largest, row_wise)
 
 
-def _largest_of_probabilities(model: Any, converted: Rows, plan: Any, rows: List[List[Any]], frame: Any) -> float:
+def _differences(
+    original: Original, converted: Rows, plan: Any, rows: List[List[Any]], ours: List[Any], theirs: Any
+) -> Tuple[List[int], float]:
+    """The places of rows that are decided differently, and the largest difference of a number."""
+    if original.decides:
+        pairs = enumerate(zip(theirs.tolist(), ours))
+        wrong = [place for place, (one, other) in pairs if not _alike(one, other)]
+        return wrong, _largest_of_probabilities(original, converted, plan, rows)
+    apart = _apart(np.asarray(ours, np.float64), theirs.astype(np.float64)).reshape(len(rows), -1).max(axis=1)
+    return np.flatnonzero(~(apart <= CLOSE)).tolist(), float(apart.max(initial=0.0))
+
+
+def _apart(ours: Any, theirs: Any) -> Any:
+    """Relative to what is predicted, and to the usual size of it where it is small. Equal infinities are equal."""
+    finite = np.abs(theirs[np.isfinite(theirs)])
+    usual = float(np.median(finite)) if finite.size else 0.0
+    size = np.maximum(np.maximum(np.abs(theirs), usual), np.finfo(np.float64).tiny)
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = np.abs(ours - theirs) / size
+    return np.where((ours == theirs) | (np.isnan(ours) & np.isnan(theirs)), 0.0, apart)
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """As JSON: 1 is neither 1.0 nor true."""
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+def _largest_of_probabilities(original: Original, converted: Rows, plan: Any, rows: List[List[Any]]) -> float:
     names = [output.name for output in converted.session.get_outputs()]
-    if not hasattr(model, "predict_proba") or len(names) < 2:
+    theirs = original.chances(rows)
+    if theirs is None or len(names) < 2:
         return 0.0
-    ours = np.concatenate(
-        [
-            converted.session.run([names[1]], converted.feed(plan, rows[at : at + 1000]))[0]
-            for at in range(0, len(rows), 1000)
-        ]
-    )
-    theirs = model.predict_proba(frame)
-    return float(np.abs(ours - theirs).max()) if ours.shape == theirs.shape else float("inf")
+    parts = [rows[at : at + 1000] for at in range(0, len(rows), 1000)]
+    ours = np.concatenate([converted.session.run([names[1]], converted.feed(plan, part))[0] for part in parts])
+    if ours.shape != theirs.shape:
+        return float("inf")
+    apart = np.where(np.isnan(ours) & np.isnan(theirs), 0.0, np.abs(ours - theirs))
+    return float(np.nan_to_num(apart, nan=np.inf).max())
+
+
+def _note_kind(path: str, theirs: Any) -> None:
+    """Write down what the answers are, where ONNX has another type or shape for them."""
+    ours = Rows(path).answer_type
+    kind = _KINDS.get(theirs.dtype.kind, "")
+    is_same = {"tensor(int64)": "int", "tensor(double)": "float", "tensor(float)": "float"}.get(ours, "") == kind
+    if kind and not is_same:
+        note(path, {"pratique.kind": kind})
+    if theirs.ndim == 2:
+        note(path, {"pratique.table": "true"})
+
+
+def _answered(converted: Rows, plan: Any, rows: List[List[Any]]) -> int:
+    """How many of these rows the converted model does not refuse."""
+    return sum(limits.is_answered(converted, plan, row) for row in rows[:SINGLY])
+
+
+def _shorten(
+    original: Original, path: str, base: List[Any], found: List[Limits]
+) -> Tuple[List[Limits], Tuple[str, ...]]:
+    """Beyond what all agree on (1e30) each column goes as far as both models agree, one number after the other."""
+    converted = Rows(path)
+    plan = converted.plan(original.names)
+    shortened, said = [], []
+    for place, (column, limit) in enumerate(zip(original.columns, found)):
+        for far in limits.beyond(column, limit):
+            row = [*base[:place], far, *base[place + 1 :]]
+            if limit.allow(far) and not _agree_on(original, converted, plan, row):
+                limit, words = limits.cut(column, limit, far)
+                said.append(words)
+        shortened.append(limit)
+    return shortened, tuple(said)
+
+
+def _agree_on(original: Original, converted: Rows, plan: Any, row: List[Any]) -> bool:
+    if not limits.is_answered(converted, plan, row):
+        return False
+    theirs, ours = original.answers([row]), np.asarray(converted.predict(plan, [row]))
+    if original.decides:
+        return bool(np.array_equal(ours.astype(theirs.dtype), theirs))
+    return bool((_apart(ours.astype(np.float64), theirs.astype(np.float64)) <= CLOSE).all())
+
+
+def _examples(columns: Sequence[Column], examples: Any) -> List[List[Any]]:
+    if not hasattr(examples, "itertuples"):
+        return []
+    frame = examples.reindex(columns=[column.name for column in columns]).dropna()
+    rows = [[_plain(value) for value in row] for row in frame.itertuples(index=False)]
+    return [[_as_column(column, value) for column, value in zip(columns, row)] for row in rows]
+
+
+def _json(value: Any) -> Any:
+    """NaN and the infinities, which JSON does not have, in words."""
+    if isinstance(value, list):
+        return [_json(one) for one in value]
+    return str(value) if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def _plain(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _frame(columns: Sequence[Column], rows: List[List[Any]]) -> pd.DataFrame:
-    """As the model's signature has it."""
-    kinds = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "boolean": "bool"}
-    frame = pd.DataFrame(rows, columns=[column.name for column in columns])
-    return frame.astype({column.name: kinds[column.type] for column in columns if column.type in kinds})
-
-
-def _words(path: str) -> Dict[str, List[str]]:
-    """The words that the converted model knows, by column."""
-    return {field.column.name: list(field.codes) for field in Rows(path)._fields if field.codes}
-
-
-def _examples(columns: Sequence[Column], examples: Any) -> List[List[Any]]:
-    if examples is None:
-        return []
-    names = [column.name for column in columns]
-    frame = pd.DataFrame(examples).reindex(columns=names).dropna()
-    return [[_plain(value) for value in row] for row in frame.itertuples(index=False)]
-
-
-def _base(
-    columns: Sequence[Column], examples: Any, words: Dict[str, List[str]], chance: random.Random
-) -> Optional[List[Any]]:
-    """One quite ordinary row."""
-    known = _examples(columns, examples)
-    return known[0] if known else [_ordinary_value(column, [], words, chance) for column in columns]
-
-
-def _find_refusals(model: Any, path: str, columns: Sequence[Column], base: List[Any]) -> Dict[str, List[str]]:
-    """Columns in which the original takes no missing value, or no unknown word."""
-    refuses: Dict[str, List[str]] = {}
-    for place, column in enumerate(columns):
-        if column.type == "string":
-            tries: List[Tuple[str, Any]] = [("missing", None), ("unknown", "a word that nobody knows")]
-        elif column.type in ("double", "float"):
-            tries = [("missing", float("nan"))]
-        else:
-            continue
-        for what, value in tries:
-            if not _predicts(model, columns, [*base[:place], value, *base[place + 1 :]]):
-                refuses.setdefault(column.name, []).append(what)
-    _note_refusals(path, refuses)
-    return refuses
-
-
-def _predicts(model: Any, columns: Sequence[Column], row: List[Any]) -> bool:
-    try:
-        model.predict(_frame(columns, [row]))
-    # Whatever the model raises, it does not predict this row.
-    except Exception:  # noqa: BLE001
-        return False
-    return True
-
-
-def _note_refusals(path: str, refuses: Dict[str, List[str]]) -> None:
-    model = onnx.load(path)
-    entry = next(one for one in model.metadata_props if one.key == "pratique.columns")
-    described = json.loads(entry.value)
-    for one in described:
-        one["nulls"] = "missing" not in refuses.get(one["name"], ())
-        one["unknown"] = "unknown" not in refuses.get(one["name"], ())
-    entry.value = json.dumps(described)
-    onnx.save(model, path)
-
-
-def _note(path: str, values: Dict[str, str]) -> None:
-    model = onnx.load(path)
-    for key, value in values.items():
-        entry = model.metadata_props.add()
-        entry.key, entry.value = key, value
-    onnx.save(model, path)
+def _as_column(column: Column, value: Any) -> Any:
+    """3.0 in a column of whole numbers is 3, and 3 in one of fractions 3.0."""
+    if column.type in limits.WHOLE and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return float(value) if column.type in ("double", "float") and isinstance(value, int) else value
 
 
 def _ordinary(
-    columns: Sequence[Column], examples: Any, words: Dict[str, List[str]], model: Any, chance: random.Random
+    columns: Sequence[Column], known: List[List[Any]], words: Dict[str, List[str]], model: Any, chance: random.Random
 ) -> List[List[Any]]:
-    known = list(zip(*_examples(columns, examples))) or [()] * len(columns)
+    given = list(zip(*known)) or [()] * len(columns)
     near = _numbers_in(model, columns)
-    values = [list(given) + near.get(column.name, []) for given, column in zip(known, columns)]
+    values = [list(some) + near.get(column.name, []) for some, column in zip(given, columns)]
     return [
         [_ordinary_value(column, near, words, chance) for column, near in zip(columns, values)] for _ in range(ORDINARY)
     ]
@@ -220,13 +254,13 @@ def _ordinary_value(column: Column, known: List[Any], words: Dict[str, List[str]
     value = chance.choice(numbers) * chance.choice((1.0, 1.0, chance.uniform(0.2, 3.0))) + chance.choice(
         (0.0, 0.0, 1.0)
     )
-    return int(value) if column.type in ("long", "integer") else value
+    return int(value) if column.type in limits.WHOLE else value
 
 
 def _numbers_in(model: Any, columns: Sequence[Column]) -> Dict[str, List[float]]:
     """Where the model's scalers say that the values of a column are."""
     found: Dict[str, List[float]] = {}
-    for part in _parts(model):
+    for part in parts(model):
         names, centre = getattr(part, "feature_names_in_", None), getattr(part, "mean_", None)
         spread = getattr(part, "scale_", None)
         if names is None or centre is None or spread is None or len(names) != len(centre):
@@ -236,31 +270,39 @@ def _numbers_in(model: Any, columns: Sequence[Column]) -> Dict[str, List[float]]
     return {column.name: found[column.name] for column in columns if column.name in found}
 
 
-def _parts(model: Any) -> List[Any]:
+def parts(model: Any) -> List[Any]:
     """The estimator and those inside it."""
-    parts = [model]
-    for part in parts:
+    found = [model]
+    for part in found:
         inner = [step for _, step in getattr(part, "steps", [])]
         inner += [entry[1] for entry in getattr(part, "transformers_", []) if not isinstance(entry[1], str)]
+        inner += [entry[1] for entry in getattr(part, "transformer_list", []) if not isinstance(entry[1], str)]
         inner += [part.estimator_] if hasattr(part, "estimator_") else []
-        parts += [one for one in inner if not any(one is known for known in parts)]
-    return parts
+        found += [one for one in inner if not any(one is known for known in found)]
+    return found
 
 
 def _edges(
-    columns: Sequence[Column], base: List[Any], words: Dict[str, List[str]], refuses: Dict[str, List[str]]
+    columns: Sequence[Column], base: List[Any], words: Dict[str, List[str]], found: List[Limits]
 ) -> List[List[Any]]:
-    """The base row with one column at an extreme."""
+    """The base row with one column at an edge."""
     rows = []
-    for place, column in enumerate(columns):
-        refused = refuses.get(column.name, [])
-        if column.type == "string":
-            values: List[Any] = [*words.get(column.name, []), *([] if "unknown" in refused else ["", "unbekannt ä"])]
-        elif column.type == "boolean":
-            values = [True, False]
-        elif column.type in ("long", "integer"):
-            values = [int(value) for value in _WHOLE_EXTREMES]
-        else:
-            values = [*_EXTREMES, *([] if "missing" in refused else [float("nan")])]
+    for place, (column, limit) in enumerate(zip(columns, found)):
+        values = [*words.get(column.name, []), *limits.edges(column, limit)]
         rows += [[*base[:place], value, *base[place + 1 :]] for value in values]
     return rows
+
+
+def _mixed(
+    columns: Sequence[Column],
+    rows: List[List[Any]],
+    found: List[Limits],
+    chance: random.Random,
+) -> List[List[Any]]:
+    """Ordinary rows with about a third of their columns at an edge."""
+    edges: List[Optional[List[Any]]] = [limits.edges(column, limit) or None for column, limit in zip(columns, found)]
+    chosen = [chance.choice(rows) for _ in range(MIXED)] if rows else []
+    return [
+        [chance.choice(some) if some and chance.random() < 0.3 else value for value, some in zip(row, edges)]
+        for row in chosen
+    ]

@@ -108,6 +108,7 @@ def _body(model: str, file: str) -> bytes:
 def profile(wish: Wish) -> Dict[str, Any]:
     """Every setting with its steps. Raises Impossible when the model does not answer the request even unbound."""
     ours = sorted(os.sched_getaffinity(0))
+    busy_before = os.getloadavg()[0]
     most = min(wish.processors, len(ours))
     settings = [Setting(count, 0) for count in range(1, most + 1)]
     measured = [_measure(wish, setting, set(ours)) for setting in settings]
@@ -124,7 +125,7 @@ def profile(wish: Wish) -> Dict[str, Any]:
         "seconds_per_step": wish.seconds,
         "processors_of_machine": os.cpu_count(),
         "processor": _processor(),
-        "load_average": os.getloadavg()[0],
+        "load_average": busy_before,
         "settings": measured,
     }
 

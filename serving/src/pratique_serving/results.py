@@ -2,13 +2,14 @@
 
 Scripts return JSON values or an AMLResponse. Beyond what Azure's inference
 server takes, numpy and pandas values become JSON (arrays are lists, frames are
-lists of records), bytes are sent as they are, and NaN and the infinities, which
-JSON does not have, become null. None is an empty object, as there.
+lists of records), dates are in ISO's form, bytes are sent as they are, and NaN
+and the infinities, which JSON does not have, become null. None is an empty
+object, as there.
 """
 
 import json
 import math
-from typing import Any, Dict, List, Tuple
+from typing import Any, List, Tuple
 
 from pratique_serving.errors import Refused, ServingError
 from pratique_serving.wire import Response, is_header_safe
@@ -16,6 +17,13 @@ from pratique_serving.wire import Response, is_header_safe
 JSON = "application/json"
 INTERNAL = "An unexpected internal error occurred. Check the logs for more info."
 FAILED = "x-ms-run-function-failed"
+
+
+# The server answers with its own, whatever a script says; and what says something about a body that is not sent.
+_OF_THE_SERVER = frozenset({"x-request-id", "x-ms-request-id"})
+_OF_A_BODY = frozenset(
+    {"allow", "content-encoding", "content-language", "content-length", "content-md5", "content-range", "content-type"}
+)
 
 
 class Unanswerable(ServingError):
@@ -48,13 +56,13 @@ def to_json(value: object) -> bytes:
         try:
             return _encode(value).encode()
         except ValueError:
-            return json.dumps(_without_nan(value), default=_plain_without_nan).encode()
+            return _encode_the_rest(_without_nan(value)).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise Unanswerable(f"run() returned a {type(value).__name__} that is not JSON: {error}") from None
 
 
 def _plain(value: Any) -> object:
-    """The JSON form of a numpy or pandas value, known by its shape so that neither has to be imported."""
+    """The JSON form of a moment, or of a numpy or pandas value, known by its shape so that neither is imported."""
     kind = type(value)
     owner = kind.__module__.partition(".")[0]
     if owner == "pandas":
@@ -62,6 +70,8 @@ def _plain(value: Any) -> object:
     if owner == "numpy":
         plain = value.tolist()
         return str(value) if plain is value or kind.__name__ == "datetime64" else plain
+    if owner == "datetime" and hasattr(value, "isoformat"):
+        return value.isoformat()
     raise TypeError(f"a {kind.__name__} inside it")
 
 
@@ -74,11 +84,17 @@ def _plain_pandas(value: Any, kind: str) -> object:
         return value.to_dict(orient="records")
     if kind in ("NAType", "NaTType"):
         return None
+    if kind == "Timestamp":
+        return value.isoformat()
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _plain_without_nan(value: Any) -> object:
     return _without_nan(_plain(value))
+
+
+# For values with NaN inside; a script that puts another `json.dumps` in its place means its own use of it.
+_encode_the_rest = json.JSONEncoder(default=_plain_without_nan).encode
 
 
 def _without_nan(value: object) -> object:
@@ -101,12 +117,14 @@ def _foreign_response(result: Any) -> Response:
         status = int(result.status_code)
         headers = [(str(name), str(value)) for name, value in result.headers.items()]
         body = bytes(result.get_data())
-    except (TypeError, ValueError, RuntimeError) as error:
+    # A body may be made by the script's own generator, which raises what it likes.
+    except Exception as error:  # noqa: BLE001
         raise Unanswerable(f"run() returned a response that cannot be read: {error}") from None
-    if not 200 <= status <= 599:
+    if not 200 <= status <= 999:
         raise Unanswerable(f"run() returned a response with status {status}")
     _check_headers(headers)
-    return Response(status, body, _with_failed(headers, status))
+    unsent = _OF_THE_SERVER | _OF_A_BODY if status == 304 else _OF_THE_SERVER
+    return Response(status, body, _with_failed([pair for pair in headers if pair[0].lower() not in unsent], status))
 
 
 def _check_headers(headers: List[Tuple[str, str]]) -> None:
@@ -116,6 +134,6 @@ def _check_headers(headers: List[Tuple[str, str]]) -> None:
 
 
 def _with_failed(headers: List[Tuple[str, str]], status: int) -> List[Tuple[str, str]]:
-    stated: Dict[str, str] = {name.lower(): value for name, value in headers}
-    failed = "True" if status >= 500 else stated.get(FAILED, "False")
-    return [pair for pair in headers if pair[0].lower() != FAILED] + [(FAILED, failed)]
+    if status < 500:
+        return headers
+    return [pair for pair in headers if pair[0].lower() != FAILED] + [(FAILED, "True")]

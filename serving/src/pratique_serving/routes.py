@@ -26,7 +26,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 from pratique_serving import __version__, log, oip
 from pratique_serving.errors import Refused
 from pratique_serving.identifiers import Identifiers, TooLong, identifiers_of
-from pratique_serving.metrics import CONTENT_TYPE, Metrics
+from pratique_serving.metrics import CONTENT_TYPE, Metrics, watch_process
 from pratique_serving.models import Model
 from pratique_serving.results import INTERNAL, json_response, refusal
 from pratique_serving.settings import Settings
@@ -81,8 +81,16 @@ class Collection(ABC):
         """Answers of the model, given now (monotonic seconds); by the thread whose turn it is, so it takes no time."""
 
     @abstractmethod
-    def note_own(self, name: str, correlation: str, data: Any) -> None:
-        """What a script collects itself, as JSON values; by any thread."""
+    def know(self, columns: Sequence[Any]) -> None:
+        """The inputs of the model's signature, with `name` and `type`; before anything is noted."""
+
+    @abstractmethod
+    def keeps(self, name: str) -> bool:
+        """Whether a script may collect something by this name."""
+
+    @abstractmethod
+    def note_own(self, name: str, correlation: str, data: Any) -> bool:
+        """What a script collects itself, as JSON values; by any thread. False when there was no room for it."""
 
     @abstractmethod
     def close(self) -> None:
@@ -108,6 +116,7 @@ class Routes:
     def __init__(self, settings: Settings, collection: Optional[Collection] = None) -> None:
         self._settings = settings
         self.metrics = Metrics(settings.deployment, settings.model)
+        watch_process(self.metrics)
         self._collection = collection
         if collection is not None:
             self.metrics.watch(
@@ -125,10 +134,13 @@ class Routes:
         self._version_headers = (
             [("x-ms-server-version", f"pratique-serving/{__version__}")] if settings.shows_version else []
         )
+        self._cors = settings.cors
         self.most_waiting = settings.max_waiting or math.inf
 
     def become_ready(self, model: Model) -> None:
         """The model has loaded: waiting requests go on."""
+        if self._collection is not None:
+            self._collection.know(model.columns)
         self._model = model
 
     def become_unready(self) -> None:
@@ -155,17 +167,17 @@ class Routes:
         try:
             identifiers = identifiers_of(request.headers)
         except TooLong as error:
-            return self._finished(refusal(error), error.identifiers)
+            return self._finished(refusal(error), Call(request, error.identifiers, 0, 0))
+        now = time.monotonic()
+        patience = self._patience if self._model is not None else min(self._settings.ready_timeout, self._patience)
+        call = Call(request, identifiers, now, now + patience)
         if path in _OF_THE_MODEL and (path != SWAGGER or request.method != "OPTIONS"):
-            now = time.monotonic()
-            ready_timeout = self._settings.ready_timeout
-            patience = self._patience if self._model is not None else min(ready_timeout, self._patience)
-            return Call(request, identifiers, now, now + patience)
+            return call
         if request.method == "OPTIONS":
-            return self._finished(Response(200, b"", [_TEXT, ("Allow", ", ".join(READS))]), identifiers)
+            return self._finished(Response(200, b"", [_TEXT, ("Allow", ", ".join(READS))]), call)
         if path == METRICS:
-            return self._finished(Response(200, self.metrics.text(), [("Content-Type", CONTENT_TYPE)]), identifiers)
-        return self._finished(self._probe(path), identifiers)
+            return self._finished(Response(200, self.metrics.text(), [("Content-Type", CONTENT_TYPE)]), call)
+        return self._finished(self._probe(path), call)
 
     def _take_protocol(self, request: Request) -> Union[Response, Call]:
         """An address below /v2, or none that there is."""
@@ -200,9 +212,10 @@ class Routes:
             return [self.late(call) for call in calls]
         if len(calls) > 1 and all(call.request.path in _SCORED for call in calls):
             requests = [call.request for call in calls]
+            log.begin("")
             together = model.answer_together(requests, [call.identifiers.request for call in calls])
-            return [self._finished(response, call.identifiers) for response, call in zip(together, calls)]
-        return [self._finished(_answer(model, call), call.identifiers) for call in calls]
+            return [self._finished(response, call) for response, call in zip(together, calls)]
+        return [self._finished(_answer(model, call), call) for call in calls]
 
     def note(self, calls: Sequence[Call], responses: Sequence[Response], now: float) -> None:
         """Count answers of the model, and collect them; by the thread whose turn it is."""
@@ -221,45 +234,49 @@ class Routes:
         """The answer to a call that has waited for too long."""
         why = Refused(503, NOT_READY) if self._model is None else Refused(408, TOO_LATE)
         self.metrics.count_refused(why.status)
-        return self._finished(refusal(why), call.identifiers)
+        return self._finished(refusal(why), call)
 
     def too_many(self, call: Call) -> Response:
         """The answer to a call for which there is no room."""
         self.metrics.count_refused(429)
-        return self._finished(refusal(Refused(429, TOO_MANY)), call.identifiers)
+        response = refusal(Refused(429, TOO_MANY))
+        response.headers.append(("Retry-After", "1"))
+        return self._finished(response, call)
 
     def handed_back(self, call: Call) -> Response:
         """The answer to a call that was waiting when the process had to end."""
         self.metrics.count_refused(503)
         response = refusal(Refused(503, HANDED_BACK))
         response.headers += [NOT_COMPUTED, ("Retry-After", "1")]
-        return self._finished(response, call.identifiers)
+        return self._finished(response, call)
 
     def _probe(self, path: str) -> Response:
         if path == "/health/live" or self.is_ready:
             return Response(200, b"Healthy", [_TEXT])
         return Response(503, b"Not ready", [_TEXT, ("Retry-After", "1")])
 
-    def _finished(self, response: Response, identifiers: Identifiers) -> Response:
+    def _finished(self, response: Response, call: Call) -> Response:
         response.headers += self._version_headers
-        response.headers += identifiers.headers()
+        response.headers += call.identifiers.headers()
+        if self._cors is not None:
+            self._cors.add(response, call.request)
         return response
 
 
 def _answer(model: Model, call: Call) -> Response:
     """One call of the model. A script may raise anything, sys.exit() included: the caller gets an answer."""
     request = call.request
-    log.begin(request.headers.get("traceparent", ""))
+    log.begin(request.headers.get("traceparent", ""), call.identifiers.request)
     try:
         if request.path.startswith("/v2/"):
             return _answer_protocol(model, call)
         if request.path == SWAGGER:
-            return json_response(200, model.swagger(dict(request.arguments()).get("version", "2")))
+            return json_response(200, model.swagger(dict(reversed(request.arguments())).get("version", "2")))
         return model.answer(request, call.identifiers.request)
     except Refused as error:
         return refusal(error)
     except BaseException as error:  # noqa: BLE001
-        log.say_traceback(f"a request failed inside the server, request {call.identifiers.request}", error)
+        log.say_place(f"a request failed inside the server, request {call.identifiers.request}", error)
         return refusal(Refused(500, INTERNAL))
 
 

@@ -9,6 +9,7 @@
 and, if it asks for one more named `request_headers`, the headers as a dict.
 """
 
+import importlib
 import importlib.util
 import inspect
 import json
@@ -19,7 +20,7 @@ from types import ModuleType
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from pratique_serving import alarm, contrib, log
-from pratique_serving.aml import AMLRequest
+from pratique_serving.aml import AMLRequest, titled
 from pratique_serving.errors import ModelFailed, Refused
 from pratique_serving.models import Model
 from pratique_serving.results import INTERNAL, Unanswerable, to_response
@@ -42,6 +43,7 @@ def load(settings: Settings) -> Model:
     """
     contrib.install()
     _extend_path(settings)
+    _configure_logging(settings)
     module = _import_script(os.path.join(settings.app_root, settings.entry_script))
     script = ScriptModel(_run_of(module), settings)
     module.init()
@@ -54,6 +56,16 @@ def _extend_path(settings: Settings) -> None:
     if settings.source_directory:
         folders.append(os.path.join(settings.app_root, settings.source_directory))
     sys.path[:0] = [folder for folder in dict.fromkeys(folders) if folder not in sys.path]
+
+
+def _configure_logging(settings: Settings) -> None:
+    """As a `logging.json` says, if the user has one."""
+    script = os.path.join(settings.app_root, settings.entry_script)
+    for folder in (settings.app_root, os.path.dirname(script)):
+        path = os.path.join(folder, "logging.json")
+        if os.path.isfile(path):
+            importlib.import_module("pratique_serving.log_config").configure(path)
+            return
 
 
 def _import_script(path: str) -> ModuleType:
@@ -75,7 +87,7 @@ def _import_script(path: str) -> ModuleType:
 def _run_of(module: ModuleType) -> Callable[..., object]:
     """The script's `run`; a generated driver script names the real one `driver_module`."""
     driven = getattr(module, "driver_module", None)
-    run: Callable[..., object] = getattr(driven, "run", None) or module.run
+    run: Callable[..., object] = getattr(driven, "run", module.run) if isinstance(driven, ModuleType) else module.run
     return run
 
 
@@ -99,7 +111,7 @@ class ScriptModel(Model):
             return _without_run(request.method)
         arguments = self._bind(request)
         if self._wants_headers:
-            arguments["request_headers"] = {name.title(): value for name, value in request.headers.items()}
+            arguments["request_headers"] = titled(request)
         return self._call(arguments, request_id)
 
     def swagger(self, version: str) -> Dict[str, Any]:

@@ -31,11 +31,13 @@ import socket
 import threading
 import time
 from collections import deque
+from types import FrameType
 from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from pratique_serving import log
 from pratique_serving.connections import LINGER_SECONDS, Connection
 from pratique_serving.errors import Malformed
+from pratique_serving.listening import above_streams
 from pratique_serving.memory import MemoryBound
 from pratique_serving.results import refusal
 from pratique_serving.routes import Call, Routes
@@ -68,6 +70,9 @@ TIMES_THE_LAST = 3
 # How often slow connections are looked through, and all of them.
 SLOW_EVERY = 0.1
 ALL_EVERY = 60.0
+
+# Whatever a script puts in its place.
+_Socket = socket.socket
 
 _IN, _OUT, _GONE = select.EPOLLIN, select.EPOLLOUT, select.EPOLLHUP | select.EPOLLERR
 
@@ -124,6 +129,7 @@ class Server:
         self._more: List[Connection] = []
         self._adopted: Deque[socket.socket] = deque()
         self._is_listening = True
+        self._next_complaint = 0.0
         self._is_stopping = False
         self._is_done = False
         self._next_look = time.monotonic() + ALL_EVERY
@@ -170,6 +176,10 @@ class Server:
     def stop(self) -> None:
         """Begin to drain; may be called from anywhere, more than once."""
         self._poke(signal.SIGTERM)
+
+    def stop_on_signal(self, number: int, frame: Optional[FrameType]) -> None:  # noqa: ARG002 - of a handler.
+        """As `stop`, for `signal.signal`."""
+        self.stop()
 
     def start(self) -> None:
         """Let the deputy take the turns while this thread loads the model."""
@@ -340,7 +350,23 @@ class Server:
             self._reply(connection, self._routes.handed_back(call))
 
     def _become_copy(self) -> None:
+        """In a process that the script has forked: it must not answer, hear stops or hold connections for this one.
+
+        Whoever ends such a process with SIGTERM, as `multiprocessing.Pool` does, would stop the server: the signal
+        was written to where both listen.
+        """
         self._is_copy = True
+        # A thread of another interpreter may not.
+        with contextlib.suppress(ValueError):
+            signal.set_wakeup_fd(-1)
+            for number, usual in ((signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+                if signal.getsignal(number) == self.stop_on_signal:
+                    signal.signal(number, usual)
+        self._poller.close()
+        for end in (self._listener, self._wake_end, self._wake):
+            end.close()
+        for connection in self._connections.values():
+            connection.sock.close()
 
     def _stand_in(self) -> None:
         """The deputy: take the turns whenever one call, or the loading of the model, goes on for long."""
@@ -412,7 +438,7 @@ class Server:
         """Seconds to wait at most: none when there is work, less when somebody may be too slow; -1 is for ever."""
         if self._more or (self._calls and not self._is_calling) or (self._is_stopping and not self._connections):
             return 0
-        pause = SLOW_EVERY if self._slow or self._calls or self._has_hung else ALL_EVERY
+        pause = SLOW_EVERY if self._slow or self._calls or self._has_hung or not self._is_listening else ALL_EVERY
         if not self._running:
             return pause
         # The oldest comes first.
@@ -453,15 +479,26 @@ class Server:
     def _accept(self) -> bool:
         """Take one connection from the queue; False when there is none."""
         try:
-            accepted, _ = self._listener.accept()
+            # Not `accept`, which makes a `socket.socket`: a script may have put something else in its place.
+            descriptor = above_streams(self._listener._accept()[0])  # type: ignore[attr-defined]
         except (BlockingIOError, ConnectionAbortedError):
             return False
         except OSError as error:
-            log.say(f"cannot accept a connection: {error}")
-            time.sleep(PAUSE_AFTER_FAILED_ACCEPT)
+            self._pause_listening(error)
             return False
-        self._take_in(accepted)
+        self._take_in(_Socket(self._listener.family, self._listener.type, 0, descriptor))
         return True
+
+    def _pause_listening(self, error: OSError) -> None:
+        """Out of descriptors or memory: others are served meanwhile, and it is said once a minute."""
+        now = time.monotonic()
+        if now >= self._next_complaint:
+            self._next_complaint = now + ALL_EVERY
+            log.say(f"cannot accept connections: {error}")
+        if self._is_listening:
+            self._poller.unregister(self._listener)
+            self._is_listening = False
+        self._next_look = now + PAUSE_AFTER_FAILED_ACCEPT
 
     def adopt(self, connected: socket.socket) -> None:
         """Serve a connection that did not come in through the listening socket; from any thread."""
@@ -598,7 +635,8 @@ class Server:
         except (BlockingIOError, InterruptedError):
             sent = 0
         if sent < len(data):
-            connection.unsent = data[sent:]
+            # Not a copy of the rest, which of a large answer would be made again and again.
+            connection.unsent = memoryview(data)[sent:]
             if sent or not connection.patience:
                 connection.patience = time.monotonic() + self._limits.pause
                 connection.deadline = connection.patience + WHOLE_REQUEST_SECONDS
@@ -641,7 +679,10 @@ class Server:
             self._poller.unregister(connection.descriptor)
         connection.gone = True
         connection.sock.close()
-        if not self._is_listening and not self._is_stopping:
+        self._listen_again()
+
+    def _listen_again(self) -> None:
+        if not self._is_listening and not self._is_stopping and len(self._connections) < MAX_CONNECTIONS:
             self._poller.register(self._listener, _IN)
             self._is_listening = True
 
@@ -657,6 +698,7 @@ class Server:
                 self._give_up(connection)
         if now >= self._next_look:
             self._next_look = now + ALL_EVERY
+            self._listen_again()
             for connection in list(self._connections.values()):
                 is_idle = not connection.is_busy and not connection.patience and connection.reader.is_idle
                 if is_idle and now >= connection.deadline:

@@ -28,13 +28,19 @@
 | `PRATIQUE_COLLECT_SECONDS` | after so long a file of the collection is complete | 60 |
 | `PRATIQUE_COLLECT_SAMPLING` | the share of requests that is collected | 1.0 |
 | `PRATIQUE_COLLECT_REDACT` | names of columns, with commas between them, whose values are not collected | |
+| `PRATIQUE_COLLECT_HEADERS` | names of headers of requests, with commas between them, that are collected as well | |
+| `AML_CORS_ORIGINS` | origins whose pages browsers let call the model, with commas between them (see `cors`) | |
+| `AZUREML_CONFIG_FILE` | a JSON file of settings beside those here; else `config.json` (see `config_file`) | |
+| `WORKER_TIMEOUT` | the same as `PRATIQUE_LONGEST_CALL_MS`, in seconds, where that is not set | |
 | `SERVICE_NAME`, `SERVICE_VERSION`, `SERVICE_PATH_PREFIX` | shown in `/swagger.json` | `ML service`, `1.0`, empty |
 | `SERVER_VERSION_LOG_RESPONSE_ENABLED` | `false` leaves `x-ms-server-version` out | true |
 """
 
 import os
-from typing import FrozenSet, Mapping, NamedTuple, Tuple
+from typing import FrozenSet, Mapping, NamedTuple, Optional, Tuple
 
+from pratique_serving.config_file import with_config_file
+from pratique_serving.cors import Cors
 from pratique_serving.errors import Usage
 
 
@@ -47,6 +53,7 @@ class Settings(NamedTuple):
     mlflow_model: str
     onnx_model: str
     grpc: str
+    cors: Optional[Cors]
     worker_count: int
     memory_bytes: int
     scoring_timeout_ms: int
@@ -71,10 +78,12 @@ class Settings(NamedTuple):
     collect_seconds: float
     collect_sampling: float
     collect_redact: FrozenSet[str]
+    collect_headers: FrozenSet[str]
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Raises Usage when a number is not one, or when no model is named."""
+    environment = with_config_file(environment)
     settings = Settings(
         app_root=os.path.abspath(environment.get("AML_APP_ROOT") or "."),
         entry_script=environment.get("AZUREML_ENTRY_SCRIPT", ""),
@@ -82,10 +91,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         mlflow_model=environment.get("PRATIQUE_MLFLOW_MODEL", ""),
         onnx_model=environment.get("PRATIQUE_ONNX_MODEL", ""),
         grpc=environment.get("PRATIQUE_GRPC", ""),
+        cors=Cors(environment["AML_CORS_ORIGINS"]) if environment.get("AML_CORS_ORIGINS") else None,
         worker_count=_whole(environment, "WORKER_COUNT", 1, least=1),
         memory_bytes=_whole(environment, "PRATIQUE_MEMORY_BYTES", 0, least=0),
         scoring_timeout_ms=_whole(environment, "SCORING_TIMEOUT_MS", 0, least=0),
-        longest_call_ms=_whole(environment, "PRATIQUE_LONGEST_CALL_MS", 0, least=0),
+        longest_call_ms=_whole(
+            environment, "PRATIQUE_LONGEST_CALL_MS", _whole(environment, "WORKER_TIMEOUT", 0, least=0) * 1000, least=0
+        ),
         request_timeout_ms=_whole(environment, "PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
         max_waiting=_whole(environment, "PRATIQUE_MAX_WAITING", 0, least=0),
         batches=environment.get("PRATIQUE_BATCHING", "true").lower() == "true",
@@ -106,6 +118,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         collect_only=_names(environment, "PRATIQUE_COLLECT_ONLY"),
         collect_seconds=float(_whole(environment, "PRATIQUE_COLLECT_SECONDS", 60, least=1)),
         collect_redact=_names(environment, "PRATIQUE_COLLECT_REDACT"),
+        collect_headers=frozenset(name.lower() for name in _names(environment, "PRATIQUE_COLLECT_HEADERS")),
     )
     if not (settings.entry_script or settings.mlflow_model or settings.onnx_model):
         raise Usage("nothing to serve: set AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL (or PRATIQUE_ONNX_MODEL)")

@@ -32,9 +32,11 @@ class Specifications(NamedTuple):
         """Raises Refused (404), naming the versions there are."""
         document = self.documents.get(ALIASES.get(version, ""))
         if document is None:
-            trouble = "is not supported for the scoring script" if version in ALIASES else "is not valid"
             known = ", ".join(sorted(self.documents))
-            raise Refused(404, f"Swagger version [{version[:40]}] {trouble}. Supported versions: [{known}].")
+            trouble = f"is not valid. Supported versions: [{known}]."
+            if version in ALIASES:
+                trouble = f"is not supported for the scoring script. Supported swagger versions: [{known}]."
+            raise Refused(404, f"Swagger version [{version[:40]}] {trouble}")
         return document
 
 
@@ -55,13 +57,23 @@ def describe(
 def describe_columns(settings: Settings, columns: Sequence[Column]) -> Specifications:
     """The documents of a model whose signature names these columns."""
     types = ", ".join(f"{column.name} ({column.type})" for column in columns)
+    needed = sum(column.is_required for column in columns)
     frame = {
         "type": "object",
         "description": f"A split frame: {types}",
         "properties": {
-            "columns": {"type": "array", "items": {"type": "string", "enum": [column.name for column in columns]}},
-            "index": {"type": "array", "items": {"type": "integer"}},
-            "data": {"type": "array", "items": {"type": "array", "items": {}, "maxItems": len(columns)}},
+            "columns": {
+                "type": "array",
+                "items": {"type": "string", "enum": [column.name for column in columns]},
+                "minItems": needed,
+                "uniqueItems": True,
+            },
+            "index": {"type": "array", "items": {"type": "integer"}, "minItems": 1},
+            "data": {
+                "type": "array",
+                "items": {"type": "array", "items": {}, "minItems": needed, "maxItems": len(columns)},
+                "minItems": 1,
+            },
         },
         "required": ["columns", "data"],
     }
@@ -78,9 +90,12 @@ def read_specifications(folder: str) -> Dict[str, Document]:
                 continue
             try:
                 with open(path, encoding="utf-8") as file:
-                    found[version] = json.load(file)
+                    document = json.load(file)
             except (OSError, ValueError) as error:
                 log.say(f"{name} cannot be read and is ignored: {error}")
+                continue
+            if document:
+                found[version] = document
     return found
 
 
@@ -121,9 +136,11 @@ def _paths_2() -> Document:
     version = {"name": "version", "in": "query", "required": False, "type": "string", "enum": ["2", "3", "3.1"]}
     text = {"type": "string"}
     scored = {"$ref": "#/definitions/ServiceOutput"}
+    score = _operation_2("RunMLService", "The model's prediction.", scored, [body])
+    score["security"] = [{"Bearer": []}]
     return {
         "/": {"get": _operation_2("ServiceHealthCheck", "Whether the service is up.", text, [])},
-        "/score": {"post": _operation_2("RunMLService", "The model's prediction.", scored, [body])},
+        "/score": {"post": score},
         "/swagger.json": {"get": _operation_2("GetSwaggerSpec", "This document.", {"type": "object"}, [version])},
     }
 
@@ -143,6 +160,7 @@ def _operation_2(name: str, description: str, schema: Document, parameters: Any)
 def _paths_3() -> Document:
     version = {"name": "version", "in": "query", "required": False, "schema": {"enum": ["2", "3", "3.1"]}}
     score = _operation_3("RunMLService", "The model's prediction.", _json("ServiceOutput"))
+    score["security"] = [{"Bearer": []}]
     score["requestBody"] = {"content": _json("ServiceInput")}
     swagger = _operation_3("GetSwaggerSpec", "This document.", {"application/json": {"schema": {"type": "object"}}})
     swagger["parameters"] = [version]

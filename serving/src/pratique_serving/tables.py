@@ -23,7 +23,16 @@ from pratique_serving.errors import Refused
 
 FORMATS = ("input_data", "dataframe_split", "dataframe_records", "inputs", "instances")
 
+# A table of records has a cell for each name in each row, whatever was sent: not more than so many of them.
+_SPARE_CELLS = 65_536
+_CELLS_FOR_A_VALUE = 16
+
+NO_ROWS = "There are no rows to predict."
+
 _SPLIT = frozenset({"columns", "index", "data"})
+
+# What pandas writes for a missing number, or is often told to.
+_MISSING = frozenset({"NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "null", "None", "none", "-nan", "#NA"})
 
 
 class Column(NamedTuple):
@@ -62,12 +71,12 @@ class Frames:
             text = str(body, "utf-8")
         except UnicodeDecodeError as error:
             raise Refused(400, f"The request body is not JSON: {error}") from None
+        if content_type.startswith("text/csv"):
+            return self._read_csv(text)
         if self._before and text.startswith(self._before):
             known = self._values(text)
             if known is not None:
                 return known
-        if content_type.startswith("text/csv"):
-            return self._read_csv(text)
         return self._read_json(text)
 
     def _values(self, text: str) -> Optional[Table]:
@@ -116,7 +125,8 @@ class Frames:
         except (StopIteration, ValueError, RecursionError):
             return
         emptied = {**document, "input_data": {**document["input_data"], "data": []}}
-        if rows != document["input_data"]["data"]:
+        # Nothing may stand in two places, and then these may not be the values of the request.
+        if not rows or rows != document["input_data"]["data"]:
             return
         try:
             if json.loads(text[:start] + "[]" + text[end:]) == emptied:
@@ -169,7 +179,7 @@ class Frames:
 def with_rows(table: Table) -> Table:
     """The table itself. Raises Refused (400) when it has no rows: few models can answer that, and none has to."""
     if not table.rows:
-        raise Refused(400, "There are no rows to predict.")
+        raise Refused(400, NO_ROWS)
     return table
 
 
@@ -189,10 +199,22 @@ def _is_split(value: Any) -> bool:
     return isinstance(value, dict) and "data" in value and _SPLIT.issuperset(value)
 
 
-def _from_records(value: Any) -> Table:
+def names_of_records(value: Any) -> Tuple[str, ...]:
+    """Of all columns, in the order in which they come.
+
+    Raises TypeError for what are no records, and ValueError for those that name so different columns that a table of
+    them would be many times as large as the body.
+    """
     if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
         raise TypeError("expected a list of objects")
     columns = tuple(dict.fromkeys(name for row in value for name in row))
+    if len(columns) * len(value) > _SPARE_CELLS + _CELLS_FOR_A_VALUE * sum(map(len, value)):
+        raise ValueError(f"{len(value)} objects name {len(columns)} columns, and hardly two of them the same")
+    return columns
+
+
+def _from_records(value: Any) -> Table:
+    columns = names_of_records(value)
     return Table(columns, [[row.get(name) for name in columns] for row in value])
 
 
@@ -210,7 +232,10 @@ def _only(item: Any) -> Any:
 
 
 def _typed(value: str, kind: str) -> Any:
-    """A value of a CSV as its column has it; nothing at all is a missing value. What does not fit stays text."""
+    """A value of a CSV as its column has it; nothing at all is a missing value. What does not fit stays text.
+
+    A word for a missing number is one only where numbers are expected: NA is Namibia, too.
+    """
     if not value:
         return None
     if kind == "string":
@@ -220,4 +245,4 @@ def _typed(value: str, kind: str) -> Any:
     try:
         return int(value) if kind in ("long", "integer") else float(value)
     except ValueError:
-        return value
+        return None if value in _MISSING else value

@@ -38,10 +38,14 @@ def answer_together(
     respond: Respond,
     answer: Answer,
 ) -> List[Response]:
-    """The answers, in the order of `requests`; each by itself with `answer` when one of them is unusual or wrong.
+    """The answers, in the order of `requests`.
 
+    When one of them is unusual or wrong, each half is computed by itself, and so on, until it is alone with `answer`:
+    so it costs the others a few calls, and not one for each of them.
     Raises Overrun when the time for all of them is over: alone they would only take more.
     """
+    if len(requests) == 1:
+        return [_answer_alone(requests[0], request_ids[0], answer)]
     try:
         table, counts = _join([read(request) for request in requests])
         predictions = predict(table)
@@ -56,7 +60,10 @@ def answer_together(
         raise
     # One of them must not be the others' trouble; what is wrong, it is told alone.
     except BaseException:  # noqa: BLE001
-        return [_answer_alone(request, name, answer) for request, name in zip(requests, request_ids)]
+        middle = len(requests) // 2
+        parts = [(requests[:middle], request_ids[:middle]), (requests[middle:], request_ids[middle:])]
+        halves = [answer_together(some, names, read, predict, respond, answer) for some, names in parts]
+        return [response for half in halves for response in half]
     return responses
 
 
@@ -73,10 +80,11 @@ def _join(tables: List[Table]) -> Tuple[Table, List[int]]:
 
 
 def _answer_alone(request: Request, request_id: str, answer: Answer) -> Response:
+    log.begin(request.headers.get("traceparent", ""), request_id)
     try:
         return answer(request, request_id)
     except Refused as error:
         return refusal(error)
     except BaseException as error:  # noqa: BLE001
-        log.say_traceback(f"a request failed inside the server, request {request_id}", error)
+        log.say_place(f"a request failed inside the server, request {request_id}", error)
         return refusal(Refused(500, INTERNAL))

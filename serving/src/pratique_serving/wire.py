@@ -24,6 +24,7 @@ BODILESS = frozenset({204, 304})
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _TARGET = re.compile(r"[\x21-\x7e\x80-\xff]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_FOREIGN = re.compile(r"[^\x00-\xff]")
 _VERSION = re.compile(r"HTTP/(\d)\.(\d)")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _HEX = re.compile(rb"[0-9A-Fa-f]{1,15}")
@@ -50,7 +51,7 @@ class Limits(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One request, whole. Header names are lower case; repeated headers are joined with ``, ``."""
+    """One request, whole. Header names are lower case; repeated headers are joined with a comma."""
 
     method: str
     path: str
@@ -331,9 +332,9 @@ def _parse_header(line: str) -> Tuple[str, str]:
 
 
 def _repeated(name: str, before: str, value: str) -> str:
-    if name in ("content-length", "host", "transfer-encoding"):
+    if name in ("content-length", "content-type", "host", "transfer-encoding"):
         raise Malformed(400, f"The header {name} was sent twice.")
-    return f"{before}, {value}"
+    return f"{before},{value}"
 
 
 def _body_length(headers: Dict[str, str]) -> int:
@@ -389,13 +390,14 @@ def render(response: Response, without_body: bool, close: bool) -> bytes:
 
 
 def is_header_safe(name: str, value: str) -> bool:
-    """Whether a header that a script made can be sent: no line ends that would begin another header."""
-    return bool(_TOKEN.fullmatch(name)) and not _CONTROL.search(value)
+    """Whether a header that a script made can be sent: no line ends that would begin another header, no other letters
+    than those that HTTP has."""
+    return bool(_TOKEN.fullmatch(name)) and not _CONTROL.search(value) and not _FOREIGN.search(value)
 
 
-_WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_last_date = (0, "")
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_last_date = (-1, "")
 
 
 def _date_line(second: int) -> str:
@@ -404,7 +406,7 @@ def _date_line(second: int) -> str:
     known, text = _last_date
     if known != second:
         now = time.gmtime(second)
-        day, month = _WEEKDAYS[now.tm_wday], _MONTHS[now.tm_mon - 1]
+        day, month = WEEKDAYS[now.tm_wday], MONTHS[now.tm_mon - 1]
         text = (
             f"Date: {day}, {now.tm_mday:02} {month} {now.tm_year} {now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02} GMT"
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from uv import find_uv_bin
 
 import pratique_serving
 
@@ -25,7 +26,10 @@ LIMIT = 300.0
 # What the process shim does: the socket becomes descriptor 3 of the process that is then executed.
 HAND_OVER = """
 import os, sys
-os.dup2(int(sys.argv[1]), 3)
+given = int(sys.argv[1])
+os.dup2(given, 3)
+if given != 3:
+    os.close(given)
 os.set_inheritable(3, True)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execv(sys.executable, [sys.executable, "-m", "pratique_serving"])
@@ -165,9 +169,40 @@ def find_interpreter(version: str) -> str:
     pytest.skip(f"Python {version} is not on this machine")
 
 
+def made_environment(root: Path, lock: Path) -> Path:
+    """The Python of a new environment below `root` that has what `lock` names."""
+    uv, folder = find_uv_bin(), root / "environment"
+    subprocess.run([uv, "venv", "--quiet", "--python", find_interpreter("3.11"), str(folder)], check=True)
+    python = folder / "bin" / "python"
+    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
+    subprocess.run([*install, "-r", str(lock)], check=True)
+    return python
+
+
+def run(*words: object, expected: int = 0) -> str:
+    """What a program says that finds the model server and nothing else of this environment, and ends as `expected`."""
+    done = subprocess.run(
+        [str(word) for word in words],
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PACKAGE), "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done.stdout
+
+
 @pytest.fixture
 def scorers(tmp_path: Path) -> Iterator[Scorers]:
     started = Scorers(tmp_path)
+    yield started
+    started.end_all()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorers]:
+    """Scorers that all tests of a module ask."""
+    started = Scorers(tmp_path_factory.mktemp("scorers"))
     yield started
     started.end_all()
 

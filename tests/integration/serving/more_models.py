@@ -63,11 +63,43 @@ def main(csv: str, folder: str) -> None:
     save(encoded("passthrough", one_hot, forest), holes, truth, f"{folder}/missing")
     own = make_pipeline(FunctionTransformer(largest_first), linear)
     save(own, rows[numbers], truth, f"{folder}/function")
+    save(everything(), *of_every_type(), f"{folder}/everything")
     signature = infer_signature(rows.head(2), ["same"])
     mlflow.pyfunc.save_model(
         f"{folder}/custom", python_model=Constant(), signature=signature, pip_requirements=[], input_example=None
     )
     mlflow.sklearn.save_model(linear.fit(rows[numbers], truth), f"{folder}/unsigned", **HOW)
+
+
+def of_every_type() -> tuple[pd.DataFrame, Any]:
+    """Rows with a column of each type and holes in some, and whether it is so."""
+    chance = np.random.default_rng(3)
+    rows = pd.DataFrame(
+        {
+            "amount": np.round(chance.lognormal(6, 2, 500), 2),
+            "rate": np.where(chance.random(500) < 0.2, np.nan, chance.normal(0, 1, 500)),
+            "count": chance.integers(0, 9, 500),
+            "member": chance.random(500) < 0.5,
+            "word": chance.choice(np.array(["low", "high", "", None], dtype=object), 500),
+            "tone": chance.choice(np.array(["a", "b"], dtype=object), 500),
+        }
+    )
+    score = (
+        np.log1p(rows["amount"]) + rows["rate"].isna() * 2 + rows["count"] / 4 + rows["word"].isna() - rows["member"]
+    )
+    return rows, (score > score.median()).to_numpy()
+
+
+def everything() -> Pipeline:
+    """What has no converter, or one in 32 bits only, before a forest that decides by false and true."""
+    parts = [
+        ("logarithm", FunctionTransformer(np.log1p), ["amount"]),
+        ("hole", SimpleImputer(strategy="median", add_indicator=True), ["rate"]),
+        ("words", OneHotEncoder(handle_unknown="ignore"), ["word", "tone"]),
+    ]
+    return Pipeline(
+        [("encode", ColumnTransformer(parts, remainder="passthrough")), ("decide", LogisticRegression(max_iter=900))]
+    )
 
 
 def save(model: Any, rows: pd.DataFrame, truth: pd.Series, folder: str) -> None:

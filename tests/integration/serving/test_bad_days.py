@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LIMIT, Scorer, Scorers
+from .conftest import LIMIT, Scorer, Scorers, ask
 from .test_waiting import await_said, await_waiting, held, hold, send
 
 LEAKS = """
@@ -224,3 +224,102 @@ def test_whatever_run_returns_is_answered(scorers: Scorers, what: str, status: i
     assert body is None or answer.body == body
     assert scorer.ask("POST", "/score", "none").status == 200
     assert scorer.stop() == 0
+
+
+POOL = """
+import multiprocessing, os
+def init(): pass
+def twice(number): return 2 * number
+def run(raw_data):
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        return pool.map(twice, [1, 2])
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_pool_of_processes_that_a_script_ends_does_not_stop_the_server(scorers: Scorers, workers: str) -> None:
+    scorer = scorers.script(POOL, WORKER_COUNT=workers)
+    assert [scorer.score(1).value for _ in range(3)] == [[2, 4]] * 3
+    assert "stopping" not in scorer.said()
+    assert scorer.stop() == 0
+
+
+FORKS = """
+import os, time
+def init(): pass
+def run(raw_data):
+    if raw_data == "fork" and os.fork() == 0:
+        while not os.path.exists({go!r}):
+            time.sleep(0.01)
+        os._exit(0)
+    return raw_data
+"""
+
+
+def test_a_process_that_a_script_leaves_behind_holds_nobodys_connection(scorers: Scorers, tmp_path: Path) -> None:
+    scorer = scorers.script(FORKS.format(go=str(tmp_path / "go")))
+    client = connected(scorer)
+    client.sendall(HEAD + b"Content-Length: 4\r\nConnection: close\r\n\r\nfork")
+    assert received(client).endswith(b'"fork"')
+    assert scorer.stop() == 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as another, pytest.raises(ConnectionRefusedError):
+        another.connect(str(scorer.path))
+    (tmp_path / "go").touch()
+
+
+IN_PLACE = """
+import json, socket, sys
+def init():
+    socket.socket = json.dumps = json.loads = json.JSONEncoder.encode = None
+    sys.stdout = sys.stderr = None
+def run(raw_data):
+    return [float("nan"), {"a": raw_data}][len(raw_data) - 1:] if raw_data else 1 / 0
+"""
+
+
+def test_what_a_script_puts_in_the_place_of_modules_and_streams_is_its_own_affair(scorers: Scorers) -> None:
+    scorer = scorers.script(IN_PLACE)
+    assert scorer.ask("POST", "/score", "1").body == b'[null, {"a": "1"}]'
+    assert scorer.ask("POST", "/score", "").status == 500
+    assert "ZeroDivisionError" in scorer.said()
+    assert scorer.stop() == 0
+
+
+def test_what_is_printed_reaches_no_caller_when_a_script_closes_its_streams(scorers: Scorers) -> None:
+    scorer = scorers.script(
+        "import os\n"
+        "def init():\n"
+        "    for stream in (0, 1, 2): os.close(stream)\n"
+        "def run(data):\n"
+        "    os.write(1, b'printed'), os.write(2, b'printed')\n"
+        "    raise ValueError('printed')\n"
+    )
+    clients = [connected(scorer) for _ in range(4)]
+    for client in clients:
+        client.sendall(HEAD + b"Content-Length: 0\r\nConnection: close\r\n\r\n")
+    answers = [received(client) for client in clients]
+    assert [answer[:12] for answer in answers] == [b"HTTP/1.1 500"] * 4
+    assert all(b"printed" not in answer for answer in answers)
+
+
+def test_who_is_connected_is_served_while_there_are_no_descriptors_for_others(scorers: Scorers) -> None:
+    scorer = scorers.script(
+        "import resource\n"
+        "kept = []\n"
+        "def init(): resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n"
+        "def run(data):\n"
+        "    if data == 'free': kept.clear()\n"
+        "    while data == 'leak':\n"
+        "        try: kept.append(open('/dev/null'))\n"
+        "        except OSError: break\n"
+        "    return data\n"
+    )
+    held, late = scorer.connect(), scorer.connect()
+    assert ask(held, "POST", "/score", "leak").value == "leak"
+    late.request("POST", "/score", "late")
+    assert [ask(held, "POST", "/score", "served").value for _ in range(20)] == ["served"] * 20
+    assert ask(held, "POST", "/score", "free").value == "free"
+    assert json.loads(late.getresponse().read()) == "late"
+    assert scorer.said().count("cannot accept connections") == 1
+    for connection in (held, late):
+        connection.close()

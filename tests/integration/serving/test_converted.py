@@ -2,15 +2,12 @@
 
 import json
 import math
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from uv import find_uv_bin
 
-from .conftest import PACKAGE, Scorer, Scorers, find_interpreter
+from .conftest import Scorer, Scorers, made_environment, run
 
 ROOT = Path(__file__).parents[3]
 BENCH = ROOT / "bench" / "serving"
@@ -25,36 +22,14 @@ class House(NamedTuple):
     models: Path
 
 
-def run(*words: object, expected: int = 0) -> str:
-    done = subprocess.run(
-        [str(word) for word in words],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PACKAGE), "PYTHONWARNINGS": "ignore"},
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    assert done.returncode == expected, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     root = tmp_path_factory.mktemp("house")
-    uv, python = find_uv_bin(), root / "environment" / "bin" / "python"
-    subprocess.run([uv, "venv", "--quiet", "--python", find_interpreter("3.11"), str(root / "environment")], check=True)
-    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
-    subprocess.run([*install, "-r", str(BENCH / "peers" / "model.lock")], check=True)
+    python = made_environment(root, BENCH / "peers" / "model.lock")
     csv = ROOT / "examples" / "credit-risk" / "data" / "german-credit.csv"
     run(python, BENCH / "train.py", csv, root / "models")
     run(python, Path(__file__).with_name("more_models.py"), csv, root / "models")
     return House(python, root / "models")
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorers]:
-    started = Scorers(tmp_path_factory.mktemp("scorers"))
-    yield started
-    started.end_all()
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +107,7 @@ def test_a_converted_model_speaks_the_open_inference_protocol(both: dict[str, Sc
     for scorer in both.values():
         answer = scorer.score({"id": "7", "inputs": tensors}, "/v2/models/model/infer").value
         assert (answer["id"], answer["model_name"]) == ("7", "model")
-        assert answer["outputs"] == [{"name": "predictions", "datatype": "BYTES", "shape": [4], "data": expected}]
+        assert answer["outputs"] == [{"name": "risk", "datatype": "BYTES", "shape": [4], "data": expected}]
         assert scorer.ask("GET", "/v2/models/model/ready").status == 200
         assert len(scorer.ask("GET", "/v2/models/model").value["inputs"]) == len(tensors)
         assert scorer.ask("GET", "/v2/models/other").status == 404
@@ -173,3 +148,50 @@ def test_what_cannot_be_converted_stays_and_the_reason_is_said(house: House, nam
     assert why in said
     assert not (folder / "onnx" / "model.onnx").exists()
     assert json.loads((folder / "onnx" / "parity.json").read_text())["holds"] is False
+
+
+COLUMNS = ["amount", "rate", "count", "member", "word", "tone"]
+GOOD = ["12.5", "0.25", "3", "true", '"low"', '"a"']
+ODD = (
+    "null,true,false,0,1,1.0,-0.0,1.5,-0.5,-1,-1.5,-1e12,NaN,Infinity,1e400,-1e400,1e308,-1e308,1e39,3.5e38,1e-320,"
+    '"","1","a",[1],[],{},1.0000000001,2.0000000000000004,16777217,2147483648,9007199254740993,9223372036854775807,'
+    '9223372036854775808,-9223372036854775808,-9223372036854775809,9.223372036854775807e18,"nan","None","high","\\ud800"'
+).split(",")
+
+
+@pytest.fixture(scope="module")
+def everything(house: House, shared: Scorers) -> dict[str, Scorer]:
+    """A model with a column of each type, as it was trained, and converted."""
+    folder = house.models / "everything"
+    assert "no decision changed" in run(house.python, "-m", "pratique_serving.convert", folder, folder / "onnx")
+    served = {
+        "original": shared.folder(house.python, PRATIQUE_MLFLOW_MODEL=str(folder)),
+        "converted": shared.folder(house.python, PRATIQUE_ONNX_MODEL=str(folder / "onnx" / "model.onnx")),
+    }
+    for scorer in served.values():
+        scorer.wait_until_ready()
+    return served
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_what_a_column_takes_and_refuses_is_the_same(everything: dict[str, Scorer], column: str) -> None:
+    for value in ODD:
+        row = [value if name == column else good for name, good in zip(COLUMNS, GOOD, strict=True)]
+        body = f'{{"input_data": {{"columns": {json.dumps(COLUMNS)}, "data": [[{",".join(row)}]]}}}}'
+        original, converted = (
+            everything[name].ask("POST", "/score", body, content_type="application/json")
+            for name in ("original", "converted")
+        )
+        assert (original.status == 200) == (converted.status == 200), (value, original, converted)
+        if original.status == 200:
+            assert converted.body == original.body, value
+            assert converted.body in (b"[true]", b"[false]")
+
+
+def test_the_report_names_what_is_refused_and_how_it_was_proven(everything: dict[str, Scorer], house: House) -> None:
+    report = json.loads((house.models / "everything" / "onnx" / "parity.json").read_text())
+    assert "amount: missing" in report["refuses"]
+    assert "amount: below -1" in report["refuses"]
+    assert "rate: missing" not in report["refuses"]
+    assert (report["threads"], report["count_flipped"]) == (1, 0)
+    assert report["onnxruntime"]

@@ -3,14 +3,12 @@
 import http.client
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from uv import find_uv_bin
 
-from .conftest import LIMIT, PACKAGE, Scorer, Scorers, find_interpreter
+from .conftest import LIMIT, PACKAGE, Scorer, Scorers, made_environment, run
 
 HERE = Path(__file__).parent
 
@@ -28,35 +26,14 @@ class House(NamedTuple):
         return found
 
 
-def run(*words: object, expected: int = 0) -> str:
-    done = subprocess.run(
-        [str(word) for word in words],
-        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PACKAGE), "PYTHONWARNINGS": "ignore"},
-        capture_output=True,
-        text=True,
-        timeout=500,
-    )
-    assert done.returncode == expected, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     root = tmp_path_factory.mktemp("house")
-    uv, python, models = find_uv_bin(), root / "environment" / "bin" / "python", root / "models"
-    subprocess.run([uv, "venv", "--quiet", "--python", find_interpreter("3.11"), str(root / "environment")], check=True)
-    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
-    subprocess.run([*install, "-r", str(HERE / "flavours.lock")], check=True)
+    models = root / "models"
+    python = made_environment(root, HERE / "flavours.lock")
     models.mkdir()
     run(python, HERE / "flavour_models.py", models)
     return House(python, models)
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorers]:
-    started = Scorers(tmp_path_factory.mktemp("scorers"))
-    yield started
-    started.end_all()
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,10 @@ def init():
 def run(request):
     assert isinstance(request, AMLRequest)
     if request.method == "GET":
-        return AMLResponse({"size": request.args.get("size", 0)}, 200, json_str=True)
+        answer = AMLResponse({"size": request.args.get("size", 0, type=int)}, 200, json_str=True)
+        answer.set_cookie("sid", request.cookies.get("sid", "none"), max_age=60)
+        answer.mimetype = "application/x-test"
+        return answer
     if request.method == "OPTIONS":
         return AMLResponse("", 204, {"X-Allowed": "everything"})
     return AMLResponse(request.files["image"].read()[::-1], 201, {"Content-Type": "image/x-test"})
@@ -58,8 +61,11 @@ def test_a_script_answers_again_and_again_on_one_connection(scorers: Scorers, in
 
 
 def test_raw_requests_and_responses_have_azures_names(scorers: Scorers, interpreter: str) -> None:
-    scorer = scorers.script(RAW, interpreter)
-    assert scorer.ask("GET", "/score?size=3").value == {"size": "3"}
+    scorer = scorers.script(RAW, interpreter, AML_CORS_ORIGINS="*")
+    got = scorer.ask("GET", "/score?size=3", cookie="sid=5", origin="https://a.example")
+    assert (got.value, got.headers["content-type"]) == ({"size": 3}, "application/x-test")
+    assert got.headers["set-cookie"].startswith("sid=5; Expires=")
+    assert got.headers["access-control-allow-origin"] == "https://a.example"
     options = scorer.ask("OPTIONS", "/score")
     assert (options.status, options.headers["x-allowed"]) == (204, "everything")
     body = b'--B\r\nContent-Disposition: form-data; name="image"; filename="i"\r\n\r\n\x01\x02\xff\r\n--B--\r\n'

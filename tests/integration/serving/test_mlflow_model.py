@@ -12,7 +12,7 @@ import pytest
 import yaml
 from uv import find_uv_bin
 
-from .conftest import Scorer, Scorers, find_interpreter
+from .conftest import PACKAGE, Scorer, Scorers, find_interpreter
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "credit-risk"
 REQUEST = json.loads((EXAMPLE / "request.json").read_text())
@@ -294,7 +294,7 @@ def test_numpy_and_pandas_results_become_json(scorers: Scorers, house: House) ->
         "nan": [None, 1.0],
         "time": "2026-01-02",
         "missing": [None, None],
-        "stamp": "2026-01-02 00:00:00",
+        "stamp": "2026-01-02T00:00:00",
     }
 
 
@@ -356,6 +356,64 @@ def test_of_what_a_library_says_about_a_request_only_the_place_is_logged(line: S
     assert "ValueError: (not shown, because" in line.said()
     assert "infinity" not in line.said()
     assert line.score({"input_data": [[1.0]]}).status == 200
+
+
+COMPANY = """
+import sys
+import mlflow.sklearn, numpy, pandas
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+from sklearn.base import BaseEstimator
+
+class Model(BaseEstimator):
+    def __init__(self, answer): self.answer = answer
+    def predict(self, rows): return self.answer(rows)
+
+def types(rows): return pandas.Series([" ".join(map(repr, row)) + str(rows["flag"].dtype) for row in rows.to_numpy()])
+def gaps(rows): return pandas.DataFrame({"value": [None if value != value else int(value) for value in rows["number"]]})
+def centred(rows): return rows["count"] - rows["count"].mean()
+def coded(rows): return rows["word"].astype("category").cat.codes.to_numpy()
+def typed(rows): return numpy.array([value if value % 1 else int(value) for value in rows["number"]])
+
+columns = [("double", "number"), ("long", "count"), ("string", "word")]
+schema = Schema([*(ColSpec(*column) for column in columns), ColSpec("boolean", "flag", required=False)])
+example = pandas.DataFrame({"number": [1.0], "count": [2], "word": ["x"], "flag": [True]})
+for answer in (types, gaps, centred, coded, typed):
+    mlflow.sklearn.save_model(
+        Model(answer), f"{sys.argv[1]}/{answer.__name__}", signature=ModelSignature(schema), input_example=example,
+        pip_requirements=[], serialization_format="cloudpickle",
+    )
+"""
+ALONE = [[1.0, 2, "x", True], [None, 2, "x", True], [1.5, 3, None, True], [2.0, 4, "y", None], [3, 1, "z", False]]
+
+# What a server does to requests that came together, without waiting until some have.
+TOGETHER = """
+import json, sys
+from pratique_serving.mlflow_model import load
+from pratique_serving.settings import read_settings
+from pratique_serving.wire import Request
+found = {}
+for name in sys.argv[3:]:
+    model = load(read_settings({"PRATIQUE_MLFLOW_MODEL": f"{sys.argv[1]}/{name}"}))
+    bodies = [json.dumps({"input_data": {"columns": ["number", "count", "word", "flag"], "data": [row]}}).encode()
+              for row in json.loads(sys.argv[2])]
+    requests = [Request("POST", "/score", "", {}, body, False) for body in bodies]
+    alone = [model.answer(request, "r").body.decode() for request in requests]
+    together = [answer.body.decode() for answer in model.answer_together(requests, ["r"] * len(requests))]
+    found[name] = [model.most_together, alone, together]
+print(json.dumps(found))
+"""
+
+
+def test_an_answer_among_others_is_the_answer_alone_or_there_are_no_others(house: House, tmp_path: Path) -> None:
+    run(house.python, "-c", COMPANY, tmp_path)
+    names = ("types", "gaps", "centred", "coded", "typed")
+    package = {"PYTHONPATH": str(PACKAGE)}
+    found = json.loads(run(house.python, "-c", TOGETHER, tmp_path, json.dumps(ALONE), *names, environment=package))
+    assert {name for name, (most, _, _) in found.items() if most > 1} == {"types", "gaps"}
+    for name in ("types", "gaps"):
+        _, alone, together = found[name]
+        assert alone == together, name
 
 
 def test_a_folder_without_a_model_is_said(scorers: Scorers, house: House, tmp_path: Path) -> None:

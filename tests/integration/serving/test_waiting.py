@@ -93,6 +93,7 @@ def test_who_finds_no_room_is_turned_away_at_once(scorers: Scorers, tmp_path: Pa
     await_waiting(scorer, 2)
     answer = scorer.ask("POST", "/score", "c")
     assert (answer.status, answer.value["message"]) == (429, "Too many requests are waiting for the model.")
+    assert answer.headers["retry-after"] == "1"
     (tmp_path / "go").touch()
     caller.join(LIMIT)
     assert [client.recv(65536)[:12] for client in clients] == [b"HTTP/1.1 200"] * 2

@@ -1,18 +1,21 @@
 """The spool: what is written, what is left out, what is dropped."""
 
 import json
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pratique_serving import collecting
+from pratique_serving import collecting, log
 from pratique_serving.collecting import Spool
 from pratique_serving.identifiers import Identifiers
-from pratique_serving.monitoring import Collector, CorrelationContext, collect_into
+from pratique_serving.monitoring import BasicCorrelationContext, Collector, CorrelationContext, collect_into
 from pratique_serving.routes import Call
+from pratique_serving.tables import Column
 from pratique_serving.wire import Request, Response
 
 BODY = b'{"input_data": {"columns": ["age", "name"],\n "data": [[41, "Ada"]]}}'
@@ -36,6 +39,10 @@ def note(opened: Spool, body: bytes = BODY, request_id: str = "R") -> None:
 def records(folder: Path) -> list[tuple[dict[str, Any], list[bytes]]]:
     assert not list((folder / "spool").glob("*.part"))
     return [record for path in sorted((folder / "spool").glob("*.spool")) for record in collecting.read(str(path))]
+
+
+def predictions(folder: Path) -> list[tuple[dict[str, Any], list[bytes]]]:
+    return [record for record in records(folder) if record[1]]
 
 
 def test_a_prediction_is_kept_as_it_came_and_went(tmp_path: Path) -> None:
@@ -93,26 +100,122 @@ def test_the_time_of_a_prediction_is_that_of_its_answer(tmp_path: Path) -> None:
     assert -61 < head["time"] - before < -59
 
 
-def test_redacted_columns_are_not_written_in_any_format(tmp_path: Path) -> None:
+TENSOR = {"shape": [1], "datatype": "BYTES", "data": ["Ada"]}
+WHOLE_TABLE = {"name": "all", "shape": [2, 2], "datatype": "BYTES", "data": [41, "Ada", 42, "Ada"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"),
+    [
+        (BODY, {"input_data": {"columns": ["age", "name"], "data": [[41, "redacted"]]}}),
+        (b'{"instances": [{"age": 1, "name": "Ada"}]}', {"instances": [{"age": 1, "name": "redacted"}]}),
+        (b'{"inputs": {"name": ["Ada"], "age": [1]}}', {"inputs": {"name": ["redacted"], "age": [1]}}),
+        (b'{"a": {"b": [{"c": {"name": {"first": "Ada"}}}]}}', {"a": {"b": [{"c": {"name": "redacted"}}]}}),
+        (b'{"input_data": [[41, "Ada"], [42, "Ada"]]}', {"input_data": [[41, "redacted"], [42, "redacted"]]}),
+        (b'{"dataframe_split": {"data": [[41, "Ada"]]}}', {"dataframe_split": {"data": [[41, "redacted"]]}}),
+        (b'{"columns": ["name"], "data": [{"name": "Ada"}]}', {"columns": ["name"], "data": [{"name": "redacted"}]}),
+        (b'{"columns": ["name"], "data": [["x", "Ada"]]}', {"columns": ["name"], "data": [["redacted", "redacted"]]}),
+        (b'{"columns": [["name"]], "data": [[1]]}', {"columns": [["name"]], "data": [[1]]}),
+        (
+            json.dumps({"inputs": [{"name": "name", **TENSOR}]}).encode(),
+            {"inputs": [{"name": "name", **TENSOR, "data": ["redacted"]}]},
+        ),
+        (
+            json.dumps({"inputs": [WHOLE_TABLE]}).encode(),
+            {"inputs": [{**WHOLE_TABLE, "data": [41, "redacted", 42, "redacted"]}]},
+        ),
+        (json.dumps(json.dumps({"name": "Ada"})).encode(), json.dumps({"name": "redacted"})),
+    ],
+)
+def test_redacted_columns_are_not_written_in_any_form_of_json(tmp_path: Path, body: bytes, kept: Any) -> None:
     opened = spool(tmp_path, redacted=frozenset({"name"}))
-    note(opened)
-    note(opened, b'{"dataframe_records": [{"age": 1, "name": "Ada"}], "params": {"name": "Ada"}}')
-    note(opened, b'{"inputs": {"name": ["Ada"], "age": [1]}}')
-    note(opened, b"age,name\n1,Ada\n")
+    opened.know([Column("age", "long"), Column("name", "string")])
+    note(opened, body)
     opened.close()
-    found = records(tmp_path)
-    assert len(found) == 4
-    assert all(b"Ada" not in bodies[0] for _, bodies in found)
-    assert json.loads(found[0][1][0])["input_data"]["data"] == [[41, "redacted"]]
+    [(_, [found, _])] = predictions(tmp_path)
+    assert json.loads(found) == kept
+    assert b"Ada" not in found
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "kept"),
+    [
+        ("text/csv", b'age, name\n1,"Ada, B"\n2,x,Ada\n', b"age, name\r\n1,redacted\r\nredacted,redacted,redacted\r\n"),
+        ("text/csv", b'age,name\n"Ada', b"redacted"),
+        ("text/csv", b"", b"redacted"),
+        ("application/octet-stream", b"\x00Ada", b"redacted"),
+        ("application/json", b"[" * 100_000, b"redacted"),
+        ("application/vnd.apache.arrow.stream", b"Ada", b"redacted"),
+    ],
+)
+def test_redacted_columns_are_not_written_of_other_bodies(tmp_path: Path, kind: str, body: bytes, kept: bytes) -> None:
+    opened = spool(tmp_path, redacted=frozenset({"name"}))
+    opened.note([call(body, {"content-type": kind})], [Response(200, b"[1]")], 6.0)
+    opened.close()
+    [(_, [found, _])] = predictions(tmp_path)
+    assert found == kept
+
+
+def test_a_table_of_arrow_is_redacted_as_a_frame(tmp_path: Path) -> None:
+    opened = spool(tmp_path, redacted=frozenset({"job"}))
+    body = (Path(__file__).parent / "arrows" / "plain.arrows").read_bytes()
+    opened.note([call(body, {"content-type": "application/vnd.apache.arrow.stream"})], [Response(200, b"[1]")], 6.0)
+    opened.close()
+    [(head, [found, _])] = predictions(tmp_path)
+    frame = json.loads(found)["input_data"]
+    assert [row[frame["columns"].index("job")] for row in frame["data"]] == ["redacted"] * 3
+    assert "arrow" not in head
+
+
+def test_the_words_of_a_refusal_may_quote_a_value_and_are_not_written(tmp_path: Path) -> None:
+    opened = spool(tmp_path, redacted=frozenset({"name"}))
+    opened.note([call()], [Response(400, b'{"message": "Ada is no number"}')], 6.0)
+    opened.close()
+    [(_, [_, said])] = predictions(tmp_path)
+    assert said == b"redacted"
+
+
+def test_a_file_says_first_what_the_columns_of_the_model_are(tmp_path: Path) -> None:
+    opened = spool(tmp_path)
+    opened.know([Column("age", "long"), Column("name", "string")])
+    note(opened)
+    opened.close()
+    head, parts = records(tmp_path)[0]
+    assert (head["columns"], parts) == ([["age", "long"], ["name", "string"]], [])
+
+
+def test_headers_that_are_asked_for_are_kept_beside_the_bodies(tmp_path: Path) -> None:
+    opened = spool(tmp_path)
+    opened.headers = ("x-user", "x-other")
+    calls = [call(headers={"x-user": "me", "cookie": "no"}), call()]
+    opened.note(calls, [Response(200, b"1"), Response(200, b"1")], 6.0)
+    opened.close()
+    assert [head.get("headers") for head, _ in records(tmp_path)] == [{"x-user": "me"}, None]
 
 
 def test_a_sample_is_a_share(tmp_path: Path) -> None:
     opened = spool(tmp_path, sampling=0.5)
-    for _ in range(1000):
-        note(opened)
+    for number in range(1000):
+        note(opened, request_id=f"R{number}")
     opened.close()
     assert 350 < opened.collected < 650
     assert len(records(tmp_path)) == opened.collected
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_script_and_its_calls_are_sampled_alike_whatever_their_contexts(tmp_path: Path, share: float) -> None:
+    opened = spool(tmp_path, sampling=share)
+    for number in range(200):
+        log.begin("", f"R{number}")
+        opened.note_own("mine", f"context {number}", [1])
+        opened.note_own("mine", f"other {number}", [1])
+        note(opened, request_id=f"R{number}")
+    log.begin("")
+    opened.close()
+    kept = [head.get("request") or head["id"] for head, _ in records(tmp_path)]
+    assert sorted(kept) == sorted(3 * sorted(set(kept)))
+    assert {0.0: 0, 1.0: 200}.get(share, len(set(kept))) == len(set(kept))
+    assert share != 0.5 or 60 < len(set(kept)) < 140
 
 
 def test_what_the_disk_cannot_take_is_dropped_and_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,14 +273,97 @@ def test_a_script_collects_frames_that_belong_together(tmp_path: Path) -> None:
     assert json.loads(data[0]) == [{"age": 41, "name": "redacted"}]
 
 
-def test_a_collector_never_fails_a_prediction(tmp_path: Path) -> None:
+def test_what_a_script_collects_has_the_id_of_its_request_and_the_version_of_the_model(tmp_path: Path) -> None:
     opened = spool(tmp_path)
     collect_into(opened)
-    errors: list[Exception] = []
-    Collector(name="model_inputs", on_error=errors.append).collect([1, 2])
-    Collector(name="model_inputs").collect(object())
+    log.begin("00-ab-cd-01", "R")
+    Collector(name="model_inputs").collect(Frame(), BasicCorrelationContext(id="mine"))
+    log.begin("")
     collect_into(None)
     opened.close()
-    assert "expected a pandas DataFrame, got list" in str(errors[0])
-    with pytest.raises(ValueError, match="needs a name"):
-        Collector(name="")
+    [(head, _)] = records(tmp_path)
+    assert (head["id"], head["request"], head["trace"], head["model"]) == ("mine", "R", "00-ab-cd-01", "m")
+
+
+def test_errors_of_a_collector_go_where_they_go_on_azure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors: list[Exception] = []
+    Collector(name="model_inputs", on_error=errors.append).collect(Frame())
+    opened = spool(tmp_path)
+    opened.only = frozenset({"model_inputs"})
+    collect_into(opened)
+    Collector(name="other", on_error=errors.append)
+    Collector(name="", on_error=errors.append)
+    Collector(name="model_inputs", on_error=errors.append).collect([1, 2])
+    monkeypatch.setattr(collecting, "MOST_WAITING_SIZE", 0)
+    Collector(name="model_inputs", on_error=errors.append).collect(Frame())
+    with pytest.raises(Exception, match="collection other is not enabled"):
+        Collector(name="other")
+    with pytest.raises(TypeError, match=r"data type \(list\) not supported, supported types: pandas.DataFrame"):
+        Collector(name="model_inputs").collect([1, 2])
+    collect_into(None)
+    opened.close()
+    assert [str(error).partition(" (")[0] for error in errors] == [
+        *["custom logging is not enabled, drop the data"] * 2,
+        "collection other is not enabled, drop the data",
+        "collection name is not provided",
+        "data type",
+        "message queue is full, drop the data",
+    ]
+
+
+class Scalar:
+    """As numpy has them."""
+
+    def tolist(self) -> int:
+        return 7
+
+
+class NaTType:
+    """As pandas calls a time that is missing."""
+
+
+def test_values_of_libraries_become_values_of_json(tmp_path: Path) -> None:
+    class Odd:
+        def to_dict(self, orient: str) -> list[dict[object, object]]:
+            assert orient == "records"
+            return [{"n": Scalar(), 1: NaTType(), "list": (1, {2: Scalar()}), "when": datetime(2026, 1, 2)}]
+
+    opened = spool(tmp_path)
+    collect_into(opened)
+    Collector(name="model_inputs").collect(Odd())
+    collect_into(None)
+    opened.close()
+    [(_, [data])] = records(tmp_path)
+    assert json.loads(data) == [{"n": 7, "1": None, "list": [1, {"2": 7}], "when": "2026-01-02 00:00:00"}]
+
+
+def test_a_disk_that_is_full_for_a_while_costs_what_came_meanwhile_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = spool(tmp_path)
+    opened.know([Column("age", "long")])
+    write = os.writev
+
+    def fail(file: int, pieces: list[bytes]) -> int:
+        write(file, [b"".join(pieces)[:20]])
+        raise OSError(28, "No space left on device")
+
+    note(opened, request_id="before")
+    until(lambda: opened._written == 1)
+    monkeypatch.setattr(os, "writev", fail)
+    note(opened, request_id="meanwhile")
+    until(lambda: opened.dropped == 1)
+    monkeypatch.undo()
+    note(opened, request_id="after")
+    until(lambda: opened._written == 3)
+    opened.close()
+    found = records(tmp_path)
+    assert [head["id"] for head, parts in found if parts] == ["before", "after"]
+    assert [head["count"] for head, _ in found if head["kind"] == "dropped"] == [1]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,6 +1,6 @@
 """What is counted, and how Prometheus reads it."""
 
-from pratique_serving.metrics import Metrics
+from pratique_serving.metrics import Metrics, watch_process
 
 
 def test_counts_are_told_with_their_labels() -> None:
@@ -35,3 +35,20 @@ def test_every_name_has_its_type_once() -> None:
     names = {line.split("{")[0] for line in metrics.text().decode().splitlines() if not line.startswith("#")}
     assert len(types) == len(set(types))
     assert all(any(name.startswith(kind) for kind in types) for name in names)
+
+
+def test_a_large_counter_is_told_with_all_its_digits() -> None:
+    metrics = Metrics("", "")
+    metrics.watch("pratique_collected_total", "counter", "Collected.", lambda: 1_234_567_891)
+    metrics.watch("process_cpu_seconds_total", "counter", "Seconds.", lambda: 1234567.125)
+    text = metrics.text().decode()
+    assert "} 1234567891\n" in text
+    assert "} 1234567.125\n" in text
+
+
+def test_a_process_says_what_it_has_used() -> None:
+    metrics = Metrics("d", "m")
+    watch_process(metrics)
+    lines = [line for line in metrics.text().decode().splitlines() if line.startswith("process_resident_memory_bytes")]
+    assert len(lines) == 1
+    assert int(lines[0].split()[-1]) > 1_000_000

@@ -1,6 +1,7 @@
 """The Open Inference Protocol: addresses, tensors in JSON and in bytes, answers."""
 
 import json
+import math
 import struct
 from typing import Any
 
@@ -37,6 +38,12 @@ def test_another_address_is_404(path: str) -> None:
     with pytest.raises(Refused) as caught:
         oip.target_of(path)
     assert caught.value.status == 404
+
+
+def test_tensors_of_a_signature_are_described() -> None:
+    described = [oip.describe_tensor(name, name, [-1, 2]) for name in ("float32", "int64", "str")]
+    assert [one["datatype"] for one in described] == ["FP32", "INT64", "BYTES"]
+    assert described[0] == {"name": "float32", "datatype": "FP32", "shape": [-1, 2]}
 
 
 def test_tensors_of_one_column_are_columns() -> None:
@@ -76,6 +83,7 @@ def test_tensors_may_come_as_bytes_behind_the_json() -> None:
         {"inputs": [tensor("a", [2], "FP64", [1])]},
         {"inputs": [tensor("a", [], "FP64", [1])]},
         {"inputs": [tensor("a", [-1, -1], "FP64", [1])]},
+        {"inputs": [{**tensor("a", [1], "FP64", [1]), "shape": [math.inf]}]},
         {"inputs": [{"name": "a", "shape": [1], "datatype": "FP99", "parameters": {"binary_data_size": 8}}]},
         {"inputs": [{"name": "a", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 3}}]},
     ],
@@ -83,6 +91,14 @@ def test_tensors_may_come_as_bytes_behind_the_json() -> None:
 def test_what_is_no_request_is_the_callers_mistake(document: object) -> None:
     with pytest.raises(Refused) as caught:
         inputs(document, b"\x09\x00\x00", **{"inference-header-content-length": str(len(json.dumps(document)))})
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("length", ["-1", "99", "x", ""])
+def test_a_length_of_the_json_that_is_not_within_the_body_is_the_callers_mistake(length: str) -> None:
+    body = json.dumps({"inputs": [tensor("a", [1], "FP64", [1])]}).encode()
+    with pytest.raises(Refused) as caught:
+        oip.read(body, {"inference-header-content-length": length})
     assert caught.value.status == 400
 
 
@@ -96,7 +112,31 @@ def test_what_is_no_request_is_the_callers_mistake(document: object) -> None:
         ([{"a": 1, "b": "x"}], [tensor("a", [1], "INT64", [1]), tensor("b", [1], "BYTES", ["x"])]),
         ({"a": [0.5]}, [tensor("a", [1], "FP64", [0.5])]),
         ([], [tensor("predictions", [0], "BYTES", [])]),
+        (
+            {"a": {"b": 1}, "c": ["x", None, 2]},
+            [
+                tensor("a", [1], "BYTES", ['{"b": 1}']),
+                tensor("c", [3], "BYTES", ["x", None, "2"]),
+            ],
+        ),
     ],
 )
 def test_predictions_become_outputs(predictions: object, outputs: object) -> None:
     assert oip.answer("credit", "7", predictions) == {"model_name": "credit", "id": "7", "outputs": outputs}
+
+
+@pytest.mark.parametrize(
+    ("declared", "predictions", "output"),
+    [
+        ({"name": "y", "datatype": "FP32", "shape": [-1]}, [0.5, None], tensor("y", [2], "FP32", [0.5, None])),
+        ({"name": "y", "datatype": "FP32", "shape": [-1]}, [1], tensor("y", [1], "FP32", [1])),
+        ({"name": "y", "datatype": "INT32", "shape": [-1]}, [0.5], tensor("y", [1], "FP64", [0.5])),
+        ({"name": "y", "datatype": "FP64", "shape": [-1]}, ["good"], tensor("y", [1], "BYTES", ["good"])),
+        ({"name": "y", "datatype": "FP32", "shape": [-1]}, [{"y": 0.5}], tensor("y", [1], "FP32", [0.5])),
+        ({"name": "y", "datatype": "FP32", "shape": [-1]}, {"x": [0.5]}, tensor("x", [1], "FP64", [0.5])),
+    ],
+)
+def test_declared_outputs_have_their_types_where_the_values_allow_it(
+    declared: dict[str, Any], predictions: object, output: object
+) -> None:
+    assert oip.answer("credit", "7", predictions, [declared])["outputs"] == [output]

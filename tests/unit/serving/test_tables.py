@@ -49,6 +49,11 @@ def test_csv_takes_the_types_of_the_columns() -> None:
     assert table.rows == [[41.5, "007", 2, "x"], [None, "smith", "3.5", None]]
 
 
+def test_a_word_for_a_missing_number_is_one_only_among_numbers() -> None:
+    table = Frames(COLUMNS).read(b"age,job,count\nNA,NA,null\n", "text/csv")
+    assert table.rows == [[None, "NA", None]]
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -132,6 +137,20 @@ def test_what_is_remembered_of_one_body_does_not_change_the_next(texts: list[str
             assert known == fresh or (isinstance(known, Table) and not is_rectangle(known))
 
 
+def test_a_frame_around_no_values_is_not_remembered() -> None:
+    text = '{"input_data": {"columns": ["age"], "data": []}, "more": {"data": %s}}'
+    frames = Frames(COLUMNS)
+    for more in ("[]", "[[1]]"):
+        assert frames.read((text % more).encode(), "application/json").rows == []
+
+
+def test_what_is_remembered_is_not_used_for_another_type() -> None:
+    body, frames = json.dumps({"input_data": SPLIT}).encode(), Frames(COLUMNS)
+    fresh = frames.read(body, "text/csv")
+    frames.read(body, "application/json")
+    assert frames.read(body, "text/csv") == fresh
+
+
 def is_rectangle(table: Table) -> bool:
     return all(type(row) is list and len(row) == len(table.columns) for row in table.rows)
 
@@ -142,3 +161,16 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
     assert outcome(frames, data) in (400, outcome(frames, data))
     with contextlib.suppress(Refused):
         frames.read(data, "text/csv")
+
+
+def test_records_that_would_be_a_huge_table_are_refused_before_it_is_made() -> None:
+    body = json.dumps({"dataframe_records": [{f"a{number}": 1} for number in range(3000)]}).encode()
+    with pytest.raises(Refused, match="3000 objects name 3000 columns") as caught:
+        Frames(()).read(body, "application/json")
+    assert caught.value.status == 400
+
+
+def test_records_with_gaps_are_a_table() -> None:
+    rows = [{"a": 1}, {"b": 2}] * 200
+    found = Frames(()).read(json.dumps({"dataframe_records": rows}).encode(), "application/json")
+    assert (found.columns, found.rows[:2]) == (("a", "b"), [[1, None], [None, 2]])

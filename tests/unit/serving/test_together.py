@@ -57,6 +57,13 @@ def test_one_that_is_wrong_does_not_harm_the_others() -> None:
     assert answers[3] == (200, [6])
 
 
+def test_one_that_is_wrong_costs_the_others_a_few_calls_and_not_one_for_each() -> None:
+    model = Doubling()
+    answers = ask(model, *[[[number]] for number in range(31)], "wrong", *[[[number]] for number in range(32)])
+    assert [status for status, _ in answers].count(200) == 63
+    assert sorted(model.calls) == [1, 2, 4, 8, 16, 32]
+
+
 def test_a_model_that_does_not_answer_row_by_row_is_asked_one_by_one() -> None:
     class Counting(Doubling):
         def predict(self, table: Table) -> list[int]:
