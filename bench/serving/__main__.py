@@ -16,6 +16,7 @@ again, or the whole in several sittings.
 import argparse
 import contextlib
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.measures import machine
-from bench.serving import growth, servers, starting
+from bench.serving import calls, growth, servers, starting
 from bench.serving.environments import make_environment, make_models
 from bench.serving.load import Burst, burst, median
 from bench.serving.servers import Kind
@@ -54,6 +55,9 @@ class Comparison:
     kinds: Callable[[Path], Sequence[Kind]]
     """From the folder of all models."""
     loads: Sequence[Load]
+    starts: int = 1
+    """How often all are started anew. Two processes of one program differ by some 8 % for as long as they live, by
+    where their memory lies: what costs less than that shows in many starts only."""
 
 
 def _plain(model: str, title: str) -> Comparison:
@@ -111,13 +115,15 @@ COMPARISONS = {
                 bar="≤ 10 % slower, and nothing dropped",
             ),
         ),
+        starts=25,
     ),
     "peers": Comparison(
         lambda at: [servers.azure(at / "lr"), servers.ours(at / "lr"), *servers.others(at / "lr")],
         (Load("plain scikit-learn, logistic regression, every peer, 1 row, 16 connections"),),
     ),
 }
-PARTS = (*COMPARISONS, "start", "growth")
+ALONE = {"start": starting.measure, "growth": growth.measure, "calls": calls.measure}
+PARTS = (*COMPARISONS, *ALONE)
 
 
 def main() -> None:
@@ -165,10 +171,8 @@ def _measure(name: str, chosen: argparse.Namespace, models: Path, place: Path) -
     began, load = time.monotonic(), os.getloadavg()[0]
     if name in COMPARISONS:
         said = compare(COMPARISONS[name], chosen, models, place)
-    elif name == "start":
-        said = starting.measure(chosen.environments, models, place)
     else:
-        said = growth.measure(chosen.environments, models, place)
+        said = ALONE[name](chosen.environments, models, place)
     when = time.strftime("%Y-%m-%d %H:%M", time.gmtime())
     note = f"Measured {when} UTC in {time.monotonic() - began:.0f} s; load average before it {load:.1f}."
     print(f"{said}\n\n{note}\n", file=sys.stderr, flush=True)
@@ -189,39 +193,69 @@ def compare(comparison: Comparison, chosen: argparse.Namespace, models: Path, pl
     kinds = comparison.kinds(models)
     for kind in kinds:
         make_environment(chosen.environments, kind.peer)
-    with contextlib.ExitStack() as stack:
-        running = [
-            stack.enter_context(servers.started(kind, chosen.environments, place / str(number), core="0"))
-            for number, kind in enumerate(kinds)
-        ]
-        return "\n\n".join(_loaded(load, running, chosen, models) for load in comparison.loads)
+    seen = [[_Seen(kind) for kind in kinds] for _ in comparison.loads]
+    for start in range(comparison.starts):
+        with contextlib.ExitStack() as stack:
+            running = [
+                stack.enter_context(servers.started(kind, chosen.environments, place / f"{start}-{number}", core="0"))
+                for number, kind in enumerate(kinds)
+            ]
+            rounds = chosen.runs if comparison.starts == 1 else 1
+            for load, all_seen in zip(comparison.loads, seen, strict=True):
+                _load(load, running, all_seen, rounds, chosen, models)
+    return "\n\n".join(_table(load, all_seen) for load, all_seen in zip(comparison.loads, seen, strict=True))
 
 
-def _loaded(load: Load, running: Sequence[servers.Server], chosen: argparse.Namespace, models: Path) -> str:
-    found: dict[str, list[Burst]] = {server.kind.name: [] for server in running}
+class _Seen:
+    """What one server of a comparison gave under one load, over all its starts."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.bursts: list[Burst] = []
+        self.started_in: list[float] = []
+        self.memory_mb: list[float] = []
+        self.dropped = 0
+
+    def row(self, first: Burst) -> str:
+        """Medians, and their ratios to what the first server gave."""
+        seen = median(self.bursts)
+        return (
+            f"| {self.kind.name} | {seen.rate:,.0f} | {seen.rate / first.rate:.2f} | {seen.cpu:,.0f} "
+            f"| {first.cpu / seen.cpu:.2f} | {seen.p50:.2f} | {seen.p99:.2f} | {statistics.median(self.memory_mb):.0f} "
+            f"| {statistics.median(self.started_in):.2f} | {seen.failures} |"
+        )
+
+
+def _load(
+    load: Load,
+    running: Sequence[servers.Server],
+    seen: Sequence[_Seen],
+    rounds: int,
+    chosen: argparse.Namespace,
+    models: Path,
+) -> None:
     once = partial(burst, body=models / load.body, concurrency=load.concurrency, core=1)
     for server in running:  # Warm up.
         once(server, seconds=1)
-    for _ in range(chosen.runs):
-        for server in running:
-            found[server.kind.name].append(once(server, seconds=chosen.seconds))
-    first = median(found[running[0].kind.name])
-    rows = [_row(server, median(found[server.kind.name]), first) for server in running]
+    for _ in range(rounds):
+        for server, its in zip(running, seen, strict=True):
+            its.bursts.append(once(server, seconds=chosen.seconds))
+    for server, its in zip(running, seen, strict=True):
+        its.started_in.append(server.started_in)
+        its.memory_mb.append(server.memory_mb())
+        its.dropped += server.dropped() if server.kind.collects else 0
+
+
+def _table(load: Load, seen: Sequence[_Seen]) -> str:
     head = [f"### {load.title}", *([f"Bar: {load.bar}."] if load.bar else [])]
+    first = median(seen[0].bursts)
     table = [
         "| server | answers/s | × | CPU µs/answer | × | p50 ms | p99 ms | memory MB | start s | failures |",
         "|---|" + "--:|" * 9,
+        *(its.row(first) for its in seen),
     ]
-    dropped = [f"Dropped by {one.kind.name}: {one.dropped()}." for one in running if one.kind.collects]
-    return "\n\n".join([*head, "\n".join([*table, *rows]), *dropped])
-
-
-def _row(server: servers.Server, seen: Burst, first: Burst) -> str:
-    return (
-        f"| {server.kind.name} | {seen.rate:,.0f} | {seen.rate / first.rate:.2f} | {seen.cpu:,.0f} "
-        f"| {first.cpu / seen.cpu:.2f} | {seen.p50:.2f} | {seen.p99:.2f} | {server.memory_mb():.0f} "
-        f"| {server.started_in:.2f} | {seen.failures} |"
-    )
+    dropped = [f"Dropped by {its.kind.name}: {its.dropped}." for its in seen if its.kind.collects]
+    return "\n\n".join([*head, "\n".join(table), *dropped])
 
 
 if __name__ == "__main__":
