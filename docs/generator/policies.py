@@ -3,7 +3,7 @@
 from typing import Final
 
 from generator.markdown import code, table
-from pratique.specs.policy_reader import STATEMENTS, Statement
+from pratique.specs.policy_statements import STATEMENTS, Statement
 
 
 def _parts(statement: Statement) -> str:

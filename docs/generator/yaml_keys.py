@@ -10,8 +10,9 @@ from pydantic.fields import FieldInfo
 
 from generator.markdown import code, document, table
 from pratique.specs.component import Component
-from pratique.specs.grammar import OWN_SETTINGS, Part, Spec
+from pratique.specs.grammar import Part, Spec
 from pratique.specs.kinds import KEPT_KINDS, KINDS, PLANNED_FORMS, PLANNED_KINDS, RUN_KINDS, class_of
+from pratique.specs.own_settings import OWN_SETTINGS
 from pratique.specs.problems import NOT_YET
 from pratique.specs.types import OTHER_TYPES
 
