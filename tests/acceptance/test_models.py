@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -81,6 +82,9 @@ def test_one_onnx_file_is_a_deployment_and_what_it_predicts_is_kept_as_parquet(p
         return bool(shown["properties"].get("pratique.collected.records") == "1")
 
     until(collected, "what was predicted is stored")
+    platform.do("ml", "online-deployment", "update", "-n", "blue", "-e", "plain", "--set", "tags.team=a", cwd=project)
+    counted = platform.do("ml", "online-deployment", "get-metrics", "-n", "blue", "-e", "plain", cwd=project)
+    assert re.search(r"^pratique_rows_total{.*} 2$", counted, re.MULTILINE)
     place = "azureml://datastores/workspaceblobstore/paths/modelDataCollector/plain/blue/model_inputs"
     seen = "plain-blue-model_inputs"
     assert platform.get("ml", "data", "show", "-n", seen, "-v", "1", cwd=project)["path"] == place

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from pratique.store import counters, deliveries, delivery_runs, holdings, projects, reach
+from pratique.store import counters, deliveries, delivery_runs, delivery_units, holdings, projects, reach
 from pratique.store.database import Database
 from pratique.store.deliveries import Delivery
-from pratique.store.delivery_runs import Artifact, JobRow, Run, StageRow, StepRow, UnitRow, Wanted
+from pratique.store.delivery_runs import Artifact, JobRow, Run, StageRow, Wanted
+from pratique.store.delivery_units import StepRow, UnitRow
 from pratique.store.projects import Project
 
 LASTING = timedelta(minutes=1)
@@ -22,8 +23,9 @@ def run_of(number: int, now: datetime, **values: Any) -> Run:
         "id": number, "delivery": 1, "project": "credit", "number": f"2026.{number}", "reason": "Manual",
         "path": "p.yml", "branch": "refs/heads/main", "version": "", "sources": [], "parameters": {}, "variables": {},
         "left_out": [], "text": "steps: []", "system": {}, "counted": {}, "status": "notStarted", "result": None,
-        "cancel_requested": False, "canceled_by": None, "tags": [], "warnings": [], "error": None, "revision": 1,
-        "settled": 0, "created_at": now, "started_at": None, "ended_at": None, "created_by": {},
+        "cancel_requested": False, "canceled_by": None, "tags": [], "warnings": [], "appends_message": True,
+        "error": None, "revision": 1, "settled": 0, "created_at": now, "started_at": None, "ended_at": None,
+        "created_by": {},
     }  # fmt: skip
     return Run(**{**facts, **values})
 
@@ -109,23 +111,23 @@ def test_what_counter_gave_is_remembered_beside_what_it_gave_before(filled: Data
 def test_a_unit_is_started_once_and_a_cancel_reaches_what_has_not_ended(filled: Database, now: datetime) -> None:
     with filled.write() as tx:
         units = [unit_of(1, now), unit_of(1, now, "b"), unit_of(1, now, "c", state="completed", result="Succeeded")]
-        delivery_runs.add_units(tx, units)
-        assert delivery_runs.start_unit(tx, "u1", now=now)
-        assert not delivery_runs.start_unit(tx, "u1", now=now)
-        delivery_runs.cancel_units(tx, 1, now=now)
-        found = {unit.id: unit for unit in delivery_runs.units_of(tx, 1)}
+        delivery_units.add(tx, units)
+        assert delivery_units.start(tx, "u1", now=now)
+        assert not delivery_units.start(tx, "u1", now=now)
+        delivery_units.cancel(tx, 1, now=now)
+        found = {unit.id: unit for unit in delivery_units.of_run(tx, 1)}
         assert [found[key].cancel_requested_at for key in ("u1", "u1b", "u1c")] == [now, now, None]
-        assert [unit.id for unit in delivery_runs.unfinished_units(tx)] == ["u1", "u1b"]
+        assert [unit.id for unit in delivery_units.unfinished(tx)] == ["u1", "u1b"]
     with pytest.raises(IntegrityError), filled.write() as tx:
-        delivery_runs.add_units(tx, [unit_of(1, now, id="another")])
+        delivery_units.add(tx, [unit_of(1, now, id="another")])
 
 
 def test_what_was_said_of_a_step_last_is_kept(filled: Database, now: datetime) -> None:
     with filled.write() as tx:
-        delivery_runs.add_units(tx, [unit_of(1, now)])
-        delivery_runs.put_steps(tx, [StepRow("u1", 1, "b", "running", None), StepRow("u1", 0, "a", "running", None)])
-        delivery_runs.put_steps(tx, [StepRow("u1", 0, "a", "completed", "Succeeded", {"x": 1}, now, now)])
-        found = delivery_runs.steps_of(tx, ["u1"])
+        delivery_units.add(tx, [unit_of(1, now)])
+        delivery_units.put_steps(tx, [StepRow("u1", 1, "b", "running", None), StepRow("u1", 0, "a", "running", None)])
+        delivery_units.put_steps(tx, [StepRow("u1", 0, "a", "completed", "Succeeded", {"x": 1}, now, now)])
+        found = delivery_units.steps_of(tx, ["u1"])
     assert [(step.number, step.state, step.record) for step in found] == [
         (0, "completed", {"x": 1}),
         (1, "running", {}),
@@ -134,12 +136,12 @@ def test_what_was_said_of_a_step_last_is_kept(filled: Database, now: datetime) -
 
 def test_a_delivery_takes_everything_of_its_runs_along(filled: Database, now: datetime) -> None:
     with filled.write() as tx:
-        delivery_runs.add_units(tx, [unit_of(1, now)])
-        delivery_runs.put_steps(tx, [StepRow("u1", 0, "a", "running", None)])
+        delivery_units.add(tx, [unit_of(1, now)])
+        delivery_units.put_steps(tx, [StepRow("u1", 0, "a", "running", None)])
         delivery_runs.put_artifact(tx, Artifact(1, "drop", "PipelineArtifact", "a" * 64, "u1", now))
         deliveries.remove(tx, 1)
         assert delivery_runs.get(tx, 1) is None
-        assert delivery_runs.unit(tx, "u1") is None
+        assert delivery_units.get(tx, "u1") is None
         assert delivery_runs.stages_of(tx, 1) == []
         assert delivery_runs.artifacts_of(tx, 1) == []
 

@@ -69,8 +69,8 @@ def run(database: Database, now: datetime) -> Database:
             "delivery": 1, "project": "p", "number": "1", "reason": "Manual", "path": "", "branch": "", "version": "",
             "sources": [], "parameters": {}, "variables": {}, "left_out": [], "text": "", "system": {}, "counted": {},
             "status": "inProgress", "result": None, "cancel_requested": False, "canceled_by": None, "tags": [],
-            "warnings": [], "error": None, "revision": 1, "settled": 1, "created_at": now, "started_at": None,
-            "ended_at": None, "created_by": {},
+            "warnings": [], "appends_message": True, "error": None, "revision": 1, "settled": 1, "created_at": now,
+            "started_at": None, "ended_at": None, "created_by": {},
         }  # fmt: skip
         for number in (1, 2):
             stage = delivery_runs.StageRow(number, "QA", 0, "QA")

@@ -16,7 +16,7 @@ from pratique.store.wake import CommitListener, Wake
 LONG, NOT_AT_ALL = timedelta(seconds=60), timedelta()
 
 
-def test_nothing_happened_yet() -> None:
+def test_nothing_has_happened_before_the_first_ring() -> None:
     wake = Wake()
     assert wake.count == 0
     assert wake.wait(0, NOT_AT_ALL) == 0

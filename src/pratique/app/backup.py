@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pratique import __version__
-from pratique.app.parts import login_name
+from pratique.app.composition import login_name
 from pratique.app.supervision import gateway_runs, server_runs
 from pratique.base.clock import utc_now
 from pratique.base.errors import Conflict, InvalidInput

@@ -183,36 +183,55 @@ def _output(story: Story, job: str, name: str, folder: Path) -> Any:
 
 
 def _last_screen(story: Story, told: Told, total: float) -> None:
+    assert told.verdict is not None  # noqa: S101 - the last phase has asked for it.
     in_qa = f"--workspace-name {QA}"
-    model = story.az(f"ml model show --name {NAME} --label latest {in_qa}")
     endpoint = story.az(f"ml online-endpoint show --name {NAME} {in_qa}")
-    deployment = story.az(f"ml online-deployment list --endpoint-name {NAME} {in_qa}")[0]
-    uri, headers = _address(story)
-    verdict, tally = told.verdict, told.tally
-    assert verdict is not None  # noqa: S101 - the last phase has asked for it.
-    metrics = ", ".join(f"{name} {value:.3f}" for name, value in sorted(verdict.metrics.items()))
-    timings = ", ".join(f"{name.removesuffix('_s')} {value:.2f} s" for name, value in deployment["timings"].items())
-    requests = (
-        f"{tally.answered} answered, {tally.failed} failed; {tally.rate:.0f} a second, "
-        f"p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} ms"
-        if tally.answered or tally.failed
-        else "none this time: nothing took over"
-    )
     say(
         f"""
 {bold("Done")} in {total:.1f} s
 
+{_outcome(story, told, told.verdict)}
+
+  MLflow run {told.verdict.job["services"]["Studio"]["endpoint"]}
+  OpenAPI    {endpoint["openapi_uri"]}
+
+{_what_to_do_next(story, told)}
+
+  {"CI=true: the platform is stopped now" if _is_ci() else "The platform stays up; stop it with: pratique down"}"""
+    )
+
+
+def _outcome(story: Story, told: Told, verdict: Verdict) -> str:
+    """What there is now, and how long each part of it took."""
+    in_qa = f"--workspace-name {QA}"
+    model = story.az(f"ml model show --name {NAME} --label latest {in_qa}")
+    deployment = story.az(f"ml online-deployment list --endpoint-name {NAME} {in_qa}")[0]
+    metrics = ", ".join(f"{name} {value:.3f}" for name, value in sorted(verdict.metrics.items()))
+    timings = ", ".join(f"{name.removesuffix('_s')} {value:.2f} s" for name, value in deployment["timings"].items())
+    return f"""\
   model      {model["name"]}:{model["version"]} in qa  {dim(model["properties"]["pratique.digest"][:12])}
   decision   {verdict.decision}: {verdict.reason}
   metrics    {metrics}
-  requests   {requests}
+  requests   {_requests(told.tally)}
   runs       {", ".join(map(str, told.runs))} of the pipeline {NAME}
   phases     {", ".join(f"{name} {seconds:.1f} s" for name, seconds in story.times.items())}
-  deploy     {timings}
+  deploy     {timings}"""
 
-  MLflow run {verdict.job["services"]["Studio"]["endpoint"]}
-  OpenAPI    {endpoint["openapi_uri"]}
 
+def _requests(tally: load.Tally) -> str:
+    """How the requests of the load went."""
+    if not tally.answered and not tally.failed:
+        return "none this time: nothing took over"
+    return (
+        f"{tally.answered} answered, {tally.failed} failed; {tally.rate:.0f} a second, "
+        f"p50 {1000 * tally.quantile(0.5):.1f} ms, p99 {1000 * tally.quantile(0.99):.1f} ms"
+    )
+
+
+def _what_to_do_next(story: Story, told: Told) -> str:
+    """Commands to type now."""
+    uri, headers = _address(story)
+    return f"""\
   Ask it yourself:
 
     curl -s {uri} -H "Authorization: {headers["Authorization"]}" \\
@@ -224,10 +243,7 @@ def _last_screen(story: Story, told: Told, total: float) -> None:
     pratique pipelines runs stream --id {told.runs[-1]}      what the newest run said
     pratique pipelines approval list --status all --project {NAME} -o table     who approved what
     pratique ml model list -w {QA} -g {NAME} -o table
-    pratique events tail --lines 20 -o table     everything that just happened, and who did it
-
-  {"CI=true: the platform is stopped now" if _is_ci() else "The platform stays up; stop it with: pratique down"}"""
-    )
+    pratique events tail --lines 20 -o table     everything that just happened, and who did it"""
 
 
 def _is_ci() -> bool:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 from pratique.app import supervision
+from pratique.app.composition import sandbox_of
 from pratique.app.layout import doors_of, tracking_lock
-from pratique.app.parts import sandbox_of
 from pratique.base.errors import ComputeFailed, PratiqueError
 from pratique.base.home import Home
 from pratique.base.settings import load_settings
@@ -39,6 +39,9 @@ class Finding:
     detail: str
     remedy: str = ""
 
+    def __str__(self) -> str:
+        return "; ".join(part for part in (f"{self.check}: {self.detail}", self.remedy) if part)
+
 
 @TABLE.verb(
     "",
@@ -55,12 +58,20 @@ def doctor() -> list[dict[str, Any]]:
     """
     home = Home.from_environment()
     findings = [_look(check, home) for check in CHECKS]
-    if problems := [finding for finding in findings if finding.state == "problem"]:
+    # A setting that is wrong keeps several checks from looking; the first tells it.
+    problems = {finding.detail: finding for finding in reversed(findings) if finding.state == "problem"}
+    if problems:
         raise ComputeFailed(
-            "\n".join(f"{finding.check}: {finding.detail}; {finding.remedy}" for finding in problems),
+            "\n".join(str(finding) for finding in reversed(problems.values())),
             hint="mend these and run `pratique doctor` again",
         )
     return [asdict(finding) for finding in findings]
+
+
+def settings_of(home: Home) -> Finding:
+    """Every setting has to be one, with a value that it can have."""
+    load_settings(home.root)
+    return Finding("settings", "ok", "each has a value that it can have")
 
 
 def python_version(_home: Home) -> Finding:
@@ -198,7 +209,7 @@ def limits(home: Home) -> Finding:
 
 
 CHECKS: Final[tuple[Callable[[Home], Finding], ...]] = (
-    python_version, machine, disk, memory, sockets, ports, tools, conda, sandbox, limits, downloads,
+    settings_of, python_version, machine, disk, memory, sockets, ports, tools, conda, sandbox, limits, downloads,
 )  # fmt: skip
 
 
@@ -206,4 +217,5 @@ def _look(check: Callable[[Home], Finding], home: Home) -> Finding:
     try:
         return check(home)
     except PratiqueError as error:
-        return Finding(check.__name__, "problem", str(error), error.hint)
+        name = "settings" if check is settings_of else check.__name__
+        return Finding(name, "problem", "; ".join(map(str, error.problems)) or error.message, error.hint)

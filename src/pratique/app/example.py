@@ -5,6 +5,7 @@ from typing import Final
 
 import pratique
 from pratique.app import project
+from pratique.base.errors import InvalidInput
 
 NAME: Final = project.EXAMPLE.name
 
@@ -18,6 +19,10 @@ def example_folder(wanted: Path | None) -> Path:
     if wanted is None and checkout.is_dir():
         return checkout
     target = (wanted or Path(NAME)).absolute()
+    if target.exists() and not target.is_dir():
+        raise InvalidInput(
+            f"--project: {target} is not a folder", hint="name a folder, or a place where one can be made"
+        )
     if not target.exists():
         project.write(project.rendered(NAME, project.EXAMPLE), target, replace=False)
     return target

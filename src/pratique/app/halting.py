@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from pratique.app.composition import database_of
 from pratique.app.layout import ENVOY, MLFLOW, SERVER
-from pratique.app.parts import make_parts
 from pratique.app.supervision import Say, alone, server_runs
 from pratique.base.clock import utc_now
 from pratique.base.home import Home
@@ -103,7 +103,7 @@ def _wish_end(database: Database, say: Say) -> set[str]:
 
 @contextmanager
 def _database(home: Home) -> Iterator[Database]:
-    database = make_parts(home, load_settings(home.root)).database
+    database = database_of(home, load_settings(home.root))
     try:
         yield database
     finally:

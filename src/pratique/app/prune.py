@@ -4,8 +4,8 @@ from collections import Counter
 from datetime import timedelta
 from typing import Any, Final
 
+from pratique.app.composition import login_name, workbench_of
 from pratique.app.layout import tracking_lock
-from pratique.app.parts import login_name, make_parts
 from pratique.base.clock import utc_now
 from pratique.base.errors import InvalidInput, NotFound
 from pratique.base.home import Home
@@ -47,30 +47,30 @@ def prune(*, dry_run: bool, unused_for: int) -> list[dict[str, Any]]:
     settings = load_settings(home.root)
     if not home.database.exists() and not settings.database_url:
         raise NotFound(f"there is no home {home.root}", hint="choose it with PRATIQUE_HOME=/path")
-    parts = make_parts(home, settings)
+    bench = workbench_of(home, settings)
     try:
-        check_current(parts.database)
+        check_current(bench.database)
         with housekeeping(home):
             now = utc_now()
             retention = DeliveryRetention(
-                home, parts.database, now=now, days=settings.delivery_days, count=settings.delivery_runs
+                home, bench.database, now=now, days=settings.delivery_days, count=settings.delivery_runs
             )
             pruning = Pruning(
                 home,
-                parts.database,
-                parts.environments,
+                bench.database,
+                bench.environments,
                 now=now,
                 unused_for=timedelta(days=unused_for),
-                own=(tracking_lock(home, parts.environments).digest,),
+                own=(tracking_lock(home, bench.environments).digest,),
             )
             if dry_run:
                 return _told(retention, pruning)
             counted = _pruned(retention, pruning)
         removed = {str(one["what"]): one["count"] for one in counted}
-        tell(parts.database, login_name(), PRUNED, {"removed": removed}, now=utc_now())
+        tell(bench.database, login_name(), PRUNED, {"removed": removed}, now=utc_now())
         return counted
     finally:
-        parts.database.close()
+        bench.database.close()
 
 
 def _told(retention: DeliveryRetention, pruning: Pruning) -> list[dict[str, Any]]:

@@ -22,8 +22,9 @@ from typing import Final
 
 import uvicorn
 
+from pratique.app.composition import login_name, workbench_of
 from pratique.app.layout import MLFLOW_SOCKET, doors_of, tls_doors
-from pratique.app.parts import Parts, login_name, make_parts, services_of, write_bootstrap
+from pratique.app.services import services_of, write_bootstrap
 from pratique.base.clock import utc_now
 from pratique.base.errors import PratiqueError
 from pratique.base.home import Home
@@ -31,7 +32,6 @@ from pratique.base.logging import configure_logging, get_logger
 from pratique.base.settings import CONFIG, load_settings
 from pratique.control import changed_outside, grants, master_key, principals
 from pratique.control.keyed_digests import KeyedDigests
-from pratique.control.workspaces import tracking_of
 from pratique.engine import packages
 from pratique.engine.engine import Engine
 from pratique.engine.services import Service
@@ -39,7 +39,6 @@ from pratique.engine.workbench import Workbench
 from pratique.store import principals as stored_principals
 from pratique.store.migrate import migrate
 from pratique.store.wake import CommitListener
-from pratique.tracking.client import RunsClient
 from pratique.web.app import create_app
 from pratique.web.bell import Bell
 from pratique.web.platform import Platform
@@ -73,16 +72,16 @@ def serve() -> None:
     home.prepare()
     settings = load_settings(home.root)
     configure_logging(settings.log_level)
-    parts = make_parts(home, settings)
-    owner, changed = _made_ready(parts)
-    write_bootstrap(parts)
-    services = services_of(parts)
-    engine = Engine(_bench(parts), services)
-    announce = partial(_announce, parts, owner, changed)
-    app = create_app(_platform(parts, engine, services, announce))
-    listener = CommitListener(parts.database, engine.ring) if settings.database_url else None
+    bench = workbench_of(home, settings)
+    owner, changed = _made_ready(bench)
+    write_bootstrap(bench)
+    services = services_of(bench)
+    engine = Engine(bench, services)
+    announce = partial(_announce, bench, owner, changed)
+    app = create_app(_platform(bench, engine, services, announce))
+    listener = CommitListener(bench.database, engine.ring) if settings.database_url else None
     try:
-        parts.blobs.sweep()
+        bench.blobs.sweep()
         engine.start()
         if listener:
             listener.start()
@@ -93,17 +92,17 @@ def serve() -> None:
         engine.stop(_ENGINE_STOPS_WITHIN)
         if listener:
             listener.close()
-        parts.database.close()
+        bench.database.close()
 
 
-def _made_ready(parts: Parts) -> tuple[str, Mapping[str, object]]:
+def _made_ready(bench: Workbench) -> tuple[str, Mapping[str, object]]:
     """Bring the database to this version; the id of its owner, and the settings that changed since the last start."""
-    migrate(parts.database)
-    master_key.finish(parts.database, parts.sealer, now=utc_now())
-    with parts.database.write() as tx:
+    migrate(bench.database)
+    master_key.finish(bench.database, bench.sealer, now=utc_now())
+    with bench.database.write() as tx:
         owner = principals.ensure_owner(tx, login_name(), now=utc_now())
         changed = changed_outside.tell_settings(
-            tx, parts.settings, parts.home.root / CONFIG, digests=KeyedDigests(parts.home.keys), now=utc_now()
+            tx, bench.settings, bench.home.root / CONFIG, digests=KeyedDigests(bench.home.keys), now=utc_now()
         )
     for name, (before, after) in changed.items():
         _log.warning("settings.changed", setting=name, before=before, after=after)
@@ -111,43 +110,26 @@ def _made_ready(parts: Parts) -> tuple[str, Mapping[str, object]]:
 
 
 def _platform(
-    parts: Parts, engine: Engine, services: tuple[Service, Service], announce: Callable[[], None]
+    bench: Workbench, engine: Engine, services: tuple[Service, Service], announce: Callable[[], None]
 ) -> Platform:
     envoy, mlflow = services
     return Platform(
-        home=parts.home,
-        settings=parts.settings,
-        database=parts.database,
-        blobs=parts.blobs,
-        sealer=parts.sealer,
-        issuer=parts.issuer,
-        door=parts.door,
-        endpoints_door=parts.endpoints_door,
-        tracking_socket=parts.home.socket(MLFLOW_SOCKET),
+        home=bench.home,
+        settings=bench.settings,
+        database=bench.database,
+        blobs=bench.blobs,
+        sealer=bench.sealer,
+        issuer=bench.issuer,
+        door=bench.door,
+        endpoints_door=bench.settings.endpoints_door,
+        tracking_socket=bench.home.socket(MLFLOW_SOCKET),
         bell=Bell(),
-        check_environment=partial(packages.check, parts.environments),
-        lock_of=partial(packages.lock_of, parts.environments),
+        check_environment=partial(packages.check, bench.environments),
+        lock_of=partial(packages.lock_of, bench.environments),
         parts=lambda: {"gateway": envoy.state(), "tracking": mlflow.state(), "engine": engine.state()},
         announce=announce,
         unknown_key=engine.unknown_key,
-        names=doors_of(parts.home, parts.settings).names,
-    )
-
-
-def _bench(parts: Parts) -> Workbench:
-    return Workbench(
-        home=parts.home,
-        settings=parts.settings,
-        database=parts.database,
-        blobs=parts.blobs,
-        sealer=parts.sealer,
-        issuer=parts.issuer,
-        compute=parts.compute,
-        workers=parts.workers,
-        environments=parts.environments,
-        gateway=parts.gateway,
-        runs=RunsClient(parts.home.socket(MLFLOW_SOCKET), partial(tracking_of, parts.database)),
-        door=parts.door,
+        names=doors_of(bench.home, bench.settings).names,
     )
 
 
@@ -198,21 +180,21 @@ def _keep_announcing(announce: Callable[[], None]) -> None:
     threading.Thread(target=renew, name="owner-token", daemon=True).start()
 
 
-def _announce(parts: Parts, owner: str, changed: Mapping[str, object]) -> None:
+def _announce(bench: Workbench, owner: str, changed: Mapping[str, object]) -> None:
     """Write where the doors are and the owner's token, for the commands of whoever can read the home.
 
     Which settings were `changed` before this start is for `up`, which says it.
     """
-    with parts.database.read() as tx:
+    with bench.database.read() as tx:
         found = stored_principals.get(tx, owner)
     if found is None:
         return  # Somebody else owns the home now; the next start makes its owner again.
-    facts: dict[str, object] = {"door": parts.door, "endpoints": parts.endpoints_door, "pid": os.getpid()}
-    facts["tls"] = tls_doors(parts.settings)
+    facts: dict[str, object] = {"door": bench.door, "endpoints": bench.settings.endpoints_door, "pid": os.getpid()}
+    facts["tls"] = tls_doors(bench.settings)
     facts["settings_changed"] = dict(changed)
-    token = grants.token_of(parts.issuer, found, lasting=_OWNER_TOKEN_LASTS, now=utc_now())
-    _write_private(parts.home.runtime / "owner.token", token)
-    _write_private(parts.home.runtime / "door.json", json.dumps(facts))
+    token = grants.token_of(bench.issuer, found, lasting=_OWNER_TOKEN_LASTS, now=utc_now())
+    _write_private(bench.home.runtime / "owner.token", token)
+    _write_private(bench.home.runtime / "door.json", json.dumps(facts))
 
 
 def _write_private(path: Path, text: str) -> None:

@@ -105,7 +105,7 @@ def await_ready(home: Home, settings: Settings) -> Mapping[str, Any]:
 def ask_status(settings: Settings) -> Mapping[str, Any] | None:
     """What the platform says of itself through its door; None when nobody answers."""
     try:
-        found: Mapping[str, Any] = Connection(Door(f"http://127.0.0.1:{settings.door_port}", "", None)).get(_STATUS)
+        found: Mapping[str, Any] = Connection(Door(settings.door, "", None)).get(_STATUS)
         return found
     except PratiqueError:
         return None
@@ -224,8 +224,8 @@ def facts(home: Home) -> dict[str, Any]:
     """What a person needs to find the platform: doors, home, logs, and how far it protects."""
     settings = load_settings(home.root)
     return {
-        "door": f"http://127.0.0.1:{settings.door_port}",
-        "endpoints": f"http://127.0.0.1:{settings.endpoints_port}",
+        "door": settings.door,
+        "endpoints": settings.endpoints_door,
         **({"tls": others} if (others := _open_to_others(home, settings)) else {}),
         "home": str(home.root),
         "mode": "embedded: whoever can read the home is its owner",

@@ -67,6 +67,8 @@ class PratiqueError(Exception):
         return type(self).__name__
 
     def __str__(self) -> str:
+        if len(self.problems) == 1 and self.problems[0].message == self.message:
+            return str(self.problems[0])
         return "\n".join([self.message, *(f"  {problem}" for problem in self.problems)])
 
     def to_document(self) -> dict[str, Any]:
@@ -90,6 +92,8 @@ class InvalidInput(PratiqueError):
     @classmethod
     def of(cls, problems: Sequence[Problem], *, what: str = "") -> "InvalidInput":
         """One error for all `problems`; `what` names the thing that was read, such as a file."""
+        if len(problems) == 1 and not what:
+            return cls(problems[0].message, problems=problems)
         count = f"{len(problems)} problems" if len(problems) != 1 else "1 problem"
         return cls(f"{what}: {count}" if what else count, problems=problems)
 

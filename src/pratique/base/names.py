@@ -63,6 +63,11 @@ _RULES: Final = {
         r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]",
         "3 to 24 letters, digits or single hyphens, starting with a letter",
     ),
+    "collection": (
+        r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}",
+        "1 to 128 letters, digits, _ -, starting with a letter or digit",
+    ),
+    "header": (r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}", "a name as HTTP has it"),
     "identity": (r"[A-Za-z0-9][A-Za-z0-9_-]{2,127}", "3 to 128 letters, digits, _ -, starting with a letter or digit"),
     "secret": (r"[A-Za-z0-9-]{1,127}", "1 to 127 letters, digits or hyphens"),
     "API service": (r"[A-Za-z](?:[A-Za-z0-9-]{0,48}[A-Za-z0-9])?", "1 to 50 letters, digits or hyphens"),

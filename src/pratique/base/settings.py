@@ -10,11 +10,13 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from pratique.base.errors import InvalidInput, Problem
 
+_PREFIX: Final = "PRATIQUE_"
 CONFIG: Final = "config.toml"
 """The file of a home in which its owner writes settings."""
 
@@ -29,22 +31,29 @@ class Setting:
     meaning: str
 
 
+def _whole(text: str, expected: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"expected {expected}") from None
+
+
 def _port(text: str) -> int:
-    value = int(text)
+    value = _whole(text, "a port from 0 to 65535")
     if not 0 <= value <= 65535:
         raise ValueError("expected a port from 0 to 65535")
     return value
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    value = _whole(text, "a whole number above 0")
     if value <= 0:
         raise ValueError("expected a whole number above 0")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    value = _whole(text, "a whole number, 0 or more")
     if value < 0:
         raise ValueError("expected a whole number, 0 or more")
     return value
@@ -189,6 +198,16 @@ class Settings:
     score_body_limit_mb: int = 100
     upload_body_limit_mb: int = 20_000
 
+    @property
+    def door(self) -> str:
+        """The origin of the front door on this machine, without a slash at its end."""
+        return f"http://127.0.0.1:{self.door_port}"
+
+    @property
+    def endpoints_door(self) -> str:
+        """The origin where endpoints answer on this machine."""
+        return f"http://127.0.0.1:{self.endpoints_port}"
+
 
 def load_settings(home: Path, environ: Mapping[str, str] | None = None) -> Settings:
     """The settings of `home`; raises `InvalidInput` with every wrong one."""
@@ -198,16 +217,29 @@ def load_settings(home: Path, environ: Mapping[str, str] | None = None) -> Setti
     for name, text, place in [*_from_file(home / CONFIG, problems), *_from_environment(environ)]:
         setting = next((row for row in SETTINGS if row.name == name), None)
         if setting is None:
-            known = ", ".join(row.name for row in SETTINGS)
-            problems.append(Problem("there is no such setting", key=name, file=place, hint=f"known: {known}"))
+            problems.append(
+                Problem("there is no such setting", key=_key(name, place), file=place, hint=_meant(name, place))
+            )
             continue
         try:
             values[name] = setting.read(text)
         except ValueError as error:
-            problems.append(Problem(f"{error}; got {text!r}", key=name, file=place, hint=setting.meaning))
+            said = f"{error}; got {text!r}"
+            problems.append(Problem(said, key=_key(name, place), file=place, hint=setting.meaning))
     if problems:
         raise InvalidInput.of(problems, what="settings")
     return Settings(**values)
+
+
+def _key(name: str, place: str) -> str:
+    """What a setting is called in `place`: a file, or the environment, which is none."""
+    return name if place else f"{_PREFIX}{name.upper()}"
+
+
+def _meant(name: str, place: str) -> str:
+    """Which setting an unknown one may have meant, else where all of them are listed."""
+    near = get_close_matches(name, [row.name for row in SETTINGS], n=1)
+    return f"did you mean {_key(near[0], place)}?" if near else "docs/reference/settings.md lists them"
 
 
 def _from_file(path: Path, problems: list[Problem]) -> list[tuple[str, str, str]]:
@@ -223,9 +255,9 @@ def _from_file(path: Path, problems: list[Problem]) -> list[tuple[str, str, str]
 
 def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str, str]]:
     return [
-        (name.removeprefix("PRATIQUE_").lower(), value, "environment")
+        (name.removeprefix(_PREFIX).lower(), value, "")
         for name, value in environ.items()
-        if name.startswith("PRATIQUE_") and name not in CLIENT_VARIABLES
+        if name.startswith(_PREFIX) and name not in CLIENT_VARIABLES
     ]
 
 

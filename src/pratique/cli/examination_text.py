@@ -49,6 +49,10 @@ def profile_text(found: Mapping[str, Any]) -> str:
         f"{report['form']} model, requests of {report['request_bytes']:,} bytes, {report['seconds_per_step']:g} s a "
         f"step; {report['processor'] or 'processor unknown'}, load average {report['load_average']:.1f}",
     ]
+    if report["load_average"] >= report["processors_of_machine"]:
+        lines.append(
+            "the machine had other work for all its processors before this began: without it the model is quicker"
+        )
     for setting in report["settings"]:
         lines += ["", *_setting(setting, target)]
     return "\n".join([*lines, "", f"recommended: {report['sentence']}"]) + "\n"

@@ -108,4 +108,5 @@ def fetch(place: Place, digest: str, into: Path) -> None:
         raise NotFound("it has no content here", hint="it is a reference to a place elsewhere")
     manifest = read_manifest(place.connection, place.workspace, digest)
     download(place.connection, place.workspace, manifest, into, Transfer("Downloading").report)
-    say(f"{len(manifest.entries)} files, {manifest.size:,} bytes: {into}")
+    count = len(manifest.entries)
+    say(f"{count} {'file' if count == 1 else 'files'}, {manifest.size:,} bytes: {into}")

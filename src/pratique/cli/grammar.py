@@ -197,7 +197,7 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
                 hint=f"see `{self.prog} --help`",
             )
         # A misspelt flag is found missing before it is found unknown: name it all the same.
-        raise UsageError(f"{self.prog}: {message}", hint=_hint(self, self._given))
+        raise UsageError(f"{self.prog}: {message}", hint=_bare_file(message, self._given) or _hint(self, self._given))
 
     def validation_error(self, message: str) -> NoReturn:
         self.error(message)
@@ -255,6 +255,12 @@ def _hint(parser: Any, words: Sequence[str]) -> str:
     return (
         f"did you mean {', '.join(guesses)}? See `{parser.prog} --help`" if guesses else f"see `{parser.prog} --help`"
     )
+
+
+def _bare_file(message: str, words: Sequence[str]) -> str:
+    """What to write instead of a file without its flag; empty when there is none."""
+    files = [word for word in words if word.endswith((".yml", ".yaml"))]
+    return f"did you mean -f {files[0]}?" if files and "required: --file/-f" in message else ""
 
 
 class _OurHelp(HelpFile):  # type: ignore[misc] # knack publishes no types.

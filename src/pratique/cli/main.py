@@ -83,6 +83,8 @@ def run(argv: Sequence[str], *, extra_tables: Sequence[Row] = ()) -> int:
         return int(code) or _code_of_report(program)
     except SystemExit as end:
         return _code_of(end)
+    except KeyboardInterrupt:  # While modules were imported; within a verb knack makes the exit code of it.
+        return 1
     except BrokenPipeError:
         return _reader_left()
     except PratiqueError as error:

@@ -38,7 +38,7 @@ def complain(error: PratiqueError) -> None:
     print(f"error: {error}", file=sys.stderr)
     for line in error.log_tail:
         print(f"  | {line}", file=sys.stderr)
-    if error.hint:
+    if error.hint and error.hint not in [problem.hint for problem in error.problems]:
         print(f"\nhint: {error.hint}", file=sys.stderr)
 
 
@@ -61,6 +61,7 @@ class Progress:
 
     def __init__(self) -> None:
         self._state = ""
+        self._mark = ""
         self._line_open = False
         self._dotted = time.monotonic()
 
@@ -70,10 +71,12 @@ class Progress:
             return
         if state != self._state:
             self.end()
-            print(state, end=" ", file=sys.stderr, flush=True)
+            print(state, end="", file=sys.stderr, flush=True)
+            self._mark = " ."
             self._state, self._line_open = state, True
         elif time.monotonic() - self._dotted >= _DOT_EVERY:
-            print(".", end="", file=sys.stderr, flush=True)
+            print(self._mark, end="", file=sys.stderr, flush=True)
+            self._mark = "."
             self._dotted = time.monotonic()
 
     def end(self) -> None:

@@ -63,7 +63,7 @@ def is_planned(kind: str, key: str) -> bool:
 def _check_local_paths(spec: Spec, document: YamlDocument) -> None:
     """Raise `InvalidInput` with the line of every path that leads nowhere, before anything is sent."""
     missing = [
-        Found(use.key, f"there is no file or folder {use.path}", _RELATIVE)
+        Found(use.key, f"there is no file or folder {use.path}", _RELATIVE if document.file_of(use.key) else "")
         for use in local_paths(spec)
         if not use.path.exists()
     ]

@@ -63,6 +63,10 @@ class Deployments(Settling):
         found: Document = self._connection.put(self._at(name), body)
         return found
 
+    def metrics(self, name: str) -> str:
+        """What its replicas count, as text for Prometheus."""
+        return self._connection.text(self._at(name, "metrics"))
+
     def logs(self, name: str, *, lines: int) -> str:
         """The last `lines` lines of the scorer's log."""
         return self._connection.text(self._at(name, "logs"), {"lines": str(lines)})

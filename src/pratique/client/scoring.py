@@ -12,20 +12,25 @@ from pratique.client.door import check_url
 _TIMEOUT: Final = 320.0
 """Seconds: above Azure's longest request timeout (300 s), so that the endpoint's own answer arrives."""
 
+_LOGS: Final = "pratique ml online-deployment get-logs --endpoint-name {endpoint} --name NAME shows what it printed"
 _MEANINGS: Final[dict[int, tuple[type[PratiqueError], str]]] = {
-    401: (Unauthenticated, "get the key with `pratique ml online-endpoint get-credentials`"),
-    404: (NotFound, "no deployment has traffic; see `pratique ml online-endpoint update --traffic`"),
+    401: (Unauthenticated, "get the key with `pratique ml online-endpoint get-credentials --name {endpoint}`"),
+    404: (
+        NotFound,
+        "no deployment has traffic: pratique ml online-endpoint update --name {endpoint} --traffic NAME=100",
+    ),
     408: (ComputeFailed, "the model took longer than request_settings.request_timeout_ms"),
     413: (TooLarge, "raise PRATIQUE_SCORE_BODY_LIMIT_MB and run `pratique up` again, or send less"),
-    424: (ComputeFailed, "see `pratique ml online-deployment get-logs`"),
+    424: (ComputeFailed, _LOGS),
     429: (Unavailable, "too many requests wait; send them more slowly"),
     503: (Unavailable, "see `pratique status`"),
 }
 
 
-def score(uri: str, *, key: str, body: bytes, deployment: str = "") -> str:
-    """The endpoint's answer to `body` (JSON); `deployment` pins one instead of the traffic's choice.
+def score(uri: str, *, key: str, body: bytes, endpoint: str, deployment: str = "") -> str:
+    """The answer to `body` (JSON) of `endpoint`, which is at `uri`.
 
+    `deployment` pins one instead of the traffic's choice.
     Raises `ComputeFailed` when the model answered with an error, with what it said.
     """
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
@@ -39,16 +44,18 @@ def score(uri: str, *, key: str, body: bytes, deployment: str = "") -> str:
     text = answer.data.decode("utf-8", "replace")
     if answer.status == 200:
         return text
-    raise _refused(answer, text, deployment)
+    raise _refused(answer, text, endpoint, deployment)
 
 
-def _refused(answer: urllib3.BaseHTTPResponse, text: str, deployment: str) -> PratiqueError:
-    kind, hint = _MEANINGS.get(answer.status, (ComputeFailed, "see `pratique ml online-deployment get-logs`"))
+def _refused(answer: urllib3.BaseHTTPResponse, text: str, endpoint: str, deployment: str) -> PratiqueError:
+    kind, hint = _MEANINGS.get(answer.status, (ComputeFailed, _LOGS))
     if answer.status == 404 and deployment:
-        hint = "see `pratique ml online-deployment list`"
+        hint = "pratique ml online-deployment list --endpoint-name {endpoint} -o table"
     behind = answer.headers.get("ms-azureml-model-error-statuscode")
+    if behind and behind.startswith("4"):
+        hint = "what it takes: pratique ml online-endpoint show --name {endpoint} --query openapi_uri -o tsv"
     said = f"{answer.status}, the model said {behind}" if behind else str(answer.status)
-    return kind(f"the endpoint answered {said}: {_words(text)}", hint=hint)
+    return kind(f"the endpoint answered {said}: {_words(text)}", hint=hint.format(endpoint=endpoint))
 
 
 def _words(text: str) -> str:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from pratique.store import delivery_runs, run_uses
+from pratique.store import delivery_runs, delivery_units, run_uses
 from pratique.store.database import Transaction
 from pratique.store.delivery_runs import Run
 
@@ -25,7 +25,7 @@ def binding(tx: Transaction, run: Run, stage: str, before: Collection[str]) -> d
 
     What stages beside it do shows only in what the run used: that is of the whole run.
     """
-    units = [unit for unit in delivery_runs.units_of(tx, run.id) if unit.stage in before]
+    units = [unit for unit in delivery_units.of_run(tx, run.id) if unit.stage in before]
     made_by = {unit.id for unit in units}
     known: dict[str, Any] = {
         "commit": run.version,

@@ -4,10 +4,10 @@ Of two answers at once one is first; what comes after the end of a question,
 by an answer, its time or a cancelled run, changes nothing and says so.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from pratique.base.clock import iso
 from pratique.base.errors import Conflict, Forbidden, InvalidInput, NotFound
@@ -17,7 +17,7 @@ from pratique.control.approval_bindings import binding
 from pratique.control.permissions import is_permitted, project_scope, stage_environment_scope
 from pratique.delivery.run import admission
 from pratique.delivery.run.admission import Facts, State
-from pratique.store import asked_checks, delivery_runs, principals
+from pratique.store import asked_checks, delivery_runs, delivery_units, principals
 from pratique.store.asked_checks import AskedCheck
 from pratique.store.database import Transaction
 from pratique.store.delivery_runs import Run
@@ -68,10 +68,41 @@ def decide(
     `binding_digest` is of what the caller was shown: if that has changed, it is a `Conflict` too.
     """
     found = get(tx, actor, id)
-    row, run = found.asked, found.run
+    row, run, groups = found.asked, found.run, _named_as(tx, actor)
     _check_open(row, run, now)
-    allowed, groups = _has_role(actor, row), _named_as(tx, actor)
-    if why := admission.refusal(checks.check_of(row), actor.id, has_role=allowed, groups=groups):
+    _check_may_answer(actor, row, groups)
+    if len(comment) > LONGEST_COMMENT or "\0" in comment:
+        raise InvalidInput(f"a comment has at most {LONGEST_COMMENT:,} characters")
+    bound = _bound(tx, run, row, shown=binding_digest)
+    answer = {
+        "who": actor.id, "name": actor.name, "approves": approves, "comment": comment, "at": iso(now),
+        "binding": bound.get("digest", ""),
+        "entries": list(admission.entries_of(checks.check_of(row), actor.id, groups)),
+    }  # fmt: skip
+    answered = _judged(replace(row, bound=bound, answers=[*row.answers, answer]), run, now)
+    asked_checks.change(tx, answered)
+    _tell(tx, actor, answered, answer, now=now)
+    if row.kind == admission.VALIDATION:
+        delivery_units.look_at(tx, str(row.settings["unit"]), now=now)
+    else:
+        delivery_runs.touch(tx, run.id)
+    return get(tx, actor, id)
+
+
+def _check_open(row: AskedCheck, run: Run, now: datetime) -> None:
+    if run.cancel_requested or run.is_completed:
+        by = f" by {run.canceled_by.get('name')}" if run.canceled_by else ""
+        word = f"was cancelled{by}" if run.cancel_requested else "has ended"
+        raise Conflict(f"run {run.id} {word}: this approval is asked no more")
+    if row.state != "waiting":
+        raise Conflict(f"this approval is {row.state}: {row.reason or 'it was answered'}")
+    if row.expires_at is not None and now >= row.expires_at:
+        raise Conflict("the time of this approval is over")
+
+
+def _check_may_answer(actor: Actor, row: AskedCheck, groups: Collection[str]) -> None:
+    """Raise `Forbidden` unless the caller, a person who is in these groups, may answer now."""
+    if why := admission.refusal(checks.check_of(row), actor.id, has_role=_has_role(actor, row), groups=groups):
         raise Forbidden(
             f"{actor.name} may not answer this approval: {why}",
             hint="the role Approver decides there: pratique role assignment create --role Approver "
@@ -80,36 +111,33 @@ def decide(
     if actor.run is not None:
         raise Forbidden("a task of a run does not answer approvals")
     check_is_itself(actor, "answer approvals")
-    if len(comment) > LONGEST_COMMENT or "\0" in comment:
-        raise InvalidInput(f"a comment has at most {LONGEST_COMMENT:,} characters")
+
+
+def _bound(tx: Transaction, run: Run, row: AskedCheck, *, shown: str) -> Mapping[str, Any]:
+    """What the answer is given for; `Conflict` when that is not any more what was `shown`, a digest or empty."""
     current = binding(tx, run, row.stage, row.bound.get("after", ()))
-    if binding_digest and binding_digest != current["digest"]:
+    if shown and shown != current["digest"]:
         raise Conflict(
             "what this approval is for has changed since it was shown",
             hint=f"look at it again: pratique pipelines approval show --id {row.id}",
         )
-    if not row.answers:
-        row = replace(row, bound=current)  # The first answer is for what is there now, and so is every later one.
-    answer = {
-        "who": actor.id, "name": actor.name, "approves": approves, "comment": comment, "at": iso(now),
-        "binding": row.bound.get("digest", ""),
-        "entries": list(admission.entries_of(checks.check_of(row), actor.id, groups)),
-    }  # fmt: skip
-    answered = replace(row, answers=[*row.answers, answer])
-    judged = admission.judged(checks.check_of(answered), Facts(run.id, row.stage, run.branch), now)
-    if judged.state is not State.WAITING:
-        answered = replace(answered, state=judged.state.value, ended_at=now, look_at=None)
-    asked_checks.change(tx, replace(answered, reason=judged.reason))
-    kind = "Pratique.ApprovalGiven" if approves else "Pratique.ApprovalRefused"
-    data = {"comment": comment, "binding": answer["binding"], "state": answered.state}
-    if as_group := [name for one in answer["entries"] if one != actor.id for name in _names(tx, one)]:
+    return row.bound if row.answers else current  # The first answer is for what is there now, and so are later ones.
+
+
+def _judged(row: AskedCheck, run: Run, now: datetime) -> AskedCheck:
+    """The question with what its answers come to so far."""
+    judged = admission.judged(checks.check_of(row), Facts(run.id, row.stage, run.branch), now)
+    if judged.state is State.WAITING:
+        return replace(row, reason=judged.reason)
+    return replace(row, state=judged.state.value, ended_at=now, look_at=None, reason=judged.reason)
+
+
+def _tell(tx: Transaction, actor: Actor, answered: AskedCheck, answer: Mapping[str, Any], *, now: datetime) -> None:
+    kind = "Pratique.ApprovalGiven" if answer["approves"] else "Pratique.ApprovalRefused"
+    data = {"comment": answer["comment"], "binding": answer["binding"], "state": answered.state}
+    if as_group := _names(tx, *(one for one in answer["entries"] if one != actor.id)):
         data["groups"] = as_group
     checks.tell(tx, actor.to_document(), kind, answered, now=now, data=data)
-    if row.kind == admission.VALIDATION:
-        delivery_runs.look_at_unit(tx, str(row.settings["unit"]), now=now)
-    else:
-        delivery_runs.touch(tx, run.id)
-    return get(tx, actor, id)
 
 
 def _has_role(actor: Actor, row: AskedCheck) -> bool:
@@ -125,17 +153,6 @@ def _scope(row: AskedCheck) -> str:
     if row.kind == admission.VALIDATION:
         return project_scope(row.project)
     return stage_environment_scope(row.project, row.environment)
-
-
-def _check_open(row: AskedCheck, run: Run, now: datetime) -> None:
-    if run.cancel_requested or run.is_completed:
-        by = f" by {run.canceled_by.get('name')}" if run.canceled_by else ""
-        word = f"was cancelled{by}" if run.cancel_requested else "has ended"
-        raise Conflict(f"run {run.id} {word}: this approval is asked no more")
-    if row.state != "waiting":
-        raise Conflict(f"this approval is {row.state}: {row.reason or 'it was answered'}")
-    if row.expires_at is not None and now >= row.expires_at:
-        raise Conflict("the time of this approval is over")
 
 
 def _named_as(tx: Transaction, actor: Actor) -> frozenset[str]:

@@ -34,9 +34,10 @@ from pratique.delivery.run.outcomes import Admission, Result, RunState
 from pratique.delivery.run.plan import Action, Decision, applied, settled
 from pratique.delivery.run.results import job_result, run_result, stage_result
 from pratique.delivery.run.variables import RunInputs
-from pratique.store import asked_checks, deliveries, delivery_runs, events
+from pratique.store import asked_checks, deliveries, delivery_runs, delivery_units, events
 from pratique.store.database import Transaction
-from pratique.store.delivery_runs import JobRow, Run, StageRow, UnitRow
+from pratique.store.delivery_runs import JobRow, Run, StageRow
+from pratique.store.delivery_units import UnitRow
 from pratique.store.events import Event
 from pratique.store.leases import Lease
 from pratique.store.sealing import Sealer
@@ -215,7 +216,7 @@ class _Writer:
             self._state = applied(self._state, decision)
             unit = new_id()
             units.append(self._unit(decision, self._message(decision, name, unit), unit))
-        delivery_runs.add_units(self._tx, units)
+        delivery_units.add(self._tx, units)
 
     def _unit(self, decision: Decision, message: JobMessage, unit: str) -> UnitRow:
         assert decision.unit is not None  # noqa: S101 - a start has a unit.

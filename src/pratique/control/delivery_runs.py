@@ -16,7 +16,7 @@ from pratique.delivery.expressions.macros import Variable
 from pratique.delivery.pipeline import Pipeline
 from pratique.delivery.run.names import finished, prepared
 from pratique.delivery.run.variables import RunInputs, RunVariables, VariableError, Variables
-from pratique.store import counters, delivery_runs, events, projects
+from pratique.store import counters, delivery_runs, delivery_units, events, projects
 from pratique.store.database import Transaction
 from pratique.store.deliveries import Delivery
 from pratique.store.delivery_runs import JobRow, Run, StageRow, Wanted
@@ -113,7 +113,8 @@ def queue(
         parameters=dict(request.parameters), variables=dict(request.variables), left_out=list(request.left_out),
         text=compiled.text, system={**system, "Build.BuildNumber": name}, counted=counted,
         status="notStarted", result=None, cancel_requested=False, canceled_by=None, tags=[],
-        warnings=[str(warning) for warning in compiled.warnings], error=None, revision=1, settled=0,
+        warnings=[str(warning) for warning in compiled.warnings],
+        appends_message=compiled.pipeline.appends_commit_message, error=None, revision=1, settled=0,
         created_at=now, started_at=None, ended_at=None, created_by=actor.to_document(),
     )  # fmt: skip
     pipeline = pipeline_of(run.text, run.path)
@@ -219,7 +220,7 @@ def cancel(tx: Transaction, actor: Actor, id: int, *, now: datetime) -> Run:  # 
     if not run.cancel_requested:
         by = actor.to_document()
         delivery_runs.touch(tx, id, cancel_requested=True, canceled_by=by, status="cancelling")
-        delivery_runs.cancel_units(tx, id, now=now)
+        delivery_units.cancel(tx, id, now=now)
         checks.withdraw(tx, run, reason=f"{actor.name} cancelled the run", now=now)
         tell(tx, actor, "Pratique.DeliveryRunCancelRequested", run, now=now)
     return get(tx, actor, id)

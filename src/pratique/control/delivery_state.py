@@ -11,9 +11,10 @@ from pratique.delivery.pipeline import Pipeline
 from pratique.delivery.run.outcomes import Admission, JobState, Result, RunState, StageState, UnitState
 from pratique.delivery.run.status import Counter
 from pratique.delivery.run.variables import RunInputs
-from pratique.store import delivery_runs
+from pratique.store import delivery_runs, delivery_units
 from pratique.store.database import Transaction
-from pratique.store.delivery_runs import JobRow, Run, StageRow, UnitRow
+from pratique.store.delivery_runs import JobRow, Run, StageRow
+from pratique.store.delivery_units import UnitRow
 from pratique.store.sealing import Sealer
 
 
@@ -33,7 +34,7 @@ def rows_of(tx: Transaction, run: Run) -> Rows:
         run,
         tuple(delivery_runs.stages_of(tx, run.id)),
         tuple(delivery_runs.jobs_of(tx, run.id)),
-        tuple(delivery_runs.units_of(tx, run.id)),
+        tuple(delivery_units.of_run(tx, run.id)),
     )
 
 

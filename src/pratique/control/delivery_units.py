@@ -23,9 +23,10 @@ from pratique.delivery.origins import Origin
 from pratique.delivery.records import JOB, Record, StepState
 from pratique.delivery.run.names import MAX_LENGTH
 from pratique.delivery.run.outcomes import Result
-from pratique.store import delivery_runs, holdings, projects
+from pratique.store import delivery_runs, delivery_units, holdings, projects
 from pratique.store.database import Transaction
-from pratique.store.delivery_runs import Artifact, Run, StepRow, UnitRow
+from pratique.store.delivery_runs import Artifact, Run
+from pratique.store.delivery_units import StepRow, UnitRow
 from pratique.store.sealing import Sealer
 
 
@@ -39,7 +40,7 @@ class Here:
 
 def here(tx: Transaction, actor: Actor, run: int, unit: str) -> Here:
     """The unit that the caller is the worker of; raises `NotFound` for any other."""
-    found = delivery_runs.unit(tx, unit)
+    found = delivery_units.get(tx, unit)
     of = delivery_runs.get(tx, run)
     if found is None or of is None or found.run != run or actor.id != SUBJECT + unit:
         raise NotFound(f"run {run} has no unit {unit!r} of yours")
@@ -78,7 +79,7 @@ def report(tx: Transaction, at: Here, records: Sequence[Record], sealer: Sealer,
         return Taken(at.run, at.unit, ())
     if at.unit.state == "completed":
         raise Conflict("this unit has ended", hint="whatever it still does counts no more")
-    delivery_runs.put_steps(tx, [_step(at.unit, record) for record in new if record.step != JOB])
+    delivery_units.put_steps(tx, [_step(at.unit, record) for record in new if record.step != JOB])
     whole = next((one for one in new if one.step == JOB and one.state is StepState.COMPLETED), None)
     # A worker has its message in its memory; without one it is read again at every look.
     left = at.unit.message if at.unit.runs_on_server and whole is None else None
@@ -88,7 +89,7 @@ def report(tx: Transaction, at: Here, records: Sequence[Record], sealer: Sealer,
         delivery_runs.touch(tx, at.run.id)
     elif changed.state == "queued":  # Its worker was quicker than whoever started it.
         changed = replace(changed, state="running", started_at=now)
-    delivery_runs.change_unit(tx, at.unit.id, **{key: value for key, value in vars(changed).items() if key != "id"})
+    delivery_units.change(tx, at.unit.id, **{key: value for key, value in vars(changed).items() if key != "id"})
     _take_of_run(tx, at.run, new, now=now)
     return Taken(at.run, changed, tuple(new))
 
@@ -138,17 +139,17 @@ def _take_of_run(tx: Transaction, run: Run, records: Sequence[Record], *, now: d
 
 def fail(tx: Transaction, unit: str, result: Result, reason: str, *, now: datetime) -> UnitRow | None:
     """End a unit whose worker cannot say so any more; None when it has ended meanwhile."""
-    known = delivery_runs.unit(tx, unit)
+    known = delivery_units.get(tx, unit)
     if known is None or known.state == "completed":
         return None
     ended = _ended(replace(known, message=None), result, reason, now)
-    delivery_runs.change_unit(tx, unit, **{key: value for key, value in vars(ended).items() if key != "id"})
-    left = [one for one in delivery_runs.steps_of(tx, [unit]) if one.state != "completed"]
+    delivery_units.change(tx, unit, **{key: value for key, value in vars(ended).items() if key != "id"})
+    left = [one for one in delivery_units.steps_of(tx, [unit]) if one.state != "completed"]
     closed = [
         replace(one, state="completed", result=result.value, ended_at=now, record={**one.record, "reason": reason})
         for one in left
     ]
-    delivery_runs.put_steps(tx, closed)
+    delivery_units.put_steps(tx, closed)
     delivery_runs.touch(tx, known.run)
     return ended
 

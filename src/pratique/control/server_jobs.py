@@ -31,8 +31,10 @@ from pratique.delivery.run.steps import job_status, step_verdict
 from pratique.delivery.run.variables import RunVariables
 from pratique.delivery.tasks import rule_of
 from pratique.store import delivery_runs
+from pratique.store import delivery_units as unit_rows
 from pratique.store.database import Transaction
-from pratique.store.delivery_runs import Run, StepRow
+from pratique.store.delivery_runs import Run
+from pratique.store.delivery_units import StepRow
 from pratique.store.sealing import Sealer
 
 _AFTERWARDS: Final = "after the cancel"
@@ -85,7 +87,7 @@ def look(
     `heard` is what came of the call that was wanted last, with its step. `door`
     is the platform's own origin.
     """
-    row = delivery_runs.unit(tx, unit)
+    row = unit_rows.get(tx, unit)
     run = delivery_runs.get(tx, row.run) if row else None
     if row is None or run is None or row.message is None or row.state == delivery_runs.COMPLETED:
         return None
@@ -113,7 +115,7 @@ class _Walk:
         self._now = now
         self._heard = dict([heard] if heard else [])
         self._masked = Masker(message.secrets()).masked
-        self._known = {row.number: row for row in delivery_runs.steps_of(tx, [at.unit.id])}
+        self._known = {row.number: row for row in unit_rows.steps_of(tx, [at.unit.id])}
         self._records: list[Record] = []
         self._said: dict[int, tuple[str, ...]] = {}
         self._canceled_at, self._canceled_because = self._cancel()
@@ -123,7 +125,7 @@ class _Walk:
         look_at, call = self._walk()
         at = Here(self._run, replace(self._unit, look_at=look_at))
         if not self._records:
-            delivery_runs.change_unit(self._tx, self._unit.id, look_at=look_at)
+            unit_rows.change(self._tx, self._unit.id, look_at=look_at)
             return Seen(Taken(self._run, at.unit, ()), {}, call)
         taken = delivery_units.report(self._tx, at, self._records, sealer, now=self._now)
         return Seen(taken, self._said, call)

@@ -56,64 +56,46 @@ class Known:
     principal: Principal | None
 
 
-def create(
-    tx: Transaction,
-    actor: Actor,
-    project: str,
-    name: str,
-    *,
-    principal: str,
-    workspace: str,
-    resource_group: str = "",
-    description: str = "",
-    is_for_all: bool = False,
-    now: datetime,
-) -> Known:
-    """Make a connection that acts as `principal` (name or appId).
+@dataclass(frozen=True)
+class NewConnection:
+    """What is said of a new connection: the `principal` (name or appId) that it acts as, or the `url` it leads to.
 
-    `workspace` says what it is about: empty means a whole group, and without a
-    group the home, as for a pipeline that makes groups and workspaces. What may
-    be done is what the principal's roles allow, whatever is named here.
+    `workspace` says what one of a principal is about: empty means a whole group, and
+    without a group the home, as for a pipeline that makes groups and workspaces. What
+    may be done is what the principal's roles allow, whatever is named here.
     """
-    projects.get(tx, actor, project)
-    permit(actor, "service_connections/write", project_scope(project))
-    permit(actor, "principals/write", HOME)
-    check_name("service connection", name)
-    if service_connections.named(tx, project, name):
-        raise AlreadyExists(f"there is a service connection {name!r} already in project {project!r}")
-    found = _service_principal(tx, principal)
-    group = _group(tx, actor, workspace, resource_group)
-    made = ServiceConnection(
-        new_id(), project, name, description, found.id, group, workspace, is_for_all, now, now, actor.to_document()
-    )
-    service_connections.add(tx, made)
-    _tell(tx, actor, "Pratique.ServiceConnectionCreated", Known(made, found), now=now)
-    return Known(made, found)
+
+    name: str
+    principal: str = ""
+    url: str = ""
+    workspace: str = ""
+    resource_group: str = ""
+    description: str = ""
+    is_for_all: bool = False
 
 
-def create_generic(
-    tx: Transaction,
-    actor: Actor,
-    project: str,
-    name: str,
-    *,
-    url: str,
-    description: str = "",
-    is_for_all: bool = False,
-    now: datetime,
-) -> Known:
-    """Make a connection to an address; raises `InvalidInput` for what is none."""
+def create(tx: Transaction, actor: Actor, project: str, new: NewConnection, *, now: datetime) -> Known:
+    """Make a connection of a principal or to an address; raises `InvalidInput` for one of both or neither."""
+    if bool(new.principal) == bool(new.url):
+        raise InvalidInput("a connection is of a service principal, or to a URL", hint="give one of the two")
+    if new.url and (new.workspace or new.resource_group):
+        raise InvalidInput("a connection to a URL has no workspace and no resource group")
     projects.get(tx, actor, project)
     permit(actor, "service_connections/write", project_scope(project))
-    check_name("service connection", name)
-    if service_connections.named(tx, project, name):
-        raise AlreadyExists(f"there is a service connection {name!r} already in project {project!r}")
+    if new.principal:
+        permit(actor, "principals/write", HOME)
+    check_name("service connection", new.name)
+    if service_connections.named(tx, project, new.name):
+        raise AlreadyExists(f"there is a service connection {new.name!r} already in project {project!r}")
+    principal = _service_principal(tx, new.principal) if new.principal else None
     made = ServiceConnection(
-        new_id(), project, name, description, None, "", "", is_for_all, now, now, actor.to_document(), _address(url)
-    )
+        new_id(), project, new.name, new.description, principal.id if principal else None,
+        _group(tx, actor, new.workspace, new.resource_group), new.workspace, new.is_for_all, now, now,
+        actor.to_document(), _address(new.url) if new.url else "",
+    )  # fmt: skip
     service_connections.add(tx, made)
-    _tell(tx, actor, "Pratique.ServiceConnectionCreated", Known(made, None), now=now)
-    return Known(made, None)
+    _tell(tx, actor, "Pratique.ServiceConnectionCreated", Known(made, principal), now=now)
+    return Known(made, principal)
 
 
 def get(tx: Transaction, actor: Actor, project: str, which: str) -> Known:

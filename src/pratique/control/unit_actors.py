@@ -13,9 +13,10 @@ from pratique.base.errors import Unauthenticated
 from pratique.control.actor import Actor, Grant
 from pratique.control.permissions import project_scope, repository_scope
 from pratique.delivery.message import GIT
-from pratique.store import delivery_permissions, delivery_runs, repositories
+from pratique.store import delivery_permissions, delivery_runs, delivery_units, repositories
 from pratique.store.database import Transaction
-from pratique.store.delivery_runs import Run, UnitRow
+from pratique.store.delivery_runs import Run
+from pratique.store.delivery_units import UnitRow
 
 CHECKOUT: Final = "checkout:"
 """The same for the token with which git fetches for it."""
@@ -37,7 +38,7 @@ def actor_of_unit(tx: Transaction, subject: str) -> Actor:
 
     Once its unit has ended it may do nothing any more, but for sending again what it has not heard was taken.
     """
-    unit = delivery_runs.unit(tx, subject.removeprefix(SUBJECT)) if subject.startswith(SUBJECT) else None
+    unit = delivery_units.get(tx, subject.removeprefix(SUBJECT)) if subject.startswith(SUBJECT) else None
     run = delivery_runs.get(tx, unit.run) if unit else None
     if unit is None or run is None:
         raise Unauthenticated("the unit of this token does not exist any more")
@@ -70,7 +71,7 @@ def _repositories(tx: Transaction, run: Run | None) -> Iterator[Grant]:
 
 def running_unit(tx: Transaction, unit: str) -> UnitRow:
     """The unit that a token of a service connection was given to; raises `Unauthenticated` when it has ended."""
-    found = delivery_runs.unit(tx, unit)
+    found = delivery_units.get(tx, unit)
     if found is None or found.state == "completed":
         raise Unauthenticated("the unit of this token has ended")
     return found

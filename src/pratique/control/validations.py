@@ -20,7 +20,8 @@ from pratique.delivery.run.admission import VALIDATION
 from pratique.store import asked_checks
 from pratique.store.asked_checks import AskedCheck
 from pratique.store.database import Transaction
-from pratique.store.delivery_runs import Run, UnitRow
+from pratique.store.delivery_runs import Run
+from pratique.store.delivery_units import UnitRow
 
 
 def of_step(tx: Transaction, unit: UnitRow, step: int) -> AskedCheck | None:

@@ -48,38 +48,39 @@ class Whole:
     variables: Sequence[GroupVariable]
 
 
-def create(
-    tx: Transaction,
-    actor: Actor,
-    project: str,
-    name: str,
-    *,
-    values: Mapping[str, Value] | None = None,
-    vault: str = "",
-    chosen: Sequence[str] = (),
-    description: str = "",
-    is_for_all: bool = False,
-    sealer: Sealer,
-    now: datetime,
-) -> Whole:
-    """Make a group with `values`, or one of the secrets `chosen` of `vault`; raises `AlreadyExists`."""
+@dataclass(frozen=True)
+class NewGroup:
+    """What is said of a new group: `values` of its own, or a `vault` and which of its secrets are `chosen`."""
+
+    name: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    vault: str = ""
+    chosen: Sequence[str] = ()
+    description: str = ""
+    is_for_all: bool = False
+
+
+def create(tx: Transaction, actor: Actor, project: str, new: NewGroup, *, sealer: Sealer, now: datetime) -> Whole:
+    """Make a group; raises `AlreadyExists`."""
     projects.get(tx, actor, project)
     permit(actor, "variable_groups/write", project_scope(project))
-    check_name("variable group", name)
-    if variable_groups.named(tx, project, name):
-        raise AlreadyExists(f"there is a variable group {name!r} already in project {project!r}")
+    check_name("variable group", new.name)
+    if variable_groups.named(tx, project, new.name):
+        raise AlreadyExists(f"there is a variable group {new.name!r} already in project {project!r}")
     number = counters.next_number(tx, IDS)
-    group = VariableGroup(number, project, name, description, None, is_for_all, now, now, actor.to_document())
-    if vault:
-        if values:
+    group = VariableGroup(
+        number, project, new.name, new.description, None, new.is_for_all, now, now, actor.to_document()
+    )
+    if new.vault:
+        if new.values:
             raise InvalidInput("a group of a vault has no values of its own", hint="leave --variables out")
-        where = vaults.let_group_read(tx, actor, vault, number, f"{project}/{name}", now=now)
+        where = vaults.let_group_read(tx, actor, new.vault, number, f"{project}/{new.name}", now=now)
         group = replace(group, vault=where.name)
     variable_groups.add(tx, group)
-    for one in chosen:
+    for one in new.chosen:
         _choose(tx, group, one)
-    for called, value in (values or {}).items():
-        _put(tx, group, called, value, sealer)
+    for name, value in new.values.items():
+        _put(tx, group, name, value, sealer)
     _tell(tx, actor, "Pratique.VariableGroupCreated", group, now=now)
     return _whole(tx, group)
 

@@ -36,6 +36,7 @@ from pratique.control.plans import RETRIES
 from pratique.engine import packages, runs, views, written
 from pratique.engine.abandon import while_wanted
 from pratique.engine.patience import patiently
+from pratique.engine.stories import tell_step
 from pratique.engine.tails import add_lines
 from pratique.engine.workbench import Workbench
 from pratique.specs.bindings import bind_command
@@ -126,12 +127,7 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
     attempt.say(f"job {job.name}: preparing")
     if not attempt.has_network:
         views.check_kept_from_network(bench.compute.sandbox, job.spec)
-    environment = job.resolved["environment"]["spec"]
-    python = packages.python_at_once(bench.environments, environment, say=attempt.say) or while_wanted(
-        lambda say: packages.python_for(bench.environments, environment, logs=bench.home.logs, say=say),
-        say=attempt.say,
-        check=check,
-    )
+    python = _python(attempt, check)
     check()
     attempt.tidy()
     if models := _models_given(job):
@@ -142,6 +138,25 @@ def prepare(attempt: Attempt, check: Callable[[], None]) -> Task:
         patiently(lambda: _make_run(attempt), within=_MLFLOW_WITHIN, check=check)
     check()
     attempt.say(f"starting with {python}")
+    return _task(attempt, python)
+
+
+def _python(attempt: Attempt, check: Callable[[], None]) -> Path:
+    """The Python of the job's environment, which is made when it is not there."""
+    bench, environment = attempt.bench, attempt.job.resolved["environment"]["spec"]
+    if python := packages.python_at_once(bench.environments, environment, say=attempt.say):
+        return python
+    tell_step(bench.home, attempt.job, "its environment is made ready first", utc_now())
+    return while_wanted(
+        lambda say: packages.python_for(bench.environments, environment, logs=bench.home.logs, say=say),
+        say=attempt.say,
+        check=check,
+    )
+
+
+def _task(attempt: Attempt, python: Path) -> Task:
+    """The job's command as a process."""
+    bench, job = attempt.bench, attempt.job
     timeout = (job.spec.get("limits") or {}).get("timeout")
     leading = () if attempt.has_network else _leading_to_door(attempt, python)
     return Task(

@@ -1,9 +1,14 @@
 """What replicas collect: from the spools that they write to Parquet in the workspace's datastore.
 
-    <home>/collected/<deployment>/about.json      whose it is, which collections, how much time a folder covers
-    <home>/collected/<deployment>/tally.json      how much came, and how much was dropped
-    <home>/collected/<deployment>/*.spool         complete: taken away here
-    <home>/collected/<deployment>/*.spool.part    is being written
+    <home>/collected/<deployment>/tally.json               how much came, and how much was dropped
+    <home>/collected/<deployment>/<revision>/about.json    whose it is, which collections, how much time a folder covers
+    …/<revision>/spool/*.spool                             complete
+    …/<revision>/spool/*.spool.part                        is being written
+    …/<revision>/taken/*.spool                             out of the reach of those who wrote it
+
+What a revision has collected is stored as its own file says, also when the next one says something else.
+Only the spool can be written by a replica, whose code is a user's, so nothing in it is believed: a file is taken
+out of its reach first, and is left out when it is none.
 
     azureml://datastores/workspaceblobstore/paths/modelDataCollector/<endpoint>/<deployment>/<collection>/<time>/…
 
@@ -12,8 +17,12 @@ own, so one that is taken twice after a crash is there once. A data asset shows
 each collection: see `control.collections`.
 """
 
+import fcntl
 import json
+import os
+import re
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -36,15 +45,26 @@ from pratique.store.deployments import OnlineDeployment
 _log = get_logger(__name__)
 REDACT: Final = "pratique.collect.redact"
 """The tag that names columns whose values are not kept."""
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+\.spool(?:\.part)?", re.ASCII)
+_LEFT_SECONDS: Final = 3600
+"""How long the place of a revision stays when nothing comes: its replicas may still finish their requests."""
+_CONVERTER: Final = ("-m", "pratique.signals.collected")
 _AT_ONCE: Final = 16
 _LONGEST_SECONDS: Final = 300
+_STARTED_SECONDS: Final = 5
+"""A part that is younger may not be locked yet."""
 _ORPHANED_SECONDS: Final = 300
-"""A part that nobody has written for so long belongs to a replica that was killed."""
+"""Where files cannot be locked, a part that nobody has written for so long belongs to a replica that was killed."""
 
 
-def folder_of(home: Home, deployment_id: str) -> Path:
-    """Where the replicas of a deployment write."""
-    return home.root / "collected" / deployment_id
+def folder_of(home: Home, deployment_id: str, revision: int) -> Path:
+    """What belongs to the collection of a revision of a deployment."""
+    return home.root / "collected" / deployment_id / str(revision)
+
+
+def spool_of(home: Home, deployment_id: str, revision: int) -> Path:
+    """Where its replicas write."""
+    return folder_of(home, deployment_id, revision) / "spool"
 
 
 def prepare(bench: Workbench, deployment: OnlineDeployment) -> Mapping[str, str]:
@@ -52,40 +72,49 @@ def prepare(bench: Workbench, deployment: OnlineDeployment) -> Mapping[str, str]
 
     Raises `Conflict` when an asset of something else has the name of one that shall show what is collected.
     """
-    wanted = collections_of(deployment.spec.get("data_collector"))
+    collector = deployment.spec.get("data_collector") or {}
+    wanted = collections_of(collector)
     if not wanted:
         return {}
-    assets = assets_of(deployment.spec.get("data_collector"), deployment.endpoint, deployment.name)
+    assets = assets_of(collector, deployment.endpoint, deployment.name)
     with bench.database.read() as tx:
         for collection, (name, version) in assets.items():
             place = _place(deployment.endpoint, deployment.name, collection)
             collections.check_free(tx, deployment.workspace, name, version, place)
-    folder = folder_of(bench.home, deployment.id)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = folder_of(bench.home, deployment.id, deployment.revision)
+    spool = spool_of(bench.home, deployment.id, deployment.revision)
+    spool.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = {
         "workspace": deployment.workspace,
         "endpoint": deployment.endpoint,
         "deployment": deployment.name,
         "collections": wanted,
         "assets": assets,
-        "rolling_rate": (deployment.spec.get("data_collector") or {}).get("rolling_rate"),
+        "rolling_rate": collector.get("rolling_rate"),
+        "has_script": bool(deployment.resolved.get("code")),
     }
     _write(folder / "about.json", about)
     return {
-        "PRATIQUE_COLLECT": str(folder),
+        "PRATIQUE_COLLECT": str(spool),
         "PRATIQUE_COLLECT_ONLY": ",".join(wanted),
         "PRATIQUE_COLLECT_SAMPLING": str(max(wanted.values())),
         "PRATIQUE_COLLECT_REDACT": str((deployment.spec.get("tags") or {}).get(REDACT, "")),
+        "PRATIQUE_COLLECT_HEADERS": ",".join((collector.get("request_logging") or {}).get("capture_headers") or ()),
     }
 
 
 def tally(home: Home, deployment_id: str) -> Mapping[str, int]:
     """How many records came and how many were dropped, so far; empty where nothing was collected."""
     try:
-        found: dict[str, int] = json.loads((folder_of(home, deployment_id) / "tally.json").read_text(encoding="utf-8"))
+        tallied = home.root / "collected" / deployment_id / "tally.json"
+        found: dict[str, int] = json.loads(tallied.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found
+
+
+class OutOfRoom(OSError):
+    """The disk is full, or fails; what is collected waits where it is."""
 
 
 class Collector:
@@ -96,12 +125,14 @@ class Collector:
 
     def step(self) -> bool:
         """Look into every spool; True when there is more in one."""
-        more = [self._take(folder) for folder in sorted((self._bench.home.root / "collected").glob("*"))]
+        more = [self._take(folder) for folder in sorted((self._bench.home.root / "collected").glob("*/[0-9]*/"))]
         return any(more)
 
     def _take(self, folder: Path) -> bool:
-        complete = sorted(folder.glob("*.spool")) + [part for part in folder.glob("*.spool.part") if _is_orphan(part)]
-        if not complete:
+        for left in folder.glob("making-*"):  # By a process that was killed.
+            shutil.rmtree(left, ignore_errors=True)
+        taken = _taken(folder)
+        if not taken:
             self._forget(folder)
             return False
         try:
@@ -109,25 +140,21 @@ class Collector:
         except (OSError, ValueError) as error:
             _log.warning("collection.unknown", folder=str(folder), reason=str(error))
             return False
-        self._store(folder, about, complete[:_AT_ONCE])
-        return len(complete) > _AT_ONCE
+        self._store(folder, about, taken[:_AT_ONCE])
+        return len(taken) > _AT_ONCE
 
     def _store(self, folder: Path, about: Mapping[str, Any], spools: Sequence[Path]) -> None:
         with tempfile.TemporaryDirectory(dir=folder, prefix="making-") as made:
             out = Path(made)
             (out / "files").mkdir()
-            argv = [sys.executable, "-m", "pratique.signals.collected", str(folder / "about.json"), made]
-            done = subprocess.run(
-                ["nice", *argv, *map(str, spools)],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_LONGEST_SECONDS,
-                check=False,
-            )
-            if done.returncode:
-                self._set_aside(folder, about, spools, done.stderr.decode(errors="replace"))
+            if said := _run([sys.executable, *_CONVERTER, str(folder / "about.json"), made, *map(str, spools)]):
+                self._set_aside(folder, about, spools, said)
                 return
-            self._keep(about, out / "files")
+            try:
+                self._keep(about, out / "files")
+            except (Conflict, InvalidInput) as error:
+                self._set_aside(folder, about, spools, str(error))
+                return
             outcome = json.loads((out / "outcome.json").read_text(encoding="utf-8"))
         _count(folder, **outcome)
         for spool in spools:
@@ -157,16 +184,21 @@ class Collector:
                 self._store(folder, about, [spool])
             return
         [spool] = spools
-        _log.warning("collection.unreadable", spool=str(spool), reason=said.strip().rpartition("\n")[2])
+        _log.warning("collection.unreadable", spool=str(spool), reason=said)
         spool.rename(spool.with_suffix(".unreadable"))
         _count(folder, unreadable=1)
 
     def _forget(self, folder: Path) -> None:
-        """Remove the place of a deployment that is gone."""
+        """Remove the place of a revision that is gone."""
+        spool = folder / "spool"
+        if any(folder.glob("*/*.spool*")) or (spool.is_dir() and _age(spool.lstat()) < _LEFT_SECONDS):
+            return
         with self._bench.database.read() as tx:
-            is_known = deployments.by_id(tx, folder.name) is not None
-        if not is_known and not any(folder.glob("*.spool*")):
+            known = deployments.by_id(tx, folder.parent.name)
+        if known is None or int(folder.name) < (known.applied or 0):
             shutil.rmtree(folder, ignore_errors=True)
+        if known is None and not any(folder.parent.glob("*/")):
+            shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def _place(*names: str) -> DatastorePath:
@@ -174,19 +206,73 @@ def _place(*names: str) -> DatastorePath:
     return DatastorePath(datastores.DEFAULT, "/".join(("modelDataCollector", *names)))
 
 
-def _is_orphan(part: Path) -> bool:
+def _taken(folder: Path) -> list[Path]:
+    """The spools that are complete, or whose replica has ended, where no replica reaches them any more."""
+    place = folder / "taken"
+    found = sorted((folder / "spool").glob("*.spool"))
+    found += [part for part in (folder / "spool").glob("*.spool.part") if _is_orphan(part)]
+    if found:
+        place.mkdir(mode=0o700, exist_ok=True)
+    for spool in found:
+        if _NAME.fullmatch(spool.name) and stat.S_ISREG(spool.lstat().st_mode):
+            spool.rename(place / spool.name)
+        else:
+            _log.warning("collection.no_spool", file=str(spool))
+            _remove(spool)
+    return sorted(one for pattern in ("*.spool", "*.spool.part") for one in place.glob(pattern))
+
+
+def _remove(path: Path) -> None:
+    if stat.S_ISDIR(path.lstat().st_mode):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _run(argv: Sequence[str]) -> str:
+    """Convert; why that did not go, else nothing. Raises `OutOfRoom` where it is nothing about the spools."""
     try:
-        return time.time() - part.stat().st_mtime > _ORPHANED_SECONDS
-    except FileNotFoundError:
+        done = subprocess.run(
+            ["nice", *argv], stdin=subprocess.DEVNULL, capture_output=True, timeout=_LONGEST_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"not done in {_LONGEST_SECONDS} s"
+    said = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+    if done.returncode == os.EX_TEMPFAIL:
+        raise OutOfRoom(f"what was collected cannot be written: {said}")
+    return said or f"ended with {done.returncode}" if done.returncode else ""
+
+
+def _is_orphan(part: Path) -> bool:
+    """Whether the replica that wrote it has ended: it holds a lock while it lives, also while it sleeps."""
+    try:
+        about = part.lstat()
+    except OSError:
         return False
+    age = _age(about)
+    if age < _STARTED_SECONDS or not stat.S_ISREG(about.st_mode):
+        return False
+    try:
+        with part.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, BlockingIOError):
+        return False
+    except OSError:
+        return age > _ORPHANED_SECONDS
+    return True
+
+
+def _age(about: os.stat_result) -> float:
+    return time.time() - about.st_mtime
 
 
 def _count(folder: Path, **more: int) -> None:
+    tallied = folder.parent / "tally.json"
     try:
-        known = json.loads((folder / "tally.json").read_text(encoding="utf-8"))
+        known = json.loads(tallied.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         known = {}
-    _write(folder / "tally.json", {name: known.get(name, 0) + more.get(name, 0) for name in {**known, **more}})
+    _write(tallied, {name: known.get(name, 0) + more.get(name, 0) for name in {**known, **more}})
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:

@@ -22,7 +22,7 @@ from pratique.base.errors import Conflict
 from pratique.base.home import Home
 from pratique.delivery.pipeline import DEFAULT_STAGE
 from pratique.store.blobs import storage_errors
-from pratique.store.delivery_runs import UnitRow
+from pratique.store.delivery_units import UnitRow
 
 _TURN: Final = Lock()
 """Pieces of one step come one after the other; of a whole server they are few."""

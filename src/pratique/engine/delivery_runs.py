@@ -22,7 +22,7 @@ from pratique.engine import delivery_logs, delivery_stories, gathering
 from pratique.engine.failures import error_document
 from pratique.engine.heartbeat import LEASE
 from pratique.engine.workbench import Workbench
-from pratique.store import counters, delivery_runs
+from pratique.store import counters, delivery_runs, delivery_units
 from pratique.store.delivery_runs import Run
 from pratique.store.leases import Lease
 
@@ -113,7 +113,7 @@ class RunSettler:
             values = {"status": "completed", "result": "failed", "error": document, "ended_at": now}
             if known is None or not delivery_runs.release(tx, lease, **values, settled=known.revision):
                 return
-            delivery_runs.cancel_units(tx, run.id, now=now)
+            delivery_units.cancel(tx, run.id, now=now)
             checks.run_ended(tx, known, now=now)
             tell(tx, PLATFORM, "Pratique.DeliveryRunCompleted", known, now=now, data={"result": "failed"})
             delivery_logs.tell(self._bench.home, run.id, [f"run {run.id}: failed: {document['message']}"], now)

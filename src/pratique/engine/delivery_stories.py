@@ -10,7 +10,8 @@ from pratique.delivery.records import JOB, Record, StepState
 from pratique.delivery.run.outcomes import Result
 from pratique.engine import delivery_logs
 from pratique.engine.delivery_logs import label
-from pratique.store.delivery_runs import JobRow, StageRow, UnitRow
+from pratique.store.delivery_runs import JobRow, StageRow
+from pratique.store.delivery_units import UnitRow
 
 _WORDS = {
     Result.SUCCEEDED: "succeeded",

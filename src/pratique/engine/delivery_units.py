@@ -31,7 +31,8 @@ from pratique.engine.loop import Stop
 from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 from pratique.store import delivery_runs
-from pratique.store.delivery_runs import UnitRow
+from pratique.store import delivery_units as unit_rows
+from pratique.store.delivery_units import UnitRow
 
 _log = get_logger(__name__)
 _GRACE: Final = timedelta(seconds=10)
@@ -66,7 +67,7 @@ class UnitRunner:
     def step(self) -> bool:
         """Look at every unit once; never finds more to do at once."""
         with self._bench.database.read() as tx:
-            units = delivery_runs.unfinished_units(tx)
+            units = unit_rows.unfinished(tx)
         now = utc_now()
         running = [unit for unit in units if unit.state == "running"]
         self._pids = {unit.id: pid for unit in running if (pid := self._pids.get(unit.id))}
@@ -88,7 +89,7 @@ class UnitRunner:
         if started:
             with self._bench.database.write(delivery_runs.TOPIC) as tx:
                 for unit in started:
-                    delivery_runs.start_unit(tx, unit.id, now=now)
+                    unit_rows.start(tx, unit.id, now=now)
 
     def _launched(self, units: Sequence[UnitRow], now: datetime) -> list[Observation | None]:
         """Start the workers of `units`, several at once, because each is mostly waited for; None for what did not."""
@@ -166,7 +167,7 @@ class UnitRunner:
 
     def _why(self, unit: UnitRow, seen: Observation) -> str:
         with self._bench.database.read() as tx:
-            steps = delivery_runs.steps_of(tx, [unit.id])
+            steps = unit_rows.steps_of(tx, [unit.id])
         running = next((step.name for step in steps if step.state == "running"), "")
         during = f" during the step {running}" if running else ""
         match seen:

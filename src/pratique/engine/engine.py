@@ -1,11 +1,11 @@
 """All loops of the engine, begun and ended together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Final
 
 from pratique.base.logging import get_logger
-from pratique.base.machine import this_machine
+from pratique.base.machine import Capacity, this_machine
 from pratique.engine.admission import Admission
 from pratique.engine.certificates import EVERY as CERTIFICATES
 from pratique.engine.certificates import Certificates
@@ -51,52 +51,57 @@ class Engine:
         self._stop = Stop()
         self._jobs = Stop(beside=self._stop)
         self._deliveries = Stop(beside=self._stop)
-        quiet = Stop(beside=self._stop)  # For what no commit is anything to.
-        routes, rounds = Routes(bench), Rounds(bench)
+        self._quiet = Stop(beside=self._stop)  # For what no commit is anything to.
         self._key_sets = KeySets(bench)
         machine = this_machine(bench.settings)
-        turn = in_turn(Admission(machine))
         self._loops = [
-            *(Loop(f"service-{service.name}", service.step, quiet, idle=_WATCH) for service in services),
-            Loop("routes", routes.step, self._stop, idle=_NET),
-            Loop("watcher", Watcher(bench, self._stop, rounds).step, self._stop, idle=_WATCH),
-            Loop("rounds", rounds.step, quiet, idle=_ROUNDS),
-            Loop("rotation", Rotation(bench.home).step, quiet, idle=_NET),
-            Loop("runs-behind", RunsBehind(bench).step, quiet, idle=_ROUNDS),
-            Loop("collector", Collector(bench).step, quiet, idle=_NET),
-            Loop("triggers", Triggers(bench).step, self._stop, idle=_NET),
-            Loop("journal-sealer", JournalSealer(bench).step, quiet, idle=_WATCH),
-            Loop("key-sets", self._key_sets.step, self._stop, idle=_NET),
-            Loop("follower", Follower(bench).step, quiet, idle=_ROUNDS),
-            Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET),
-            Loop("certificates", Certificates(bench).step, quiet, idle=CERTIFICATES),
-            Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET),
-            *(
-                Loop(f"deployer-{number}", Deployer(bench, routes, self._stop).step, self._stop, idle=_NET)
-                for number in range(_DEPLOYERS)
-            ),
-            *(
-                Loop(f"delivery-runs-{number}", RunSettler(bench).step, self._deliveries, idle=_NET)
-                for number in range(_SETTLERS)
-            ),
-            Loop(
-                "delivery-units",
-                UnitRunner(bench, self._deliveries, at_once=units_at_once(machine.cores)).step,
-                self._deliveries,
-                idle=_NET,
-            ),
-            Loop("server-jobs", ServerJobs(bench).step, self._deliveries, idle=_ROUNDS),
-            *(
-                Loop(f"worker-{number}", Worker(bench, self._jobs, turn).step, self._jobs, idle=_NET)
-                for number in range(max(1, int(machine.cores)))
-            ),
-            *(
-                Loop(f"pipelines-{number}", PipelineWorker(bench, self._jobs).step, self._jobs, idle=_NET)
-                for number in range(_PIPELINERS)
-            ),
-            Loop("examiner", Examiner(bench, self._stop).step, self._stop, idle=_NET),
-            Loop("canceler", Worker(bench, self._jobs, canceled_in_queue).step, self._jobs, idle=_NET),
+            *(Loop(f"service-{service.name}", service.step, self._quiet, idle=_WATCH) for service in services),
+            *self._of_deployments(),
+            *self._of_everything(),
+            *self._of_deliveries(machine),
+            *self._of_jobs(machine),
         ]
+
+    def _of_deployments(self) -> Iterator[Loop]:
+        bench, stop = self._bench, self._stop
+        routes, rounds = Routes(bench), Rounds(bench)
+        yield Loop("routes", routes.step, stop, idle=_NET)
+        yield Loop("watcher", Watcher(bench, stop, rounds).step, stop, idle=_WATCH)
+        yield Loop("rounds", rounds.step, self._quiet, idle=_ROUNDS)
+        for number in range(_DEPLOYERS):
+            yield Loop(f"deployer-{number}", Deployer(bench, routes, stop).step, stop, idle=_NET)
+
+    def _of_everything(self) -> Iterator[Loop]:
+        """What belongs to no one noun, or to a noun that nobody waits for."""
+        bench, stop, quiet = self._bench, self._stop, self._quiet
+        yield Loop("triggers", Triggers(bench).step, stop, idle=_NET)
+        yield Loop("key-sets", self._key_sets.step, stop, idle=_NET)
+        yield Loop("examiner", Examiner(bench, stop).step, stop, idle=_NET)
+        yield Loop("rotation", Rotation(bench.home).step, quiet, idle=_NET)
+        yield Loop("collector", Collector(bench).step, quiet, idle=_NET)
+        yield Loop("journal-sealer", JournalSealer(bench).step, quiet, idle=_WATCH)
+        yield Loop("follower", Follower(bench).step, quiet, idle=_ROUNDS)
+        yield Loop("timekeeper", Timekeeper(bench).step, quiet, idle=_NET)
+        yield Loop("certificates", Certificates(bench).step, quiet, idle=CERTIFICATES)
+        yield Loop("sweeper", Sweeper(bench).step, quiet, idle=_NET)
+
+    def _of_deliveries(self, machine: Capacity) -> Iterator[Loop]:
+        bench, stop = self._bench, self._deliveries
+        for number in range(_SETTLERS):
+            yield Loop(f"delivery-runs-{number}", RunSettler(bench).step, stop, idle=_NET)
+        units = UnitRunner(bench, stop, at_once=units_at_once(machine.cores))
+        yield Loop("delivery-units", units.step, stop, idle=_NET)
+        yield Loop("server-jobs", ServerJobs(bench).step, stop, idle=_ROUNDS)
+
+    def _of_jobs(self, machine: Capacity) -> Iterator[Loop]:
+        bench, stop = self._bench, self._jobs
+        turn = in_turn(Admission(machine))
+        for number in range(max(1, int(machine.cores))):
+            yield Loop(f"worker-{number}", Worker(bench, stop, turn).step, stop, idle=_NET)
+        for number in range(_PIPELINERS):
+            yield Loop(f"pipelines-{number}", PipelineWorker(bench, stop).step, stop, idle=_NET)
+        yield Loop("runs-behind", RunsBehind(bench).step, self._quiet, idle=_ROUNDS)
+        yield Loop("canceler", Worker(bench, stop, canceled_in_queue).step, stop, idle=_NET)
 
     def start(self) -> None:
         """Take over what an earlier engine left, and begin."""

@@ -13,6 +13,7 @@ from pratique.engine import delivery_logs, delivery_stories, outbound
 from pratique.engine.failures import error_document
 from pratique.engine.workbench import Workbench
 from pratique.store import delivery_runs
+from pratique.store import delivery_units as unit_rows
 
 _log = get_logger(__name__)
 
@@ -26,7 +27,7 @@ class ServerJobs:
     def step(self) -> bool:
         """Bring a unit that is due as far as it goes; False when there is none."""
         with self._bench.database.read() as tx:
-            unit = delivery_runs.due_on_server(tx, now=utc_now())
+            unit = unit_rows.due_on_server(tx, now=utc_now())
         if unit is None:
             return False
         try:

@@ -4,7 +4,7 @@ from pratique.compute.task import Running
 from pratique.delivery import unit_folder
 from pratique.engine.tidying import tidy
 from pratique.engine.workbench import Workbench
-from pratique.store import delivery_runs, jobs
+from pratique.store import delivery_units, jobs
 
 
 class Sweeper:
@@ -34,7 +34,7 @@ class Sweeper:
         for folder in self._bench.home.deliveries.glob("*/*"):
             if unit_folder.has_leftovers(folder):
                 with self._bench.database.read() as tx:
-                    unit = delivery_runs.unit(tx, folder.name)
+                    unit = delivery_units.get(tx, folder.name)
                 is_over = unit is not None and unit.state == "completed"
                 if is_over and not isinstance(self._bench.workers.observe(folder), Running):
                     unit_folder.tidy(folder)

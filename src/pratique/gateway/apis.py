@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from pratique.gateway.model import DeploymentRoute, EndpointRoute, Provider, Requirement
+from pratique.gateway.model import DeploymentRoute, EndpointRoute, Provider, Requirement, problem_with_key
 from pratique.specs.policy import NO_POLICY, Policy, TokenCheck
 
 PATHS: Final = frozenset({"/score", "/swagger.json"})
@@ -156,6 +156,16 @@ class ApiRoute:
         tried = self._with(lambda one: replace(one, policy=_trial_policy(one.policy), backend=_TRIAL))
         return replace(tried, keys=(("trial", "trial-key"),) if self.keys else ())
 
+    def shape(self) -> Hashable:
+        """What decides whether Envoy takes it: everything but its endpoint, its keys and its secrets."""
+        known = tuple((url, one.issuer, one.keys) for url, one in sorted(self.key_sets.items()))
+        operations = tuple(
+            (one.name, one.method, one.template, one.treatment and _shape_of_treatment(one.treatment))
+            for one in self.operations
+        )
+        shape = _shape_of_treatment(self.treatment)
+        return self.label, self.path, self.is_beside_root, operations, self.needs_key, bool(self.keys), known, shape
+
     def _with(self, change: Callable[[Treatment], Treatment]) -> "ApiRoute":
         if not any(one.treatment for one in self.operations):
             changed = change(self.treatment)
@@ -191,24 +201,7 @@ def problem_with_api(api: ApiRoute) -> str:
     """Why `api` cannot be routed; empty when it can."""
     if not all(all(api.required(treatment)) for treatment in api.treatments):
         return "no keys are known of whom its policy trusts"
-    expected = {key for _, key in api.keys}
-    if any(not _KEY.fullmatch(key) for key in expected):
-        return "a key must be 8 to 512 printable ASCII characters without spaces"
-    return ""
-
-
-_KEY: Final = re.compile(r"[\x21-\x7e]{8,512}", re.ASCII)
-
-
-def shape_of(api: ApiRoute) -> Hashable:
-    """What decides whether Envoy takes an API: everything but its endpoint, its keys and its secrets."""
-    known = tuple((url, one.issuer, one.keys) for url, one in sorted(api.key_sets.items()))
-    operations = tuple(
-        (one.name, one.method, one.template, one.treatment and _shape_of_treatment(one.treatment))
-        for one in api.operations
-    )
-    shape = _shape_of_treatment(api.treatment)
-    return api.label, api.path, api.is_beside_root, operations, api.needs_key, bool(api.keys), known, shape
+    return next((said for _, key in api.keys if (said := problem_with_key(key))), "")
 
 
 def _shape_of_treatment(treatment: Treatment) -> Hashable:

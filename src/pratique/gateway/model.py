@@ -8,8 +8,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -104,6 +104,29 @@ class EndpointRoute:
         """The endpoint's full name, ``workspace/name``, unique at this door."""
         return f"{self.workspace}/{self.name}"
 
+    def shape(self) -> Hashable:
+        """What decides whether Envoy takes it: everything but its shares, its keys' text and its sockets.
+
+        The most frequent publications, a switch, a change of weights and a replica
+        that comes or goes, then need no preflight.
+        """
+        return (
+            self.label,
+            len(self.keys),
+            self.tokens and replace(self.tokens, provider=replace(self.tokens.provider, key_set="")),
+            self.is_private,
+            tuple(replace(row, sockets=(), revision=1) for row in self.deployments),
+        )
+
+    def trial(self) -> "EndpointRoute":
+        """What is tried for every endpoint of this shape: each deployment takes a share and is a mirror's target.
+
+        Without the real keys, because Envoy repeats what it refuses.
+        """
+        each = {row.name: 1 for row in self.deployments}
+        keys = tuple(f"trial-key-{number}" for number, _ in enumerate(self.keys))
+        return replace(self, keys=keys, traffic=each, mirror=each)
+
     def __repr__(self) -> str:
         # Keys are secrets, and representations end up in logs.
         names = [deployment.name for deployment in self.deployments]
@@ -181,7 +204,7 @@ def problem_with(endpoint: EndpointRoute) -> str:
     return (
         problem_with_name("workspace", endpoint.workspace)
         or problem_with_name("endpoint", endpoint.name)
-        or next((said for key in endpoint.keys if (said := _problem_with_key(key))), "")
+        or next((said for key in endpoint.keys if (said := problem_with_key(key))), "")
         or ("two deployments have the same name" if len(known) < len(endpoint.deployments) else "")
         or _problem_with_shares("traffic", endpoint.traffic, known)
         or _problem_with_shares("mirror", endpoint.mirror, known)
@@ -189,7 +212,8 @@ def problem_with(endpoint: EndpointRoute) -> str:
     )
 
 
-def _problem_with_key(key: str) -> str:
+def problem_with_key(key: str) -> str:
+    """Why `key` cannot open a route; empty when it can."""
     # The key itself is never part of the message.
     return "" if _KEY.fullmatch(key) else "a key must be 8 to 512 printable ASCII characters without spaces"
 

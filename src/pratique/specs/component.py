@@ -12,15 +12,15 @@ from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag, mode
 from pratique.base.errors import InvalidInput
 from pratique.specs.bindings import problems_with_command
 from pratique.specs.environment import InlineEnvironment, problems_with_environment
-from pratique.specs.grammar import (
+from pratique.specs.grammar import Part, Spec, planned
+from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, Distribution, Literally, QueueSettings, Resources
+from pratique.specs.key_types import (
     AutoDelete,
     Choice,
     FilledText,
     Flag,
-    Part,
     QuotedTags,
     Reference,
-    Spec,
     Tags,
     Text,
     TextOrMapping,
@@ -29,9 +29,7 @@ from pratique.specs.grammar import (
     asset_reference,
     checked,
     named,
-    planned,
 )
-from pratique.specs.job import DATA_TYPES, LITERAL_TYPES, Distribution, Literally, QueueSettings, Resources
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.literals import fits, is_literal, literal_of
 from pratique.specs.network import problems_with_network

@@ -8,20 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from pratique.specs.grammar import (
-    Choice,
-    FilledText,
-    Flag,
-    Free,
-    Part,
-    QuotedTags,
-    Spec,
-    Text,
-    Variables,
-    Whole,
-    named,
-    snake,
-)
+from pratique.specs.grammar import Part, Spec
+from pratique.specs.key_types import Choice, FilledText, Flag, Free, QuotedTags, Text, Variables, Whole, named, snake
 
 
 class ComputeIdentityOfUser(Part):

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from pratique.specs.grammar import AssetName, AutoDelete, Datastore, Reference, Spec, Tags, Text, Version, planned
+from pratique.specs.grammar import Spec, planned
+from pratique.specs.key_types import AssetName, AutoDelete, Datastore, Reference, Tags, Text, Version
 from pratique.specs.keys import Found, Key
 from pratique.specs.references import Purpose
 

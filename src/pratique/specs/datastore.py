@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Discriminator, Field, Tag
 
-from pratique.specs.grammar import AssetName, Choice, FilledText, Part, QuotedTags, Spec, Text
+from pratique.specs.grammar import Part, Spec
+from pratique.specs.key_types import AssetName, Choice, FilledText, QuotedTags, Text
 
 AUTHORITY = "https://login.microsoftonline.com"
 """Where identities of Azure's public cloud are asked for."""

@@ -7,15 +7,14 @@ from pydantic import Field, Tag
 
 from pratique.content.paths import check_relative
 from pratique.specs.environment import InlineEnvironment, problems_with_environment
-from pratique.specs.grammar import (
+from pratique.specs.grammar import Part, Spec, planned
+from pratique.specs.key_types import (
     Choice,
     Count,
     FilledText,
     Flag,
     Free,
-    Part,
     Reference,
-    Spec,
     Tags,
     Text,
     TextOrMapping,
@@ -24,7 +23,6 @@ from pratique.specs.grammar import (
     asset_reference,
     checked,
     named,
-    planned,
 )
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.model import InlineModel
@@ -118,15 +116,25 @@ class Collection(Part):
     client_id: Text | None = planned("The identity that writes it.")
 
 
+class RequestLogging(Part):
+    """What is kept of requests beside their bodies."""
+
+    capture_headers: list[Annotated[str, named("header")]] | None = Field(
+        default=None, description="Headers of requests, kept in the column headers of what calls fill."
+    )
+
+
 class DataCollector(Part):
     """Which inputs and outputs of the model are kept."""
 
-    collections: dict[str, Collection] | None = Field(default=None, description="The streams by name.")
+    collections: dict[Annotated[str, named("collection")], Collection] | None = Field(
+        default=None, description="The streams by name."
+    )
     rolling_rate: Annotated[Literal["year", "month", "day", "hour", "minute"], Choice] | None = Field(
         default=None, description="How much time one file covers."
     )
     sampling_rate: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="Share of requests.")
-    request_logging: Free | None = planned("Headers that are kept as well.")
+    request_logging: RequestLogging | None = Field(default=None, description="Headers that are kept as well.")
     enabled: Flag | None = Field(default=None, description="Whether anything is kept; as older files write it.")
     destination: Free | None = planned("Where to; as older files write it.")
     sampling_strategy: Free | None = planned("Share of requests; as older files write it.")
@@ -235,7 +243,9 @@ class OnlineDeployment(Spec):
         if value.get("model") is None and not has_code:
             yield Found((), "a deployment needs a model or a code_configuration")
         if has_code and environment is None:
-            yield Found((), "a deployment with a code_configuration needs an environment")
+            yield Found(
+                ("code_configuration",), "it needs an environment to run in", "environment: azureml:NAME:VERSION"
+            )
         if isinstance(tags := value.get("tags"), Mapping):
             yield from _problems_with_optimizing(tags.get("pratique.optimize"), has_code)
             yield from _problems_with_grpc(tags.get("pratique.grpc"), has_code)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from pratique.base.errors import InvalidInput
-from pratique.specs.grammar import Choice, Part, Spec, Tags, Text, Whole, checked, named, planned, snake
+from pratique.specs.grammar import Part, Spec, planned
+from pratique.specs.key_types import Choice, Tags, Text, Whole, checked, named, snake
 from pratique.specs.keys import Found
 from pratique.specs.references import parse_compute
 from pratique.specs.traffic import problems_with_traffic

@@ -5,21 +5,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue, Tag
 
-from pratique.specs.grammar import (
+from pratique.specs.grammar import NotRun, Part, Spec, not_run_at_all, planned
+from pratique.specs.key_types import (
     AssetName,
     AutoDelete,
     Choice,
     Count,
     FilledText,
-    NotRun,
-    Part,
-    Spec,
     Tags,
     Text,
     TextOrMapping,
     Version,
-    not_run_at_all,
-    planned,
 )
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.packages import problems_with_conda

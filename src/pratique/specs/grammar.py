@@ -1,4 +1,4 @@
-"""What every kind of YAML file shares: the base of all specs, and the types of their keys.
+"""What every kind of YAML file shares: the base of all specs.
 
 A spec is a frozen value. It is made from a document by `Spec.of`, which
 collects every problem of the file: those of single keys, found by pydantic,
@@ -18,20 +18,15 @@ Four classes of keys, marked where they are declared:
   because users feed the output of `show` back in, and left out.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Final, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
-    Discriminator,
     Field,
-    JsonValue,
     ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationError,
@@ -39,44 +34,14 @@ from pydantic import (
     model_validator,
 )
 
-from pratique.base.errors import InvalidInput
-from pratique.base.names import check_name, problem_with_name
 from pratique.specs.keys import Found, Key, below
-from pratique.specs.problems import left_empty, problems_of, refuse, refused, with_known_keys
+from pratique.specs.problems import left_empty, problems_of, refuse, with_known_keys
 from pratique.specs.reader import FLAGS, SET, YamlDocument, document_of
-from pratique.specs.references import Asset, Noun, Purpose, parse_reference
-from pratique.specs.words import did_you_mean
-
-OWN_SETTINGS: Final[Mapping[str, str]] = {
-    "pratique.optimize": "onnx on a deployment: an MLflow model is served as ONNX, if that changes no decision.",
-    "pratique.collect.redact": "Columns of a deployment, with commas between them, whose values are never collected.",
-    "pratique.grpc": "true on a deployment without a script: its replicas speak the Open Inference Protocol over gRPC.",
-    "pratique.promotion": "approved-only on a workspace: models come in only as an approval of a run was given for.",
-    "pratique.require-reason": "true on a workspace: whoever changes something or reads a secret in it says why.",
-    "pratique.require-signed-models": "true on a workspace: it loads only models that a key which it trusts signed.",
-    "pratique.pickles": "allow, scan or refuse on a workspace: what it does with models that hold pickles.",
-    "pratique.network": "machine or none on a job, step, pipeline or deployment: whether it has the machine's network.",
-    "pratique.scan": "What a scan of a model's pickles found, in a sentence; written by the platform.",
-    "pratique.scan.report": "The files of that, by digest; written by the platform.",
-    "pratique.digest": "Digest of the manifest behind a version; written by the platform.",
-    "pratique.fetched_from": "The URL, without its query, that a version's file had on the web; written by the client.",
-    "pratique.exclude_newer": "On an environment, in properties: packages released on this day or later are not taken.",
-    "pratique.curated": "The curated environment or image that a set of packages stands for; written by the platform.",
-    "pratique.translated": "Whether an environment is made otherwise than it is written; written by the platform.",
-    "pratique.translation": "In what it is made otherwise, one note a line; written by the platform.",
-    "pratique.onnx": "What came out when a model was made ONNX; written by the platform.",
-    "pratique.onnx.report": "The files of that, by digest; written by the platform.",
-    "pratique.profile": "What is recommended for a model whose load was measured; written by the platform.",
-    "pratique.profile.report": "The files of that, by digest; written by the platform.",
-    "pratique.refused": "Why an environment cannot be used here; written by the platform.",
-}
-"""Every ``pratique.*`` key of tags and properties, with its meaning; another one is an error."""
+from pratique.specs.references import Purpose
+from pratique.specs.written import TEXT_MAPS, as_written
 
 FROM_A_FILE: Final = "from a file"
 """The context of values that somebody wrote, where a key without a value is a mistake."""
-
-TEXT_MAPS: Final = frozenset({"tags", "properties", "environment_variables"})
-"""Mappings whose values are text as it was written, quoted or not."""
 
 
 def planned(description: str, *, alias: str | None = None) -> Any:
@@ -251,213 +216,3 @@ class Spec(Part):
 
 def _cross(cls: type[Spec], value: Any) -> Iterable[Found]:
     return cls.cross_problems(value) if isinstance(value, Mapping) else ()
-
-
-class Unquoted(str):
-    """A text that stands in a file without quotes and is a number, a date or another word to a YAML loader."""
-
-    __slots__ = ()
-
-
-def as_written(value: Any, key: Key, document: YamlDocument) -> Any:
-    """`value` with the written text in place of what YAML made of it, where only text is meant.
-
-    That is in tags, properties and environment variables (`release: 1.10`
-    stays 1.10), and for versions. A literal as which a file gives yes, no, on
-    or off is the boolean that Azure's loaders read. On the command line nothing can be quoted,
-    so what comes from there is plain text, and null there says nothing.
-    """
-    if isinstance(value, Mapping):
-        return {
-            name: as_written(inner, (*key, name), document)
-            for name, inner in value.items()
-            if inner is not None or document.file_of((*key, name)) != SET
-        }
-    if isinstance(value, list):
-        return [as_written(inner, (*key, index), document) for index, inner in enumerate(value)]
-    is_version = key[-1:] == ("version",) and key[-2:-1] != ("inputs",)
-    if key[-2:-1] == ("inputs",) and key in document.written and document.file_of(key) != SET:
-        return FLAGS.get(value, value) if isinstance(value, str) else value
-    if key not in document.written or not (is_version or (len(key) > 1 and key[-2] in TEXT_MAPS)):
-        return value
-    if value is None:
-        return None
-    if document.file_of(key) == SET:
-        return document.written[key]
-    return value if is_version and not isinstance(value, float) else Unquoted(document.written[key])
-
-
-# --- types of keys -------------------------------------------------------------------------------------------------
-
-
-def _text(value: str) -> str:
-    if "\0" in value:
-        raise refused("a text cannot contain the character NUL")
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise refused("a text cannot contain half of a character (an unpaired surrogate)")
-    return value
-
-
-def _filled(value: str) -> str:
-    if not value.strip():
-        raise refused("expected text that is not empty")
-    return value
-
-
-def _as_text(value: Any) -> Any:
-    match value:
-        case None:
-            return ""
-        case Unquoted():
-            return str(value)
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return str(value)
-        case _:
-            return value
-
-
-def _no_boolean(value: Any) -> Any:
-    if isinstance(value, bool):
-        raise refused(f"expected a number; got {'true' if value else 'false'}")
-    return value
-
-
-_WORDS: Final = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
-
-
-def _as_flag(value: Any) -> Any:
-    if isinstance(value, str) and value.lower() in _WORDS:
-        return _WORDS[value.lower()]
-    if not isinstance(value, bool):
-        raise refused(f"expected true or false; got {value if isinstance(value, str | int | float) else 'no word'}")
-    return value
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _quoted(value: Any) -> Any:
-    if value is None:
-        return ""
-    if isinstance(value, Unquoted):
-        raise refused(f"expected text; got {value}", hint=f'quote it: "{value}"')
-    return value
-
-
-def snake(value: Any) -> Any:
-    """``SystemAssigned`` as ``system_assigned``, ``AMLToken`` as ``aml_token``."""
-    return (
-        re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", value).lower() if isinstance(value, str) else value
-    )
-
-
-def _version(value: Any) -> Any:
-    if isinstance(value, Unquoted) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return str(value)
-    return value
-
-
-def named(kind: str) -> AfterValidator:
-    """A text that can name a `kind` (`base.names`)."""
-
-    def check(value: str) -> str:
-        if said := problem_with_name(kind, value):
-            raise refused(said)
-        return value
-
-    return AfterValidator(check)
-
-
-def _own_settings(value: dict[str, str]) -> dict[str, str]:
-    for name in value:
-        if name.startswith("pratique.") and name not in OWN_SETTINGS:
-            known = ", ".join(OWN_SETTINGS)
-            hint = did_you_mean(name, OWN_SETTINGS) or f"known: {known}"
-            raise refused(f"there is no setting {name}", hint=hint)
-    return value
-
-
-def _environment_names(value: dict[str, str]) -> dict[str, str]:
-    for name in value:
-        if not name or "=" in name:
-            raise refused(f"{name!r} cannot be the name of an environment variable")
-    return value
-
-
-def checked(check: Callable[[str], object]) -> AfterValidator:
-    """A text that `check` accepts; what it raises becomes a problem of the key."""
-
-    def run(value: str) -> str:
-        try:
-            check(value)
-        except InvalidInput as error:
-            raise refused(error.message, hint=error.hint) from error
-        return value
-
-    return AfterValidator(run)
-
-
-def asset_reference(noun: Noun) -> AfterValidator:
-    """A text that refers to an asset of kind `noun`, such as ``azureml:NAME:VERSION``."""
-
-    def check(value: str) -> None:
-        found = parse_reference(value)
-        if not isinstance(found, Asset):
-            hint = f"write azureml:{value}" if ":" in value and "/" not in value else "or describe it inline"
-            raise InvalidInput(f"expected azureml:NAME:VERSION or azureml:NAME@latest; got {value}", hint=hint)
-        if found.noun not in (None, noun):
-            raise InvalidInput(f"expected one of the {noun}; {value} is one of the {found.noun}")
-
-    return checked(check)
-
-
-def _datastore(value: str) -> None:
-    check_name("asset", value.removeprefix("azureml:"))
-
-
-def text_or_mapping(value: Any) -> str:
-    """The discriminator of a key that takes a text or a mapping."""
-    return "<mapping>" if isinstance(value, Mapping | BaseModel) else "<text>"
-
-
-TextOrMapping: Final = Discriminator(text_or_mapping)
-Choice: Final = BeforeValidator(_lower)
-"""Makes a choice of words independent of case, as on Azure."""
-
-Text: TypeAlias = Annotated[str, AfterValidator(_text)]
-FilledText: TypeAlias = Annotated[Text, AfterValidator(_filled)]
-Flag: TypeAlias = Annotated[bool, BeforeValidator(_as_flag)]
-Whole: TypeAlias = Annotated[int, BeforeValidator(_no_boolean)]
-Count: TypeAlias = Annotated[Whole, Field(ge=1)]
-Version: TypeAlias = Annotated[str, BeforeValidator(_version), named("version")]
-AssetName: TypeAlias = Annotated[str, named("asset")]
-ScalarText: TypeAlias = Annotated[Text, BeforeValidator(_as_text)]
-TextMap: TypeAlias = dict[str, ScalarText]
-Tags: TypeAlias = Annotated[TextMap, AfterValidator(_own_settings)]
-QuotedTags: TypeAlias = Annotated[dict[str, Annotated[Text, BeforeValidator(_quoted)]], AfterValidator(_own_settings)]
-"""Tags of which Azure ML takes text only: a number stands in quotes."""
-Variables: TypeAlias = Annotated[TextMap, AfterValidator(_environment_names)]
-Reference: TypeAlias = Annotated[FilledText, checked(parse_reference)]
-Datastore: TypeAlias = Annotated[FilledText, checked(_datastore)]
-"""The name of a datastore, with or without ``azureml:``."""
-Free: TypeAlias = dict[str, JsonValue]
-"""A mapping whose inside is not looked at, because nothing of it is run."""
-
-AssetType: TypeAlias = Literal["uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model"]
-ModelType: TypeAlias = Annotated[
-    Literal["custom_model", "mlflow_model", "triton_model"],
-    Choice,
-    NotRun({"triton_model": "models for the Triton server are"}),
-]
-
-
-class AutoDelete(Part):
-    """When an asset may be deleted by itself."""
-
-    condition: Annotated[Literal["created_greater_than", "last_accessed_greater_than"], BeforeValidator(snake)] = Field(
-        default="created_greater_than", description="From when its age is counted."
-    )
-    value: Text | None = Field(default=None, description="Its age, such as 30d.")

@@ -19,7 +19,8 @@ from pydantic import (
 from pratique.base.errors import InvalidInput
 from pratique.specs.bindings import problems_with_command
 from pratique.specs.environment import InlineEnvironment, problems_with_environment
-from pratique.specs.grammar import (
+from pratique.specs.grammar import NotRun, Part, Spec, planned
+from pratique.specs.key_types import (
     AssetName,
     AssetType,
     Choice,
@@ -27,11 +28,8 @@ from pratique.specs.grammar import (
     FilledText,
     Flag,
     Free,
-    NotRun,
-    Part,
     QuotedTags,
     Reference,
-    Spec,
     Text,
     TextOrMapping,
     Variables,
@@ -39,7 +37,6 @@ from pratique.specs.grammar import (
     asset_reference,
     checked,
     named,
-    planned,
 )
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.network import problems_with_network

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
-from pratique.specs.grammar import AssetName, Datastore, Free, ModelType, Reference, Spec, Tags, Text, Version, planned
+from pratique.specs.grammar import Spec, planned
+from pratique.specs.key_types import AssetName, Datastore, Free, ModelType, Reference, Tags, Text, Version
 from pratique.specs.keys import Key
 from pratique.specs.references import Purpose
 

@@ -22,22 +22,7 @@ from pratique.specs.component import (
     problems_with_ports,
 )
 from pratique.specs.environment import InlineEnvironment, problems_with_environment
-from pratique.specs.grammar import (
-    Choice,
-    FilledText,
-    Flag,
-    Part,
-    QuotedTags,
-    Reference,
-    Spec,
-    Text,
-    TextOrMapping,
-    Variables,
-    asset_reference,
-    checked,
-    named,
-    planned,
-)
+from pratique.specs.grammar import Part, Spec, planned
 from pratique.specs.graph import problems_with_steps
 from pratique.specs.job import (
     DATA_TYPES,
@@ -51,6 +36,19 @@ from pratique.specs.job import (
     QueueSettings,
     Resources,
     with_named_outputs,
+)
+from pratique.specs.key_types import (
+    Choice,
+    FilledText,
+    Flag,
+    QuotedTags,
+    Reference,
+    Text,
+    TextOrMapping,
+    Variables,
+    asset_reference,
+    checked,
+    named,
 )
 from pratique.specs.keys import Found, Key, below
 from pratique.specs.network import problems_with_network

@@ -20,19 +20,19 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
-from pratique.base.errors import Problem
 from pratique.specs.policy import (
     BACKENDS,
     AddressFilter,
     Cors,
     Counted,
     HeaderChange,
-    NamedValue,
     RateLimit,
     RequiredClaim,
     TokenCheck,
     backend_of,
 )
+from pratique.specs.policy_elements import ElementReader
+from pratique.specs.policy_statements import BASE, NOT_MAPPED, REPEATED, SECTIONS, STATEMENTS, Statement
 from pratique.specs.policy_xml import Element
 
 LONGEST_SKEW: Final = 60
@@ -42,84 +42,6 @@ LONGEST_PERIOD: Final = 300
 LONGEST_ANSWER: Final = 240
 """Seconds, as on Azure, whose balancers end what is idle for longer."""
 
-SECTIONS: Final = ("inbound", "backend", "outbound", "on-error")
-BASE: Final = "base"
-
-
-@dataclass(frozen=True)
-class Statement:
-    """What is known of one statement: where it may stand, what it may have, and what Envoy does for it."""
-
-    sections: tuple[str, ...]
-    becomes: str
-    attributes: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
-    children: tuple[str, ...] = ()
-
-
-STATEMENTS: Final[Mapping[str, Statement]] = {
-    "base": Statement(SECTIONS, "what the policy above says in this section"),
-    "cors": Statement(
-        ("inbound",), "`cors`", ("allow-credentials", "terminate-unmatched-request"), (),
-        ("allowed-origins", "allowed-methods", "allowed-headers", "expose-headers"),
-    ),
-    "validate-jwt": Statement(
-        ("inbound",),
-        "`jwt_authn` with the keys inside, and `rbac` for the claims",
-        (
-            "header-name", "require-scheme", "failed-validation-httpcode", "failed-validation-error-message",
-            "require-expiration-time", "require-signed-tokens", "clock-skew", "output-token-variable-name",
-        ),
-        (),
-        ("openid-config", "issuer-signing-keys", "audiences", "issuers", "required-claims"),
-    ),
-    "ip-filter": Statement(("inbound",), "`rbac` on the caller's address", ("action",), ("action",),
-                           ("address", "address-range")),
-    "rate-limit": Statement(("inbound",), "`local_ratelimit`, a bucket for each subscription",
-                            ("calls", "renewal-period"), ("calls", "renewal-period")),
-    "rate-limit-by-key": Statement(
-        ("inbound",), "`local_ratelimit`, a bucket for each value of `counter-key`",
-        ("calls", "renewal-period", "counter-key"), ("calls", "renewal-period", "counter-key"),
-    ),
-    "set-backend-service": Statement(("inbound",), "the routes of that endpoint", ("base-url",), ("base-url",)),
-    "rewrite-uri": Statement(("inbound",), "the path that the model sees", ("template", "copy-unmatched-params"),
-                             ("template",)),
-    "set-header": Statement(
-        ("inbound", "outbound"),
-        "headers of the route; `Authorization` is the key of the endpoint, and ends at the door",
-        ("name", "exists-action"), ("name",), ("value",),
-    ),
-    "authentication-managed-identity": Statement(
-        ("inbound",), "nothing: the gateway and the endpoint are one process, and it needs no proof of itself",
-        ("resource",), ("resource",),
-    ),
-    "forward-request": Statement(
-        ("backend",), "what happens anyway; `timeout` is that of the route, beside the deployment's own",
-        ("timeout", "follow-redirects", "buffer-response"),
-    ),
-}  # fmt: skip
-"""Every statement that is read."""
-
-_NOT_MAPPED: Final[Mapping[str, str]] = {
-    "authentication-basic": "models behind an endpoint take no user and password",
-    "authentication-certificate": "models are reached by a socket of this machine, without certificates",
-    "validate-azure-ad-token": "write validate-jwt with the tenant's openid-config",
-    "choose": "conditions are not evaluated here: make an operation or an API for each branch",
-    "include-fragment": "write what the fragment says into the policy, or into the one above",
-    "return-response": "answers are the model's: leave the operation out, and its path answers 404",
-    "mock-response": "answers are the model's: leave the operation out, and its path answers 404",
-    "llm-token-limit": "calls are counted, and not tokens of a language model: rate-limit-by-key",
-    "azure-openai-token-limit": "calls are counted, and not tokens of a language model: rate-limit-by-key",
-    "check-header": "a claim of a token is checked by validate-jwt, an address by ip-filter",
-    "log-to-eventhub": "failed calls are in the log of the service envoy: pratique status",
-    "trace": "failed calls are in the log of the service envoy: pratique status",
-    "retry": "a call that no replica has seen is tried again anyway, any other never",
-    "quota": "only short limits are kept: rate-limit",
-    "quota-by-key": "only short limits are kept: rate-limit-by-key",
-}
-
-
-_NAMED: Final = re.compile(r"\{\{([A-Za-z0-9_.-]{1,256})\}\}")
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}", re.ASCII)
 _NOT_SETTABLE: Final = frozenset(
     "host connection content-length transfer-encoding upgrade te trailer keep-alive cookie set-cookie".split()
@@ -135,9 +57,6 @@ _HEADERS: Final = re.compile(
 )
 _SUBSCRIPTIONS: Final = re.compile(r"@\(\s*context\.Subscription\??\.(?:Id|Key)(?:\s*\?\?\s*\"[^\"]*\")?\s*\)")
 _ADDRESSES: Final = re.compile(r"@\(\s*context\.Request\.IpAddress\s*\)")
-_REPEATED: Final = frozenset({"set-header", "rate-limit", "rate-limit-by-key", "validate-jwt", "ip-filter"})
-"""Statements of which one section may have several."""
-_FLAGS: Final = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -161,15 +80,8 @@ class EndpointKey:
     text: str = field(repr=False)
 
 
-class DocumentReader:
+class DocumentReader(ElementReader):
     """Collects what a document says, and everything that is wrong with it."""
-
-    def __init__(self, file: str, named: Mapping[str, NamedValue], allow_any_audience: bool) -> None:
-        self.problems: list[Problem] = []
-        self._file = file
-        self._named = named
-        self._any_audience = allow_any_audience
-        self._used: set[str] = set()
 
     def read(self, root: Element) -> Sections:
         """What stands in each section that there is."""
@@ -185,11 +97,6 @@ class DocumentReader:
                 found[section.name] = tuple(self._section(section))
         return found
 
-    @property
-    def named_values(self) -> frozenset[str]:
-        """The named values that it has in it."""
-        return frozenset(self._used)
-
     # --- statements ------------------------------------------------------------------------------------------------
 
     def _section(self, section: Element) -> Iterator[Placed]:
@@ -199,11 +106,11 @@ class DocumentReader:
             known = STATEMENTS.get(element.name)
             if known is None:
                 said = f"<{element.name[:60]}> is not one of the policies that are carried out here"
-                self._wrong(element, said, hint=_NOT_MAPPED.get(element.name, ""))
+                self._wrong(element, said, hint=NOT_MAPPED.get(element.name, ""))
             elif section.name not in known.sections:
                 where = ", ".join(known.sections)
                 self._wrong(element, f"<{element.name}> does not stand in <{section.name}>; it stands in {where}")
-            elif element.name in seen and element.name not in _REPEATED:
+            elif element.name in seen and element.name not in REPEATED:
                 self._wrong(element, f"<{element.name}> stands here a second time; one is carried out")
             else:
                 seen.add(element.name)
@@ -456,81 +363,6 @@ class DocumentReader:
         if "timeout" not in element.attributes:
             return 0
         return self._whole(element, "timeout", 1, 1, LONGEST_ANSWER)
-
-    # --- parts -----------------------------------------------------------------------------------------------------
-
-    def _inside(self, element: Element | None, name: str, *attributes: str) -> Iterator[Element]:
-        if element is None:
-            return
-        self._only(element, attributes, (name,))
-        if not element.children:
-            self._wrong(element, f"<{element.name}> is empty")
-        yield from (child for child in element.children if child.name == name)
-
-    def _only(self, element: Element, attributes: Sequence[str], children: Sequence[str] | None) -> None:
-        """Tell every attribute and child that is not known here."""
-        for name in element.attributes:
-            if name not in attributes:
-                self._wrong(element, f"the attribute {name[:60]} of <{element.name}> is not carried out here")
-        for child in element.children:
-            if children is not None and child.name not in children:
-                self._wrong(child, f"<{child.name[:60]}> inside <{element.name}> is not carried out here")
-
-    def _said(self, element: Element) -> str:
-        """The text of an element, which must have one."""
-        text = self._open(element, element.text)
-        if not text:
-            self._wrong(element, f"<{element.name}> is empty")
-        elif text.startswith("@"):
-            self._wrong(element, f"<{element.name}>: expressions are not evaluated here")
-        return text
-
-    def _text(self, element: Element, name: str, default: str) -> str:
-        text = self._open(element, element.attributes.get(name, default).strip())
-        if text.startswith("@"):
-            self._wrong(element, f"{name}: expressions are not evaluated here")
-        return text
-
-    def _open(self, element: Element, text: str) -> str:
-        """`text` with its named values, none of them secret: it may be told in an error, and Envoy shows it."""
-        filled, is_secret = self._filled(element, text)
-        if is_secret:
-            self._wrong(element, "a secret named value stands only in headers of the request and in signing keys")
-            return ""
-        return filled
-
-    def _whole(self, element: Element, name: str, default: int, least: int, most: int) -> int:
-        text = self._text(element, name, str(default))
-        if not (text.isascii() and text.isdigit() and len(text) < 12 and least <= int(text) <= most):
-            self._wrong(element, f"{name}: expected a whole number from {least} to {most:,}; got {text[:60]!r}")
-            return default
-        return int(text)
-
-    def _flag(self, element: Element, name: str, default: bool) -> bool:
-        text = self._text(element, name, str(default)).lower()
-        if text not in _FLAGS:
-            self._wrong(element, f"{name}: expected true or false; got {text[:60]!r}")
-        return _FLAGS.get(text, default)
-
-    def _filled(self, element: Element, text: str) -> tuple[str, bool]:
-        """`text` with its named values put in, and whether one of them is secret."""
-        secret = False
-
-        def put_in(found: re.Match[str]) -> str:
-            nonlocal secret
-            name = found[1]
-            if name not in self._named:
-                hint = f"pratique apim nv create --named-value-id {name} …"
-                self._wrong(element, f"there is no named value {name!r}", hint=hint)
-                return ""
-            self._used.add(name)
-            secret = secret or self._named[name].is_secret
-            return self._named[name].value
-
-        return _NAMED.sub(put_in, text), secret
-
-    def _wrong(self, element: Element, said: str, *, hint: str = "") -> None:
-        self.problems.append(Problem(said, key=element.name[:60], file=self._file, line=element.line, hint=hint))
 
 
 _MAKERS: Final[Mapping[str, Callable[[DocumentReader, str, Element], object]]] = {

@@ -26,7 +26,8 @@ from pratique.specs.policy import (
     RateLimit,
     TokenCheck,
 )
-from pratique.specs.policy_reader import BASE, DocumentReader, EndpointKey, Placed, Sections
+from pratique.specs.policy_reader import DocumentReader, EndpointKey, Placed, Sections
+from pratique.specs.policy_statements import BASE
 from pratique.specs.policy_xml import parse_xml
 
 Value = TypeVar("Value")

@@ -8,7 +8,7 @@ How plain (unquoted) words become values is YAML 1.2's core schema, with two
 differences that keep what a user wrote:
 
 - only true and false are booleans; yes, no, on and off stay text, and a key
-  that expects a boolean or any literal takes them (`specs.grammar`), so that
+  that expects a boolean or any literal takes them (`specs.key_types`), so that
   files written for YAML 1.1 loaders mean the same;
 - a number with leading zeros, underscores or colons (08, 1_000, 1:30) and a
   date stay text; 0x1f and 0o17 are numbers.

@@ -6,19 +6,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, Discriminator, Field, Tag
 
 from pratique.base.errors import InvalidInput
-from pratique.specs.grammar import (
-    AssetName,
-    AssetType,
-    Choice,
-    FilledText,
-    Part,
-    Text,
-    TextOrMapping,
-    Version,
-    checked,
-    planned,
-)
+from pratique.specs.grammar import Part, planned
 from pratique.specs.job import Literally
+from pratique.specs.key_types import AssetName, AssetType, Choice, FilledText, Text, TextOrMapping, Version, checked
 from pratique.specs.problems import refused
 from pratique.specs.references import parse_reference
 from pratique.specs.words import shown

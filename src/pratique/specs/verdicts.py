@@ -13,12 +13,13 @@ from typing import Any, Final
 from pratique.base.errors import InvalidInput, NotYet, Problem
 from pratique.specs.component_files import completed, local_path
 from pratique.specs.detection import detect
-from pratique.specs.grammar import TEXT_MAPS, Spec
+from pratique.specs.grammar import Spec
 from pratique.specs.keys import Key
 from pratique.specs.kinds import RUN_KINDS, mapping_of, understood
 from pratique.specs.packages import from_conda
 from pratique.specs.reader import YamlDocument, read_document
 from pratique.specs.references import LocalUse, Purpose, local_paths
+from pratique.specs.written import TEXT_MAPS
 
 NOUNS: Final = {
     "code": "folder of code",

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from pratique.specs.grammar import Choice, Flag, Free, Part, QuotedTags, Spec, Text, named, planned, snake
+from pratique.specs.grammar import Part, Spec, planned
+from pratique.specs.key_types import Choice, Flag, Free, QuotedTags, Text, named, snake
 from pratique.specs.problems import refused
 from pratique.specs.words import shown
 

@@ -631,6 +631,7 @@ delivery_runs = Table(
     Column("canceled_by", JSON(none_as_null=True)),
     Column("tags", JSON, nullable=False),
     Column("warnings", JSON, nullable=False),
+    Column("appends_message", Boolean, nullable=False),  # Whether its name is shown with what the commit says.
     Column("error", JSON(none_as_null=True)),
     Column("revision", Integer, nullable=False),  # Raised by all that happens to it.
     Column("settled", Integer, nullable=False),  # The revision from which was seen what follows.

@@ -13,6 +13,7 @@ from pratique.store.jobs import WALKED
 from pratique.web import authorize, errors, git, identity, unknown_keys
 from pratique.web.api import (
     apim,
+    apis,
     assigned_identities,
     audit,
     computes,
@@ -30,6 +31,8 @@ from pratique.web.api import (
     groups,
     jobs,
     lineage,
+    metrics,
+    policies,
     principal_groups,
     projects,
     repositories,
@@ -64,6 +67,7 @@ _NOUNS: Final = (
     jobs,
     endpoints,
     deployments,
+    metrics,
     projects,
     repositories,
     deliveries,
@@ -77,6 +81,8 @@ _NOUNS: Final = (
     vaults,
     assigned_identities,
     apim,
+    apis,
+    policies,
     variable_groups,
     service_connections,
     signatures,

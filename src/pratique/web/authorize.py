@@ -7,7 +7,7 @@ the door has normalised it, and is judged as it was sent: a letter that somebody
 found worth escaping is not the letter that a rule names.
 """
 
-from typing import Annotated, Final
+from typing import Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
@@ -20,7 +20,7 @@ from pratique.store import workspaces
 from pratique.web.auth import PUBLIC, authenticate
 from pratique.web.browser import is_a_person, sign_in_page
 from pratique.web.mlflow.permissions import permission_for
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,7 +34,7 @@ _METHODS: Final = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 @router.api_route(_PREFIX + "{path:path}", methods=_METHODS, dependencies=[Depends(PUBLIC)])
-def authorize(request: Request, platform: Annotated[Platform, Depends(platform_of)]) -> Response:
+def authorize(request: Request, platform: Here) -> Response:
     """200 when the caller may do this to MLflow, else 401 or 403."""
     try:
         actor, workspace = _permitted(request)

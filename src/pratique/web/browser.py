@@ -9,8 +9,10 @@ from fastapi.responses import HTMLResponse
 _PAGE: Final = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Pratique: sign in</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:4em auto;padding:0 1em}</style>
+<style>:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:36em;margin:4em auto;padding:0 1em}</style>
 <h1>Nobody is signed in</h1>
 <p>This browser has no session, or the link was used already or has expired.</p>
 <p>In a terminal, run <code>pratique open</code>: it opens this page with a link that works once.</p>

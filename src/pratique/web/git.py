@@ -50,7 +50,7 @@ from pratique.store.git import NOTHING
 from pratique.store.repositories import TOPIC, Push, RefUpdate, Repository
 from pratique.web.auth import allow_repository
 from pratique.web.packets import Commands, Report, advertised, refused
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 _log = get_logger(__name__)
 
@@ -90,7 +90,6 @@ def _told(error: PratiqueError) -> Response:
 router = APIRouter(
     prefix=f"/{ORGANIZATION}/{{project}}/_git/{{repository}}", route_class=_GitRoute, include_in_schema=False
 )
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_repository("repositories/read"))]
 Writer = Annotated[Actor, Depends(allow_repository("repositories/write"))]
 

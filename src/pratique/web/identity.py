@@ -28,7 +28,7 @@ from pratique.control.tokens import AUDIENCE
 from pratique.store.principals import Principal
 from pratique.web.auth import PUBLIC, address_of, basic_pair, check_origin, session_cookie
 from pratique.web.browser import local_path, sign_in_page
-from pratique.web.platform import Platform, door_of, platform_of
+from pratique.web.platform import Here, Platform, door_of
 
 router = APIRouter(tags=["identity"])
 
@@ -39,8 +39,6 @@ _FORM_LIMIT: Final = 20_000  # Bytes; a token of another issuer may have 16,384.
 _JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ASSERTION: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _NOT_KEPT: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-
-Parts = Annotated[Platform, Depends(platform_of)]
 
 
 def _which(
@@ -59,7 +57,7 @@ def _which(
 
 
 @router.post("/oauth2/token", dependencies=[Depends(PUBLIC)])
-async def token(request: Request, platform: Parts) -> JSONResponse:
+async def token(request: Request, platform: Here) -> JSONResponse:
     """A token for whoever has the secret; the client is named in the form or by HTTP Basic (RFC 6749, 2.3.1)."""
     form = await _form(request)
     proven = _proof_of(request, platform, form)
@@ -69,7 +67,7 @@ async def token(request: Request, platform: Parts) -> JSONResponse:
 
 @router.get("/identity/token", dependencies=[Depends(PUBLIC)])
 def identity_token(
-    request: Request, platform: Parts, which: Annotated[str, Depends(_which)], resource: str = "", scope: str = ""
+    request: Request, platform: Here, which: Annotated[str, Depends(_which)], resource: str = "", scope: str = ""
 ) -> JSONResponse:
     """A token of the managed identity of a job or a deployment, in the way of Azure's ``IDENTITY_ENDPOINT``.
 
@@ -92,13 +90,13 @@ def identity_token(
 
 
 @router.get("/.well-known/jwks.json", dependencies=[Depends(PUBLIC)])
-def jwks(platform: Parts) -> dict[str, Any]:
+def jwks(platform: Here) -> dict[str, Any]:
     """The public keys that our tokens are checked with."""
     return platform.issuer.jwks(now=utc_now())
 
 
 @router.get("/.well-known/openid-configuration", dependencies=[Depends(PUBLIC)])
-def discovery(platform: Parts) -> dict[str, Any]:
+def discovery(platform: Here) -> dict[str, Any]:
     """Where a client finds the rest (OpenID Connect Discovery 1.0)."""
     return {
         "issuer": platform.issuer.issuer,
@@ -113,7 +111,7 @@ def discovery(platform: Parts) -> dict[str, Any]:
 
 
 @router.get("/open/{link}", dependencies=[Depends(PUBLIC)], include_in_schema=False)
-def open_session(link: str, request: Request, platform: Parts, next: str = "/") -> Response:  # noqa: A002 - its name in the URL.
+def open_session(link: str, request: Request, platform: Here, next: str = "/") -> Response:  # noqa: A002 - its name in the URL.
     """Use a link up, give the browser its session, and lead it on to `next`, a path of this origin."""
     if "prefetch" in request.headers.get("sec-purpose", request.headers.get("purpose", "")):
         return Response(status_code=503, headers=_NOT_KEPT)  # A browser that guesses must not use the link up.
@@ -136,7 +134,7 @@ def open_session(link: str, request: Request, platform: Parts, next: str = "/") 
 
 
 @router.post("/logout", dependencies=[Depends(PUBLIC)], include_in_schema=False)
-def log_out(request: Request, platform: Parts) -> Response:
+def log_out(request: Request, platform: Here) -> Response:
     """End the session of this browser, if it has one."""
     if session := request.cookies.get(session_cookie(platform)):
         check_origin(request)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 
 from pratique.base.errors import InvalidInput, Problem
 from pratique.base.home import Home
@@ -114,3 +114,7 @@ def platform_of(request: Request) -> Platform:
     """The platform that serves `request`."""
     platform: Platform = request.app.state.platform
     return platform
+
+
+Here = Annotated[Platform, Depends(platform_of)]
+"""How a route asks for it."""

@@ -5,17 +5,15 @@ with ``/internal``. It says so at most once a second, and the engine asks
 providers less often than that.
 """
 
-from typing import Annotated
-
 from fastapi import APIRouter, Depends
 
 from pratique.web.auth import PUBLIC
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(include_in_schema=False)
 
 
 @router.post("/internal/unknown-key", status_code=204, dependencies=[Depends(PUBLIC)])
-def unknown_key(platform: Annotated[Platform, Depends(platform_of)]) -> None:
+def unknown_key(platform: Here) -> None:
     """Ask the providers again."""
     platform.unknown_key()

@@ -1,12 +1,17 @@
 """What replicas have collected comes into the datastore once, whatever is in the spools."""
 
+import fcntl
 import json
 import os
+import time
 from pathlib import Path
+
+import pytest
 
 from pratique.base.clock import utc_now
 from pratique.control import assets, collections, inputs
-from pratique.engine.collection import Collector, folder_of, tally
+from pratique.engine import collection as collecting
+from pratique.engine.collection import Collector, folder_of, spool_of, tally
 from pratique.store import datastores
 
 from .conftest import OWNER, House
@@ -23,9 +28,9 @@ ABOUT = {
 
 def spool(house: House, name: str, data: bytes | None = None) -> Path:
     """A file of the spool of deployment ``d``, with one prediction of a day in 2025."""
-    folder = folder_of(house.home, "d")
+    folder = spool_of(house.home, "d", 1)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "about.json").write_text(json.dumps(ABOUT))
+    (folder_of(house.home, "d", 1) / "about.json").write_text(json.dumps(ABOUT))
     head = {"kind": "prediction", "id": name, "time": 1_764_000_000, "status": 200, "latency_ms": 1}
     line = json.dumps({**head, "sizes": [len(BODY), 3]}).encode()
     path = folder / name
@@ -44,7 +49,10 @@ def test_a_spool_is_stored_once_also_when_it_is_taken_twice(house: House) -> Non
     Collector(house.bench).step()
     assert not path.exists()
     path.write_bytes(kept)
+    left = folder_of(house.home, "d", 1) / "making-of-one-that-was-killed"
+    left.mkdir()
     Collector(house.bench).step()
+    assert not left.exists()
     assert stored(house) == ["modelDataCollector/credit/blue/model_inputs/2025/11/24/one.parquet"]
 
 
@@ -90,7 +98,7 @@ def test_one_that_cannot_be_read_is_set_aside_and_the_others_go_on(house: House)
     spool(house, "good.spool")
     Collector(house.bench).step()
     assert [Path(path).name for path in stored(house)] == ["good.parquet"]
-    assert broken.with_suffix(".unreadable").exists()
+    assert (folder_of(house.home, "d", 1) / "taken" / broken.name).with_suffix(".unreadable").exists()
     found = tally(house.home, "d")
     assert (found["records"], found["unreadable"]) == (1, 1)
 
@@ -105,9 +113,57 @@ def test_what_is_being_written_is_left_alone_until_its_writer_is_gone_for_long(h
     assert [Path(path).name for path in stored(house)] == ["late.parquet"]
 
 
-def test_the_place_of_a_deployment_that_is_gone_goes_when_it_is_empty(house: House) -> None:
-    spool(house, "last.spool")
+def test_a_part_is_taken_as_soon_as_its_writer_is_gone_and_never_before(house: House) -> None:
+    part = spool(house, "dead.spool.part")
+    os.utime(part, (time.time() - 60, time.time() - 60))
+    with part.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        Collector(house.bench).step()
+        assert part.exists()
+    Collector(house.bench).step()
+    assert [Path(path).name for path in stored(house)] == ["dead.parquet"]
+
+
+def test_what_a_replica_may_put_there_that_is_no_spool_is_not_read(house: House) -> None:
+    real = spool(house, "real.spool")
+    other = real.with_name("other.txt")
+    other.write_text("of another deployment")
+    real.with_name("link.spool").symlink_to(other)
+    os.mkfifo(real.with_name("pipe.spool"))
+    real.with_name("folder.spool").mkdir()
+    real.with_name("odd\nname.spool").write_bytes(b"")
+    Collector(house.bench).step()
+    assert [Path(path).name for path in stored(house)] == ["real.parquet"]
+    assert [path.name for path in real.parent.iterdir()] == ["other.txt"]
+    assert other.read_text() == "of another deployment"
+
+
+def test_where_there_is_no_room_what_was_collected_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = spool(house, "one.spool")
+    monkeypatch.setattr(collecting, "_CONVERTER", ("-c", f"import os; os._exit({os.EX_TEMPFAIL})"))
+    with pytest.raises(collecting.OutOfRoom):
+        Collector(house.bench).step()
+    assert not path.with_suffix(".unreadable").exists()
+    monkeypatch.undo()
+    Collector(house.bench).step()
+    assert [Path(path).name for path in stored(house)] == ["one.parquet"]
+
+
+def test_the_place_of_a_deployment_that_is_gone_goes_when_nothing_comes_any_more(house: House) -> None:
+    path = spool(house, "last.spool")
     Collector(house.bench).step()
     Collector(house.bench).step()
-    assert not folder_of(house.home, "d").exists()
+    assert path.parent.exists()
+    os.utime(path.parent, (1, 1))
+    Collector(house.bench).step()
+    assert not folder_of(house.home, "d", 1).parent.exists()
+    assert len(stored(house)) == 1
+
+
+def test_what_was_collected_is_stored_as_its_own_revision_wished(house: House) -> None:
+    spool(house, "one.spool")
+    later = folder_of(house.home, "d", 2)
+    later.mkdir()
+    (later / "about.json").write_text(json.dumps({**ABOUT, "collections": {"model_inputs": 0.0}}))
+    Collector(house.bench).step()
     assert len(stored(house)) == 1

@@ -12,7 +12,7 @@ from pratique.base.errors import Conflict, NotFound, StorageFailed
 from pratique.content.journal_verifier import NotWholeError, read_keys, verify
 from pratique.control import journal_key, predictions
 from pratique.control.journal_key import JournalKey
-from pratique.engine.collection import Collector, folder_of
+from pratique.engine.collection import Collector, spool_of
 from pratique.engine.predictions import look
 from pratique.engine.sealing import JournalSealer
 from pratique.store import events, journal, seals
@@ -141,9 +141,9 @@ def changes_of(house: House) -> Any:
 
 
 def test_one_call_is_found_among_what_was_collected(house: House) -> None:
-    folder = folder_of(house.home, "d")
+    folder = spool_of(house.home, "d", 1)
     folder.mkdir(parents=True)
-    (folder / "about.json").write_text(json.dumps(ABOUT))
+    (folder.parent / "about.json").write_text(json.dumps(ABOUT))
     for number, name in enumerate(("call-1", "call-2", "call-3")):
         head = {"kind": "prediction", "id": name, "time": 1_764_000_000 + 60 * number, "status": 200, "latency_ms": 1.5}
         answer = json.dumps([number, number]).encode()

@@ -247,7 +247,7 @@ def test_what_envoy_refuses_after_all_is_undone(house: House, monkeypatch: pytes
     before = routes.read_bytes()
     bad = house.endpoint(house.deployment("blue", request_timeout=timedelta(days=400_000_000)), name="bad")
     # The preflight has passed this shape before: what it says and what Envoy does have parted.
-    house.gateway._passed.add(publish._shape(bad))
+    house.gateway._passed.add(bad.shape())
     with pytest.raises(InternalError):
         house.gateway.publish(["team-a"], [house.endpoint(house.deployment("blue")), bad])
     assert routes.read_bytes() == before
@@ -356,7 +356,8 @@ def test_an_envoy_that_is_busy_is_waited_for_and_not_taken_for_one_that_is_down(
     house.model("blue"), house.model("green")
     both = (house.deployment("blue"), house.deployment("green"))
     house.serve(house.endpoint(*both))
-    house.gateway._admin = Admin(house.home.socket("envoy-admin"), timeout=0.05)
+    impatient = Admin(house.home.socket("envoy-admin"), timeout=0.05)
+    house.gateway._admin = house.gateway._watched._admin = impatient
     assert house.process is not None
     house.process.send_signal(signal.SIGSTOP)
     taken: list[bool] = []

@@ -104,6 +104,7 @@ def test_a_call_too_many_is_told_why(house: House) -> None:
     busy.join()
     assert answer.status == 429
     assert answer.headers["ms-azureml-model-error-reason"] == "too_many_pending_request"
+    assert answer.headers["retry-after"] == "1"
     assert answer.document["error"]["code"] == "TooManyRequests"
 
 

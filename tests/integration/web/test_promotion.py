@@ -17,7 +17,7 @@ from pratique.control.actor import PLATFORM, Actor
 from pratique.control.credentials import Credential
 from pratique.control.grants import token_of_connection
 from pratique.engine import delivery_logs
-from pratique.store import asked_checks, assets, delivery_runs, holdings
+from pratique.store import asked_checks, assets, delivery_units, holdings
 from pratique.store.assets import AssetVersion
 
 from .conftest import Run, Site
@@ -54,7 +54,7 @@ def approved(site: Site, environment: str, text: str) -> tuple[Asked, Actor]:
 def token_of(site: Site, number: int) -> str:
     """What the running unit of a run was given for a connection that may do everything."""
     with site.platform.database.write() as tx:
-        (unit,) = delivery_runs.units_of(tx, number)
+        (unit,) = delivery_units.of_run(tx, number)
         credential = Credential("", "$unused", utc_now())
         made = principals.create_service_principal(tx, PLATFORM, f"ci-{number}", credential=credential, now=utc_now())
         roles.assign(tx, PLATFORM, role="Contributor", assignee=made.name, scope="/", now=utc_now())

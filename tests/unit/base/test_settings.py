@@ -23,10 +23,10 @@ def test_every_wrong_setting_is_named_at_once_with_its_place(tmp_path: Path) -> 
     with pytest.raises(InvalidInput) as refused:
         load_settings(tmp_path, {"PRATIQUE_CORES": "-1", "PRATIQUE_DOORPORT": "1"})
     said = str(refused.value)
-    assert "config.toml dor_port: there is no such setting" in said
+    assert "config.toml dor_port: there is no such setting (did you mean door_port?)" in said
     assert "config.toml log_level: expected debug, info, warning or error; got 'loud'" in said
-    assert "environment cores: expected a whole number, 0 or more; got '-1'" in said
-    assert "environment doorport: there is no such setting" in said
+    assert "\n  PRATIQUE_CORES: expected a whole number, 0 or more; got '-1'" in said
+    assert "\n  PRATIQUE_DOORPORT: there is no such setting (did you mean PRATIQUE_DOOR_PORT?)" in said
 
 
 def test_a_broken_file_is_named(tmp_path: Path) -> None:
@@ -47,5 +47,5 @@ def test_every_setting_says_what_it_means(setting: object) -> None:
 
 @pytest.mark.parametrize("port", ["-1", "65536", "x", "7070.0"])
 def test_a_port_is_a_port(tmp_path: Path, port: str) -> None:
-    with pytest.raises(InvalidInput, match="door_port"):
+    with pytest.raises(InvalidInput, match="PRATIQUE_DOOR_PORT: expected a port from 0 to 65535; got"):
         load_settings(tmp_path, {"PRATIQUE_DOOR_PORT": port})

@@ -80,6 +80,14 @@ def test_an_unknown_default_exits_2_and_names_what_is_near(alone: Path, pratique
     assert pratique("configure").code == 2
 
 
+def test_a_default_that_no_flag_has_is_refused_by_both_verbs(alone: Path, pratique: Any) -> None:
+    for words in (("configure", "--defaults", "workspce=x"), ("config", "set", "defaults.workspce=x")):
+        ran = pratique(*words)
+        assert ran.code == 2
+        assert "there is no default 'workspce'" in ran.err
+        assert "did you mean workspace=?" in ran.err
+
+
 def test_config_set_and_get(alone: Path, pratique: Any) -> None:
     assert pratique("config", "set", "core.output=table", "defaults.group=50%").code == 0
     assert json.loads(pratique("config", "get", "defaults.group", "-o", "json").out)["value"] == "50%"

@@ -28,7 +28,7 @@ def test_a_profile_draws_latency_against_throughput() -> None:
     starved = {"processors": 1, "memory": 128, "steps": [], "reason": "the model server ended with exit code 70"}
     report = {
         "form": "onnx", "request_bytes": 700, "seconds_per_step": 1.5, "processor": "a processor", "load_average": 0.1,
-        "settings": [served, starved], "sentence": "1 × Standard_DS1_v2",
+        "processors_of_machine": 2, "settings": [served, starved], "sentence": "1 × Standard_DS1_v2",
     }  # fmt: skip
     said = profile_text({"report": report, "settings": {"target_p99_ms": 10}}).splitlines()
     assert "1 processor: ready after 0.50 s, 60 MB in use" in said
@@ -39,6 +39,10 @@ def test_a_profile_draws_latency_against_throughput() -> None:
     assert slow.count("█") > 10 * quick.count("█")
     assert "1 processor, 128 MB: the model server ended with exit code 70" in said
     assert said[-1] == "recommended: 1 × Standard_DS1_v2"
+    busy = profile_text({"report": {**report, "load_average": 2.0}, "settings": {"target_p99_ms": 10}}).splitlines()
+    assert [line for line in busy if line not in said and "load average" not in line] == [
+        "the machine had other work for all its processors before this began: without it the model is quicker"
+    ]
 
 
 def test_what_was_only_asked_for_says_so() -> None:

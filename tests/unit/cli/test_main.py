@@ -77,6 +77,12 @@ def test_a_required_flag_that_is_missing_exits_2(nowhere: Path, pratique: Any) -
     assert "--name/-n" in ran.err
 
 
+def test_a_file_without_its_flag_is_told_with_it(nowhere: Path, pratique: Any) -> None:
+    ran = pratique("ml", "job", "create", "job.yml")
+    assert ran.code == 2
+    assert ran.err.endswith("hint: did you mean -f job.yml?\n")
+
+
 def test_a_flag_before_the_verb_is_refused_because_it_would_be_forgotten(nowhere: Path, pratique: Any) -> None:
     ran = pratique("-o", "table", "version")
     assert ran.code == 2

@@ -81,3 +81,10 @@ def test_what_az_never_asks_is_not_asked_where_nobody_can_answer(
     assert capsys.readouterr().err == "It will go.\n"
     confirm_if_somebody_is_here("It will go.", yes=True)
     assert capsys.readouterr().err == ""
+
+
+def test_what_a_lone_problem_says_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = Problem("it cannot be read", key="path", hint="a local path")
+    talk.complain(InvalidInput(problem.message, hint=problem.hint, problems=[problem]))
+    talk.complain(InvalidInput.of([problem]))
+    assert capsys.readouterr().err == 2 * "error: path: it cannot be read (a local path)\n"

@@ -25,10 +25,12 @@ from pratique.delivery.records import JOB, Output, Record, StepState
 from pratique.delivery.run.outcomes import Result
 from pratique.store import counters, events
 from pratique.store import delivery_runs as rows
+from pratique.store import delivery_units as unit_rows
 from pratique.store import projects as project_rows
 from pratique.store.database import Database
 from pratique.store.deliveries import Delivery
-from pratique.store.delivery_runs import Run, UnitRow, Wanted
+from pratique.store.delivery_runs import Run, Wanted
+from pratique.store.delivery_units import UnitRow
 from pratique.store.sealing import Sealer
 
 OWNER = Actor("1", "ann", "user", (Grant("Owner", "/"),))
@@ -107,7 +109,7 @@ class World:
 
     def units(self, run: Run) -> dict[str, UnitRow]:
         with self.database.read() as tx:
-            return {unit.key: unit for unit in rows.units_of(tx, run.id)}
+            return {unit.key: unit for unit in unit_rows.of_run(tx, run.id)}
 
     def states(self, run: Run) -> dict[str, str]:
         with self.database.read() as tx:
@@ -328,7 +330,7 @@ def test_a_worker_that_died_fails_its_unit_with_the_reason(world: World) -> None
         assert delivery_units.fail(tx, build.id, Result.FAILED, "again", now=world.now) is None
     assert world.settle(run).result == "failed"
     with world.database.read() as tx:
-        (left,) = rows.steps_of(tx, [build.id])
+        (left,) = unit_rows.steps_of(tx, [build.id])
     assert (left.state, left.result, left.record["reason"]) == ("completed", "Failed", "its worker was killed")
 
 

@@ -211,7 +211,7 @@ def _without_places(pipeline: Pipeline) -> str:
         ("trigger: {branches: {exclude: [x]}}\n", PushTrigger(branches=Filter((), ("x",)))),
     ],
 )
-def test_a_trigger_means(compile_files: Compile, text: str, expected: PushTrigger) -> None:
+def test_a_trigger_takes_the_branches_that_it_names(compile_files: Compile, text: str, expected: PushTrigger) -> None:
     assert compile_files(f"{text}steps: [{{script: a}}]").pipeline.trigger == expected
 
 
@@ -293,7 +293,9 @@ def test_a_branch_called_none_is_warned_of(compile_files: Compile) -> None:
 @pytest.mark.parametrize(
     ("depends_on", "expected"), [("[]", ()), ("''", ()), ("A", ("A",)), ("[A, B]", ("A", "B")), ("a", ("a",))]
 )
-def test_depends_on_means(compile_files: Compile, depends_on: str, expected: tuple[str, ...]) -> None:
+def test_depends_on_names_one_job_several_or_none(
+    compile_files: Compile, depends_on: str, expected: tuple[str, ...]
+) -> None:
     jobs = f"jobs: [{{job: A}}, {{job: B}}, {{job: C, dependsOn: {depends_on}}}]"
     assert compile_files(jobs).pipeline.stages[0].jobs[2].depends_on == expected
 

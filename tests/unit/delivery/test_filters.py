@@ -26,7 +26,9 @@ from pratique.delivery.pipeline import Filter, PullRequestTrigger, PushTrigger
         (["none"], [], "refs/heads/main", False),
     ],
 )
-def test_a_branch_passes(include: Sequence[str], exclude: Sequence[str], branch: str, takes: bool) -> None:
+def test_branches_pass_that_are_included_and_not_excluded(
+    include: Sequence[str], exclude: Sequence[str], branch: str, takes: bool
+) -> None:
     assert takes_name(Filter(tuple(include), tuple(exclude)), branch) is takes
 
 
@@ -56,7 +58,9 @@ def test_a_branch_passes(include: Sequence[str], exclude: Sequence[str], branch:
         (["a?c"], [], "a/c", False),
     ],
 )
-def test_a_path_passes(include: Sequence[str], exclude: Sequence[str], path: str, takes: bool) -> None:
+def test_paths_pass_that_are_included_and_not_excluded(
+    include: Sequence[str], exclude: Sequence[str], path: str, takes: bool
+) -> None:
     assert takes_paths(Filter(tuple(include), tuple(exclude)), [path]) is takes
 
 

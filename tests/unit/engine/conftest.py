@@ -38,9 +38,11 @@ from pratique.delivery.run.outcomes import Result
 from pratique.engine.delivery_runs import RunSettler
 from pratique.store import asked_checks, events
 from pratique.store import delivery_runs as rows
+from pratique.store import delivery_units as unit_rows
 from pratique.store.database import Database
 from pratique.store.deliveries import Delivery
-from pratique.store.delivery_runs import Run, UnitRow
+from pratique.store.delivery_runs import Run
+from pratique.store.delivery_units import UnitRow
 from pratique.store.schema import metadata
 from pratique.store.sealing import Sealer
 
@@ -106,7 +108,7 @@ class Scene:
         self.settle()
 
     def units(self, run: Run) -> list[UnitRow]:
-        return list(self.look(rows.units_of, run.id))
+        return list(self.look(unit_rows.of_run, run.id))
 
     def message(self, unit: UnitRow) -> JobMessage:
         with self.database.read() as tx:

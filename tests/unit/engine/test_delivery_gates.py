@@ -47,16 +47,18 @@ from pratique.control.actor import PLATFORM, Actor
 from pratique.control.credentials import Credential
 from pratique.control.grants import actor_for, actor_of, exchanged
 from pratique.control.secrets import NewSecret
-from pratique.control.variable_groups import Value
+from pratique.control.service_connections import NewConnection
+from pratique.control.variable_groups import NewGroup, Value
 from pratique.delivery.run.outcomes import Result
 from pratique.engine.delivery_runs import RunSettler
 from pratique.engine.delivery_units import UnitRunner
 from pratique.engine.loop import Stop
 from pratique.engine.sweeper import Sweeper
-from pratique.store import asked_checks, assets, events, holdings, run_uses
+from pratique.store import asked_checks, assets, delivery_units, events, holdings, run_uses
 from pratique.store import delivery_runs as rows
 from pratique.store.assets import Asset, AssetVersion
-from pratique.store.delivery_runs import Run, UnitRow
+from pratique.store.delivery_runs import Run
+from pratique.store.delivery_units import UnitRow
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.run_uses import Use
 
@@ -225,13 +227,13 @@ def test_a_thousand_runs_that_wait_are_looked_at_by_nobody_and_one_that_is_appro
     weeks_later = scene.now + timedelta(days=20)
     with scene.database.read() as tx:
         assert rows.unsettled(tx, now=weeks_later) is None
-        assert rows.unfinished_units(tx) == []
+        assert delivery_units.unfinished(tx) == []
         assert asked_checks.due(tx, now=weeks_later) == []
     assert scene.settler.step() is False, "nobody has anything to do, and nothing is held"
     scene.do(approvals.decide, scene.people["bob"], f"{asked.id[:-4]}0500", approves=True)
     settled = sum(1 for _ in iter(scene.settler.step, False))
     assert settled <= 2, "the one run is settled, and no other is looked at"
-    begun = [unit.run for unit in scene.look(rows.unfinished_units)]
+    begun = [unit.run for unit in scene.look(delivery_units.unfinished)]
     assert begun == [500]
 
 
@@ -595,7 +597,7 @@ def test_a_unit_whose_worker_was_killed_leaves_what_it_said_and_no_login(scene: 
     (unit,) = scene.units(run)
     folder = left_by_a_worker(scene, unit)
     with scene.database.write() as tx:
-        rows.start_unit(tx, unit.id, now=scene.now)
+        delivery_units.start(tx, unit.id, now=scene.now)
     bench: Any = SimpleNamespace(database=scene.database, home=scene.home, workers=LocalCompute())
     UnitRunner(bench, Stop(), at_once=1).step()
     assert scene.units(run)[0].result == "Failed"
@@ -637,7 +639,7 @@ def variables(scene: Scene, run: Run) -> dict[str, Any]:
 def test_a_group_gives_its_values_to_the_deliveries_that_may_read_it(scene: Scene) -> None:
     values = {"plain": Value("yes"), "hidden": Value(CANARY, is_secret=True)}
     own = scene.people["own"]
-    scene.do(variable_groups.create, own, "p", "dev-vars", values=values, sealer=scene.sealer)
+    scene.do(variable_groups.create, own, "p", NewGroup("dev-vars", values), sealer=scene.sealer)
     with pytest.raises(Forbidden) as refused:
         scene.queue(WITH_GROUP)
     assert "may not use the variable group 'dev-vars'" in str(refused.value)
@@ -667,8 +669,8 @@ def test_a_permission_that_is_taken_away_meanwhile_ends_the_stage(scene: Scene) 
         principals.create_service_principal, PLATFORM, "ci", credential=Credential("", "$x", scene.now)
     )
     scene.do(
-        service_connections.create, own, "p", "aml-dev", principal=principals_made.name, workspace="dev",
-        is_for_all=True,
+        service_connections.create, own, "p",
+        NewConnection("aml-dev", principal=principals_made.name, workspace="dev", is_for_all=True),
     )  # fmt: skip
     text = TWO.replace(
         "[{bash: promote}]",
@@ -689,8 +691,8 @@ def test_a_vaults_secret_is_read_by_the_groups_own_right_and_told_once_per_run(s
     for name in ("hidden", "plain", "unchosen"):
         scene.do(secrets.put, own, "kv-dev", name, NewSecret(f"{CANARY}-{name}"), sealer=scene.sealer)
     scene.do(
-        variable_groups.create, own, "p", "dev-vars", vault="kv-dev", chosen=["hidden", "plain"], is_for_all=True,
-        sealer=scene.sealer,
+        variable_groups.create, own, "p",
+        NewGroup("dev-vars", vault="kv-dev", chosen=["hidden", "plain"], is_for_all=True), sealer=scene.sealer,
     )  # fmt: skip
     run = scene.queue(WITH_GROUP)
     found = variables(scene, run)
@@ -715,14 +717,15 @@ def test_whoever_may_not_read_a_vault_cannot_hand_it_on_to_a_group(scene: Scene)
         roles.assign(tx, PLATFORM, role="Contributor", assignee="ann", scope="/", now=scene.now)
         ann = actor_for(tx, roles.find_principal(tx, "ann"))
     with pytest.raises(Forbidden, match="may not get secrets"):
-        scene.do(variable_groups.create, ann, "p", "g", vault="kv-dev", sealer=scene.sealer)
+        scene.do(variable_groups.create, ann, "p", NewGroup("g", vault="kv-dev"), sealer=scene.sealer)
 
 
 def test_a_unit_gets_a_token_of_the_connections_principal_that_ends_with_it(scene: Scene) -> None:
     own = scene.people["own"]
     made = scene.do(principals.create_service_principal, PLATFORM, "ci", credential=Credential("", "$x", scene.now))
     scene.do(roles.assign, PLATFORM, role="Reader", assignee="ci", scope="/workspaces/dev")
-    scene.do(service_connections.create, own, "p", "aml-dev", principal="ci", workspace="dev", is_for_all=True)
+    wanted = NewConnection("aml-dev", principal="ci", workspace="dev", is_for_all=True)
+    scene.do(service_connections.create, own, "p", wanted)
     run = scene.queue(WITH_CONNECTION)
     (unit,) = scene.units(run)
     (given,) = scene.message(unit).connections
@@ -746,21 +749,20 @@ def test_a_unit_gets_a_token_of_the_connections_principal_that_ends_with_it(scen
 
 def test_a_connection_is_made_only_by_who_could_be_its_principal_anyway(scene: Scene) -> None:
     scene.do(principals.create_service_principal, PLATFORM, "ci", credential=Credential("", "$x", scene.now))
-    words = ("p", "aml-dev")
+    wanted = NewConnection("aml-dev", principal="ci", workspace="dev")
     for who in ("ann", "rob", "eve"):
         with pytest.raises(PratiqueError, match=r"may not do service_connections/write"):
-            scene.do(service_connections.create, scene.people[who], *words, principal="ci", workspace="dev")
+            scene.do(service_connections.create, scene.people[who], "p", wanted)
     with pytest.raises(NotFound, match="no workspace"):
-        scene.do(service_connections.create, scene.people["own"], *words, principal="ci", workspace="absent")
+        scene.do(service_connections.create, scene.people["own"], "p", replace(wanted, workspace="absent"))
     with pytest.raises(PratiqueError, match="is a user"):
-        scene.do(service_connections.create, scene.people["own"], *words, principal="ann", workspace="dev")
+        scene.do(service_connections.create, scene.people["own"], "p", replace(wanted, principal="ann"))
 
 
 def test_a_connection_may_be_about_no_workspace_for_what_makes_them(scene: Scene) -> None:
     scene.do(principals.create_service_principal, PLATFORM, "ci", credential=Credential("", "$x", scene.now))
-    made = scene.do(
-        service_connections.create, scene.people["own"], "p", "infrastructure", principal="ci", workspace=""
-    )
+    wanted = NewConnection("infrastructure", principal="ci")
+    made = scene.do(service_connections.create, scene.people["own"], "p", wanted)
     assert (made.connection.workspace, made.connection.resource_group) == ("", "")
 
 

@@ -15,12 +15,14 @@ from pratique.base.errors import Conflict, Forbidden
 from pratique.base.settings import Settings
 from pratique.control import approvals, delivery_runs, principal_groups, server_jobs, service_connections
 from pratique.control.server_jobs import Seen
+from pratique.control.service_connections import NewConnection
 from pratique.engine import delivery_logs
 from pratique.engine.server_jobs import ServerJobs
-from pratique.store import asked_checks
+from pratique.store import asked_checks, delivery_units
 from pratique.store import delivery_runs as rows
 from pratique.store.asked_checks import AskedCheck
-from pratique.store.delivery_runs import Run, StepRow, UnitRow
+from pratique.store.delivery_runs import Run
+from pratique.store.delivery_units import StepRow, UnitRow
 
 from .conftest import Scene
 
@@ -64,7 +66,7 @@ class Clock:
         self._began = self._began or datetime.now(UTC)
         now = self._began + timedelta(minutes=minutes)
         with self._scene.database.write() as tx:
-            due = rows.due_on_server(tx, now=now)
+            due = delivery_units.due_on_server(tx, now=now)
             seen = server_jobs.look(tx, due, self._scene.sealer, door="http://here", now=now) if due else None
         self._scene.settle()
         return seen
@@ -80,7 +82,7 @@ def unit_of(scene: Scene, run: Run, job: str) -> UnitRow:
 
 
 def steps_of(scene: Scene, run: Run) -> list[StepRow]:
-    return list(scene.look(rows.steps_of, [one.id for one in scene.units(run) if one.runs_on_server]))
+    return list(scene.look(delivery_units.steps_of, [one.id for one in scene.units(run) if one.runs_on_server]))
 
 
 def question(scene: Scene, run: Run) -> AskedCheck:
@@ -109,7 +111,7 @@ def test_a_delay_is_a_row_until_its_time_is_over(scene: Scene, clock: Clock) -> 
 def test_a_unit_without_a_worker_is_started_by_nobody(scene: Scene) -> None:
     run = scene.queue(DELAY.replace("$(minutes)", "10"))
     with scene.database.read() as tx:
-        assert rows.unfinished_units(tx) == []
+        assert delivery_units.unfinished(tx) == []
     assert unit_of(scene, run, "pause").runs_on_server
 
 
@@ -272,7 +274,7 @@ def test_a_thousand_questions_hold_nothing_and_one_of_them_is_answered_at_once(s
     for _ in several:
         clock.at(0)
     with scene.database.read() as tx:
-        assert rows.due_on_server(tx, now=datetime.now(UTC) + timedelta(minutes=1)) is None
+        assert delivery_units.due_on_server(tx, now=datetime.now(UTC) + timedelta(minutes=1)) is None
         assert rows.unsettled(tx, now=scene.now) is None
     answer(scene, several[1], "eve")
     clock.at(1)
@@ -326,7 +328,7 @@ def listening(*answers: tuple[int, str]) -> Iterator[tuple[str, list[dict[str, A
 
 def called(scene: Scene, url: str, method: str = "POST") -> tuple[Run, StepRow, str]:
     """A run that calls `url`, its step, and the log of that."""
-    scene.do(service_connections.create_generic, scene.people["own"], "p", "api", url=url, is_for_all=True)
+    scene.do(service_connections.create, scene.people["own"], "p", NewConnection("api", url=url, is_for_all=True))
     run = scene.queue(CALL.replace("METHOD", method))
     bench: Any = SimpleNamespace(
         database=scene.database, sealer=scene.sealer, home=scene.home, door="http://127.0.0.1:1", settings=Settings()
@@ -383,7 +385,7 @@ def test_nobody_else_is_called(scene: Scene) -> None:
 
 def test_a_call_of_which_nobody_knows_whether_it_arrived_is_not_made_again(scene: Scene) -> None:
     with listening() as (url, sent):
-        scene.do(service_connections.create_generic, scene.people["own"], "p", "api", url=url, is_for_all=True)
+        scene.do(service_connections.create, scene.people["own"], "p", NewConnection("api", url=url, is_for_all=True))
         run = scene.queue(CALL.replace("METHOD", "POST"))
         (unit,) = scene.units(run)
         for _ in range(2):  # The server is killed behind the first, before anything came back.
@@ -397,7 +399,9 @@ def test_a_call_of_which_nobody_knows_whether_it_arrived_is_not_made_again(scene
 
 
 def test_a_call_that_changes_nothing_is_made_again(scene: Scene) -> None:
-    scene.do(service_connections.create_generic, scene.people["own"], "p", "api", url="http://[::1]/", is_for_all=True)
+    scene.do(
+        service_connections.create, scene.people["own"], "p", NewConnection("api", url="http://[::1]/", is_for_all=True)
+    )
     run = scene.queue(CALL.replace("METHOD", "GET"))
     (unit,) = scene.units(run)
     for _ in range(2):
@@ -405,5 +409,5 @@ def test_a_call_that_changes_nothing_is_made_again(scene: Scene) -> None:
         assert seen is not None
         assert seen.wanted is not None
     with scene.database.read() as tx:
-        assert rows.due_on_server(tx, now=datetime.now(UTC)) == unit.id, "a server that starts finds it"
+        assert delivery_units.due_on_server(tx, now=datetime.now(UTC)) == unit.id, "a server that starts finds it"
     assert steps_of(scene, run)[0].state == "running"

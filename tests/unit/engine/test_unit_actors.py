@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from pratique.control import unit_actors
 from pratique.control.permissions import is_permitted, repository_scope
-from pratique.store import delivery_permissions, repositories
+from pratique.store import delivery_permissions, delivery_units, repositories
 from pratique.store import delivery_runs as rows
 from pratique.store.delivery_permissions import DeliveryPermission
 from pratique.store.repositories import Repository
@@ -21,7 +21,7 @@ def test_a_job_pushes_only_where_its_pipeline_was_let_in(scene: Scene) -> None:
         sources = [{"alias": name, "name": name, "type": "git", "project": "p"} for name in ("own", "other")]
         rows.change(tx, run.id, sources=sources)
         delivery_permissions.put(tx, DeliveryPermission(delivery_permissions.PUSH, "id-of-own", run.delivery, now, {}))
-        (unit,) = rows.units_of(tx, run.id)
+        (unit,) = delivery_units.of_run(tx, run.id)
         actors = [
             unit_actors.actor_of_checkout(tx, unit_actors.CHECKOUT + unit.id),
             unit_actors.actor_of_access(tx, unit_actors.ACCESS + unit.id),

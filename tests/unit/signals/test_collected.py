@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +157,114 @@ def test_a_table_of_arrow_has_its_columns_and_its_body_is_kept_as_bytes(tmp_path
     ]
     [kept] = rows(out / "request" / place)
     assert base64.b64decode(kept["base64"]) == body
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "columns"),
+    [
+        (_json({"inputs": {"Age": [1], "age": [2]}}), {"Age": 1, "age_": 2}),
+        (_json({"inputs": {"Time": [1], "time": [2], "time_": [3]}}), {"Time_": 1, "time__": 2, "time___": 3}),
+        (_json({"inputs": {"": [1], "a\"b'c": [2], "x\0y": [3]}}), {"_": 1, "a\"b'c": 2, "x?y": 3}),
+        (b'{"inputs": {"\\ud800": ["\\ud800"]}}', {"?": "?"}),
+        (b'{"inputs": {"a": [1e999], "b": [' + b"9" * 400 + b"]}}", {"a": None, "b": None}),
+        (b'{"dataframe_records": [{"a": 1}, {"b": 2}]}', {"a": 1, "b": None}),
+        (_json({"input_data": [[1, "x"], [2]]}), {"0": 1, "1": "x"}),
+        (_json({"input_data": {"data": [[1.5]]}}), {"0": 1.5}),
+        (
+            _json({"inputs": [{"name": "a", "shape": [2, 1], "datatype": "FP64", "data": [1.5, 2]}]}),
+            {"a": 1.5},
+        ),
+        (
+            _json({"inputs": [{"name": "a", "shape": [1], "datatype": "FP64", "parameters": {"binary_data_size": 8}}]})
+            + struct.pack("<d", 2.5),
+            {"a": 2.5},
+        ),
+        (b"a,b\n" + b"x" * 200_000 + b",1\n", {"body": "a,b\n" + "x" * 200_000 + ",1\n"}),
+        (b"[" * 100_000, {"body": "[" * 100_000}),
+    ],
+)
+def test_whatever_is_sent_is_kept_and_keeps_nothing_else_from_it(
+    tmp_path: Path, body: bytes, columns: dict[str, Any]
+) -> None:
+    csv = {"csv": True} if body.startswith(b"a,b") else {}
+    _, out = converted(tmp_path, record(body, b"[" * 100_000, **csv), record(b'{"inputs": {"plain": [7]}}', b"[1]"))
+    found = rows(next(out.glob("model_inputs/**/*.parquet")))
+    assert {name: found[0][name] for name in columns} == columns
+    assert found[-1]["plain"] == 7
+    assert [row["prediction"] for row in rows(next(out.glob("model_outputs/**/*.parquet")))] == [None, 1]
+
+
+@pytest.mark.parametrize("answer", [b"[]", b"{}", b'{"outputs": []}', b'{"predictions": []}'])
+def test_answers_without_rows_leave_no_empty_files(tmp_path: Path, answer: bytes) -> None:
+    counts, out = converted(tmp_path, record(b'{"inputs": []}', answer))
+    assert counts["records"] == 1
+    assert not list(out.glob("model_inputs/**/*.parquet"))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"p": [[1.5], [2.5]], "q": ["x", "y"]},
+        {
+            "outputs": [
+                {"name": "p", "shape": [2, 1], "datatype": "FP64", "data": [1.5, 2.5]},
+                {"name": "q", "shape": [2], "datatype": "BYTES", "data": ["x", "y"]},
+            ]
+        },
+    ],
+)
+def test_several_outputs_are_columns_of_the_same_rows(tmp_path: Path, answer: dict[str, Any]) -> None:
+    _, out = converted(tmp_path, record(b'{"inputs": [1, 2]}', _json(answer)))
+    found = rows(next(out.glob("model_outputs/**/*.parquet")))
+    assert [(row["correlationid"], row["p"], row["q"]) for row in found] == [("r1_0", 1.5, "x"), ("r1_1", 2.5, "y")]
+
+
+def test_columns_have_the_names_and_types_of_the_signature_also_where_values_do_not_show_them(tmp_path: Path) -> None:
+    known = [["amount", "double"], ["count", "long"], ["name", "string"]]
+    first = json.dumps({"kind": "columns", "columns": known, "sizes": []}).encode() + b"\n"
+    unnamed, typed = (
+        record(b'{"input_data": [[1, null, null]]}', b"[1]"),
+        record(b"count,amount,name\n3,2,7\n", b"[1]", csv=True),
+    )
+    spool = tmp_path / "predictions-1-2-3.spool"
+    spool.write_bytes(first + unnamed + typed)
+    convert(spool, {"collections": BOTH}, tmp_path / "out")
+    file = next((tmp_path / "out").glob("model_inputs/**/*.parquet"))
+    assert [(row["amount"], row["count"], row["name"]) for row in rows(file)] == [(1.0, None, None), (2.0, 3, "7")]
+    seen = duckdb.read_parquet(str(file))
+    kinds = dict(zip(seen.columns, map(str, seen.types), strict=True))
+    assert (kinds["amount"], kinds["count"], kinds["name"]) == ("DOUBLE", "BIGINT", "VARCHAR")
+
+
+def test_of_very_many_columns_the_rarer_ones_are_together(tmp_path: Path) -> None:
+    wide = {
+        "dataframe_records": [{"often": 1, **{f"k{number}_{place}": 1 for place in range(5)}} for number in range(600)]
+    }
+    _, out = converted(tmp_path, record(_json(wide), b"[1]"))
+    found = rows(next(out.glob("model_inputs/**/*.parquet")))
+    assert [row["often"] for row in found] == [1] * 600
+    assert len(found[0]) < 2050
+    assert json.loads(found[-1]["others"]) == {f"k599_{place}": 1 for place in range(5)}
+
+
+def test_the_calls_of_a_script_do_not_fill_what_it_collects_itself(tmp_path: Path) -> None:
+    own = record(b'[{"a": 1.5}]', kind="model_inputs", id="c", request="r1")
+    call = record(b'{"inputs": [[1]]}', b"[1]", headers={"x-user": "me"})
+    _, out = converted(tmp_path, own, call, collections={**BOTH, "request": 1.0}, has_script=True)
+    [line] = rows(next(out.glob("model_inputs/**/*.parquet")))
+    assert (line["a"], line["requestid"], line["correlationid"], line["model"]) == (1.5, "r1", "c_0", "m:1")
+    [request] = rows(next(out.glob("request/**/*.parquet")))
+    assert (request["requestid"], json.loads(request["headers"])) == ("r1", {"x-user": "me"})
+    assert not (out / "model_outputs").exists()
+
+
+def test_a_disk_without_room_is_no_fault_of_the_spool(tmp_path: Path) -> None:
+    about, spool, out = tmp_path / "about.json", tmp_path / "one.spool", tmp_path / "out"
+    about.write_text(json.dumps({"collections": BOTH}))
+    spool.write_bytes(record(_json(FRAME), b"[1,2]"))
+    out.write_text("no folder can be made here")
+    assert main([str(about), str(out), str(spool)]) == os.EX_TEMPFAIL

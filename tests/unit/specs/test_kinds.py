@@ -165,8 +165,8 @@ def test_a_file_with_very_many_problems_tells_the_first_hundred() -> None:
 
 def test_a_missing_key_is_said_where_its_mapping_begins() -> None:
     assert problems("online-deployment", "name: blue\ncode_configuration:\n  code: src\n") == [
-        "x.yml:1: a deployment with a code_configuration needs an environment",
         "x.yml:1 endpoint_name: this key is required",
+        "x.yml:2 code_configuration: it needs an environment to run in (environment: azureml:NAME:VERSION)",
         "x.yml:2 code_configuration.scoring_script: this key is required",
     ]
 

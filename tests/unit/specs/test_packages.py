@@ -264,7 +264,7 @@ def test_a_conda_file_may_ask_for_nothing(conda: Any) -> None:
     assert replace(from_conda(conda), conda="") == PackageRequest(None, ())
 
 
-def test_requirements_are_read() -> None:
+def test_requirements_are_read_without_hashes_and_comments() -> None:
     text = (
         "\ufeff# a comment\n\nnumpy==1.26.4 \\\n    --hash=sha256:abc \\\n    --hash=sha256:def\r\npandas  # why\n"
         "scikit-learn>=1.5,<2; python_version>='3.9'\n"

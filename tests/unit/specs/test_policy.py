@@ -16,8 +16,8 @@ from pratique.specs.policy import (
     RequiredClaim,
     backend_of,
 )
-from pratique.specs.policy_reader import STATEMENTS
 from pratique.specs.policy_scopes import read_policy
+from pratique.specs.policy_statements import STATEMENTS
 from pratique.specs.policy_xml import parse_xml
 
 URL = "https://login.example/.well-known/openid-configuration"

@@ -7,7 +7,7 @@ from pratique.cli.configuration import Configuration
 from pratique.cli.output import FORMATS
 from pratique.cli.table import Table, flag
 from pratique.cli.usage import UsageError, pairs
-from pratique.cli.verbs.configure import listed
+from pratique.cli.verbs.configure import check_default, listed
 
 TABLE = Table("config")
 
@@ -45,6 +45,8 @@ def set_value(*, settings: list[str]) -> None:
         section, dot, option = key.partition(".")
         if not (dot and section and option):
             raise UsageError(f"{key!r} is not SECTION.NAME", hint="such as core.output=table or defaults.group=NAME")
+        if section == "defaults":
+            check_default(option)
         # Every command reads these first, so a wrong value could not even be corrected.
         if key == "core.only_show_errors" and value.lower() not in ("", *_SWITCHES):
             raise UsageError(f"{key}: {value!r} is no switch; expected true or false")

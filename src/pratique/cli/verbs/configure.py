@@ -35,14 +35,19 @@ def configure(*, defaults: list[str] | None, list_defaults: bool) -> list[dict[s
         raise UsageError("nothing to do", hint="give --defaults group=NAME workspace=NAME, or -l to list them")
     configuration = Configuration()
     for name, value in pairs(defaults or [], flag="--defaults").items():
-        if name not in KNOWN:
-            near = nearest(name, KNOWN)
-            raise UsageError(
-                f"--defaults: there is no default {name!r}; known: {', '.join(KNOWN)}",
-                hint=f"did you mean {near[0]}=?" if near else "",
-            )
+        check_default(name)
         configuration.set_value("defaults", name, value)
     return listed(configuration, "defaults") if list_defaults else None
+
+
+def check_default(name: str) -> None:
+    """Raise `UsageError` for a default that no flag has."""
+    if name not in KNOWN:
+        near = nearest(name, KNOWN)
+        raise UsageError(
+            f"there is no default {name!r}; known: {', '.join(KNOWN)}",
+            hint=f"did you mean {near[0]}=?" if near else "",
+        )
 
 
 def listed(configuration: Configuration, section: str) -> list[dict[str, Any]]:

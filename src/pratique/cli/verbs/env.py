@@ -69,7 +69,7 @@ def _shell(place: Place) -> str:
     try:
         variables = variables_of(place)
     except PratiqueError as error:
-        warn(f"MLflow's variables are left as they are: {error.message}")
+        warn(f"MLflow's variables are left as they are: {error.message}; run this again when there is a workspace")
         variables = {}
     folder = az_folder()
     others = _other_az(folder)

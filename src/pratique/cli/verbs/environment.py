@@ -6,6 +6,7 @@ from pratique.cli.arguments import DESCRIPTION, FILE, OPTIONAL_NAME, SET_TAGS, V
 from pratique.cli.files import check_untranslated, local_path
 from pratique.cli.place import Place
 from pratique.cli.table import flag, switch
+from pratique.cli.talk import warn
 from pratique.cli.usage import pairs
 from pratique.cli.verbs import assets
 from pratique.specs.edits import Edits
@@ -55,4 +56,7 @@ def create(
         "description": description, "tags": pairs(tags, flag="--tags"),
     }  # fmt: skip
     check = check_untranslated if strict else None
-    return assets.create(place, NOUN, file=file, given=given, edits=edits, check=check)
+    made = assets.create(place, NOUN, file=file, given=given, edits=edits, check=check)
+    if why := made.get("properties", {}).get("pratique.refused"):
+        warn(f"no job or deployment here can use it: {why}")
+    return made

@@ -22,10 +22,10 @@ ENDPOINT: Final = ENDPOINT_NAME.required().saying("Name of the endpoint.")
 _SHOWN: Final = frozenset({"id", "provisioning_state", "timings", "error", "creation_context", "replicas"})
 """What of a deployment's document says how it is; everything else was in its spec."""
 
-_COMPUTED: Final = frozenset(
-    f"pratique.{name}" for name in ("model_digest", "generation", "restarts", "ready", "retires_at")
+_COMPUTED: Final = tuple(
+    f"pratique.{name}" for name in ("model_digest", "generation", "restarts", "ready", "retires_at", "collected.")
 )
-"""Properties that the platform shows and nobody gives."""
+"""How properties begin that the platform shows and nobody gives."""
 
 
 @TABLE.verb(
@@ -167,6 +167,21 @@ def get_logs(place: Place, *, name: str, endpoint_name: str, lines: int, contain
     return Text(Deployments(place.connection, place.workspace, endpoint_name).logs(name, lines=lines))
 
 
+@TABLE.verb(
+    "get-metrics",
+    arguments=(NAME, ENDPOINT),
+    examples={"What its replicas count": "pratique ml online-deployment get-metrics -e credit -n blue"},
+)
+def get_metrics(place: Place, *, name: str, endpoint_name: str) -> Text:
+    """Print what the replicas of a deployment count, as Prometheus reads it.
+
+    Pratique's own verb; on Azure it is Azure Monitor's. Requests by status, latency, requests and rows that are
+    computed together, what waits, what was collected; each replica by itself. Prometheus gets those of a whole
+    workspace from the door, with a token of whoever may read deployments: /api/v1/workspaces/WORKSPACE/metrics.
+    """
+    return Text(Deployments(place.connection, place.workspace, endpoint_name).metrics(name))
+
+
 def _changed(
     place: Place, file: str | None, name: str | None, endpoint_name: str | None, edits: Edits
 ) -> AbstractContextManager[Document]:
@@ -186,7 +201,7 @@ def _spec_of(current: Document) -> Document:
     """The spec that made a deployment: what it describes itself, such as its model, is in its document as written."""
     properties = current.get("properties") or {}
     kept = {key: value for key, value in current.items() if key not in _SHOWN and value is not None}
-    return kept | {"properties": {key: value for key, value in properties.items() if key not in _COMPUTED}}
+    return kept | {"properties": {key: value for key, value in properties.items() if not key.startswith(_COMPUTED)}}
 
 
 def _settled(deployments: Deployments, endpoint: str, name: str) -> Document:

@@ -232,7 +232,7 @@ def invoke(place: Place, *, name: str, request_file: str, deployment_name: str |
         )
     found = _credentials(place, endpoints, name)
     key = str(found.get("primaryKey") or found.get("accessToken"))
-    return score(str(uri), key=key, body=body, deployment=deployment_name or "")
+    return score(str(uri), key=key, body=body, endpoint=name, deployment=deployment_name or "")
 
 
 @TABLE.verb(

@@ -81,6 +81,7 @@ end
 _WHO = {_REFUSED_BY: "%RESPONSE_CODE_DETAILS%"}
 _NOT_READY = {STATUS_HEADER: "503", REASON_HEADER: "model_not_ready"}
 _DIED = {STATUS_HEADER: "502", REASON_HEADER: "model_error"}
+_NO_ROOM = {REASON_HEADER: "too_many_pending_request", "Retry-After": "1"}
 
 
 _PLATFORM_DOWN = "the platform is starting or down; see pratique status"
@@ -102,7 +103,7 @@ def scoring_replies() -> Json:
     return {
         "mappers": [
             _reply(_flags(_TOO_LATE), 408, "RequestTimeout", late),
-            _reply(_flags(_TOO_MANY), 429, "TooManyRequests", many, {REASON_HEADER: "too_many_pending_request"}),
+            _reply(_flags(_TOO_MANY), 429, "TooManyRequests", many, _NO_ROOM),
             _reply(_flags(_NOBODY_THERE), 424, "ModelNotReady", "no replica of the deployment is running", _NOT_READY),
             _reply(_flags(_BROKEN), 424, "ModelFailed", "the model ended while it worked on the request", _DIED),
             _reply(_status(429), 429, "RateLimited", "more calls than the policy of the API allows; try again later"),

@@ -20,9 +20,8 @@ from pratique.web.api.fields import as_printed, creation_context, present, print
 from pratique.web.api.signatures import signature_document
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
-Here = Annotated[Platform, Depends(platform_of)]
 Wanted = Annotated[Sequence[str], Query(description="NAME or NAME=VALUE; given more than once, all must match.")]
 
 AtMost = Annotated[int | None, Query(ge=0, description="How many at most.")]
@@ -81,14 +80,13 @@ _CREATES: Final[Mapping[Kind, Callable[..., AssetVersion]]] = {
 def router_for(kind: Kind) -> APIRouter:
     """The routes of one kind."""
     router = APIRouter(prefix=f"/workspaces/{{workspace}}/{kind}", tags=[kind])
-    _add_names(router, kind)
+    _add_making(router, kind)
+    _add_lists(router, kind)
     _add_versions(router, kind)
     return router
 
 
-def _add_names(router: APIRouter, kind: Kind) -> None:
-    """What is asked of a kind or of a name of it."""
-    may_read = Annotated[Actor, Depends(allow(f"{kind}/read"))]
+def _add_making(router: APIRouter, kind: Kind) -> None:
     may_write = Annotated[Actor, Depends(allow(f"{kind}/write"))]
 
     @router.post("", name=f"create {kind}")
@@ -98,6 +96,11 @@ def _add_names(router: APIRouter, kind: Kind) -> None:
         with platform.database.write() as tx:
             made = _CREATES[kind](tx, actor, workspace, spec=spec, now=utc_now())
             return document(made, platform)
+
+
+def _add_lists(router: APIRouter, kind: Kind) -> None:
+    """The newest versions of a kind, and all of one name."""
+    may_read = Annotated[Actor, Depends(allow(f"{kind}/read"))]
 
     @router.get("", name=f"list {kind}")
     def newest(

@@ -3,28 +3,25 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
 
 from pratique.base.clock import utc_now
 from pratique.control import assigned_identities
 from pratique.control.actor import Actor
-from pratique.specs.grammar import Text
+from pratique.specs.key_types import Text
 from pratique.store.assigned_identities import AssignedIdentity
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(tags=["identity"])
-Here = Annotated[Platform, Depends(platform_of)]
 # A role may be given at a group or at one identity, and the verbs ask there.
 Reader = Annotated[Actor, Depends(allow_somewhere("identities/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("identities/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("identities/delete"))]
 
 
-class IdentityBody(BaseModel):
+class IdentityBody(RequestBody):
     """What is said of an identity; tags that are left out stay as they are."""
-
-    model_config = ConfigDict(extra="forbid")
 
     location: Text = ""
     tags: dict[Text, Text] | None = None

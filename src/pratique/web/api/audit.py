@@ -11,10 +11,9 @@ from pratique.control import audit, journal_key
 from pratique.control.actor import Actor
 from pratique.store.backups import housekeeping
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/audit", tags=["audit"])
-Here = Annotated[Platform, Depends(platform_of)]
 Auditor = Annotated[Actor, Depends(allow("audit/read"))]
 Rotator = Annotated[Actor, Depends(allow("audit/rotate"))]
 _LINES: Final = 500

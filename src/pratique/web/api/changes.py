@@ -11,7 +11,8 @@ from pydantic import Field
 
 from pratique.control.assets import NO_STAGE
 from pratique.specs.endpoint import Shares
-from pratique.specs.grammar import Choice, Flag, Free, Spec, Tags, Text, TextMap
+from pratique.specs.grammar import Spec
+from pratique.specs.key_types import Choice, Flag, Free, Tags, Text, TextMap
 from pratique.specs.reader import document_of
 
 

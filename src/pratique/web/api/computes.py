@@ -11,10 +11,9 @@ from pratique.store.computes import Compute
 from pratique.web.api.fields import creation_context
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/workspaces/{workspace}/computes", tags=["computes"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("computes/read"))]
 Writer = Annotated[Actor, Depends(allow("computes/write"))]
 

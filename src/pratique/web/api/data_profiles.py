@@ -4,24 +4,21 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import utc_now
 from pratique.control import data_profiles
 from pratique.control.actor import Actor
 from pratique.store.data_profiles import DataProfile
-from pratique.web.api.fields import creation_context
+from pratique.web.api.fields import RequestBody, creation_context
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/workspaces/{workspace}/data/{name}/versions/{version}/profile", tags=["data"])
-Here = Annotated[Platform, Depends(platform_of)]
 
 
-class ProfileBody(BaseModel):
+class ProfileBody(RequestBody):
     """What a client measured; the columns are shown to people and nothing acts upon them."""
-
-    model_config = ConfigDict(extra="forbid")
 
     form: Annotated[int, Field(ge=1)]
     format: Annotated[str, Field(max_length=16)]

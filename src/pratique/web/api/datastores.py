@@ -12,10 +12,9 @@ from pratique.web.api.changes import DatastoreChanges, read_changes
 from pratique.web.api.fields import creation_context
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/workspaces/{workspace}/datastores", tags=["datastores"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("datastores/read"))]
 Writer = Annotated[Actor, Depends(allow("datastores/write"))]
 

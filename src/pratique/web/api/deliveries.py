@@ -4,7 +4,7 @@ import shutil
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.base.errors import InvalidInput, Problem
@@ -19,12 +19,11 @@ from pratique.delivery.refusals import refusals
 from pratique.delivery.templates.files import ReadFile
 from pratique.store.deliveries import FOLDER, Delivery
 from pratique.web.api.delivery_runs import document as run_document
-from pratique.web.api.fields import creation_context
+from pratique.web.api.fields import RequestBody, creation_context
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/delivery/projects/{project}", tags=["delivery"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_somewhere("deliveries/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("deliveries/write"))]
 Runner = Annotated[Actor, Depends(allow_somewhere("deliveries/run"))]
@@ -34,11 +33,7 @@ Texts = Annotated[dict[str, Annotated[str, Field(max_length=1 << 20)]], Field(ma
 _TYPES: Final = {"git": "TfsGit", "folder": "folder"}
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class DeliveryBody(_Body):
+class DeliveryBody(RequestBody):
     """What is registered."""
 
     name: Text
@@ -50,7 +45,7 @@ class DeliveryBody(_Body):
     path: Text
 
 
-class ChangesBody(_Body):
+class ChangesBody(RequestBody):
     """What may change of a delivery."""
 
     name: Text | None = None
@@ -61,7 +56,7 @@ class ChangesBody(_Body):
     queue_status: Literal["enabled", "paused", "disabled"] | None = None
 
 
-class SnapshotBody(_Body):
+class SnapshotBody(RequestBody):
     """One working tree that was uploaded."""
 
     alias: Text = SELF
@@ -69,7 +64,7 @@ class SnapshotBody(_Body):
     manifest: Annotated[str, Field(max_length=64)]
 
 
-class TreeBody(_Body):
+class TreeBody(RequestBody):
     """The working trees of a run, instead of what a repository holds."""
 
     path: Text
@@ -82,7 +77,7 @@ class TreeBody(_Body):
     """What to register when there is no delivery of that name."""
 
 
-class RunBody(_Body):
+class RunBody(RequestBody):
     """What to run."""
 
     delivery: Text
@@ -90,9 +85,9 @@ class RunBody(_Body):
     tree: TreeBody | None = None
     branch: Text = ""
     commit: Annotated[str, Field(max_length=64)] = ""
-    parameters: Texts = {}
-    variables: Texts = {}
-    stages_to_skip: Annotated[list[Text], Field(max_length=256)] = []
+    parameters: Texts = Field(default_factory=dict)
+    variables: Texts = Field(default_factory=dict)
+    stages_to_skip: Annotated[list[Text], Field(max_length=256)] = Field(default_factory=list)
 
 
 def document(delivery: Delivery, platform: Platform) -> dict[str, Any]:

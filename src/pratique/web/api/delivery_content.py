@@ -18,10 +18,9 @@ from pratique.store import holdings
 from pratique.store.blobs import Batch
 from pratique.web.api.uploads import SAFE, DigestsBody, check_digest
 from pratique.web.auth import KNOWN, allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 from pratique.web.receive import receive, receive_pack
 
-Here = Annotated[Platform, Depends(platform_of)]
 HolderOf = Callable[[Actor, Request], Holder]
 Asks = Callable[[Request], Actor]
 """What a route says about who may use it."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import iso, utc_now
@@ -17,15 +17,16 @@ from pratique.control.actor import Actor
 from pratique.engine import delivery_logs
 from pratique.store import deliveries
 from pratique.store import delivery_runs as rows
+from pratique.store import delivery_units as unit_rows
 from pratique.store.database import Transaction
-from pratique.store.delivery_runs import JobRow, Run, StageRow, StepRow, UnitRow, Wanted
-from pratique.web.api.fields import AS_TEXT, Wait
+from pratique.store.delivery_runs import JobRow, Run, StageRow, Wanted
+from pratique.store.delivery_units import StepRow, UnitRow
+from pratique.web.api.fields import AS_TEXT, RequestBody, Wait
 from pratique.web.api.growing_logs import answered, followed, pieces
 from pratique.web.auth import KNOWN, allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/delivery", tags=["delivery"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_somewhere("deliveries/read"))]
 Runner = Annotated[Actor, Depends(allow_somewhere("deliveries/run"))]
 Known = Annotated[Actor, Depends(KNOWN)]
@@ -34,19 +35,15 @@ _MOST: Final = 1 << 62
 Tags = Annotated[list[Annotated[str, Field(max_length=400)]], Field(max_length=200)]
 
 
-class TagsBody(BaseModel):
+class TagsBody(RequestBody):
     """Tags to add and to remove."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    add: Tags = []
-    remove: Tags = []
+    add: Tags = Field(default_factory=list)
+    remove: Tags = Field(default_factory=list)
 
 
-class ArtifactBody(BaseModel):
+class ArtifactBody(RequestBody):
     """What an artifact is made of."""
-
-    model_config = ConfigDict(extra="forbid")
 
     manifest: Annotated[str, Field(max_length=64)]
 
@@ -55,10 +52,12 @@ def document(tx: Transaction, run: Run, platform: Platform) -> dict[str, Any]:
     """A run as Azure DevOps prints it."""
     delivery = deliveries.by_id(tx, run.delivery)
     own = run.sources[0] if run.sources else {}
+    message = run.system.get("Build.SourceVersionMessage")
     by = {"displayName": str(run.created_by.get("name", "")), "id": str(run.created_by.get("id", ""))}
     return {
         "id": run.id,
         "buildNumber": run.number,
+        "appendCommitMessageToRunName": run.appends_message,
         "status": run.status,
         "result": run.result,
         "reason": run.reason[:1].lower() + run.reason[1:],
@@ -71,6 +70,7 @@ def document(tx: Transaction, run: Run, platform: Platform) -> dict[str, Any]:
         "project": {"id": run.system.get("System.TeamProjectId", ""), "name": run.project},
         "sourceBranch": run.branch,
         "sourceVersion": run.version,
+        "triggerInfo": {"ci.message": message} if message else {},
         "repository": {"id": own.get("name"), "name": own.get("name"), "type": own.get("type")},
         "parameters": dict(run.variables),
         "templateParameters": dict(run.parameters),
@@ -88,9 +88,9 @@ def document(tx: Transaction, run: Run, platform: Platform) -> dict[str, Any]:
 
 def _whole(tx: Transaction, run: Run, platform: Platform) -> dict[str, Any]:
     """A run with its stages, their jobs, and the steps of these."""
-    units = rows.units_of(tx, run.id)
+    units = unit_rows.of_run(tx, run.id)
     steps: dict[str, list[StepRow]] = {}
-    for step in rows.steps_of(tx, [unit.id for unit in units]):
+    for step in unit_rows.steps_of(tx, [unit.id for unit in units]):
         steps.setdefault(step.unit, []).append(step)
     jobs = rows.jobs_of(tx, run.id)
     stages = [
@@ -240,7 +240,7 @@ def step_log(
     """The log of one step from byte `offset`, as far as it has come."""
     _get(platform, actor, run)
     with platform.database.read() as tx:
-        known = rows.unit(tx, unit)
+        known = unit_rows.get(tx, unit)
     if known is None or known.run != run:
         raise NotFound(f"run {run} has no unit {unit!r}")
     log = delivery_logs.step_log(platform.home, run, unit, step)

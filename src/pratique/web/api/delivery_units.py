@@ -5,7 +5,7 @@ import time
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import utc_now
@@ -16,13 +16,12 @@ from pratique.delivery.origins import Origin
 from pratique.delivery.records import Record
 from pratique.engine import delivery_logs, delivery_stories
 from pratique.store import delivery_runs as rows
-from pratique.store.delivery_runs import UnitRow
-from pratique.web.api.fields import Wait
+from pratique.store.delivery_units import UnitRow
+from pratique.web.api.fields import NOT_KEPT, RequestBody, Wait
 from pratique.web.auth import KNOWN
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/delivery/runs/{run}/units/{unit}", tags=["delivery"])
-Here = Annotated[Platform, Depends(platform_of)]
 Worker = Annotated[Actor, Depends(KNOWN)]
 _MOST: Final = 1 << 40
 """Bytes that a log may have."""
@@ -32,39 +31,31 @@ _PIECE: Final = 8 << 20
 """Bytes of a log that are taken at once."""
 
 
-class LogPiece(BaseModel):
+class LogPiece(RequestBody):
     """What a step printed."""
-
-    model_config = ConfigDict(extra="forbid")
 
     step: Annotated[int, Field(ge=-1, le=100_000)]
     offset: Annotated[int, Field(ge=0, le=_MOST)]
     text: str
 
 
-class RecordsBody(BaseModel):
+class RecordsBody(RequestBody):
     """What a worker reports, and what was printed before it."""
 
-    model_config = ConfigDict(extra="forbid")
-
     records: list[dict[str, Any]]
-    logs: list[LogPiece] = []
+    logs: list[LogPiece] = Field(default_factory=list)
 
 
-class SecretsBody(BaseModel):
+class SecretsBody(RequestBody):
     """Which secrets of which vault, read as which connection; no names are all of them."""
-
-    model_config = ConfigDict(extra="forbid")
 
     connection: str
     vault: str
-    names: list[str] = []
+    names: list[str] = Field(default_factory=list)
 
 
-class OriginBody(BaseModel):
+class OriginBody(RequestBody):
     """Which run a download asks for; see `Origin`."""
-
-    model_config = ConfigDict(extra="forbid")
 
     project: str
     pipeline: str
@@ -103,7 +94,7 @@ def secrets(
     platform: Here, actor: Worker, run: int, unit: str, body: SecretsBody, response: Response
 ) -> dict[str, Any]:
     """Secrets of a vault, read with the rights of one of the unit's connections and written down as that."""
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(NOT_KEPT)
     with platform.database.write() as tx:
         at = delivery_units.here(tx, actor, run, unit)
         if at.unit.state == "completed":

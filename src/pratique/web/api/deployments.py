@@ -22,12 +22,11 @@ from pratique.web.api.endpoints import SETTLED
 from pratique.web.api.fields import AS_TEXT, Wait, creation_context, present
 from pratique.web.api.specs import DeploymentBody, read_spec
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(
     prefix="/workspaces/{workspace}/online-endpoints/{endpoint}/deployments", tags=["online deployments"]
 )
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("deployments/read"))]
 Writer = Annotated[Actor, Depends(allow("deployments/write"))]
 Deleter = Annotated[Actor, Depends(allow("deployments/delete"))]

@@ -4,20 +4,19 @@ from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Depends, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import utc_now
 from pratique.control import endpoints, managed_identities
 from pratique.control.actor import Actor
 from pratique.store.endpoints import OnlineEndpoint
 from pratique.web.api.changes import EndpointChanges, read_changes
-from pratique.web.api.fields import Wait, creation_context, present
+from pratique.web.api.fields import NOT_KEPT, RequestBody, Wait, creation_context, present
 from pratique.web.api.specs import SpecBody, read_spec
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/workspaces/{workspace}/online-endpoints", tags=["online endpoints"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("endpoints/read"))]
 Writer = Annotated[Actor, Depends(allow("endpoints/write"))]
 Deleter = Annotated[Actor, Depends(allow("endpoints/delete"))]
@@ -109,10 +108,8 @@ def update(
         return document(endpoints.update(tx, actor, workspace, endpoint, changes, now=utc_now()), platform)
 
 
-class Promotion(BaseModel):
+class Promotion(RequestBody):
     """Which deployment is to take all traffic, and what becomes of those which had it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     to: str
     keep_old_seconds: Annotated[int, Field(ge=0, le=_LONGEST_KEPT)] | None = None
@@ -147,7 +144,7 @@ def keys(platform: Here, actor: KeyHolder, workspace: str, endpoint: str) -> dic
 @router.post("/{endpoint}/token")
 def token(platform: Here, actor: Scorer, workspace: str, endpoint: str, response: Response) -> dict[str, Any]:
     """A token that opens just this endpoint, for an hour."""
-    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(NOT_KEPT)
     with platform.database.write() as tx:
         made, until = endpoints.token(tx, actor, workspace, endpoint, issuer=platform.issuer, now=utc_now())
     renew = until - endpoints.TOKEN_LASTS / 4

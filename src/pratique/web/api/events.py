@@ -11,7 +11,7 @@ from pratique.control.actor import Actor
 from pratique.store.events import StoredEvent
 from pratique.web.api.fields import Wait
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/events", tags=["events"])
 MOST: Final = 2**63 - 1
@@ -26,7 +26,7 @@ def document(event: StoredEvent) -> dict[str, Any]:
 
 @router.get("")
 async def after(
-    platform: Annotated[Platform, Depends(platform_of)],
+    platform: Here,
     actor: Annotated[Actor, Depends(allow_somewhere("events/read"))],
     after: Annotated[int, Query(ge=-1, le=MOST)] = 0,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,

@@ -3,39 +3,32 @@
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.control import examinations
 from pratique.control.actor import Actor
 from pratique.store.examinations import Examination
-from pratique.web.api.fields import Wait, creation_context, present
+from pratique.web.api.fields import RequestBody, Wait, creation_context, present
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/workspaces/{workspace}", tags=["models"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("models/read"))]
 Writer = Annotated[Actor, Depends(allow("models/write"))]
 _LONGEST_REQUEST: Final = 1 << 20
 
 
-class ConversionBody(BaseModel):
+class ConversionBody(RequestBody):
     """There is nothing to choose."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class ScanBody(BaseModel):
+class ScanBody(RequestBody):
     """There is nothing to choose."""
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class ProfileBody(BaseModel):
+class ProfileBody(RequestBody):
     """How the model is loaded, and what is wished of it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     target_p99_ms: Annotated[float, Field(gt=0, le=60_000)] = 100
     target_rps: Annotated[float, Field(gt=0, le=1_000_000)] | None = None

@@ -3,28 +3,26 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import utc_now
 from pratique.control import federated_credentials
 from pratique.control.actor import Actor
 from pratique.control.federated_credentials import AUDIENCE, NewCredential
 from pratique.store.federated_credentials import FederatedCredential
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/service-principals/{id}/federated-credentials", tags=["identity"])
 
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("principals/read"))]
 Writer = Annotated[Actor, Depends(allow("principals/write"))]
 Deleter = Annotated[Actor, Depends(allow("principals/delete"))]
 
 
-class FederatedRequest(BaseModel):
+class FederatedRequest(RequestBody):
     """Whose token proves the program, and which."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     name: str
     issuer: str

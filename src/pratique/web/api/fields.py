@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Query, Response
+from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from pratique.base.clock import iso
@@ -13,8 +14,17 @@ from pratique.base.clock import iso
 Wait: TypeAlias = Annotated[float, Query(ge=0, le=50, description="Seconds to wait for what is asked for.")]
 """The bound of a long poll, below the 60 seconds after which the door gives up."""
 
+NOT_KEPT: Final = {"Cache-Control": "no-store"}
+"""Headers of an answer that has a secret in it."""
+
 AS_TEXT: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 """Headers of what users' code has written: a browser must not take it for a page of the door."""
+
+
+class RequestBody(BaseModel):
+    """What a route takes: a key that it does not know is an error, and no error shows what was sent."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
 def as_printed(document: Mapping[str, Any]) -> str:

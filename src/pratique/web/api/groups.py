@@ -3,28 +3,25 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
 
 from pratique.base.clock import utc_now
 from pratique.control import groups
 from pratique.control.actor import Actor
-from pratique.specs.grammar import Text
+from pratique.specs.key_types import Text
 from pratique.store.groups import ResourceGroup
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/groups", tags=["groups"])
-Here = Annotated[Platform, Depends(platform_of)]
 # A role may be given at a group, and the verbs ask there: what a route can ask is whether there is any such role.
 Reader = Annotated[Actor, Depends(allow_somewhere("groups/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("groups/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("groups/delete"))]
 
 
-class GroupBody(BaseModel):
+class GroupBody(RequestBody):
     """What is said of a group."""
-
-    model_config = ConfigDict(extra="forbid")
 
     location: Text | None = None
     tags: dict[Text, Text] | None = None

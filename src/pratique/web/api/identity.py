@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Body, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.base.errors import NotFound, Unauthenticated
@@ -22,10 +22,10 @@ from pratique.control.grants import token_for
 from pratique.control.principals import SERVICE_PRINCIPAL, USER
 from pratique.control.roles import Assigned
 from pratique.store.principals import Principal
-from pratique.web.api.fields import present
+from pratique.web.api.fields import RequestBody, present
 from pratique.web.auth import KNOWN, PUBLIC, allow, allow_somewhere
 from pratique.web.browser import local_path
-from pratique.web.platform import Platform, door_of, platform_of
+from pratique.web.platform import Here, Platform, door_of
 
 router = APIRouter(tags=["identity"])
 
@@ -39,7 +39,6 @@ _TYPES: Final = {
 _LONGEST_AUDIENCE: Final = 512
 _TOKEN_LASTS: Final = timedelta(hours=1)
 
-Parts = Annotated[Platform, Depends(platform_of)]
 Somebody = Annotated[Actor, Depends(KNOWN)]
 PrincipalsWriter = Annotated[Actor, Depends(allow("principals/write"))]
 PrincipalsReader = Annotated[Actor, Depends(allow("principals/read"))]
@@ -50,32 +49,28 @@ RolesDeleter = Annotated[Actor, Depends(allow_somewhere("roles/delete"))]
 Visitor = Annotated[Actor, Depends(allow_somewhere("sessions/write"))]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class UserRequest(_Request):
+class UserRequest(RequestBody):
     """A new user; without a password one is made."""
 
     display_name: str = Field(default="", max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")
     password: str | None = None
 
 
-class ServicePrincipalRequest(_Request):
+class ServicePrincipalRequest(RequestBody):
     """A new service principal; without a name one is made."""
 
     name: str = ""
     years: int = Field(default=1, ge=1, le=10)
 
 
-class CredentialRequest(_Request):
+class CredentialRequest(RequestBody):
     """A new secret, which is made unless a person chose a password."""
 
     password: str | None = None
     years: int = Field(default=1, ge=1, le=10)
 
 
-class RoleRequest(_Request):
+class RoleRequest(RequestBody):
     """A role for somebody (id or name) at a scope."""
 
     role: str
@@ -83,20 +78,20 @@ class RoleRequest(_Request):
     scope: str
 
 
-class TokenRequest(_Request):
+class TokenRequest(RequestBody):
     """Whom another token is meant for."""
 
     audience: str = Field(min_length=1, max_length=_LONGEST_AUDIENCE, pattern=r"^[\x21-\x7e]+$")
 
 
-class LinkRequest(_Request):
+class LinkRequest(RequestBody):
     """Where the browser goes when it has come in."""
 
     next: str = "/"
 
 
 @router.get("/account")
-def account(platform: Parts, actor: Somebody) -> dict[str, Any]:
+def account(platform: Here, actor: Somebody) -> dict[str, Any]:
     """The caller, and where the platform is."""
     home = str(platform.home.root)
     return {
@@ -113,7 +108,7 @@ def account(platform: Parts, actor: Somebody) -> dict[str, Any]:
 
 
 @router.get("/login", dependencies=[Depends(PUBLIC)])
-def login(platform: Parts) -> dict[str, str]:
+def login(platform: Here) -> dict[str, str]:
     """At which OpenID provider people log in, and as what this platform is known there."""
     settings = platform.settings
     if not settings.login_issuer or not settings.login_client_id:
@@ -126,7 +121,7 @@ def login(platform: Parts) -> dict[str, str]:
 
 @router.post("/links")
 def make_link(
-    request: Request, platform: Parts, actor: Visitor, body: Annotated[LinkRequest | None, Body()] = None
+    request: Request, platform: Here, actor: Visitor, body: Annotated[LinkRequest | None, Body()] = None
 ) -> dict[str, str]:
     """A link that lets one browser in as the caller, once and within five minutes."""
     now = utc_now()
@@ -138,14 +133,14 @@ def make_link(
 
 
 @router.get("/users")
-def users(platform: Parts, actor: PrincipalsReader) -> list[dict[str, Any]]:
+def users(platform: Here, actor: PrincipalsReader) -> list[dict[str, Any]]:
     """Every user, by name."""
     with platform.database.read() as tx:
         return [_user(found) for found in principals.every(tx, actor, kind=USER)]
 
 
 @router.put("/users/{name}", status_code=201)
-def create_user(name: str, body: UserRequest, platform: Parts, actor: PrincipalsWriter) -> dict[str, Any]:
+def create_user(name: str, body: UserRequest, platform: Here, actor: PrincipalsWriter) -> dict[str, Any]:
     """Make a user; the answer has the password when it was made here."""
     now = utc_now()
     credential = new_credential(now=now, secret=body.password)
@@ -155,28 +150,28 @@ def create_user(name: str, body: UserRequest, platform: Parts, actor: Principals
 
 
 @router.get("/users/{name}")
-def user(name: str, platform: Parts, actor: Somebody) -> dict[str, Any]:
+def user(name: str, platform: Here, actor: Somebody) -> dict[str, Any]:
     """One user, by id or name; everybody may see themselves."""
     with platform.database.read() as tx:
         return _user(principals.get(tx, actor, name, kind=USER))
 
 
 @router.delete("/users/{name}", status_code=204)
-def delete_user(name: str, platform: Parts, actor: PrincipalsDeleter) -> None:
+def delete_user(name: str, platform: Here, actor: PrincipalsDeleter) -> None:
     """Remove a user with their roles and sessions."""
     with platform.database.write() as tx:
         principals.delete(tx, actor, name, kind=USER, now=utc_now())
 
 
 @router.get("/service-principals")
-def service_principals(platform: Parts, actor: PrincipalsReader) -> list[dict[str, Any]]:
+def service_principals(platform: Here, actor: PrincipalsReader) -> list[dict[str, Any]]:
     """Every service principal, by name."""
     with platform.database.read() as tx:
         return [_service_principal(found) for found in principals.every(tx, actor, kind=SERVICE_PRINCIPAL)]
 
 
 @router.post("/service-principals", status_code=201)
-def create_service_principal(body: ServicePrincipalRequest, platform: Parts, actor: PrincipalsWriter) -> dict[str, Any]:
+def create_service_principal(body: ServicePrincipalRequest, platform: Here, actor: PrincipalsWriter) -> dict[str, Any]:
     """Make a service principal, or give the one of that name a new secret; the answer has the secret."""
     now = utc_now()
     credential = new_credential(now=now, lasting=body.years * _YEAR)
@@ -187,21 +182,21 @@ def create_service_principal(body: ServicePrincipalRequest, platform: Parts, act
 
 
 @router.get("/service-principals/{id}")
-def service_principal(id: str, platform: Parts, actor: Somebody) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
+def service_principal(id: str, platform: Here, actor: Somebody) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
     """One service principal, by id or name; everybody may see themselves."""
     with platform.database.read() as tx:
         return _service_principal(principals.get(tx, actor, id, kind=SERVICE_PRINCIPAL))
 
 
 @router.delete("/service-principals/{id}", status_code=204)
-def delete_service_principal(id: str, platform: Parts, actor: PrincipalsDeleter) -> None:  # noqa: A002 - its name in the URL.
+def delete_service_principal(id: str, platform: Here, actor: PrincipalsDeleter) -> None:  # noqa: A002 - its name in the URL.
     """Remove a service principal with its roles."""
     with platform.database.write() as tx:
         principals.delete(tx, actor, id, kind=SERVICE_PRINCIPAL, now=utc_now())
 
 
 @router.post("/principals/{id}/credential")
-def reset_credential(id: str, body: CredentialRequest, platform: Parts, actor: Somebody) -> dict[str, Any]:  # noqa: A002
+def reset_credential(id: str, body: CredentialRequest, platform: Here, actor: Somebody) -> dict[str, Any]:  # noqa: A002
     """Replace a secret, one's own or, as an Owner, anybody's; the old one is good no more."""
     now = utc_now()
     credential = new_credential(now=now, lasting=body.years * _YEAR, secret=body.password)
@@ -212,7 +207,7 @@ def reset_credential(id: str, body: CredentialRequest, platform: Parts, actor: S
 
 
 @router.post("/principals/{id}/revoke")
-def revoke(id: str, platform: Parts, actor: Somebody) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
+def revoke(id: str, platform: Here, actor: Somebody) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
     """End every token and browser session of somebody, of oneself or, as an Owner, of anybody."""
     with platform.database.write() as tx:
         changed = principals.revoke(tx, actor, id, now=utc_now())
@@ -221,7 +216,7 @@ def revoke(id: str, platform: Parts, actor: Somebody) -> dict[str, Any]:  # noqa
 
 
 @router.post("/tokens", dependencies=[Depends(KNOWN)])
-def token(request: Request, body: TokenRequest, platform: Parts) -> dict[str, Any]:
+def token(request: Request, body: TokenRequest, platform: Here) -> dict[str, Any]:
     """Another token of the caller, meant for `audience`; it ends no later than the one that asks for it."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer":
@@ -236,7 +231,7 @@ def token(request: Request, body: TokenRequest, platform: Parts) -> dict[str, An
 
 @router.get("/role-assignments")
 def role_assignments(
-    platform: Parts,
+    platform: Here,
     actor: RolesReader,
     assignee: Annotated[str | None, Query()] = None,
     scope: Annotated[str | None, Query()] = None,
@@ -247,7 +242,7 @@ def role_assignments(
 
 
 @router.post("/role-assignments", status_code=201)
-def assign_role(body: RoleRequest, platform: Parts, actor: RolesWriter) -> dict[str, Any]:
+def assign_role(body: RoleRequest, platform: Here, actor: RolesWriter) -> dict[str, Any]:
     """Give somebody a role at a scope; one which is there already is answered as it is."""
     with platform.database.write() as tx:
         made = roles.assign(tx, actor, role=body.role, assignee=body.assignee, scope=body.scope, now=utc_now())
@@ -255,14 +250,14 @@ def assign_role(body: RoleRequest, platform: Parts, actor: RolesWriter) -> dict[
 
 
 @router.get("/role-assignments/{id}")
-def role_assignment(id: str, platform: Parts, actor: RolesReader) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
+def role_assignment(id: str, platform: Here, actor: RolesReader) -> dict[str, Any]:  # noqa: A002 - its name in the URL.
     """One role assignment."""
     with platform.database.read() as tx:
         return _assignment(roles.get(tx, actor, id))
 
 
 @router.delete("/role-assignments/{id}", status_code=204)
-def unassign_role(id: str, platform: Parts, actor: RolesDeleter) -> None:  # noqa: A002 - its name in the URL.
+def unassign_role(id: str, platform: Here, actor: RolesDeleter) -> None:  # noqa: A002 - its name in the URL.
     """Take a role away; nothing happens when there is no such assignment."""
     with platform.database.write() as tx:
         roles.unassign(tx, actor, id, now=utc_now())

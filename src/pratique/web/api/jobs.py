@@ -21,10 +21,9 @@ from pratique.web.api.fields import Wait, creation_context, present
 from pratique.web.api.growing_logs import answered, followed
 from pratique.web.api.specs import JobBody, read_spec
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/workspaces/{workspace}/jobs", tags=["jobs"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("jobs/read"))]
 Writer = Annotated[Actor, Depends(allow("jobs/write"))]
 Canceler = Annotated[Actor, Depends(allow("jobs/cancel"))]

@@ -12,10 +12,9 @@ from pratique.control import lineage, predictions
 from pratique.control.actor import Actor
 from pratique.engine.predictions import look
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/workspaces/{workspace}", tags=["lineage"])
-Here = Annotated[Platform, Depends(platform_of)]
 OfModels = Annotated[Actor, Depends(allow("models/read"))]
 OfEndpoints = Annotated[Actor, Depends(allow("endpoints/read"))]
 OfData = Annotated[Actor, Depends(allow("data/read"))]

@@ -3,18 +3,18 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.control import principal_groups
 from pratique.control.actor import Actor
 from pratique.store.principals import Principal
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/principal-groups", tags=["identity"])
 
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("principals/read"))]
 Writer = Annotated[Actor, Depends(allow("principals/write"))]
 Deleter = Annotated[Actor, Depends(allow("principals/delete"))]
@@ -26,10 +26,8 @@ _TYPES: Final = {
 }
 
 
-class GroupRequest(BaseModel):
+class GroupRequest(RequestBody):
     """A new group."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     description: str = Field(default="", max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")
 

@@ -3,26 +3,23 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends
-from pydantic import BaseModel, ConfigDict
 
 from pratique.base.clock import iso, utc_now
 from pratique.control import projects
 from pratique.control.actor import Actor
 from pratique.store.projects import Project
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/delivery/projects", tags=["delivery"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_somewhere("projects/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("projects/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("projects/delete"))]
 
 
-class ProjectBody(BaseModel):
+class ProjectBody(RequestBody):
     """What is said of a project."""
-
-    model_config = ConfigDict(extra="forbid")
 
     description: str = ""
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.control import repositories
@@ -12,31 +12,27 @@ from pratique.store import projects
 from pratique.store import repositories as rows
 from pratique.store.database import Transaction
 from pratique.store.repositories import Push, Repository
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/delivery/projects/{project}/repositories", tags=["delivery"])
-Here = Annotated[Platform, Depends(platform_of)]
 # A role may be given at one repository, and the verbs ask there.
 Reader = Annotated[Actor, Depends(allow_somewhere("repositories/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("repositories/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("repositories/delete"))]
 
 
-class NewBody(BaseModel):
+class NewBody(RequestBody):
     """A new repository."""
-
-    model_config = ConfigDict(extra="forbid")
 
     source: Annotated[str, Field(max_length=2000)] = ""
     login: Annotated[str, Field(max_length=8000)] = ""
     """USER:SECRET for the source; never shown."""
 
 
-class ChangesBody(BaseModel):
+class ChangesBody(RequestBody):
     """What may change of a repository."""
-
-    model_config = ConfigDict(extra="forbid")
 
     default_branch: Annotated[str, Field(max_length=1000)] | None = None
     denies_force: bool | None = None

@@ -3,18 +3,18 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import utc_now
 from pratique.control import role_definitions
 from pratique.control.actor import Actor
 from pratique.control.role_definitions import NewRole, Role
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/role-definitions", tags=["identity"])
 
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_somewhere("roles/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("roles/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("roles/delete"))]
@@ -23,17 +23,15 @@ Texts = Annotated[list[str], Field(max_length=1000)]
 _TYPE: Final = "Microsoft.Authorization/roleDefinitions"
 
 
-class DefinitionRequest(BaseModel):
+class DefinitionRequest(RequestBody):
     """What a role grants, and where it may be given."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
     description: str = Field(default="", max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*$")
-    actions: Texts = []
-    not_actions: Texts = []
-    data_actions: Texts = []
-    not_data_actions: Texts = []
-    assignable_scopes: Texts = []
+    actions: Texts = Field(default_factory=list)
+    not_actions: Texts = Field(default_factory=list)
+    data_actions: Texts = Field(default_factory=list)
+    not_data_actions: Texts = Field(default_factory=list)
+    assignable_scopes: Texts = Field(default_factory=list)
 
     def role(self, name: str) -> NewRole:
         """The role called `name` that this describes."""

@@ -3,21 +3,19 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict
 
 from pratique.base.clock import utc_now
-from pratique.base.errors import InvalidInput
 from pratique.control import delivery_permissions, repositories, service_connections, variable_groups
 from pratique.control.actor import Actor
 from pratique.control.delivery_permissions import Resource
-from pratique.control.service_connections import Known
-from pratique.specs.grammar import Text
+from pratique.control.service_connections import Known, NewConnection
+from pratique.specs.key_types import Text
 from pratique.store.database import Transaction
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/delivery/projects/{project}", tags=["delivery"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_somewhere("service_connections/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("service_connections/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("service_connections/delete"))]
@@ -25,11 +23,7 @@ GroupWriter = Annotated[Actor, Depends(allow_somewhere("variable_groups/write"))
 Kind = Literal["variable-group", "service-connection", "repository", "repository-push"]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class ConnectionBody(_Request):
+class ConnectionBody(RequestBody):
     """A new connection: of a principal, or to an address."""
 
     name: Text
@@ -41,7 +35,7 @@ class ConnectionBody(_Request):
     is_for_all: bool = False
 
 
-class ConnectionChanges(_Request):
+class ConnectionChanges(RequestBody):
     """What is to be different."""
 
     description: Text | None = None
@@ -93,24 +87,9 @@ def every(platform: Here, actor: Reader, project: str) -> list[dict[str, Any]]:
 @router.post("/service-connections", status_code=201)
 def create(platform: Here, actor: Writer, project: str, body: ConnectionBody) -> dict[str, Any]:
     """Make a connection."""
-    given = body.model_dump()
-    name, principal, url = given.pop("name"), given.pop("principal"), given.pop("url")
-    if bool(principal) == bool(url):
-        raise InvalidInput("a connection is of a service principal, or to a URL", hint="give one of the two")
     with platform.database.write() as tx:
-        if principal:
-            made = service_connections.create(tx, actor, project, name, principal=principal, **given, now=utc_now())
-        else:
-            made = _generic(tx, actor, project, name, url, body)
+        made = service_connections.create(tx, actor, project, NewConnection(**body.model_dump()), now=utc_now())
         return document(made, platform)
-
-
-def _generic(tx: Transaction, actor: Actor, project: str, name: str, url: str, body: ConnectionBody) -> Known:
-    if body.workspace or body.resource_group:
-        raise InvalidInput("a connection to a URL has no workspace and no resource group")
-    return service_connections.create_generic(
-        tx, actor, project, name, url=url, description=body.description, is_for_all=body.is_for_all, now=utc_now()
-    )
 
 
 @router.get("/service-connections/{connection}")

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import utc_now
 from pratique.content.signatures import LARGEST
@@ -11,12 +11,11 @@ from pratique.control import assets, signatures
 from pratique.control.actor import Actor
 from pratique.control.signatures import Vouched
 from pratique.store.signatures import TrustedKey
-from pratique.web.api.fields import creation_context, present
+from pratique.web.api.fields import RequestBody, creation_context, present
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/workspaces/{workspace}", tags=["models"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("models/read"))]
 Writer = Annotated[Actor, Depends(allow("models/write"))]
 KeyReader = Annotated[Actor, Depends(allow("workspaces/read"))]
@@ -24,19 +23,15 @@ KeyDecider = Annotated[Actor, Depends(allow("roles/write"))]
 _LARGEST_KEY: Final = 10_000
 
 
-class SignatureBody(BaseModel):
+class SignatureBody(RequestBody):
     """A signature that was made elsewhere, and the public half of its key."""
-
-    model_config = ConfigDict(extra="forbid")
 
     signature: Annotated[str, Field(min_length=1, max_length=LARGEST)]
     public_key: Annotated[str, Field(min_length=1, max_length=_LARGEST_KEY)]
 
 
-class KeyBody(BaseModel):
+class KeyBody(RequestBody):
     """A key to be trusted."""
-
-    model_config = ConfigDict(extra="forbid")
 
     public_key: Annotated[str, Field(min_length=1, max_length=_LARGEST_KEY)]
 

@@ -9,11 +9,10 @@ from pratique.control import signing_keys
 from pratique.control.actor import Actor
 from pratique.control.tokens import KeyState
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/signing-keys", tags=["identity"])
 
-Here = Annotated[Platform, Depends(platform_of)]
 Rotator = Annotated[Actor, Depends(allow("tokens/rotate"))]
 
 

@@ -2,17 +2,16 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, StrictBool
+from pydantic import Field, StrictBool
 
 from pratique.specs.kinds import load
 from pratique.specs.reader import document_of
 from pratique.specs.references import check_uploaded
+from pratique.web.api.fields import RequestBody
 
 
-class SpecBody(BaseModel):
+class SpecBody(RequestBody):
     """A request that brings a spec; what stands beside it is said by each kind."""
-
-    model_config = ConfigDict(extra="forbid")
 
     spec: dict[str, Any]
 
@@ -26,7 +25,7 @@ class WorkspaceBody(SpecBody):
 class JobBody(SpecBody):
     """A job, with what its source control says about its code."""
 
-    git: dict[str, str] = {}
+    git: dict[str, str] = Field(default_factory=dict)
 
 
 class DeploymentBody(SpecBody):

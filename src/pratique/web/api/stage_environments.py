@@ -3,21 +3,21 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.control import approvals, promotion, stage_environments
 from pratique.control.actor import Actor
 from pratique.control.approvals import Approval
-from pratique.specs.grammar import Text
+from pratique.specs.key_types import Text
 from pratique.store.asked_checks import AskedCheck
 from pratique.store.database import Transaction
 from pratique.store.stage_environments import EnvironmentCheck, StageEnvironment
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import KNOWN, allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/delivery", tags=["delivery"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_somewhere("stage_environments/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("stage_environments/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("stage_environments/delete"))]
@@ -27,18 +27,14 @@ CheckWriter = Annotated[Actor, Depends(allow_somewhere("checks/write"))]
 Somebody = Annotated[Actor, Depends(KNOWN)]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class EnvironmentBody(_Request):
+class EnvironmentBody(RequestBody):
     """A new environment."""
 
     name: Text
     description: Text = ""
 
 
-class CheckBody(_Request):
+class CheckBody(RequestBody):
     """A new check; what its settings may say depends on its kind."""
 
     kind: Text
@@ -46,7 +42,7 @@ class CheckBody(_Request):
     timeout_minutes: int | None = None
 
 
-class DecisionBody(_Request):
+class DecisionBody(RequestBody):
     """What somebody answers, and the digest of what they were shown."""
 
     approves: bool

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from pratique.base.clock import utc_now
@@ -14,22 +14,20 @@ from pratique.content.manifest import Manifest
 from pratique.control import uploads
 from pratique.control.actor import Actor
 from pratique.store.blobs import Batch
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 from pratique.web.receive import receive, receive_pack
 
 router = APIRouter(prefix="/workspaces/{workspace}", tags=["content"])
-Here = Annotated[Platform, Depends(platform_of)]
 Writer = Annotated[Actor, Depends(allow("content/write"))]
 Reader = Annotated[Actor, Depends(allow("content/read"))]
 SAFE: Final = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
 """A browser that asks for a blob must not show it as a page of the door."""
 
 
-class DigestsBody(BaseModel):
+class DigestsBody(RequestBody):
     """Digests that are asked about."""
-
-    model_config = ConfigDict(extra="forbid")
 
     digests: Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=1000)]
 

@@ -3,29 +3,25 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from pratique.base.clock import iso, utc_now
 from pratique.control import variable_groups
 from pratique.control.actor import Actor
-from pratique.control.variable_groups import Value, Whole
-from pratique.specs.grammar import Text
+from pratique.control.variable_groups import NewGroup, Value, Whole
+from pratique.specs.key_types import Text
 from pratique.store.variable_groups import GroupVariable
+from pratique.web.api.fields import RequestBody
 from pratique.web.auth import allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/delivery/projects/{project}/variable-groups", tags=["delivery"])
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow_somewhere("variable_groups/read"))]
 Writer = Annotated[Actor, Depends(allow_somewhere("variable_groups/write"))]
 Deleter = Annotated[Actor, Depends(allow_somewhere("variable_groups/delete"))]
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class ValueBody(_Request):
+class ValueBody(RequestBody):
     """A variable; without a value it is one of the group's vault, or keeps the value that it has."""
 
     value: str | None = None
@@ -33,7 +29,7 @@ class ValueBody(_Request):
     new_name: Text = ""
 
 
-class GroupBody(_Request):
+class GroupBody(RequestBody):
     """A new group: values of its own, or a vault and which of its secrets."""
 
     name: Text
@@ -44,7 +40,7 @@ class GroupBody(_Request):
     secrets: list[Text] = Field(default_factory=list)
 
 
-class GroupChanges(_Request):
+class GroupChanges(RequestBody):
     """What is to be different."""
 
     name: Text | None = None
@@ -81,12 +77,9 @@ def every(platform: Here, actor: Reader, project: str) -> list[dict[str, Any]]:
 def create(platform: Here, actor: Writer, project: str, body: GroupBody) -> dict[str, Any]:
     """Make a group."""
     values = {name: Value(one.value or "", one.is_secret) for name, one in body.variables.items()}
+    new = NewGroup(body.name, values, body.vault, body.secrets, body.description, body.is_for_all)
     with platform.database.write() as tx:
-        made = variable_groups.create(
-            tx, actor, project, body.name, values=values, vault=body.vault, chosen=body.secrets,
-            description=body.description, is_for_all=body.is_for_all, sealer=platform.sealer, now=utc_now(),
-        )  # fmt: skip
-        return document(made)
+        return document(variable_groups.create(tx, actor, project, new, sealer=platform.sealer, now=utc_now()))
 
 
 @router.get("/{group}")

@@ -8,22 +8,22 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, Field
 
 from pratique.base.clock import utc_now
 from pratique.control import master_key, secrets, vaults
 from pratique.control.actor import Actor
 from pratique.control.secrets import Found, NewSecret
-from pratique.specs.grammar import Text
+from pratique.specs.key_types import Text
 from pratique.store.backups import housekeeping
 from pratique.store.database import Transaction
 from pratique.store.vaults import SecretVersion, Vault
+from pratique.web.api.fields import NOT_KEPT, RequestBody
 from pratique.web.auth import KNOWN, allow, allow_somewhere
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(tags=["vaults"])
 
-Here = Annotated[Platform, Depends(platform_of)]
 # A policy lets somebody in who has no role at all, so the verbs ask; they say the same whether or not it is there.
 Somebody = Annotated[Actor, Depends(KNOWN)]
 Writer = Annotated[Actor, Depends(allow_somewhere("vaults/write"))]
@@ -32,15 +32,10 @@ Governor = Annotated[Actor, Depends(allow_somewhere("vaults/policies"))]
 Rotator = Annotated[Actor, Depends(allow("vaults/rotate"))]
 Name = Annotated[Text, Field(max_length=127)]
 
-_NOT_KEPT: Final = {"Cache-Control": "no-store"}
 _RECOVERY: Final = "Recoverable+Purgeable"
 
 
-class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-
-class VaultBody(_Request):
+class VaultBody(RequestBody):
     """A new vault."""
 
     resource_group: Text
@@ -49,13 +44,13 @@ class VaultBody(_Request):
     retention_days: int = vaults.RETENTION_DAYS
 
 
-class PolicyBody(_Request):
+class PolicyBody(RequestBody):
     """What one principal may do with the secrets; nothing takes all away."""
 
     permissions: list[Text]
 
 
-class AttributesBody(_Request):
+class AttributesBody(RequestBody):
     """What is said of a version beside its value."""
 
     content_type: Annotated[Text, Field(max_length=255)] = ""
@@ -164,7 +159,7 @@ def show(
     version: Annotated[str, Query(max_length=64)] = "",
 ) -> dict[str, Any]:
     """A secret with its value; that it was read is written down."""
-    response.headers.update(_NOT_KEPT)
+    response.headers.update(NOT_KEPT)
     with platform.database.write() as tx:
         opened = secrets.get(tx, actor, vault, name, version, sealer=platform.sealer, now=utc_now())
     return _bundle(opened.found, platform) | {"value": opened.value}

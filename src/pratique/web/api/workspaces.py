@@ -12,10 +12,9 @@ from pratique.web.api.changes import WorkspaceChanges, read_changes
 from pratique.web.api.fields import creation_context, present
 from pratique.web.api.specs import WorkspaceBody, read_spec
 from pratique.web.auth import KNOWN, allow, allow_somewhere, allow_within
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(prefix="/workspaces", tags=["workspaces"])
-Here = Annotated[Platform, Depends(platform_of)]
 
 
 def document(workspace: Workspace, platform: Platform) -> dict[str, Any]:

@@ -19,11 +19,10 @@ from pratique.control import artifacts
 from pratique.control.actor import Actor
 from pratique.web.auth import allow
 from pratique.web.mlflow.errors import MlflowRoute
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 from pratique.web.receive import receive
 
 _verbs = APIRouter(route_class=MlflowRoute)
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("artifacts/read"))]
 Writer = Annotated[Actor, Depends(allow("artifacts/write"))]
 

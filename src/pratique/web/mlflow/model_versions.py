@@ -13,9 +13,9 @@ from pratique.control.workspaces import tracking_of
 from pratique.tracking.client import RunsClient
 from pratique.web.mlflow.errors import MlflowRoute
 from pratique.web.mlflow.registry_documents import version_answer, version_document
-from pratique.web.mlflow.registry_words import Here, Id, Key, Name, Reader, Remover, Tag, Text, Version, Writer, tags_of
+from pratique.web.mlflow.registry_words import Id, Key, Name, Reader, Remover, Tag, Text, Version, Writer, tags_of
 from pratique.web.mlflow.sources import parse_source
-from pratique.web.platform import Platform
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(route_class=MlflowRoute)
 

@@ -10,7 +10,6 @@ from pratique.control import registry
 from pratique.web.mlflow.errors import MlflowRoute
 from pratique.web.mlflow.registry_documents import model_document, version_answer, version_document
 from pratique.web.mlflow.registry_words import (
-    Here,
     Id,
     Key,
     Name,
@@ -22,6 +21,7 @@ from pratique.web.mlflow.registry_words import (
     refuse_prompt,
     tags_of,
 )
+from pratique.web.platform import Here
 
 router = APIRouter(route_class=MlflowRoute)
 

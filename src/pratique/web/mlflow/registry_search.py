@@ -13,7 +13,8 @@ from pratique.control import registry
 from pratique.web.mlflow.errors import MlflowRoute
 from pratique.web.mlflow.filters import Fields, parse_filter, parse_order
 from pratique.web.mlflow.registry_documents import millis, model_document, touched, version_document
-from pratique.web.mlflow.registry_words import Here, Reader
+from pratique.web.mlflow.registry_words import Reader
+from pratique.web.platform import Here
 
 router = APIRouter(route_class=MlflowRoute)
 _MODEL_FIELDS: Final = Fields({"name": False})

@@ -9,9 +9,7 @@ from pydantic import BaseModel, Field
 from pratique.base.errors import NotYet
 from pratique.control.actor import Actor
 from pratique.web.auth import allow
-from pratique.web.platform import Platform, platform_of
 
-Here = Annotated[Platform, Depends(platform_of)]
 Reader = Annotated[Actor, Depends(allow("models/read"))]
 Writer = Annotated[Actor, Depends(allow("models/write"))]
 Remover = Annotated[Actor, Depends(allow("models/delete"))]

@@ -10,10 +10,9 @@ from pratique.control import artifacts, workspaces
 from pratique.control.actor import Actor
 from pratique.web.auth import allow
 from pratique.web.mlflow.errors import MlflowRoute
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here
 
 router = APIRouter(prefix="/internal/tracking", include_in_schema=False, route_class=MlflowRoute)
-Here = Annotated[Platform, Depends(platform_of)]
 
 
 class LoggedModel(BaseModel):

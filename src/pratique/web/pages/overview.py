@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pratique import __version__
+from pratique.base.clock import iso, utc_now
 from pratique.control import assets, deployments, endpoints, jobs, workspaces
 from pratique.control.actor import Actor
 from pratique.store.database import Transaction
@@ -16,7 +17,7 @@ from pratique.web.api import endpoints as endpoint_api
 from pratique.web.api import jobs as job_api
 from pratique.web.api.assets import document as asset_document
 from pratique.web.auth import KNOWN
-from pratique.web.platform import Platform, platform_of
+from pratique.web.platform import Here, Platform
 
 router = APIRouter(tags=["pages"], include_in_schema=False)
 
@@ -27,18 +28,29 @@ _HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-_templates = Environment(loader=PackageLoader("pratique.web.pages"), autoescape=True, undefined=StrictUndefined)
+_LOOKS: Final = {
+    **dict.fromkeys(("Succeeded", "Completed", "ready"), "ok"),
+    **dict.fromkeys(("Failed", "down"), "bad"),
+    "Canceled": "",
+}
+"""How a state is shown; one that is not here goes on."""
+_templates = Environment(
+    loader=PackageLoader("pratique.web.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+)
 
 
 @router.get("/", response_class=HTMLResponse)
-def overview(
-    platform: Annotated[Platform, Depends(platform_of)], actor: Annotated[Actor, Depends(KNOWN)]
-) -> HTMLResponse:
+def overview(platform: Here, actor: Annotated[Actor, Depends(KNOWN)]) -> HTMLResponse:
     """The overview of the whole home."""
     with platform.database.read() as tx:
         shown = [_workspace(tx, platform, actor, workspace) for workspace in workspaces.every(tx, actor)]
     page = _templates.get_template("overview.html").render(
-        version=__version__, actor=actor.name, workspaces=shown, parts=platform.parts()
+        version=__version__,
+        actor=actor.name,
+        workspaces=shown,
+        parts=platform.parts(),
+        looks=_LOOKS,
+        now=iso(utc_now()),
     )
     return HTMLResponse(page, headers=_HEADERS)
 

@@ -2,11 +2,10 @@
 
 import shlex
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 from pratique.worker.azure import logged_in
-from pratique.worker.step import Outcome, failed
-from pratique.worker.tasks.scripts import run_bash, run_pwsh
+from pratique.worker.step import Outcome
+from pratique.worker.tasks.scripts import run_bash, run_pwsh, sourced
 from pratique.worker.tasks.work import Work
 
 
@@ -25,10 +24,7 @@ def azure_powershell(work: Work) -> Outcome:
     if inputs.word("scriptType") == "inlinescript":
         body = inputs.text("inline")
     else:
-        file = work.run.folder("") / inputs.text("scriptPath")
-        if not file.is_file():
-            return failed(f"there is no script {file}")
-        body = f". {_quoted(file)} {inputs.text('scriptArguments')}".rstrip()
+        body = sourced(work.script("scriptPath"), inputs.text("scriptArguments"))
     with logged_in(work.run, inputs.text("azureSubscription")) as variables:
         return run_pwsh(
             work,
@@ -46,10 +42,7 @@ def _bash(work: Work) -> Outcome:
     if inputs.word("scriptLocation") == "inlinescript":
         text = inputs.text("inlineScript")
     else:
-        file = work.run.folder("") / inputs.text("scriptPath")
-        if not file.is_file():
-            return failed(f"there is no script {file}")
-        text = f'exec bash {shlex.quote(str(file))} "$@"'
+        text = f'exec bash {shlex.quote(str(work.script("scriptPath")))} "$@"'
     with _login(work) as variables:
         return run_bash(
             work,
@@ -66,10 +59,7 @@ def _pwsh(work: Work) -> Outcome:
     if inputs.word("scriptLocation") == "inlinescript":
         body = inputs.text("inlineScript")
     else:
-        file = work.run.folder("") / inputs.text("scriptPath")
-        if not file.is_file():
-            return failed(f"there is no script {file}")
-        body = f". {_quoted(file)} {inputs.text('arguments')}".rstrip()
+        body = sourced(work.script("scriptPath"), inputs.text("arguments"))
     with _login(work) as variables:
         return run_pwsh(
             work,
@@ -89,7 +79,3 @@ def _login(work: Work) -> AbstractContextManager[dict[str, str]]:
         is_global=work.inputs.is_on("useGlobalConfig"),
         tells_secret=work.inputs.is_on("addSpnToEnvironment"),
     )
-
-
-def _quoted(file: Path) -> str:
-    return "'" + str(file).replace("'", "''") + "'"

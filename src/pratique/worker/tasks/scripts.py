@@ -30,10 +30,7 @@ def bash(work: Work) -> Outcome:
     if inputs.word("targetType") == "inline":
         text = inputs.text("script")
     else:
-        file = work.run.folder("") / inputs.text("filePath")
-        if not file.is_file():
-            return failed(f"there is no script {file}")
-        text = f"exec bash {shlex.quote(str(file))} {inputs.text('arguments')}".rstrip()
+        text = f"exec bash {shlex.quote(str(work.script('filePath')))} {inputs.text('arguments')}".rstrip()
     variables = {"BASH_ENV": inputs.text("bashEnvValue")} if inputs.text("bashEnvValue") else None
     return run_bash(work, text, folder=folder, fails_on_errors=inputs.is_on("failOnStderr"), environment=variables)
 
@@ -55,9 +52,7 @@ def python_script(work: Work) -> Outcome:
     if inputs.word("scriptSource") == "inline":
         file = _script(run, inputs.text("script"), ".py")
     else:
-        file = run.folder("") / inputs.text("scriptPath").strip()
-        if not file.is_file():
-            return failed(f"there is no script {file}")
+        file = work.script("scriptPath")
     argv = [shell, str(file), *_words(inputs.text("arguments"))]
     run.say(f"##[command]{' '.join(argv)}")
     folder = run.folder(inputs.text("workingDirectory"))
@@ -70,10 +65,7 @@ def powershell(work: Work) -> Outcome:
     if inputs.word("targetType") == "inline":
         body = inputs.text("script")
     else:
-        file = work.run.folder("") / inputs.text("filePath")
-        if not file.is_file():
-            return failed(f"there is no script {file}")
-        body = f". '{str(file).replace(chr(39), chr(39) * 2)}' {inputs.text('arguments')}".rstrip()
+        body = sourced(work.script("filePath"), inputs.text("arguments"))
     preferences = {
         variable: inputs.text(name) for name, variable in _PREFERENCES.items() if inputs.word(name) != "default"
     }
@@ -120,12 +112,21 @@ def run_pwsh(
     shell = shutil.which("pwsh", path=work.run.environment()["PATH"])
     if shell is None:
         return failed("there is no pwsh on the PATH")
-    head = [f"${name} = '{value.replace(chr(39), chr(39) * 2)}'" for name, value in preferences.items()]
+    head = [f"${name} = {_quoted(value)}" for name, value in preferences.items()]
     tail = [_LAST_EXIT_CODE] if heeds_exit_code else []
     file = _script(work.run, "\n".join([*head, body, *tail]), ".ps1")
     argv = [shell, "-NoLogo", "-NoProfile", "-NonInteractive", "-Command", f". '{file}'"]
     work.run.say(f"##[command]{' '.join(argv)}")
     return _run(work, argv, "pwsh", folder=folder, fails_on_errors=fails_on_errors, environment=environment)
+
+
+def sourced(file: Path, arguments: str) -> str:
+    """What PowerShell runs `file` by, in its own scope, with the words that a user wrote behind it."""
+    return f". {_quoted(str(file))} {arguments}".rstrip()
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _run(

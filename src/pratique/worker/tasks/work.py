@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pratique.base.errors import NotFound
 from pratique.delivery.inputs import Inputs
 from pratique.worker.effects import on_line
 from pratique.worker.processes import Ended
@@ -18,6 +19,13 @@ class Work:
     inputs: Inputs
     deadline: float | None
     """As `time.monotonic` has it."""
+
+    def script(self, name: str) -> Path:
+        """The file that the input `name` names, from the sources on; raises `NotFound`."""
+        file = self.run.folder("") / self.inputs.text(name).strip()
+        if not file.is_file():
+            raise NotFound(f"there is no script {file}")
+        return file
 
     def execute(
         self,

@@ -44,7 +44,7 @@ def _lookup(name: str) -> str | None:
         ("`date` $((1+1)) $(wsName)", "`date` $((1+1)) dev-ws"),
     ],
 )
-def test_a_text_becomes(text: str, expected: str) -> None:
+def test_macros_with_a_value_are_put_in_and_all_else_stays(text: str, expected: str) -> None:
     assert replaced(text, _lookup) == expected
 
 

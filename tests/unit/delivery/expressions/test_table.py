@@ -227,12 +227,12 @@ def test_the_table_is_as_long_as_the_language_is_wide() -> None:
 
 
 @pytest.mark.parametrize(("text", "expected"), GIVES)
-def test_an_expression_gives(text: str, expected: str) -> None:
+def test_an_expression_gives_its_value(text: str, expected: str) -> None:
     assert to_text(evaluate(text, _context())) == expected
 
 
 @pytest.mark.parametrize(("text", "words"), FAILS)
-def test_an_expression_fails(text: str, words: str) -> None:
+def test_an_expression_without_a_value_says_why(text: str, words: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         evaluate(text, _context())
     assert words in f"{caught.value.message} {caught.value.hint}"

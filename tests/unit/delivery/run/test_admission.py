@@ -83,7 +83,9 @@ def test_nobody_in_time_is_expired_and_never_passed() -> None:
         ({"approvers": ["bob", "eve"], "in_order": True}, "eve", True, ["bob"], ""),
     ],
 )
-def test_who_may_answer(settings: Any, who: str, role: bool, before: list[str], why: str) -> None:
+def test_only_those_whom_an_approval_lets_answer_it_may(
+    settings: Any, who: str, role: bool, before: list[str], why: str
+) -> None:
     asked = replace(check("approval", **settings), answers=tuple(answered(one) for one in before))
     said = refusal(asked, who, has_role=role)
     assert why in said

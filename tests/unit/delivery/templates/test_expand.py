@@ -64,11 +64,11 @@ steps:
 """
 
 
-def test_parameters_have_types() -> None:
+def test_defaults_of_parameters_become_values_of_their_types() -> None:
     assert steps_of(PARAMETERS) == ["'0001' '3.1' 'True' '1'", "x", "y"]
 
 
-def test_parameters_are_given() -> None:
+def test_parameters_that_are_given_become_values_of_their_types() -> None:
     given = {"TEXT": "on", "number": "-.5", "flag": "N", "object": "{a: [1], list: [z]}"}
     text = PARAMETERS.replace("parameters.object.a", "parameters.object.a[0]")
     assert steps_of(text, parameters=given) == ["'on' '-0.5' 'False' '1'", "z"]

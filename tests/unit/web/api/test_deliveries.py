@@ -8,8 +8,8 @@ import pytest
 
 from pratique.base.clock import utc_now
 from pratique.control.grants import token_of_unit
-from pratique.store import delivery_runs as rows
-from pratique.store.delivery_runs import UnitRow
+from pratique.store import delivery_units
+from pratique.store.delivery_units import UnitRow
 from pratique.web.platform import Platform
 
 PROJECT = "/delivery/projects/credit"
@@ -57,7 +57,7 @@ def unit_of(platform: Platform, run: int) -> UnitRow:
         "u-1", run, "A", "j", "", 1, "running", None, "", 0, None, {}, None, 60, 5, None, now, started_at=now
     )  # fmt: skip
     with platform.database.write() as tx:
-        rows.add_units(tx, [unit])
+        delivery_units.add(tx, [unit])
     return unit
 
 
@@ -95,6 +95,14 @@ def test_a_working_tree_is_queued_as_it_is_on_its_branch(project: Any) -> None:
     assert [stage["name"] for stage in found["stages"]] == ["A"]
     assert [one["id"] for one in project.ok("GET", f"{PROJECT}/runs?status=notStarted&branch=refs/heads/dev")] == [1]
     assert project.ok("GET", f"{PROJECT}/runs?result=failed") == []
+
+
+@pytest.mark.parametrize("appends", [True, False])
+def test_a_run_says_whether_its_name_is_shown_with_what_the_commit_says(project: Any, appends: bool) -> None:
+    data = YAML if appends else b"appendCommitMessageToRunName: false\n" + YAML
+    source = {**tree(sent(project, data)), "message": "Lend more\n\nto everybody"}
+    run = project("POST", f"{PROJECT}/runs", json={"delivery": "train", "tree": source}).json()
+    assert (run["appendCommitMessageToRunName"], run["triggerInfo"]) == (appends, {"ci.message": "Lend more"})
 
 
 @pytest.mark.parametrize(
@@ -189,5 +197,5 @@ def test_an_artifact_is_published_and_read_by_workers_of_the_project(project: An
     assert project("GET", f"{route}/manifests/{manifest}", headers=mine).status_code == 200
     assert [one["name"] for one in project.ok("GET", "/delivery/runs/1/artifacts")] == ["drop"]
     with platform.database.write() as tx:
-        rows.change_unit(tx, unit.id, state="completed")
+        delivery_units.change(tx, unit.id, state="completed")
     assert project("PUT", f"{route}/artifacts/late", json=body, headers=mine).status_code == 404

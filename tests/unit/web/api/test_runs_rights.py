@@ -12,10 +12,11 @@ from pratique.content.manifest import Entry, Manifest
 from pratique.control import grants, principals, promotion, roles, workspaces
 from pratique.control.actor import PLATFORM
 from pratique.control.credentials import Credential
-from pratique.store import asked_checks, deliveries, delivery_runs, holdings, projects
+from pratique.store import asked_checks, deliveries, delivery_runs, delivery_units, holdings, projects
 from pratique.store.asked_checks import AskedCheck
 from pratique.store.deliveries import Delivery
-from pratique.store.delivery_runs import JobRow, Run, StageRow, UnitRow
+from pratique.store.delivery_runs import JobRow, Run, StageRow
+from pratique.store.delivery_units import UnitRow
 from pratique.store.principals import Principal
 from pratique.store.projects import Project
 from pratique.web.platform import Platform
@@ -33,8 +34,8 @@ def program(platform: Platform) -> Principal:
         "delivery": 1, "project": "p", "number": "1", "reason": "Manual", "path": "", "branch": "", "version": "",
         "sources": [], "parameters": {}, "variables": {}, "left_out": [], "text": "", "system": {}, "counted": {},
         "status": "inProgress", "result": None, "cancel_requested": False, "canceled_by": None, "tags": [],
-        "warnings": [], "error": None, "revision": 1, "settled": 1, "created_at": now, "started_at": None,
-        "ended_at": None, "created_by": {},
+        "warnings": [], "appends_message": True, "error": None, "revision": 1, "settled": 1, "created_at": now,
+        "started_at": None, "ended_at": None, "created_by": {},
     }  # fmt: skip
     with platform.database.write() as tx:
         projects.add(tx, Project("1", "p", "", now, {}))
@@ -42,7 +43,7 @@ def program(platform: Platform) -> Principal:
         delivery_runs.add(
             tx, Run(id=1, **facts), [StageRow(1, "QA", 0, "QA")], [JobRow(1, "QA", "j", 0, "j", expected=[])]
         )
-        delivery_runs.add_units(
+        delivery_units.add(
             tx,
             [
                 UnitRow(
@@ -88,7 +89,7 @@ def test_the_token_of_a_connection_logs_in_as_its_principal_until_the_unit_ends(
     assert log_in(call, "ann", secret).status_code == 401
     assert log_in(call, program.id, secret[:-4] + "AAAA").status_code == 401
     with platform.database.write() as tx:
-        delivery_runs.change_unit(tx, UNIT, state="completed")
+        delivery_units.change(tx, UNIT, state="completed")
     assert call("GET", f"{API}/account", headers=header).status_code == 401
     assert log_in(call, program.id, secret).status_code == 401
 

@@ -42,7 +42,16 @@ def shown(platform: Platform) -> None:
 def test_the_page_shows_what_is_there_even_what_has_no_model_type_or_run(call: Any, bearer: Bearer) -> None:
     answer = call("GET", "/", headers=bearer("ann"))
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    for text in ("dev", "qa-1", "bare", "train", "credit", "blue: Creating, azureml:m:1", "inline: Creating<br>"):
+    for text in (
+        "dev",
+        "qa-1",
+        "bare",
+        "train",
+        "credit",
+        "azureml:m:1",
+        "inline",
+        '<span class="state busy">Creating</span>',
+    ):
         assert text in answer.text
     assert '<a href="http://127.0.0.1:7070/mlflow/dev/#/experiments/1/runs/r1">' in answer.text
     assert "ann" in answer.text
@@ -68,3 +77,11 @@ def test_a_person_without_a_session_is_told_how_to_get_one(call: Any) -> None:
     answer = call("GET", "/", headers={"accept": "text/html"})
     assert answer.status_code == 401
     assert "pratique open" in answer.text
+
+
+def test_what_failed_says_why_beside_its_state(call: Any, bearer: Bearer, platform: Platform) -> None:
+    with platform.database.write() as tx:
+        [job] = [one for one in jobs.newest(tx, PLATFORM, "dev", limit=9, archived=False) if one.name == "ran"]
+        job_rows.change(tx, job.id, status="Failed", error={"message": f"it ended with 3 {EVIL}", "hint": ""})
+    page = call("GET", "/", headers=bearer("ann")).text
+    assert '<span class="state bad">Failed</span><p class="trouble">it ended with 3 &#34;&gt;&lt;script&gt;' in page

@@ -592,6 +592,7 @@ def upgrade() -> None:
         sa.Column("canceled_by", sa.JSON(), nullable=True),
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("warnings", sa.JSON(), nullable=False),
+        sa.Column("appends_message", sa.Boolean(), nullable=False),
         sa.Column("error", sa.JSON(), nullable=True),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("settled", sa.Integer(), nullable=False),

@@ -1,0 +1,110 @@
+"""What the replicas of deployments count, as one text for Prometheus.
+
+Each replica is asked behind its socket, where nobody but the platform reaches
+it; its samples get the label `replica`, so that those of one deployment stay
+apart and start from zero one by one. What the platform knows itself is beside
+them: which replicas answer, and what became of what they collected.
+"""
+
+import http.client
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pratique.base.home import Home
+from pratique.base.unix_http import UnixConnection
+from pratique.engine import collection, replicas
+from pratique.store.deployments import OnlineDeployment
+from pratique.store.replicas import Replica
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_PATH: Final = "/metrics"
+_SECONDS: Final = 2.0
+"""How long one replica may take; a scrape of Prometheus takes ten at most."""
+_AT_ONCE: Final = 8
+_LARGEST: Final = 1 << 20
+_HEAD: Final = re.compile(r"# (?:HELP|TYPE) (\S+) ")
+_SAMPLE: Final = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*)\{(.*)\} (\S+)", re.ASCII)
+_TALLY: Final[Mapping[str, tuple[str, str]]] = {
+    "records": ("stored", "Predictions whose records are stored."),
+    "rows": ("stored_rows", "Rows of collections that are stored."),
+    "unreadable": ("unreadable", "Files of the spool that were set aside."),
+}
+
+
+class _Asked(NamedTuple):
+    """A replica and what it answered; None when it did not."""
+
+    deployment: OnlineDeployment
+    replica: Replica
+    said: str | None
+
+
+def text_of(home: Home, found: Iterable[tuple[OnlineDeployment, Sequence[Replica]]]) -> str:
+    """The metrics of these deployments, of those of their replicas that serve."""
+    wanted = [(one, replica) for one, of_one in found for replica in of_one if replica.revision == one.applied]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        said = [*pool.map(lambda pair: _ask(replicas.socket_of(home, pair[1])), wanted)]
+    asked = [_Asked(*pair, text) for pair, text in zip(wanted, said, strict=True)]
+    families: dict[str, list[str]] = {}
+    _of_replicas(asked, families)
+    for one in asked:
+        if one.said is not None:
+            _add(one.said, f'replica="{one.replica.slot}"', families)
+    _of_collections(home, {one.deployment.id: one.deployment for one in asked}.values(), families)
+    return "".join(f"{line}\n" for lines in families.values() for line in lines)
+
+
+def _ask(socket: Path) -> str | None:
+    connection = UnixConnection(socket, timeout=_SECONDS)
+    try:
+        connection.request("GET", _PATH)
+        answer = connection.getresponse()
+        return answer.read(_LARGEST).decode("utf-8", "replace") if answer.status == http.client.OK else None
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _add(text: str, label: str, families: dict[str, list[str]]) -> None:
+    """The samples of one replica, each family once with what it means; what is no sample is left out."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        if head := _HEAD.match(line):
+            known = families.setdefault(head[1], [])
+            if line.startswith("# HELP") or lines is not known:
+                lines = known
+            if line not in known:
+                known.append(line)
+        elif sample := _SAMPLE.fullmatch(line):
+            lines.append(f"{sample[1]}{{{sample[2]},{label}}} {sample[3]}")
+
+
+def _of_replicas(asked: Sequence[_Asked], families: dict[str, list[str]]) -> None:
+    for name, kind, meaning in (
+        ("pratique_replica_up", "gauge", "Whether the replica has answered."),
+        ("pratique_replica_restarts_total", "counter", "How often it was started again."),
+    ):
+        families[name] = [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
+    for one in asked:
+        labels = f'{{deployment="{_label(one.deployment)}",replica="{one.replica.slot}"}}'
+        families["pratique_replica_up"].append(f"pratique_replica_up{labels} {int(one.said is not None)}")
+        restarts = one.replica.restarts
+        families["pratique_replica_restarts_total"].append(f"pratique_replica_restarts_total{labels} {restarts}")
+
+
+def _of_collections(home: Home, found: Iterable[OnlineDeployment], families: dict[str, list[str]]) -> None:
+    tallies = [(one, collection.tally(home, one.id)) for one in found]
+    for what, (said, meaning) in _TALLY.items():
+        name = f"pratique_collection_{said}_total"
+        lines = [f'{name}{{deployment="{_label(one)}"}} {tally[what]}' for one, tally in tallies if what in tally]
+        if lines:
+            families[name] = [f"# HELP {name} {meaning}", f"# TYPE {name} counter", *lines]
+
+
+def _label(deployment: OnlineDeployment) -> str:
+    """As the replicas call it."""
+    return f"{deployment.workspace}/{deployment.endpoint}/{deployment.name}"
