@@ -2,7 +2,6 @@
 
 import os
 import re
-import secrets
 import shlex
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from typing import Any, Final
 
 from pratique.app.demo_story import Story, dim
 from pratique.base.errors import ComputeFailed, Unavailable
+from pratique.base.ids import new_secret
 from pratique.cli.talk import say
 from pratique.client.connection import Connection
 from pratique.client.deliveries import DeliveryRuns
@@ -227,7 +227,7 @@ def approval_of(run: int) -> Document | None:
 
 def approve(story: Story, approval: Document, comment: str) -> None:
     """Be somebody else, look at what is to be approved, and approve it."""
-    password = secrets.token_urlsafe(24)
+    password = new_secret()
     scope = f"/delivery/{NAME}/environments/{_ENVIRONMENT}"
     if any(one["userPrincipalName"] == PERSON for one in story.az("ad user list")):
         story.az(f"ad user delete --id {PERSON}")

@@ -1,6 +1,7 @@
 """Names that nobody chose: ids of rows, names of jobs, secrets."""
 
 import secrets
+import string
 import time
 
 _ADJECTIVES = (
@@ -33,5 +34,8 @@ def new_job_name() -> str:
 
 
 def new_secret() -> str:
-    """256 random bits, safe in a URL and a header, 43 characters."""
-    return secrets.token_urlsafe(32)
+    """258 random bits, safe in a URL, a header and on a command line, 44 characters.
+
+    It never begins with a dash: ``--password -x`` is two flags to every command line, ours and ``az``'s.
+    """
+    return secrets.choice(string.ascii_letters) + secrets.token_urlsafe(32)

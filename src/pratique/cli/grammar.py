@@ -7,6 +7,7 @@ full stands alone: nobody looks at a parser of any other.
 """
 
 import argparse
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from importlib import import_module
@@ -197,7 +198,8 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
                 hint=f"see `{self.prog} --help`",
             )
         # A misspelt flag is found missing before it is found unknown: name it all the same.
-        raise UsageError(f"{self.prog}: {message}", hint=_bare_file(message, self._given) or _hint(self, self._given))
+        hint = _bare_file(message, self._given) or _dashed_value(self, message) or _hint(self, self._given)
+        raise UsageError(f"{self.prog}: {message}", hint=hint)
 
     def validation_error(self, message: str) -> NoReturn:
         self.error(message)
@@ -261,6 +263,17 @@ def _bare_file(message: str, words: Sequence[str]) -> str:
     """What to write instead of a file without its flag; empty when there is none."""
     files = [word for word in words if word.endswith((".yml", ".yaml"))]
     return f"did you mean -f {files[0]}?" if files and "required: --file/-f" in message else ""
+
+
+def _dashed_value(parser: Any, message: str) -> str:
+    """How to write a value that begins with a dash, as a password may; empty when `message` is of something else."""
+    wanting = re.fullmatch(r"argument (\S+): expected one argument", message)
+    words, known = parser._given, parser._option_string_actions
+    for flag in wanting[1].split("/") if wanting else ():
+        value = words[words.index(flag) + 1 :][:1] if flag in words else []
+        if value and value[0].startswith("-") and value[0].partition("=")[0] not in known:
+            return f"write a value that begins with a dash behind an equals sign: {flag}=…"
+    return ""
 
 
 class _OurHelp(HelpFile):  # type: ignore[misc] # knack publishes no types.

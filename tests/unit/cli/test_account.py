@@ -107,6 +107,17 @@ def test_login_wants_its_flags_together(platform: Any, pratique: Any) -> None:
     assert pratique("login", "--service-principal", "-u", "a", "--tenant", "t").code == 2
 
 
+def test_a_password_that_begins_with_a_dash_goes_behind_an_equals_sign(platform: Any, pratique: Any) -> None:
+    argv = ["ad", "user", "create", "--display-name", "Ada", "--user-principal-name", "ada@example.com"]
+    ran = pratique(*argv, "--password", "-wisteria")
+    assert ran.code == 2
+    assert "hint: write a value that begins with a dash behind an equals sign: --password=…" in ran.err
+    assert "wisteria" not in ran.err
+    assert "equals sign" not in pratique(*argv, "--password", "--output", "json").err
+    assert pratique(*argv, "--password=-wisteria").code == 0
+    assert platform.users["ada@example.com"]["password"] == "-wisteria"
+
+
 def test_a_token_that_ends_is_renewed_without_asking(platform: Any, pratique: Any, tmp_path: Path) -> None:
     pratique(*LOGIN)
     path = tmp_path / "config/pratique-profile.json"

@@ -60,7 +60,7 @@ def refuse(attempt: Callable[[], object]) -> Unauthenticated:
 def test_a_secret_is_random_and_good_for_a_year(now: datetime) -> None:
     one, two = new_credential(now=now), new_credential(now=now)
     assert one.secret != two.secret
-    assert len(one.secret) == 43
+    assert len(one.secret) == 44
     assert one.expires_at == now + timedelta(days=365)
 
 
