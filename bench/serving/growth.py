@@ -1,4 +1,4 @@
-"""How the speed grows with rows, columns, trees and replicas; in less than five minutes.
+"""How the speed grows with rows, columns, trees and replicas; in less than five minutes when the models are there.
 
 One connection, so that nothing is computed together and the processor time for
 an answer is that of one request; with replicas sixteen, on both cores.
@@ -36,10 +36,10 @@ class Growing:
 
 def measure(environments: Path, models: Path, place: Path) -> str:
     """Both tables."""
-    until = time.monotonic() + LIMIT
     make_environment(environments, "pratique")
     growing = models / "growing"
     make_growing_models(environments, growing)
+    until = time.monotonic() + LIMIT
     number = iter(range(1000))
     lines = [line for one in _growing(models, growing) for line in _of_model(one, environments, place, number, until)]
     replicas = [line for count in REPLICAS for line in _of_replicas(count, models, environments, place, number, until)]
