@@ -11,7 +11,6 @@ tests that need one.
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections import Counter
@@ -22,6 +21,7 @@ from typing import Final
 
 import pytest
 from joserfc.jwk import RSAKey
+from tests.ports import free_port
 
 pytest_plugins = ("tests.postgresql",)
 
@@ -93,9 +93,7 @@ def real_openid_provider(tmp_path: Path) -> Iterator[int]:
     shutil.copy(Path(__file__).parent / "oidc_provider.mjs", folder)
     signer = RSAKey.generate_key(2048, {"kid": "real", "use": "sig", "alg": "RS256"})
     (folder / "keys.json").write_text(json.dumps({"keys": [signer.as_dict(private=True)]}), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
+    port = free_port()
     told = folder / "provider.log"
     with told.open("wb") as log:
         process = subprocess.Popen(

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,6 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
+
+from tests.ports import free_port
 
 from pratique.base.home import Home
 from pratique.compute import shim
@@ -227,11 +228,8 @@ def _tail(log: Path) -> str:
 
 
 def free_ports() -> tuple[int, int]:
-    """Two ports that nobody listens at now."""
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]
+    """One for each door."""
+    return free_port(), free_port()
 
 
 def until(holds: Callable[[], object], what: str, *, limit: float = LIMIT) -> Any:

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from tests.ports import free_port
 from uv import find_uv_bin
 
 from .conftest import LIMIT, PACKAGE, find_interpreter
@@ -59,9 +59,7 @@ def azure(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def serving(argv: list[str], environment: dict[str, str], place: Path) -> Iterator[int]:
     """A server on a port of its own, until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     with (place / "log").open("wb") as log:
         process = subprocess.Popen(
             [port_in(word, port) for word in argv],

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from tests.ports import free_port
 
 from pratique.base.clock import utc_now
 from pratique.base.home import Home
@@ -85,7 +86,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, environments: Environments) 
 
 
 def _platform(home: Home) -> Platform:
-    settings = Settings(door_port=_free_port(), endpoints_port=_free_port())
+    settings = Settings(door_port=free_port(), endpoints_port=free_port())
     database = Database.at(home.database)
     migrate(database)
     now = datetime(2026, 3, 1, tzinfo=UTC)
@@ -194,12 +195,6 @@ def _until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{what} was not ready after {seconds} s")
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _restore(old: str | None) -> None:
