@@ -46,6 +46,7 @@ class Upstream:
 
     x-test-status: 500     answer with that status        x-test-sleep: 0.5    wait so many seconds first
     x-test-die: yes        end the connection unanswered  x-test-answer: k=v   add a header to the answer
+    x-test-hold: yes       wait for `release`
     """
 
     def __init__(self, name: str, path: Path) -> None:
@@ -53,6 +54,7 @@ class Upstream:
         self.seen: list[Seen] = []
         self.refusals: dict[str, tuple[int, dict[str, str], bytes]] = {}
         self.extra_headers: dict[str, str] = {}
+        self._released = threading.Event()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -62,7 +64,12 @@ class Upstream:
         self._thread.start()
         return self
 
+    def release(self) -> None:
+        """Answer what is held, and from now on hold nothing."""
+        self._released.set()
+
     def stop(self) -> None:
+        self.release()
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._thread.join()
@@ -70,12 +77,16 @@ class Upstream:
             self.path.unlink(missing_ok=True)
             self._server = self._thread = None
 
-    def wait_until_seen(self) -> None:
-        """Until a request has come; fails after 20 s."""
-        deadline = time.monotonic() + 20
-        while not self.seen:
-            assert time.monotonic() < deadline, f"{self.name} has seen no request"
+    def wait_until_seen(self, count: int = 1) -> None:
+        """Until so many requests have come; fails after a minute."""
+        deadline = time.monotonic() + 60
+        while len(self.seen) < count:
+            assert time.monotonic() < deadline, f"{self.name} has seen {len(self.seen)} requests"
             time.sleep(0.001)
+
+    def hold(self) -> None:
+        """Wait for `release`."""
+        assert self._released.wait(60)
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):
@@ -102,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
         digest = hashlib.sha256(body).hexdigest()
         upstream.seen.append(Seen(self.command, self.path, headers, len(body), digest))
         time.sleep(float(headers.get("x-test-sleep", "0")))
+        if "x-test-hold" in headers:
+            upstream.hold()
         if "x-test-die" in headers:
             self.connection.shutdown(socket.SHUT_RDWR)
             self.close_connection = True
@@ -176,7 +189,7 @@ class House:
         self.gateway.write_bootstrap()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.gateway.argv(), stdout=log, stderr=log)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self.gateway.is_ready():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
@@ -198,7 +211,7 @@ class House:
     def deployment(self, name: str, **changes: Any) -> DeploymentRoute:
         """A deployment whose one replica is the model of that name."""
         sockets = (self.models[name].path,) if name in self.models else ()
-        plain = DeploymentRoute(name, sockets, timedelta(seconds=5), None, 1_000_000)
+        plain = DeploymentRoute(name, sockets, timedelta(seconds=60), None, 1_000_000)
         return replace(plain, **changes)
 
     def endpoint(
@@ -275,10 +288,10 @@ def house(idle_house: House) -> House:
 
 @pytest.fixture
 def eventually() -> Callable[[Callable[[], bool]], bool]:
-    """Whether something comes true within ten seconds."""
+    """Whether something comes true within a minute."""
 
     def wait(condition: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not condition():
             if time.monotonic() > deadline:
                 return False

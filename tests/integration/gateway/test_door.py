@@ -208,8 +208,10 @@ def test_a_second_envoy_cannot_share_the_port(open_house: House) -> None:
 
 
 def test_a_slow_caller_does_not_stop_the_others(open_house: House) -> None:
-    slow = threading.Thread(target=lambda: open_house.door("GET", "/api/v1/x", {"x-test-sleep": "1"}))
+    slow = threading.Thread(target=lambda: open_house.door("GET", "/api/v1/x", {"x-test-hold": "yes"}))
     slow.start()
+    open_house.api.wait_until_seen()
     assert open_house.door("GET", "/api/v1/status").status == 200
     assert slow.is_alive()
+    open_house.api.release()
     slow.join()

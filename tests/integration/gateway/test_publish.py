@@ -4,7 +4,6 @@ import http.client
 import signal
 import socket
 import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,8 @@ from pratique.gateway.publish import Gateway
 from pratique.gateway.render import discovery
 
 from .conftest import KEY, SECOND_KEY, WORKSPACE, House
+
+LONG = timedelta(seconds=60)
 
 
 def _bad(house: House) -> EndpointRoute:
@@ -50,9 +51,7 @@ def test_a_mirror_gets_a_copy_of_the_body_and_the_caller_never_waits_for_it(hous
     assert house.score(body=body).document["from"] == "blue"
     house.models["shadow"].refusals["/"] = (500, {}, b"shadow is broken")
     assert house.score(body=body).status == 200
-    deadline = time.monotonic() + 5
-    while len(house.models["shadow"].seen) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    house.models["shadow"].wait_until_seen(2)
     assert [seen.digest for seen in house.models["shadow"].seen] == [seen.digest for seen in house.models["blue"].seen]
 
 
@@ -115,10 +114,11 @@ def test_a_request_in_progress_survives_the_removal_of_its_deployment(house: Hou
     house.model("blue"), house.model("green")
     house.serve(house.endpoint(house.deployment("blue")))
     answers: list[int] = []
-    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
+    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-hold": "yes"}).status))
     slow.start()
     house.models["blue"].wait_until_seen()
     house.serve(house.endpoint(house.deployment("green")))
+    house.models["blue"].release()
     slow.join()
     assert answers == [200]
 
@@ -168,35 +168,38 @@ def test_draining_waits_for_the_requests_in_progress(house: House) -> None:
     house.model("blue"), house.model("green")
     house.serve(house.endpoint(house.deployment("blue"), house.deployment("green")))
     answers: list[int] = []
-    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
+    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-hold": "yes"}).status))
     slow.start()
     house.models["blue"].wait_until_seen()
     house.serve(house.endpoint(house.deployment("blue"), house.deployment("green"), traffic={"green": 100}))
     assert not house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=0.2))
-    assert house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=10))
+    threading.Timer(0.2, house.models["blue"].release).start()
+    assert house.gateway.drain("team-a", "credit", "blue", 1, timeout=LONG)
     slow.join()
     assert answers == [200]
-    assert house.gateway.drain("team-a", "credit", "never-there", 1, timeout=timedelta(seconds=5))
+    assert house.gateway.drain("team-a", "credit", "never-there", 1, timeout=LONG)
 
 
 def test_a_revision_is_drained_however_busy_the_one_after_it_is(house: House) -> None:
     house.model("blue"), house.model("after")
     house.serve(house.endpoint(house.deployment("blue")))
     answers: list[int] = []
-    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "1"}).status))
-    slow.start()
+    former, later = (
+        threading.Thread(target=lambda: answers.append(house.score({"x-test-hold": "yes"}).status)) for _ in range(2)
+    )
+    former.start()
     house.models["blue"].wait_until_seen()
     house.serve(house.endpoint(house.deployment("blue", sockets=(house.models["after"].path,), revision=2)))
-    over = threading.Event()
-    steady = threading.Thread(target=lambda: [house.score({"x-test-sleep": "0.2"}) for _ in iter(over.is_set, True)])
-    steady.start()
+    later.start()
+    house.models["after"].wait_until_seen()
     assert not house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=0.2)), "one is in progress"
-    assert house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=10))
-    assert not house.gateway.drain("team-a", "credit", "blue", 2, timeout=timedelta(seconds=0.2)), "it never rests"
-    over.set()
-    slow.join()
-    steady.join()
-    assert answers == [200]
+    threading.Timer(0.2, house.models["blue"].release).start()
+    assert house.gateway.drain("team-a", "credit", "blue", 1, timeout=LONG)
+    assert not house.gateway.drain("team-a", "credit", "blue", 2, timeout=timedelta(seconds=0.2)), "it is busy"
+    house.models["after"].release()
+    former.join()
+    later.join()
+    assert answers == [200, 200]
 
 
 def test_a_bad_endpoint_is_left_out_and_the_others_are_published(house: House) -> None:
@@ -262,7 +265,7 @@ def test_without_envoy_the_files_wait_for_it(idle_house: House) -> None:
     published = idle_house.gateway.publish(["team-a"], [idle_house.endpoint(idle_house.deployment("blue"))])
     assert published.rejected == {}
     assert not published.effective
-    assert idle_house.gateway.drain("team-a", "credit", "blue", 1, timeout=timedelta(seconds=5))
+    assert idle_house.gateway.drain("team-a", "credit", "blue", 1, timeout=LONG)
     idle_house.start_envoy()
     assert idle_house.score().status == 200
 
@@ -394,16 +397,17 @@ def test_who_shuts_the_doors_waits_for_the_requests_in_progress_and_lets_nobody_
     house.serve(house.endpoint(house.deployment("blue")))
     admin = Admin(house.home.socket("envoy-admin"))
     answers: list[int] = []
-    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-sleep": "0.7"}).status))
+    slow = threading.Thread(target=lambda: answers.append(house.score({"x-test-hold": "yes"}).status))
     slow.start()
     house.models["blue"].wait_until_seen()
-    assert admin.shut(timeout=timedelta(seconds=10))
+    threading.Timer(0.2, house.models["blue"].release).start()
+    assert admin.shut(timeout=LONG)
     slow.join()
     assert answers == [200]
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", house.ports[1])).close()
     house.stop_envoy()
-    assert admin.shut(timeout=timedelta(seconds=10)), "nobody there is shut already"
+    assert admin.shut(timeout=LONG), "nobody there is shut already"
 
 
 def test_a_replica_that_comes_or_goes_needs_no_preflight(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
