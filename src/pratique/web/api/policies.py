@@ -1,6 +1,6 @@
 """Policies of API management: of all APIs of a service, of one API, of one operation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -46,63 +46,29 @@ def at_operation(service: str, api: str, operation: str) -> PolicyScope:
     return PolicyScope(service, api, operation)
 
 
-AtAllApis = Annotated[PolicyScope, Depends(at_all_apis)]
-AtApi = Annotated[PolicyScope, Depends(at_api)]
-AtOperation = Annotated[PolicyScope, Depends(at_operation)]
+def _serve(path: str, scope_of: Callable[..., PolicyScope]) -> None:
+    """The routes of the policy that stands at `path`."""
+    at = Depends(scope_of)
+
+    @router.put(path, status_code=202)
+    def set_policy(platform: Here, actor: Writer, body: PolicyBody, scope: PolicyScope = at) -> dict[str, Any]:
+        """Set the policy."""
+        return _put_policy(platform, actor, scope, body)
+
+    @router.get(path)
+    async def get_policy(platform: Here, actor: Reader, wait: Wait = 0, scope: PolicyScope = at) -> dict[str, Any]:
+        """The policy; with `wait`, as soon as the gateway has followed."""
+        return await _policy_when_settled(platform, actor, scope, wait)
+
+    @router.delete(path, status_code=204)
+    def delete_policy(platform: Here, actor: Deleter, scope: PolicyScope = at) -> None:
+        """Take the policy away."""
+        _delete_policy(platform, actor, scope)
 
 
-@router.put("/policy", status_code=202)
-def set_policy_of_all(platform: Here, actor: Writer, scope: AtAllApis, body: PolicyBody) -> dict[str, Any]:
-    """Set the policy of all APIs."""
-    return _put_policy(platform, actor, scope, body)
-
-
-@router.get("/policy")
-async def get_policy_of_all(platform: Here, actor: Reader, scope: AtAllApis, wait: Wait = 0) -> dict[str, Any]:
-    """The policy of all APIs."""
-    return await _policy_when_settled(platform, actor, scope, wait)
-
-
-@router.delete("/policy", status_code=204)
-def delete_policy_of_all(platform: Here, actor: Deleter, scope: AtAllApis) -> None:
-    """Take the policy of all APIs away."""
-    _delete_policy(platform, actor, scope)
-
-
-@router.put("/apis/{api}/policy", status_code=202)
-def set_policy(platform: Here, actor: Writer, scope: AtApi, body: PolicyBody) -> dict[str, Any]:
-    """Set the policy of an API."""
-    return _put_policy(platform, actor, scope, body)
-
-
-@router.get("/apis/{api}/policy")
-async def get_policy(platform: Here, actor: Reader, scope: AtApi, wait: Wait = 0) -> dict[str, Any]:
-    """The policy of an API."""
-    return await _policy_when_settled(platform, actor, scope, wait)
-
-
-@router.delete("/apis/{api}/policy", status_code=204)
-def delete_policy(platform: Here, actor: Deleter, scope: AtApi) -> None:
-    """Take the policy of an API away."""
-    _delete_policy(platform, actor, scope)
-
-
-@router.put("/apis/{api}/operations/{operation}/policy", status_code=202)
-def set_policy_of_operation(platform: Here, actor: Writer, scope: AtOperation, body: PolicyBody) -> dict[str, Any]:
-    """Set the policy of an operation."""
-    return _put_policy(platform, actor, scope, body)
-
-
-@router.get("/apis/{api}/operations/{operation}/policy")
-async def get_policy_of_operation(platform: Here, actor: Reader, scope: AtOperation, wait: Wait = 0) -> dict[str, Any]:
-    """The policy of an operation."""
-    return await _policy_when_settled(platform, actor, scope, wait)
-
-
-@router.delete("/apis/{api}/operations/{operation}/policy", status_code=204)
-def delete_policy_of_operation(platform: Here, actor: Deleter, scope: AtOperation) -> None:
-    """Take the policy of an operation away."""
-    _delete_policy(platform, actor, scope)
+_serve("/policy", at_all_apis)
+_serve("/apis/{api}/policy", at_api)
+_serve("/apis/{api}/operations/{operation}/policy", at_operation)
 
 
 def _put_policy(platform: Platform, actor: Actor, scope: PolicyScope, body: PolicyBody) -> dict[str, Any]:
