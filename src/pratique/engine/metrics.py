@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pratique.base.home import Home
-from pratique.base.unix_http import UnixConnection
+from pratique.base.unix_http import bounded
 from pratique.engine import collection, replicas
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.replicas import Replica
@@ -58,15 +58,15 @@ def text_of(home: Home, found: Iterable[tuple[OnlineDeployment, Sequence[Replica
 
 
 def _ask(socket: Path) -> str | None:
-    connection = UnixConnection(socket, timeout=_SECONDS)
     try:
-        connection.request("GET", _PATH)
-        answer = connection.getresponse()
-        return answer.read(_LARGEST).decode("utf-8", "replace") if answer.status == http.client.OK else None
+        with bounded(socket, within=_SECONDS) as connection:
+            connection.request("GET", _PATH)
+            answer = connection.getresponse()
+            said = answer.read(_LARGEST)
+            is_whole = not answer.length
+            return said.decode("utf-8", "replace") if answer.status == http.client.OK and is_whole else None
     except (OSError, ValueError, http.client.HTTPException):
         return None
-    finally:
-        connection.close()
 
 
 def _add(text: str, label: str, families: dict[str, list[str]]) -> None:

@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pratique.base.unix_http import UnixConnection
+from pratique.base.unix_http import bounded
 
 _READY: Final = "/health/ready"
 _LIVE: Final = "/health/live"
@@ -39,14 +39,12 @@ class Probe:
 
     def failure(self, socket: Path) -> str:
         """Why the replica behind `socket` does not pass now; empty when it does."""
-        connection = UnixConnection(socket, timeout=self.timeout.total_seconds())
         try:
-            connection.request(self.method, self.path)
-            status = connection.getresponse().status
+            with bounded(socket, within=self.timeout.total_seconds()) as connection:
+                connection.request(self.method, self.path)
+                status = connection.getresponse().status
         except (OSError, ValueError, http.client.HTTPException) as error:
             return f"{self.method} {self.path} was not answered: {str(error) or type(error).__name__}"
-        finally:
-            connection.close()
         return "" if status == http.client.OK else f"{self.method} {self.path} was answered with status {status}"
 
 
