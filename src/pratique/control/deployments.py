@@ -8,7 +8,7 @@ from typing import Any, Final
 from pratique.base.errors import Conflict, InvalidInput, NotFound, Problem
 from pratique.base.ids import new_id
 from pratique.base.names import check_name
-from pratique.control import content, demands, endpoints, environments, promotion
+from pratique.control import content, demands, endpoints, environments, promotion, workspaces
 from pratique.control.actor import Actor
 from pratique.control.assets import referenced
 from pratique.control.lookups import Lookups
@@ -133,6 +133,13 @@ def every(tx: Transaction, actor: Actor, workspace: str, endpoint_name: str) -> 
     endpoint = endpoints.get(tx, actor, workspace, endpoint_name)
     permit(actor, "deployments/read", endpoint_scope(workspace, endpoint_name))
     return deployments.of_endpoint(tx, endpoint.id)
+
+
+def in_workspace(tx: Transaction, actor: Actor, workspace: str) -> list[OnlineDeployment]:
+    """The deployments of every endpoint of a workspace."""
+    workspaces.get(tx, actor, workspace)
+    permit(actor, "deployments/read", workspace_scope(workspace))
+    return deployments.in_workspace(tx, workspace)
 
 
 def delete(

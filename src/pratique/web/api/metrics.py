@@ -9,7 +9,6 @@ from fastapi.responses import PlainTextResponse
 from pratique.control import deployments
 from pratique.control.actor import Actor
 from pratique.engine import metrics
-from pratique.store import deployments as rows
 from pratique.store import replicas
 from pratique.store.database import Transaction
 from pratique.store.deployments import OnlineDeployment
@@ -24,10 +23,10 @@ Reader = Annotated[Actor, Depends(allow("deployments/read"))]
 
 
 @router.get("/metrics")
-def of_workspace(platform: Here, actor: Reader, workspace: str) -> PlainTextResponse:  # noqa: ARG001 - `allow` asks it.
+def of_workspace(platform: Here, actor: Reader, workspace: str) -> PlainTextResponse:
     """What all deployments of a workspace count."""
     with platform.database.read() as tx:
-        found = _with_replicas(tx, rows.in_workspace(tx, workspace))
+        found = _with_replicas(tx, deployments.in_workspace(tx, actor, workspace))
     return _text(platform, found)
 
 
