@@ -43,6 +43,9 @@ from pratique_serving.config_file import with_config_file
 from pratique_serving.cors import Cors
 from pratique_serving.errors import Usage
 
+_TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
+_FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
+
 
 class Settings(NamedTuple):
     """The values of the table above; durations in seconds unless the name says otherwise."""
@@ -82,7 +85,7 @@ class Settings(NamedTuple):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Raises Usage when a number is not one, or when no model is named."""
+    """Raises Usage for a value that a setting cannot have, or when no model is named."""
     environment = with_config_file(environment)
     settings = Settings(
         app_root=os.path.abspath(environment.get("AML_APP_ROOT") or "."),
@@ -100,15 +103,15 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ),
         request_timeout_ms=_whole(environment, "PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
         max_waiting=_whole(environment, "PRATIQUE_MAX_WAITING", 0, least=0),
-        batches=environment.get("PRATIQUE_BATCHING", "true").lower() == "true",
-        shares_weights=environment.get("PRATIQUE_SHARE_WEIGHTS", "false").lower() == "true",
+        batches=_truth(environment, "PRATIQUE_BATCHING", default=True),
+        shares_weights=_truth(environment, "PRATIQUE_SHARE_WEIGHTS", default=False),
         max_body_bytes=_whole(environment, "PRATIQUE_MAX_BODY_BYTES", 100 * 1024 * 1024, least=0),
         read_timeout=float(_whole(environment, "PRATIQUE_READ_TIMEOUT_SECONDS", 30, least=1)),
         ready_timeout=float(_whole(environment, "PRATIQUE_READY_TIMEOUT_SECONDS", 60, least=0)),
         service_name=environment.get("SERVICE_NAME", "ML service"),
         service_version=environment.get("SERVICE_VERSION", "1.0"),
         service_path_prefix=environment.get("SERVICE_PATH_PREFIX", "").strip("/"),
-        shows_version=environment.get("SERVER_VERSION_LOG_RESPONSE_ENABLED", "true").lower() == "true",
+        shows_version=_truth(environment, "SERVER_VERSION_LOG_RESPONSE_ENABLED", default=True),
         log_format=_one_of(environment, "PRATIQUE_LOG_FORMAT", ("text", "json")),
         deployment=environment.get("PRATIQUE_DEPLOYMENT", ""),
         model=environment.get("PRATIQUE_MODEL", ""),
@@ -136,6 +139,16 @@ def _one_of(environment: Mapping[str, str], name: str, choices: Tuple[str, ...])
     if text not in choices:
         raise Usage(f"{name}: expected {' or '.join(choices)}, got {text!r}")
     return text
+
+
+def _truth(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """By any of the words that Azure's inference server takes."""
+    text = environment.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text not in _TRUE and text not in _FALSE:
+        raise Usage(f"{name}: expected true or false, got {text!r}")
+    return text in _TRUE
 
 
 def _share(environment: Mapping[str, str], name: str) -> float:
