@@ -133,6 +133,8 @@ def _tensors(inputs: Any, rest: memoryview) -> Dict[str, Any]:
         if size is None:
             values = _flat(one["data"])
         else:
+            if not 0 <= size <= len(rest) - at:
+                raise ValueError(f"{one['name']!r} is not within the body")
             values = _from_bytes(rest[at : at + size], kind)
             at += size
         count = 1

@@ -73,6 +73,21 @@ def test_tensors_may_come_as_bytes_behind_the_json() -> None:
     }
 
 
+@pytest.mark.parametrize("sizes", [(16, -16, 16), (16, 16), (17,), ("16",)])
+def test_bytes_are_those_of_one_tensor_and_lie_within_the_body(sizes: tuple[object, ...]) -> None:
+    document = {
+        "inputs": [
+            {"name": str(place), "shape": [0 if size == -16 else 2], "datatype": "FP64",
+             "parameters": {"binary_data_size": size}}
+            for place, size in enumerate(sizes)
+        ]
+    }  # fmt: skip
+    length = str(len(json.dumps(document)))
+    with pytest.raises(Refused) as caught:
+        inputs(document, struct.pack("<2d", 1.5, -2.0), **{"inference-header-content-length": length})
+    assert caught.value.status == 400
+
+
 @pytest.mark.parametrize(
     "document",
     [
