@@ -168,9 +168,7 @@ class Routes:
             identifiers = identifiers_of(request.headers)
         except TooLong as error:
             return self._finished(refusal(error), Call(request, error.identifiers, 0, 0))
-        now = time.monotonic()
-        patience = self._patience if self._model is not None else min(self._settings.ready_timeout, self._patience)
-        call = Call(request, identifiers, now, now + patience)
+        call = self._call(request, identifiers)
         if path in _OF_THE_MODEL and (path != SWAGGER or request.method != "OPTIONS"):
             return call
         if request.method == "OPTIONS":
@@ -202,8 +200,13 @@ class Routes:
             identifiers = identifiers_of(request.headers)
         except Refused as error:
             return json_response(error.status, {"error": error.message})
+        return self._call(request, identifiers)
+
+    def _call(self, request: Request, identifiers: Identifiers) -> Call:
+        """What waits for its turn from now on, and while the model loads for that."""
         now = time.monotonic()
-        return Call(request, identifiers, now, now + min(self._settings.ready_timeout, self._patience))
+        patience = self._patience if self._model is not None else min(self._settings.ready_timeout, self._patience)
+        return Call(request, identifiers, now, now + patience)
 
     def perform(self, calls: Sequence[Call]) -> List[Response]:
         """The model's answers, in the order of `calls`. Never raises."""

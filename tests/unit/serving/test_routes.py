@@ -1,6 +1,7 @@
 """Paths, methods, statuses and identifiers, with a model in the place of the user's."""
 
 import json
+import math
 
 import pytest
 
@@ -130,6 +131,24 @@ def test_a_call_that_has_waited_for_too_long_is_408(settings: Settings, ask: Ask
     assert isinstance(call, Call)
     assert call.expires - call.began == pytest.approx(0.05)
     assert routes.late(call).status == 408
+
+
+class Speaker(Echo):
+    """One that speaks the Open Inference Protocol as well."""
+
+    speaks_protocol = True
+
+
+@pytest.mark.parametrize("path", ["/score", "/v2/models/model/infer"])
+def test_the_time_for_loading_bounds_nobody_once_the_model_is_there(settings: Settings, ask: Ask, path: str) -> None:
+    routes = Routes(settings._replace(ready_timeout=1.0))
+    before = routes.take(ask(path, method="POST"))
+    assert isinstance(before, Call)
+    assert before.expires - before.began == pytest.approx(1.0)
+    routes.become_ready(Speaker(len))
+    later = routes.take(ask(path, method="POST"))
+    assert isinstance(later, Call)
+    assert later.expires == math.inf
 
 
 def test_a_call_for_which_there_is_no_room_is_429(routes: Routes, ask: Ask) -> None:
