@@ -19,15 +19,15 @@ def fields(message: bytes) -> Fields:
     found: Fields = {}
     at = 0
     while at < len(message):
-        key, at = _varint(message, at)
+        key, at = read_varint(message, at)
         kind = key & 7
         value: Field
         if kind == 0:
-            value, at = _varint(message, at)
+            value, at = read_varint(message, at)
         else:
             size = {1: 8, 5: 4}.get(kind, -1)
             if kind == 2:
-                size, at = _varint(message, at)
+                size, at = read_varint(message, at)
             if size < 0 or at + size > len(message):
                 raise ValueError("the message is cut off, or none")
             value, at = message[at : at + size], at + size
@@ -60,7 +60,7 @@ def numbers(found: Fields, number: int, bits: int = 64) -> List[int]:
             continue
         at = 0
         while at < len(value):
-            one, at = _varint(value, at)
+            one, at = read_varint(value, at)
             values.append(one)
     return [value - (1 << 64) if bits and value >= 1 << 63 else value for value in values]
 
@@ -80,34 +80,42 @@ def of_text(number: int, value: str) -> bytes:
 
 def of_bytes(number: int, value: bytes) -> bytes:
     """A field of bytes, or of a message."""
-    return _to_varint(number << 3 | 2) + _to_varint(len(value)) + value
+    return varint(number << 3 | 2) + varint(len(value)) + value
 
 
 def of_truth(number: int, value: bool) -> bytes:
     """A field of a truth."""
-    return _to_varint(number << 3) + _to_varint(int(value))
+    return varint(number << 3) + varint(int(value))
 
 
 def of_numbers(number: int, values: Iterable[int]) -> bytes:
     """A packed field of whole numbers."""
-    return of_bytes(number, b"".join(_to_varint(value & (1 << 64) - 1) for value in values))
+    return of_bytes(number, b"".join(map(varint, values)))
 
 
-def _varint(data: bytes, at: int) -> Tuple[int, int]:
-    value = shift = 0
+def varint(number: int) -> bytes:
+    """A whole number in as few bytes as it needs; a negative one has all its 64 bits."""
+    if 0 <= number < 0x80:
+        return _SMALL[number]
+    number &= (1 << 64) - 1
+    written = bytearray()
+    while number > 0x7F:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
+
+
+def read_varint(data: bytes, at: int) -> Tuple[int, int]:
+    """The number that begins at `at`, and where what comes after it begins. Raises ValueError when there is none."""
+    number = shift = 0
     while at < len(data) and shift < 70:
         byte = data[at]
-        value |= (byte & 127) << shift
+        number |= (byte & 0x7F) << shift
         at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value & (1 << 64) - 1, at
+        if byte < 0x80:
+            return number & (1 << 64) - 1, at
     raise ValueError("a number is cut off, or too long")
 
 
-def _to_varint(value: int) -> bytes:
-    made = bytearray()
-    while value > 127:
-        made.append(value & 127 | 128)
-        value >>= 7
-    made.append(value)
-    return bytes(made)
+_SMALL = [bytes((number,)) for number in range(0x80)]

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 from pratique.gateway.render.schema import SCHEMA
+from pratique_serving.protobuf import read_varint, varint
 
 _VARINT, _FIXED64, _SIZED, _FIXED32 = 0, 1, 2, 5
 """How a field's value is written: protobuf's wire types."""
@@ -42,7 +43,7 @@ def packed(message: Mapping[str, Any]) -> bytes:
 
 def sized(number: int, content: bytes) -> bytes:
     """A field that says its length: a text or a message."""
-    return _tag(number, _SIZED) + _varint(len(content)) + content
+    return _tag(number, _SIZED) + varint(len(content)) + content
 
 
 def unpacked(packed_message: bytes) -> bytes:
@@ -60,16 +61,16 @@ def fields(message: bytes) -> Iterator[tuple[int, bytes]]:
     """The number and the bytes of each field that has a length; raises `ValueError` for what is no message."""
     at = 0
     while at < len(message):
-        tag, at = _read_varint(message, at)
+        tag, at = read_varint(message, at)
         number, form = tag >> 3, tag & 7
         if form == _SIZED:
-            size, at = _read_varint(message, at)
+            size, at = read_varint(message, at)
             if at + size > len(message):
                 raise ValueError("a message ends too early")
             yield number, message[at : at + size]
             at += size
         elif form == _VARINT:
-            at = _read_varint(message, at)[1]
+            at = read_varint(message, at)[1]
         elif form in (_FIXED64, _FIXED32):
             at += 8 if form == _FIXED64 else 4
         else:
@@ -81,34 +82,7 @@ def fields(message: bytes) -> Iterator[tuple[int, bytes]]:
 
 @cache
 def _tag(number: int, form: int) -> bytes:
-    return _varint(number << 3 | form)
-
-
-def _varint(number: int) -> bytes:
-    if 0 <= number < 0x80:
-        return _SMALL[number]
-    number &= 0xFFFF_FFFF_FFFF_FFFF  # A negative number has all its bits.
-    written = bytearray()
-    while number > 0x7F:
-        written.append(number & 0x7F | 0x80)
-        number >>= 7
-    written.append(number)
-    return bytes(written)
-
-
-_SMALL: Final = [bytes((number,)) for number in range(0x80)]
-
-
-def _read_varint(content: bytes, at: int) -> tuple[int, int]:
-    """A number, and where what comes after it begins."""
-    number = shift = 0
-    while at < len(content) and shift < 70:
-        byte = content[at]
-        number |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return number, at
-    raise ValueError("a number does not end")
+    return varint(number << 3 | form)
 
 
 def _duration(said: str) -> bytes:
@@ -123,7 +97,7 @@ def _duration(said: str) -> bytes:
 
 
 def _number(number: int, value: int) -> bytes:
-    return _tag(number, _VARINT) + _varint(value)
+    return _tag(number, _VARINT) + varint(value)
 
 
 def _double(number: int, value: float) -> bytes:
