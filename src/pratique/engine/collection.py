@@ -17,6 +17,7 @@ own, so one that is taken twice after a crash is there once. A data asset shows
 each collection: see `control.collections`.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -214,12 +215,25 @@ def _taken(folder: Path) -> list[Path]:
     if found:
         place.mkdir(mode=0o700, exist_ok=True)
     for spool in found:
-        if _NAME.fullmatch(spool.name) and stat.S_ISREG(spool.lstat().st_mode):
-            spool.rename(place / spool.name)
-        else:
-            _log.warning("collection.no_spool", file=str(spool))
-            _remove(spool)
+        with contextlib.suppress(FileNotFoundError):  # Its replica may take it away again.
+            _take_out(spool, place / spool.name)
     return sorted(one for pattern in ("*.spool", "*.spool.part") for one in place.glob(pattern))
+
+
+def _take_out(spool: Path, place: Path) -> None:
+    """Move it to where no replica reaches it; what is no spool goes, also when it has become none on the way."""
+    if _NAME.fullmatch(spool.name) and _is_file(spool):
+        spool.rename(place)
+        if _is_file(place):
+            return
+        spool = place
+    _log.warning("collection.no_spool", file=str(spool))
+    _remove(spool)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file itself, and no link to one."""
+    return stat.S_ISREG(path.lstat().st_mode)
 
 
 def _remove(path: Path) -> None:
@@ -253,7 +267,8 @@ def _is_orphan(part: Path) -> bool:
     if age < _STARTED_SECONDS or not stat.S_ISREG(about.st_mode):
         return False
     try:
-        with part.open("rb") as file:
+        # Neither waited for nor followed, should it be a pipe or a link by now.
+        with open(os.open(part, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (FileNotFoundError, BlockingIOError):
         return False
