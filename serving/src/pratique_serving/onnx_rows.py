@@ -41,6 +41,11 @@ _PROVEN = 1e30
 # What stands for a missing text in an input of its own: a word that nobody can have learned.
 MISSING = "\x00missing\x00"
 
+# Plans that are remembered, and the letters that the names of their columns have: a caller may send any names besides
+# those of the model.
+_MOST_KEPT = 64
+_LONGEST_KEPT = 64 * 1024
+
 # Rows that are given to the session at once; more would only need more memory.
 MOST_AT_ONCE = 1024
 
@@ -132,9 +137,10 @@ class Rows:
         plan = self._plans.get(columns)
         if plan is None:
             plan = self._make_plan(columns)
-            if len(self._plans) >= 64:
-                self._plans.clear()
-            self._plans[columns] = plan
+            if sum(map(len, columns)) <= _LONGEST_KEPT:
+                if len(self._plans) >= _MOST_KEPT:
+                    self._plans.clear()
+                self._plans[columns] = plan
         return plan
 
     def predict(self, plan: Plan, rows: List[List[Any]]) -> List[Any]:
