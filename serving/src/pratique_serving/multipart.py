@@ -38,7 +38,7 @@ class File(io.BytesIO):
     def content_length(self) -> int:
         """As the part's own header has it, which hardly any has."""
         stated = str(self.headers.get("content-length", "0"))
-        return int(stated) if stated.isdigit() else 0
+        return int(stated) if stated.isdecimal() else 0
 
     def save(self, dst: Any, buffer_size: int = 0) -> None:  # noqa: ARG002 - Flask's names; there is one piece.
         """Write what was not read yet to a path, or to what is open for it."""
