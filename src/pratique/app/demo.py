@@ -175,7 +175,7 @@ def _verdict(story: Story) -> Verdict:
 
 
 def _output(story: Story, job: str, name: str, folder: Path) -> Any:
-    story.az(f"ml job download --name {job} --output-name {name} --download-path {folder}")
+    story.az(f"ml job download --name {job} --output-name {name} --download-path {shlex.quote(str(folder))}")
     return json.loads((folder / "named-outputs" / name / f"{name}.json").read_text(encoding="utf-8"))
 
 

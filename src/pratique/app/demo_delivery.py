@@ -180,6 +180,7 @@ def told(run: int) -> Iterator[None]:
     teller.start()
     yield
     teller.join()
+    await_end(run)  # A log that could not be followed is no end.
     found = runs.show(run)
     if found["result"] != "succeeded":
         raise ComputeFailed(
