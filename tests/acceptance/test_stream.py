@@ -50,8 +50,9 @@ def test_a_log_is_followed_live_over_a_pause_to_its_end(platform: Installation, 
                 seen.append((line.strip(), status(platform, name)))
     assert follower.returncode == 0
     assert [line for line, _ in seen] == [f"tick {n}" for n in range(1, 6)]
-    # Had the lines come at the end only, the job would have been over when the first was read.
-    assert [state for _, state in seen[:4]] == ["Running"] * 4
+    # Had the lines come at the end only, the job would have been over when the first was read. What comes after the
+    # long pause says nothing: on a busy machine the job may be over by the time that it is asked.
+    assert [state for _, state in seen[:3]] == ["Running"] * 3
     whole = platform.do("ml", "job", "stream", "-n", name, cwd=project)
     assert [line for line in whole.splitlines() if line.startswith("tick")] == [line for line, _ in seen]
 

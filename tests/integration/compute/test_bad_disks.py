@@ -15,7 +15,7 @@ from pratique.base.errors import StorageFailed
 from pratique.compute import shim
 from pratique.compute.task import Absent, Exited, Lost
 
-LIMIT = timedelta(seconds=20)
+LIMIT = timedelta(seconds=60)
 
 
 @pytest.fixture

@@ -401,7 +401,9 @@ def test_what_a_process_leaves_behind_ends_with_it(attempts: Any, is_alive: IsAl
 
 def test_a_daemon_in_a_session_of_its_own_ends_with_the_process(attempts: Any, is_alive: IsAlive) -> None:
     task = attempts.task(
-        "sh", "-c", "setsid sh -c 'trap \"\" TERM; echo $$; sleep 60' & sleep 0.3; exit 6", grace=SHORT
-    )
+        "sh", "-c",
+        "setsid sh -c 'trap \"\" TERM; echo $$; touch up; sleep 60' & until [ -e up ]; do sleep 0.02; done; exit 6",
+        grace=SHORT,
+    )  # fmt: skip
     assert attempts.run(task).code == 6
     assert not is_alive(int(log(task)))

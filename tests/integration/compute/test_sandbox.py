@@ -18,7 +18,7 @@ from pratique.compute.sandbox import Sandbox, why_not
 from pratique.compute.task import Exited, Task
 from pratique.compute.view import View
 
-LIMIT = timedelta(seconds=20)
+LIMIT = timedelta(seconds=60)
 needs_bubblewrap = pytest.mark.skipif(
     bool(why_not()), reason=f"processes cannot be kept apart on this machine: {why_not()}"
 )

@@ -15,7 +15,7 @@ import pytest
 from pratique.base.errors import InvalidInput, StorageFailed
 from pratique.compute.task import Exited, Running
 
-LIMIT = timedelta(seconds=20)
+LIMIT = timedelta(seconds=60)
 SLOW_SERVER = """
 import _socket, os, time
 assert (os.environ["LISTEN_FDS"], os.environ["LISTEN_PID"]) == ("1", str(os.getpid())), os.environ

@@ -22,7 +22,7 @@ from pratique.engine.delivery_runs import RunSettler
 from pratique.store import asked_checks
 from pratique.store.asked_checks import AskedCheck
 
-from .conftest import PROJECT, Run, Site
+from .conftest import LIMIT, PROJECT, Run, Site
 
 TEXT = """
 stages:
@@ -68,7 +68,7 @@ class Asked:
         return row
 
     def wait_until_answered(self) -> AskedCheck:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LIMIT
         while (row := self.row).state == "waiting":
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -121,7 +121,7 @@ def test_a_script_that_may_not_approve_is_told_so_and_approves_nothing(
 ) -> None:
     asked = Asked(site, "qa-refused")
     said = ""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LIMIT
     with answering(_connection(site, "rita", "Reader"), asked.run, approves_all=True):
         while "the run waits for somebody else" not in said:
             assert time.monotonic() < deadline

@@ -81,9 +81,9 @@ def test_other_answers_and_broken_connections_are_failures_and_nothing_is_tried_
 
 
 def test_a_door_that_is_closed_fails_every_request() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    tally = send(f"http://127.0.0.1:{port}/score", {}, b"{}", requests=8)
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # Nobody else can listen there, and it does not.
+        tally = send(f"http://127.0.0.1:{deaf.getsockname()[1]}/score", {}, b"{}", requests=8)
     assert (tally.answered, tally.failed) == (0, 8)
 
 

@@ -92,10 +92,10 @@ def test_a_redirect_is_not_followed(answers: Any) -> None:
 
 
 def test_nothing_there_says_how_to_start_it() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        port = listener.getsockname()[1]
-    with pytest.raises(Unavailable, match="nothing answers") as caught:
-        Connection(Door(f"http://127.0.0.1:{port}", "t", None)).get("/x")
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))  # Nobody else can listen there, and it does not.
+        with pytest.raises(Unavailable, match="nothing answers") as caught:
+            Connection(Door(f"http://127.0.0.1:{deaf.getsockname()[1]}", "t", None)).get("/x")
     assert "pratique up" in caught.value.hint
 
 

@@ -12,6 +12,7 @@ from pratique.tracking.client import RunRow, RunsClient
 from pratique.tracking.server import is_ready
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LONG = timedelta(seconds=60)
 API = "/api/2.0/mlflow"
 RUN = {
     "info": {
@@ -72,10 +73,10 @@ def test_what_mlflow_refuses_is_an_error_of_ours(server: Any, status: int, said:
 def test_a_server_that_is_not_up_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
         RunsClient(tmp_path / "none", str).get_run("dev", "ab")
-    assert not is_ready(tmp_path / "none", timedelta(seconds=2))
+    assert not is_ready(tmp_path / "none", LONG)
 
 
 def test_a_server_is_ready_when_it_says_ok(server: Any) -> None:
-    assert not is_ready(server.path, timedelta(seconds=2))
+    assert not is_ready(server.path, LONG)
     server.answers["GET /health"] = (200, b"OK")
-    assert is_ready(server.path, timedelta(seconds=2))
+    assert is_ready(server.path, LONG)
