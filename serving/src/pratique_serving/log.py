@@ -56,7 +56,11 @@ def say(message: str, traceback: str = "") -> None:
 
 def say_traceback(message: str, error: BaseException) -> None:
     """`message`, then the traceback of `error`, beginning with the first frame that is the user's."""
-    said = "".join(format_exception(type(error), error, _users_part(error.__traceback__)))
+    frames = _users_part(error.__traceback__)
+    if isinstance(error, SyntaxError) and error.filename and frames is error.__traceback__:
+        # Nothing of the script has run: its file and line are in the words, and no frame is the user's.
+        frames = None
+    said = "".join(format_exception(type(error), error, frames))
     say(message, said.rstrip())
 
 

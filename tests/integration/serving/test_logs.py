@@ -2,7 +2,7 @@
 
 import json
 
-from .conftest import Scorers
+from .conftest import LIMIT, Scorers
 
 SCRIPT = """
 def init():
@@ -29,6 +29,25 @@ def test_lines_are_objects_with_the_request_and_its_trace(scorers: Scorers) -> N
     assert (failed["request"], failed["traceparent"]) == ("r-1", TRACE)
     assert failed["traceback"].endswith(f"ValueError: {TRACE}")
     assert SENT not in scorer.said()
+
+
+def test_of_a_script_that_cannot_be_read_only_its_own_line_is_said(scorers: Scorers) -> None:
+    scorer = scorers.script("def init():\n    pass\n\ndef run(raw_data)\n    return 1\n")
+    assert scorer.process.wait(LIMIT) == 70
+    said = scorer.said()
+    told = said[said.index("the model could not be loaded") :].splitlines()
+    assert told[1].endswith('score.py", line 4')
+    assert told[-1].startswith("SyntaxError: ")
+    assert "pratique_serving" not in "".join(told)
+    assert "importlib" not in "".join(told)
+
+
+def test_a_traceback_begins_where_the_script_does(scorers: Scorers) -> None:
+    scorer = scorers.script("import json\n\ndef init():\n    json.loads('{')\n\ndef run(raw_data): pass\n")
+    assert scorer.process.wait(LIMIT) == 70
+    said = scorer.said().splitlines()
+    begins = said.index("Traceback (most recent call last):")
+    assert said[begins + 1].endswith('score.py", line 4, in init')
 
 
 def test_an_unknown_form_is_refused(scorers: Scorers) -> None:
