@@ -164,10 +164,10 @@ def _is_ready(bench: Workbench, replica: Replica, probe: Probe, waited: float) -
     folder = folder_of(bench.home, replica)
     seen = bench.compute.observe(folder)
     if not isinstance(seen, Running):
-        raise _failure(folder, _how(seen))
+        raise failed(bench, replica, _how(seen))
     if waited > probe.patience.total_seconds():
         bench.compute.stop(folder, grace=GRACE)
-        raise _failure(folder, f"was not ready after {waited:.0f} s and was stopped; {why}")
+        raise failed(bench, replica, f"was not ready after {waited:.0f} s and was stopped; {why}")
     return False
 
 
@@ -256,12 +256,26 @@ def _sweep_slots(bench: Workbench, deployment: OnlineDeployment, known: Iterable
 
 def why_ended(bench: Workbench, replica: Replica, seen: Observation) -> ComputeFailed:
     """The error that tells how a replica ended, with the last lines of its log."""
-    return _failure(folder_of(bench.home, replica), _how(seen))
+    return failed(bench, replica, _how(seen))
 
 
 def failed(bench: Workbench, replica: Replica, how: str) -> ComputeFailed:
     """The error that tells `how` a replica failed, with the last lines of its log."""
-    return _failure(folder_of(bench.home, replica), how)
+    return ComputeFailed(
+        f"the model server {how}",
+        hint=_where_more_is(bench, replica),
+        log_tail=last_lines(log_of(bench.home, replica), 20),
+    )
+
+
+def _where_more_is(bench: Workbench, replica: Replica) -> str:
+    """The command that prints the whole log; empty when the deployment has gone meanwhile."""
+    with bench.database.read() as tx:
+        found = deployments.by_id(tx, replica.deployment_id)
+    if found is None:
+        return ""
+    flags = f"--name {found.name} --endpoint-name {found.endpoint} --workspace-name {found.workspace}"
+    return f"pratique ml online-deployment get-logs {flags} shows all that it printed"
 
 
 def _starts(home: Home, deployment_id: str) -> Iterator[tuple[int, Path]]:
@@ -296,11 +310,3 @@ def _how(seen: Observation) -> str:
     if isinstance(seen, Lost):
         return f"was lost: {seen.reason}"
     return "did not start"
-
-
-def _failure(folder: Path, how: str) -> ComputeFailed:
-    return ComputeFailed(
-        f"the model server {how}",
-        hint="pratique ml online-deployment get-logs shows all that it printed",
-        log_tail=last_lines(folder / "console.log", 20),
-    )

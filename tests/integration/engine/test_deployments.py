@@ -114,7 +114,8 @@ def test_a_script_that_does_not_load_fails_the_deployment_with_its_last_words(
     assert blue.error is not None
     assert "init()" in blue.error["message"]
     assert said in "\n".join(blue.error["log_tail"])
-    assert "get-logs" in blue.error["hint"]
+    command = "pratique ml online-deployment get-logs --name blue --endpoint-name credit --workspace-name dev "
+    assert blue.error["hint"].startswith(command)
     assert house.endpoint().traffic == {}, "no traffic is sent to what never was ready"
     assert house.runs_anything() == []
     assert len(house.told("Pratique.DeploymentFailed")) == 1
