@@ -39,14 +39,6 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Converted:
-    """A model that was proven to say the same, and what serves it."""
-
-    file: Path
-    python: Path
-
-
-@dataclass(frozen=True)
 class Conversion:
     """What came out, whether it was proven or refused."""
 
@@ -77,8 +69,8 @@ def is_wanted(deployment: OnlineDeployment) -> bool:
     return is_ours and (deployment.spec.get("tags") or {}).get(TAG) == "onnx"
 
 
-def converted(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest, say: Say) -> Converted | None:
-    """The converted model, made when it is not there yet; None when it stays as it is, and `say` hears why.
+def convert_for(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest, say: Say) -> Conversion:
+    """What came out for the model of a deployment, which is converted when it was not yet; `say` hears it as well.
 
     Raises `ComputeFailed` when the environment of the conversion cannot be built.
     """
@@ -86,11 +78,9 @@ def converted(bench: Workbench, deployment: OnlineDeployment, manifest: Manifest
     version = _version(bench, deployment)
     if version is not None:
         keep(bench, version, found)
-    if found.file is None:
-        say(f"onnx: the model stays as it is: {found.report['reason']}; report: {found.place / 'parity.json'}")
-        return None
-    say(f"onnx: {found.sentence}; report: {found.place / 'parity.json'}")
-    return Converted(found.file, runtime(bench, say, runtime_of(deployment)))
+    said = found.sentence if found.file else f"the model stays as it is: {found.report['reason']}"
+    say(f"onnx: {said}; report: {found.place / 'parity.json'}")
+    return found
 
 
 def runtime_of(deployment: OnlineDeployment) -> PackageRequest:

@@ -69,6 +69,8 @@ class Launch:
     """How many processors each replica may use; None for whatever there is."""
     memory: int | None = None
     """… and how many bytes of memory."""
+    onnx: str = ""
+    """What came of the wish to have its model served as ONNX; empty where nobody wished it."""
 
 
 def request_timeout(spec: Mapping[str, Any]) -> timedelta:
@@ -84,15 +86,14 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
     """
     model = str((deployment.resolved.get("model") or {}).get("manifest") or "")
     while_wanted(lambda _: written.check_model(bench, deployment.workspace, model), say=say, check=check)
-    faster = while_wanted(lambda tell: _converted(bench, deployment, tell), say=say, check=check)
-    python = (
-        faster.python if faster else while_wanted(lambda tell: _python(bench, deployment, tell), say=say, check=check)
-    )
+    outcome = while_wanted(lambda tell: _converted(bench, deployment, tell), say=say, check=check)
+    onnx = outcome.file if outcome else None
+    python = while_wanted(lambda tell: _python(bench, deployment, onnx, tell), say=say, check=check)
     _write_files(bench, deployment)
     environment = _environment(bench, deployment, python)
-    if faster:
+    if onnx:
         file = files_of(bench.home, deployment.id, deployment.revision) / "converted.onnx"
-        shutil.copyfile(faster.file, file)
+        shutil.copyfile(onnx, file)
         environment["PRATIQUE_ONNX_MODEL"] = str(file)
     grace = request_timeout(deployment.spec) + GRACE
     launch = Launch(str(python), environment, grace.total_seconds(), grpc_sockets.is_wished(deployment.spec))
@@ -103,7 +104,7 @@ def prepare(bench: Workbench, deployment: OnlineDeployment, *, say: Say, check: 
     launch = replace(launch, workspace=deployment.workspace, model=model, files=files, has_network=network)
     launch = replace(launch, asks_for_tokens=not network and _asks_for_tokens(bench, deployment))
     limits = _limits(deployment.spec)
-    launch = replace(launch, cores=limits.cores, memory=limits.memory)
+    launch = replace(launch, cores=limits.cores, memory=limits.memory, onnx=outcome.sentence if outcome else "")
     if bench.compute.sandbox.is_in_force and not network:
         besides = " but for tokens of its identity" if launch.asks_for_tokens else ""
         say(f"network: none{besides}; the tag {NETWORK}: {MACHINE} gives it the machine's")
@@ -215,18 +216,18 @@ def _changed(bench: Workbench, part: str, manifest: Manifest, paths: Sequence[st
     )
 
 
-def _converted(bench: Workbench, deployment: OnlineDeployment, say: Say) -> conversion.Converted | None:
-    """The deployment's model as ONNX, if it asks for that and the model can be converted."""
+def _converted(bench: Workbench, deployment: OnlineDeployment, say: Say) -> conversion.Conversion | None:
+    """What came of converting the deployment's model to ONNX, if it asks for that."""
     if not conversion.is_wanted(deployment) or "model" not in deployment.resolved:
         return None
-    return conversion.converted(bench, deployment, _manifest_of_model(bench, deployment), say)
+    return conversion.convert_for(bench, deployment, _manifest_of_model(bench, deployment), say)
 
 
-def _python(bench: Workbench, deployment: OnlineDeployment, say: Say) -> Path:
+def _python(bench: Workbench, deployment: OnlineDeployment, onnx: Path | None, say: Say) -> Path:
     environment = deployment.resolved.get("environment")
-    if environment:
+    if environment and not onnx:
         return packages.python_for(bench.environments, environment["spec"], logs=bench.home.logs, say=say)
-    if "onnx" in (deployment.resolved.get("model") or {}):
+    if onnx or "onnx" in (deployment.resolved.get("model") or {}):
         return conversion.runtime(bench, say, conversion.runtime_of(deployment))
     manifest = _manifest_of_model(bench, deployment)
     extra = grpc_sockets.PACKAGES if grpc_sockets.is_wished(deployment.spec) else ()

@@ -23,7 +23,8 @@ _SHOWN: Final = frozenset({"id", "provisioning_state", "timings", "error", "crea
 """What of a deployment's document says how it is; everything else was in its spec."""
 
 _COMPUTED: Final = tuple(
-    f"pratique.{name}" for name in ("model_digest", "generation", "restarts", "ready", "retires_at", "collected.")
+    f"pratique.{name}"
+    for name in ("model_digest", "generation", "restarts", "ready", "retires_at", "onnx", "collected.")
 )
 """How properties begin that the platform shows and nobody gives."""
 

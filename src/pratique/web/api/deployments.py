@@ -10,9 +10,10 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse
 
 from pratique.base.clock import iso, utc_now
+from pratique.base.errors import ComputeFailed
 from pratique.control import deployments
 from pratique.control.actor import Actor
-from pratique.engine import delivery_logs, grpc_sockets
+from pratique.engine import conversion, delivery_logs, grpc_sockets, launches
 from pratique.engine.collection import tally
 from pratique.store import replicas
 from pratique.store.database import Transaction
@@ -60,6 +61,7 @@ def document(deployment: OnlineDeployment, processes: Sequence[Replica], platfor
                 "pratique.generation": str(deployment.generation),
                 "pratique.restarts": str(sum(row.restarts for row in served)),
                 "pratique.ready": f"{sum(row.state == 'Ready' for row in served)}/{deployment.instances}",
+                **_as_onnx(platform, deployment),
                 **_collected(platform, deployment),
                 **({"pratique.retires_at": iso(deployment.retire_at)} if deployment.retire_at else {}),
             },
@@ -69,6 +71,18 @@ def document(deployment: OnlineDeployment, processes: Sequence[Replica], platfor
             "creation_context": creation_context(deployment.created_at, deployment.created_by),
         }
     )
+
+
+def _as_onnx(platform: Platform, deployment: OnlineDeployment) -> dict[str, str]:
+    """Whether what runs is the model's converted form, and the proof, or why it is not; nothing where nobody asked."""
+    spec = deployment.applied_spec or deployment.spec
+    if (spec.get("tags") or {}).get(conversion.TAG) != "onnx":
+        return {}
+    try:
+        said = launches.read(platform.home, deployment.id, deployment.applied or deployment.revision).onnx
+    except ComputeFailed:  # Nothing is written down yet, or any more.
+        return {}
+    return {"pratique.onnx": said} if said else {}
 
 
 def _collected(platform: Platform, deployment: OnlineDeployment) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """Online endpoints and their deployments over the API, with the field names that Azure prints."""
 
 import asyncio
+import json
 import os
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
+from pratique.engine import launches, written
 from pratique.store import deployments, endpoints
 from pratique.web import bell as bells
 from pratique.web.platform import Platform
@@ -219,6 +222,22 @@ def test_what_a_deployment_describes_inline_is_shown_so_that_it_can_be_sent_agai
 def test_a_deployment_that_cannot_be_is_not_made(api: Any, endpoint: dict[str, Any], body: Any, key: str) -> None:
     assert api.keys("PUT", BLUE, json=body) == [key]
     assert api.ok("GET", f"{ENDPOINT}/deployments") == []
+
+
+def test_a_deployment_that_asked_for_onnx_says_what_came_of_it(
+    api: Any, platform: Platform, blue: dict[str, Any]
+) -> None:
+    spec = {"model": "azureml:m@latest", "instance_type": "x", "tags": {"pratique.optimize": "onnx"}}
+    revision = int(api.ok("PUT", BLUE, json={"spec": spec})["properties"]["pratique.generation"])
+    assert "pratique.onnx" not in api.ok("GET", BLUE)["properties"], "nothing is known before it is prepared"
+    said = "proven: 4096 rows, no decision changed, largest difference 1.2e-07"
+    files = launches.files_of(platform.home, settle_blue(platform, applied=revision, applied_spec=spec), revision)
+    files.parent.mkdir(parents=True)
+    launch = launches.Launch(python="python", environment={}, grace=1.0, onnx=said)
+    files.with_suffix(".json").write_text(written.sealed(json.dumps(asdict(launch))))
+    assert api.ok("GET", BLUE)["properties"]["pratique.onnx"] == said
+    settle_blue(platform, applied_spec={**spec, "tags": {}})
+    assert "pratique.onnx" not in api.ok("GET", BLUE)["properties"], "what runs was not asked to be converted"
 
 
 def test_to_ask_again_is_another_generation(api: Any, platform: Platform, blue: dict[str, Any]) -> None:
