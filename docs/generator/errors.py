@@ -23,6 +23,7 @@ _EXIT_CODES: Final = (
     ("1", "it failed, or was refused"),
     ("2", "the command line itself is wrong: an unknown verb, a missing or misspelt flag"),
     ("3", "there is no such thing"),
+    ("130", "Ctrl-C; what the platform was asked for goes on"),
 )
 
 _SCORING: Final = """Callers of an endpoint do not see this tree but the statuses of Azure's front end: \

@@ -4,6 +4,7 @@
     1  it failed, or was refused
     2  the command line is wrong
     3  there is no such thing
+  130  Ctrl-C
 
 `run` is the whole interface of the command line for the layer above, which
 adds its own verbs as rows: see `pratique.cli.table`.
@@ -29,6 +30,7 @@ from pratique.cli.table import Report, Row, Verb
 from pratique.cli.talk import complain, quiet
 from pratique.cli.usage import UsageError
 
+INTERRUPTED: Final = 130
 _ALONE: Final = frozenset({"-h", "--help", "-v", "--version"})
 
 
@@ -80,11 +82,13 @@ def run(argv: Sequence[str], *, extra_tables: Sequence[Row] = ()) -> int:
         program = Pratique(rows, typed_verb(rows, typed_words(argv)))
         code = program.invoke(list(argv))
         sys.stdout.flush()
+        if isinstance(program.result.error, KeyboardInterrupt):  # Of which knack makes an exit code of its own.
+            return INTERRUPTED
         return int(code) or _code_of_report(program)
     except SystemExit as end:
         return _code_of(end)
-    except KeyboardInterrupt:  # While modules were imported; within a verb knack makes the exit code of it.
-        return 1
+    except KeyboardInterrupt:  # Before there was a verb.
+        return INTERRUPTED
     except BrokenPipeError:
         return _reader_left()
     except PratiqueError as error:

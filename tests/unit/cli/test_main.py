@@ -151,6 +151,29 @@ def test_a_mistake_of_ours_is_one_line_and_not_a_traceback(
     assert "Traceback" not in said
 
 
+def test_ctrl_c_while_modules_are_imported_ends_quietly(tmp_path: Path) -> None:
+    (tmp_path / "knack.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    command = [sys.executable, "-m", "pratique", "ml", "job", "list"]
+    ended = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
+def test_ctrl_c_within_a_verb_has_the_exit_code_of_shells(
+    nowhere: Path, tmp_path: Path, monkeypatch: Any, capfd: Any
+) -> None:
+    (tmp_path / "waiting_row.py").write_text(
+        "from pratique.cli.table import Table\n"
+        'TABLE = Table("waiting")\n'
+        '@TABLE.verb("", examples={"Try": "pratique waiting"})\n'
+        "def waiting() -> None:\n"
+        '    """Wait."""\n'
+        "    raise KeyboardInterrupt\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert run(["waiting"], extra_tables=[Row("waiting", "waiting_row", "Wait.")]) == 130
+    assert capfd.readouterr().err == ""
+
+
 def test_only_show_errors_silences_what_is_no_error(nowhere: Path, pratique: Any) -> None:
     assert pratique("extension", "add", "-n", "ml").err != ""
     assert pratique("extension", "add", "-n", "ml", "--only-show-errors").err == ""
