@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pratique.cli.verbs.pipelines_run import shown_name
+
 Run = Callable[..., Any]
 
 PIPELINE = """
@@ -154,3 +156,19 @@ def test_a_file_that_is_no_text_is_refused(pratique: Run, tmp_path: Path) -> Non
     ran = pratique("pipelines", "validate", str(tmp_path / "p.yml"))
     assert ran.code == 1
     assert "not UTF-8" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("message", "appends", "shown"),
+    [
+        ("Let the model see more", True, "20261121.3 • Let the model see more"),
+        ("Let the model see more", False, "20261121.3"),
+        (None, True, "20261121.3"),
+    ],
+)
+def test_a_run_is_told_with_what_its_commit_says_unless_the_file_says_no(
+    message: str | None, appends: bool, shown: str
+) -> None:
+    told = {"ci.message": message} if message else {}
+    run = {"buildNumber": "20261121.3", "triggerInfo": told, "appendCommitMessageToRunName": appends}
+    assert shown_name(run) == shown

@@ -204,7 +204,7 @@ def _registered(
 def follow(platform: Place, made: Document, *, write: Any) -> Document:
     """Write the log of a run as it comes; the run at its end. Raises `ComputeFailed` when it did not succeed."""
     runs, number = DeliveryRuns(platform.connection), int(made["id"])
-    say(f"run {number} ({_shown_name(made)}) of {made['definition']['name']}")
+    say(f"run {number} ({shown_name(made)}) of {made['definition']['name']}")
     with goes_on(f"pratique pipelines runs stream --id {number}"):
         for chunk in runs.follow(number):
             write.flush()
@@ -231,7 +231,7 @@ def _failure(run: Document) -> PratiqueError:
     )
 
 
-def _shown_name(run: Document) -> str:
+def shown_name(run: Document) -> str:
     """Its name, with what the commit says unless the file has `appendCommitMessageToRunName: false`."""
     message = run["triggerInfo"].get("ci.message", "") if run["appendCommitMessageToRunName"] else ""
     return f"{run['buildNumber']} • {message}" if message else str(run["buildNumber"])
