@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pratique.base.errors import NotFound
+from pratique.base.errors import InvalidInput, NotFound
 from pratique.delivery.compile import Compiled, compiled
 from pratique.delivery.nodes import SELF
 from pratique.delivery.pipeline import Pipeline
@@ -135,3 +135,15 @@ def _note_results(pipeline: Pipeline, ran: Ran) -> None:
         for job in stage.jobs:
             result = job_result(job, ran.state.job(stage.name, job.name))
             ran.results[f"{stage.name}.{job.name}"] = str(result or "")
+
+
+def problems(compile_files: Compile, text: str, **given: Any) -> str:
+    """Every problem of `text`, a line each."""
+    with pytest.raises(InvalidInput) as caught:
+        compile_files(text, **given)
+    return "\n".join(str(problem) for problem in caught.value.problems)
+
+
+def warnings(compile_files: Compile, text: str) -> str:
+    """Every warning, a line each."""
+    return "\n".join(str(problem) for problem in compile_files(text).warnings)
