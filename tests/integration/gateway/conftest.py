@@ -28,6 +28,8 @@ from pratique.gateway.publish import Gateway
 KEY = "primary-key-0123456789abcdef0123456789"
 SECOND_KEY = "secondary-key-0123456789abcdef012345"
 WORKSPACE = "team-a"
+LONG = timedelta(seconds=60)
+"""Longer than anything here takes unless it is broken."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,7 @@ class House:
     def deployment(self, name: str, **changes: Any) -> DeploymentRoute:
         """A deployment whose one replica is the model of that name."""
         sockets = (self.models[name].path,) if name in self.models else ()
-        plain = DeploymentRoute(name, sockets, timedelta(seconds=60), None, 1_000_000)
+        plain = DeploymentRoute(name, sockets, LONG, None, 1_000_000)
         return replace(plain, **changes)
 
     def endpoint(
