@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,6 +85,13 @@ class Scorer:
 
     def connect(self) -> UnixConnection:
         return UnixConnection(self.path)
+
+    def plug(self) -> socket.socket:
+        """A connection for bytes that no client of HTTP would send."""
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.settimeout(LIMIT)
+        client.connect(str(self.path))
+        return client
 
     def ask(self, method: str, target: str, body: bytes | str | None = None, **headers: str) -> Answer:
         """One request on a connection of its own."""
@@ -177,6 +185,36 @@ def made_environment(root: Path, lock: Path) -> Path:
     install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
     subprocess.run([*install, "-r", str(lock)], check=True)
     return python
+
+
+class House(NamedTuple):
+    """An environment, and the models that one of our programs made in it."""
+
+    python: Path
+    models: Path
+
+    def expected(self) -> dict[str, Any]:
+        """What the program has found them to predict."""
+        found: dict[str, Any] = json.loads((self.models / "expected.json").read_text())
+        return found
+
+
+def made_house(root: Path, lock: Path, program: Path) -> House:
+    """Build the environment that `lock` names below `root`, and run `program` in it."""
+    models = root / "models"
+    python = made_environment(root, lock)
+    models.mkdir()
+    run(python, program, models)
+    return House(python, models)
+
+
+def received(client: socket.socket) -> bytes:
+    """Everything that comes until the server closes."""
+    data = b""
+    with client, suppress(ConnectionResetError):
+        while part := client.recv(65536):
+            data += part
+    return data
 
 
 def run(*words: object, expected: int = 0) -> str:

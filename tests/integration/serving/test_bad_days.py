@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LIMIT, Scorer, Scorers, ask
+from .conftest import LIMIT, Scorer, Scorers, ask, received
 from .test_waiting import await_said, await_waiting, held, hold, send
 
 LEAKS = """
@@ -27,22 +27,6 @@ def run(raw_data):
 """
 BOUND = 300_000_000
 HEAD = b"POST /score HTTP/1.1\r\nHost: x\r\n"
-
-
-def connected(scorer: Scorer) -> socket.socket:
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(LIMIT)
-    client.connect(str(scorer.path))
-    return client
-
-
-def received(client: socket.socket) -> bytes:
-    """Everything until the server closes."""
-    data = b""
-    with client, suppress(ConnectionResetError):
-        while part := client.recv(65536):
-            data += part
-    return data
 
 
 def gone(scorer: Scorer, *, computed: bool) -> int:
@@ -97,7 +81,7 @@ def test_a_hundred_thousand_rows_are_one_request_among_others(scorers: Scorers) 
 
 def test_chunks_without_end_are_refused_when_they_are_too_much(scorers: Scorers) -> None:
     scorer = scorers.script("def init(): pass\ndef run(data): return 'fine'\n", PRATIQUE_MAX_BODY_BYTES="100000")
-    client = connected(scorer)
+    client = scorer.plug()
     client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
     with suppress(BrokenPipeError, ConnectionResetError):
         for _ in range(1000):
@@ -108,7 +92,7 @@ def test_chunks_without_end_are_refused_when_they_are_too_much(scorers: Scorers)
 
 def test_chunks_that_stop_coming_are_given_up(scorers: Scorers) -> None:
     scorer = scorers.script("def init(): pass\ndef run(data): return 'fine'\n", PRATIQUE_READ_TIMEOUT_SECONDS="1")
-    client = connected(scorer)
+    client = scorer.plug()
     client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
     assert scorer.score(1).value == "fine"
     assert received(client).startswith(b"HTTP/1.1 408")
@@ -125,7 +109,7 @@ def test_chunks_that_stop_coming_are_given_up(scorers: Scorers) -> None:
 )
 def test_a_huge_head_is_refused(scorers: Scorers, lines: bytes, status: bytes) -> None:
     scorer = scorers.script("def init(): pass\ndef run(data): return 'fine'\n")
-    client = connected(scorer)
+    client = scorer.plug()
     client.sendall(HEAD + b"Connection: close\r\nContent-Length: 2\r\n" + lines + b"\r\n{}")
     assert received(client).startswith(b"HTTP/1.1 " + status)
     assert scorer.score(1).value == "fine"
@@ -258,7 +242,7 @@ def run(raw_data):
 
 def test_a_process_that_a_script_leaves_behind_holds_nobodys_connection(scorers: Scorers, tmp_path: Path) -> None:
     scorer = scorers.script(FORKS.format(go=str(tmp_path / "go")))
-    client = connected(scorer)
+    client = scorer.plug()
     client.sendall(HEAD + b"Content-Length: 4\r\nConnection: close\r\n\r\nfork")
     assert received(client).endswith(b'"fork"')
     assert scorer.stop() == 0
@@ -294,7 +278,7 @@ def test_what_is_printed_reaches_no_caller_when_a_script_closes_its_streams(scor
         "    os.write(1, b'printed'), os.write(2, b'printed')\n"
         "    raise ValueError('printed')\n"
     )
-    clients = [connected(scorer) for _ in range(4)]
+    clients = [scorer.plug() for _ in range(4)]
     for client in clients:
         client.sendall(HEAD + b"Content-Length: 0\r\nConnection: close\r\n\r\n")
     answers = [received(client) for client in clients]

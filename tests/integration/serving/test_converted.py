@@ -3,23 +3,16 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from .conftest import Scorer, Scorers, made_environment, run
+from .conftest import House, Scorer, Scorers, made_environment, run
 
 ROOT = Path(__file__).parents[3]
 BENCH = ROOT / "bench" / "serving"
 
 pytestmark = pytest.mark.slow
-
-
-class House(NamedTuple):
-    """An environment with the converter, and models made in it."""
-
-    python: Path
-    models: Path
 
 
 @pytest.fixture(scope="module")

@@ -4,36 +4,20 @@ import http.client
 import json
 import subprocess
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from .conftest import LIMIT, PACKAGE, Scorer, Scorers, made_environment, run
+from .conftest import LIMIT, PACKAGE, House, Scorer, Scorers, made_house, run
 
 HERE = Path(__file__).parent
 
 pytestmark = pytest.mark.slow
 
 
-class House(NamedTuple):
-    """The environment, and the models made in it."""
-
-    python: Path
-    models: Path
-
-    def expected(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.models / "expected.json").read_text())
-        return found
-
-
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    root = tmp_path_factory.mktemp("house")
-    models = root / "models"
-    python = made_environment(root, HERE / "flavours.lock")
-    models.mkdir()
-    run(python, HERE / "flavour_models.py", models)
-    return House(python, models)
+    return made_house(tmp_path_factory.mktemp("house"), HERE / "flavours.lock", HERE / "flavour_models.py")
 
 
 @pytest.fixture(scope="module")
@@ -120,8 +104,7 @@ def test_a_model_answers_as_mlflow_does(house: House, shared: Scorers, flavour: 
     scorer = shared.folder(house.python, PRATIQUE_MLFLOW_MODEL=str(folder))
     scorer.wait_until_ready()
     expected = json.loads(run(house.python, "-c", PYFUNC, folder, house.models / "expected.json"))
-    frame = {"columns": ["d", "b", "c", "a"], "data": [row[::-1] for row in house.expected()["rows"]]}
-    frame["columns"] = ["d", "c", "b", "a"]
+    frame = {"columns": list("dcba"), "data": [row[::-1] for row in house.expected()["rows"]]}
     answer = scorer.score({"input_data": frame})
     assert (answer.status, answer.value) == (200, expected)
     assert scorer.score({"dataframe_split": frame}, "/invocations").value == {"predictions": expected}

@@ -1,12 +1,11 @@
 """A call that never ends: the process gives up and says where it hangs, and no other request is harmed."""
 
-import socket
 import threading
 from pathlib import Path
 
 import pytest
 
-from .conftest import LIMIT, Answer, Scorer, Scorers
+from .conftest import LIMIT, Answer, Scorer, Scorers, received
 from .test_waiting import await_said, await_waiting, send
 
 HANGS = """
@@ -44,11 +43,6 @@ def asked(scorer: Scorer, body: str) -> tuple[threading.Thread, list[Answer]]:
     return caller, answers
 
 
-def received(client: socket.socket) -> bytes:
-    with client:
-        return client.recv(65536)
-
-
 def test_a_call_that_never_ends_ends_the_process_and_who_waited_may_ask_another_one(
     scorers: Scorers, tmp_path: Path
 ) -> None:
@@ -69,19 +63,19 @@ def test_a_call_that_never_ends_ends_the_process_and_who_waited_may_ask_another_
 
 
 def test_an_alarm_that_the_script_heeds_keeps_the_process(scorers: Scorers, tmp_path: Path) -> None:
-    scorer = hanging(scorers, tmp_path / "go", SCORING_TIMEOUT_MS="200", PRATIQUE_LONGEST_CALL_MS="60000")
+    scorer = hanging(scorers, tmp_path / "go", SCORING_TIMEOUT_MS="2000", PRATIQUE_LONGEST_CALL_MS="60000")
     answer = scorer.ask("POST", "/score", "hold")
-    assert (answer.status, answer.value["message"]) == (500, "Scoring timeout after 200 ms")
+    assert (answer.status, answer.value["message"]) == (500, "Scoring timeout after 2000 ms")
     assert scorer.ask("POST", "/score", "next").value == "next"
     assert scorer.stop() == 0
 
 
 def test_what_other_workers_have_is_finished_first(scorers: Scorers, tmp_path: Path) -> None:
-    scorer = hanging(scorers, tmp_path / "go", WORKER_COUNT="2", PRATIQUE_LONGEST_CALL_MS="4000")
+    scorer = hanging(scorers, tmp_path / "go", WORKER_COUNT="2", PRATIQUE_LONGEST_CALL_MS="6000")
     hangs, _ = asked(scorer, "hang")
     # It begins later, so that its own time is not over when that of the other is.
     await_waiting(scorer, 0)
-    threading.Event().wait(1)
+    threading.Event().wait(3)
     holds, held = asked(scorer, "hold")
     await_said(scorer, "has not ended after")
     (tmp_path / "go").touch()

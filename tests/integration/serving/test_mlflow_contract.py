@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from .conftest import made_environment, run
+from .conftest import House, made_house, run
 from .mlflow_contract import MODELS, Model
 from .test_flavours import OnPort
 
@@ -15,21 +15,9 @@ HERE = Path(__file__).parent
 Answers = dict[tuple[str, str], tuple[Any, Any]]
 
 
-class House(NamedTuple):
-    """The environment of the flavours, and the models made in it."""
-
-    python: Path
-    models: Path
-
-
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> House:
-    root = tmp_path_factory.mktemp("contract")
-    models = root / "models"
-    python = made_environment(root, HERE / "flavours.lock")
-    models.mkdir()
-    run(python, HERE / "contract_models.py", models)
-    return House(python, models)
+    return made_house(tmp_path_factory.mktemp("contract"), HERE / "flavours.lock", HERE / "contract_models.py")
 
 
 @pytest.fixture(scope="module")

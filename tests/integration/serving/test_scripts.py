@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LIMIT, Scorer, Scorers, ask
+from .conftest import LIMIT, Scorer, Scorers, ask, received
 
 MISCHIEF = """
 import os, subprocess, sys, threading
@@ -37,15 +37,10 @@ def run(raw_data):
 
 def raw(scorer: Scorer, data: bytes) -> bytes:
     """Send bytes and end; everything that comes back."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(LIMIT)
-        client.connect(str(scorer.path))
-        client.sendall(data)
-        client.shutdown(socket.SHUT_WR)
-        received = b""
-        while part := client.recv(65536):
-            received += part
-        return received
+    client = scorer.plug()
+    client.sendall(data)
+    client.shutdown(socket.SHUT_WR)
+    return received(client)
 
 
 @pytest.mark.parametrize("deed", ["exit", "interrupt", "recursion"])
@@ -205,9 +200,9 @@ def test_bytes_that_are_no_request_are_refused_and_others_are_served(
     scorers: Scorers, data: bytes, status: bytes
 ) -> None:
     scorer = scorers.script(MISCHIEF)
-    received = raw(scorer, data)
-    assert received.startswith(b"HTTP/1.1 " + status)
-    assert b"Connection: close" in received
+    answer = raw(scorer, data)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"Connection: close" in answer
     assert scorer.ask("POST", "/score", "").value == "still here"
 
 
@@ -215,9 +210,7 @@ def test_clients_that_dawdle_or_leave_harm_nobody(scorers: Scorers) -> None:
     scorer = scorers.script(MISCHIEF, PRATIQUE_READ_TIMEOUT_SECONDS="1")
     slow = []
     for _ in range(50):
-        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        client.settimeout(LIMIT)
-        client.connect(str(scorer.path))
+        client = scorer.plug()
         client.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nab")
         slow.append(client)
     for client in slow[25:]:
@@ -267,12 +260,12 @@ def test_signals_of_the_script_do_not_stop_the_server(scorers: Scorers) -> None:
         "    signal.signal(signal.SIGUSR1, lambda *_: None)\n"
         "def run(data):\n"
         "    os.kill(os.getpid(), signal.SIGUSR1)\n"
-        "    time.sleep(5 if 'slow' in data else 0)\n"
+        "    time.sleep(60 if 'slow' in data else 0)\n"
         "    return 'fine'\n",
-        SCORING_TIMEOUT_MS="50",
+        SCORING_TIMEOUT_MS="2000",
     )
     slow = scorer.score("slow")
-    assert (slow.status, slow.value["message"]) == (500, "Scoring timeout after 50 ms")
+    assert (slow.status, slow.value["message"]) == (500, "Scoring timeout after 2000 ms")
     assert [scorer.score("quick").value for _ in range(3)] == ["fine"] * 3
     assert scorer.stop() == 0
 

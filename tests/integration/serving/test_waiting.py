@@ -44,9 +44,7 @@ def await_said(scorer: Scorer, text: str) -> None:
 
 
 def send(scorer: Scorer, body: bytes, *, times: int = 1) -> socket.socket:
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    client.settimeout(LIMIT)
-    client.connect(str(scorer.path))
+    client = scorer.plug()
     client.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body) * times)
     return client
 
