@@ -183,7 +183,7 @@ def test_the_pip_section_is_passed_through() -> None:
 @pytest.mark.parametrize(
     ("line", "option"),
     [
-        ("--extra-index-url https://download.pytorch.org/whl/cpu", "--extra-index-url"),
+        ("--extra-index-url https://index.example.org/cpu", "--extra-index-url"),
         ("--extra-index-url=https://x", "--extra-index-url"),
         ("--find-links https://x  # wheels", "--find-links"),
         ("-f https://x/torch_stable.html", "-f"),
