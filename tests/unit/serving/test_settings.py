@@ -35,9 +35,7 @@ def test_a_truth_may_be_said_in_words_that_azures_server_takes(word: str, is_so:
     assert read_settings({"AZUREML_ENTRY_SCRIPT": "score.py", "PRATIQUE_BATCHING": word}).batches is is_so
 
 
-@pytest.mark.parametrize(
-    "name", ["PRATIQUE_BATCHING", "PRATIQUE_SHARE_WEIGHTS", "SERVER_VERSION_LOG_RESPONSE_ENABLED"]
-)
+@pytest.mark.parametrize("name", ["PRATIQUE_BATCHING", "PRATIQUE_SHARE_WEIGHTS", "SERVER_VERSION_LOG_RESPONSE_ENABLED"])
 def test_a_truth_that_is_none_is_named(name: str) -> None:
     with pytest.raises(Usage, match=f"{name}: expected true or false, got 'flase'"):
         read_settings({"AZUREML_ENTRY_SCRIPT": "score.py", name: "flase"})
