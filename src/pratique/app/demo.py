@@ -112,7 +112,7 @@ def _tell(story: Story, rate: int, bundle: Path | None) -> None:
             _better(story, clone, told, rate)
     with story.phase("Nothing new", "The same files once more: steps are reused, nobody is asked, qa is skipped."):
         _unchanged(story, told)
-    _last_screen(story, told, time.monotonic() - began)
+    tell_end(story, told, time.monotonic() - began)
     if told.tally.failed:
         raise ComputeFailed(f"{told.tally.failed} requests failed, the first: {told.tally.failures[0]}")
 
@@ -182,22 +182,22 @@ def _output(story: Story, job: str, name: str, folder: Path) -> Any:
 # --- the last screen ------------------------------------------------------------------------------------------------
 
 
-def _last_screen(story: Story, told: Told, total: float) -> None:
+def tell_end(story: Story, told: Told, total: float) -> None:
+    """Say what there is now and, where the platform stays up, what to do with it."""
     assert told.verdict is not None  # noqa: S101 - the last phase has asked for it.
-    in_qa = f"--workspace-name {QA}"
-    endpoint = story.az(f"ml online-endpoint show --name {NAME} {in_qa}")
+    said = f"\n{bold('Done')} in {total:.1f} s\n\n{_outcome(story, told, told.verdict)}\n"
+    if _is_ci():
+        say(f"{said}\n  CI=true: the platform is stopped now")
+        return
+    endpoint = story.az(f"ml online-endpoint show --name {NAME} --workspace-name {QA}")
     say(
-        f"""
-{bold("Done")} in {total:.1f} s
-
-{_outcome(story, told, told.verdict)}
-
+        f"""{said}
   MLflow run {told.verdict.job["services"]["Studio"]["endpoint"]}
   OpenAPI    {endpoint["openapi_uri"]}
 
 {_what_to_do_next(story, told)}
 
-  {"CI=true: the platform is stopped now" if _is_ci() else "The platform stays up; stop it with: pratique down"}"""
+  The platform stays up; stop it with: pratique down"""
     )
 
 
