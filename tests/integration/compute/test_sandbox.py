@@ -162,12 +162,13 @@ def test_what_does_not_heed_is_killed_after_the_grace(confined: Any, place: Path
 
 @needs_bubblewrap
 def test_nothing_lives_on_when_its_shim_is_killed(confined: Any, place: Path, until: Any) -> None:
-    task = bash(confined, place, "setsid sleep 61.25 & echo up; sleep 61.25")
+    known = f"61.{os.getpid()}"  # Whoever else sleeps on this machine.
+    task = bash(confined, place, f"setsid sleep {known} & echo up; sleep {known}")
     confined.compute.start(task)
     until(lambda: "up" in task.log.read_text())
     record = (task.folder / "running.json").read_text()
     os.kill(int(record.split('"shim": ')[1].split(",")[0]), signal.SIGKILL)
-    until(lambda: not any(b"61.25" in _command(pid) for pid in os.listdir("/proc") if pid.isdigit()))
+    until(lambda: not any(known.encode() in _command(pid) for pid in os.listdir("/proc") if pid.isdigit()))
 
 
 def _command(pid: str) -> bytes:

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sqlite3
 import threading
 from pathlib import Path
 
@@ -71,7 +70,6 @@ def test_other_mischief_is_answered(scorers: Scorers, deed: str, said: str) -> N
 
 
 def test_init_and_run_are_one_thread_and_calls_do_not_overlap(scorers: Scorers) -> None:
-    assert sqlite3.threadsafety >= 0
     scorer = scorers.script("""
 import sqlite3, time
 def init():
