@@ -36,5 +36,10 @@ def refused(seconds: float) -> Refused:
     return Refused(500, f"Scoring timeout after {int(seconds * 1000)} ms", run_failed=True)
 
 
+def why(seconds: float) -> str:
+    """For the log, after what was interrupted."""
+    return f" after {seconds:g} s (SCORING_TIMEOUT_MS)"
+
+
 def _overrun(number: int, frame: Optional[FrameType]) -> None:  # noqa: ARG001 - the signature of a handler.
     raise Overrun

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from traceback import extract_stack, format_exception, format_list, format_tb
+from traceback import extract_stack, extract_tb, format_exception, format_list
 from types import TracebackType
 from typing import Any, Dict, Optional, TextIO, Tuple
 
@@ -66,8 +66,15 @@ def say_traceback(message: str, error: BaseException) -> None:
 
 def say_place(message: str, error: BaseException) -> None:
     """As `say_traceback`, without the words of `error`: those of a library may quote what was sent."""
-    where = "".join(format_tb(_users_part(error.__traceback__)))
-    say(message, f"Traceback (most recent call last):\n{where}{type(error).__name__}: {WITHHELD}")
+    say(message, f"{place_of(error)}\n{type(error).__name__}: {WITHHELD}")
+
+
+def place_of(error: BaseException) -> str:
+    """Where the user's code was when `error` came to it: no words of it, and none of our frames at either end."""
+    frames = extract_tb(_users_part(error.__traceback__))
+    while len(frames) > 1 and frames[-1].filename.startswith(OURS):
+        del frames[-1]
+    return "Traceback (most recent call last):\n" + "".join(format_list(frames)).rstrip()
 
 
 def stack_of(thread: int) -> str:

@@ -112,7 +112,10 @@ class MlflowModel(Model):
         try:
             return answer_together(requests, request_ids, self._read_plain, predict, respond, self.answer)
         except alarm.Overrun as error:
-            self._tell(f"predict() was interrupted, for {len(requests)} requests", error)
+            log.say(
+                f"predict() was interrupted{alarm.why(self._timeout)}, for {len(requests)} requests",
+                log.place_of(error),
+            )
             return [refusal(alarm.refused(self._timeout)) for _ in requests]
 
     def _parse(self, request: Request) -> Parsed:
@@ -174,7 +177,7 @@ class MlflowModel(Model):
         try:
             return alarm.within(self._timeout, predict)
         except alarm.Overrun as error:
-            self._tell(f"predict() was interrupted, request {request_id}", error)
+            log.say(f"predict() was interrupted{alarm.why(self._timeout)}, request {request_id}", log.place_of(error))
             raise alarm.refused(self._timeout) from None
         except MlflowException as error:
             if getattr(error, "error_code", "") in CALLERS_MISTAKES:

@@ -122,7 +122,7 @@ class ScriptModel(Model):
         try:
             result = alarm.within(self._timeout, self._run, **arguments)
         except alarm.Overrun as error:
-            log.say_traceback(f"run() was interrupted, request {request_id}", error)
+            log.say(f"run() was interrupted{alarm.why(self._timeout)}, request {request_id}", log.place_of(error))
             raise alarm.refused(self._timeout) from None
         except Refused:
             raise

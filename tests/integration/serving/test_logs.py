@@ -50,6 +50,17 @@ def test_a_traceback_begins_where_the_script_does(scorers: Scorers) -> None:
     assert said[begins + 1].endswith('score.py", line 4, in init')
 
 
+def test_of_a_call_that_was_interrupted_the_script_s_own_place_is_said(scorers: Scorers) -> None:
+    script = "import time\n\ndef init(): pass\n\ndef run(raw_data):\n    time.sleep(60)\n"
+    scorer = scorers.script(script, SCORING_TIMEOUT_MS="200")
+    assert scorer.score(1).status == 500
+    assert scorer.stop() == 0
+    said = scorer.said()
+    told = said[said.index("run() was interrupted after 0.2 s (SCORING_TIMEOUT_MS), request ") :]
+    assert 'score.py", line 6, in run\n    time.sleep(60)\n' in told
+    assert "alarm" not in told
+
+
 def test_an_unknown_form_is_refused(scorers: Scorers) -> None:
     scorer = scorers.script(SCRIPT, PRATIQUE_LOG_FORMAT="xml")
     assert scorer.process.wait(60) == 2
