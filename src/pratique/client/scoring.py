@@ -12,17 +12,25 @@ from pratique.client.door import check_url
 _TIMEOUT: Final = 320.0
 """Seconds: above Azure's longest request timeout (300 s), so that the endpoint's own answer arrives."""
 
-_LOGS: Final = "pratique ml online-deployment get-logs --endpoint-name {endpoint} --name NAME shows what it printed"
+_LOGS: Final = "pratique ml online-deployment get-logs --endpoint-name {endpoint} --name {name} shows what it printed"
 _MEANINGS: Final[dict[int, tuple[type[PratiqueError], str]]] = {
     401: (Unauthenticated, "get the key with `pratique ml online-endpoint get-credentials --name {endpoint}`"),
     404: (
         NotFound,
         "no deployment has traffic: pratique ml online-endpoint update --name {endpoint} --traffic NAME=100",
     ),
-    408: (ComputeFailed, "the model took longer than request_settings.request_timeout_ms"),
+    408: (
+        ComputeFailed,
+        "let it take longer: pratique ml online-deployment update --endpoint-name {endpoint} --name {name} "
+        "--set request_settings.request_timeout_ms=30000",
+    ),
     413: (TooLarge, "raise PRATIQUE_SCORE_BODY_LIMIT_MB and run `pratique up` again, or send less"),
     424: (ComputeFailed, _LOGS),
-    429: (Unavailable, "too many requests wait; send them more slowly"),
+    429: (
+        Unavailable,
+        "too many requests wait: send them more slowly, or raise request_settings.max_concurrent_requests_per_instance "
+        "or instance_count",
+    ),
     503: (Unavailable, "see `pratique status`"),
 }
 
@@ -55,7 +63,9 @@ def _refused(answer: urllib3.BaseHTTPResponse, text: str, endpoint: str, deploym
     if behind and behind.startswith("4"):
         hint = "what it takes: pratique ml online-endpoint show --name {endpoint} --query openapi_uri -o tsv"
     said = f"{answer.status}, the model said {behind}" if behind else str(answer.status)
-    return kind(f"the endpoint answered {said}: {_words(text)}", hint=hint.format(endpoint=endpoint))
+    # Which one the traffic led to is in the answer, unless it never got so far.
+    name = answer.headers.get("azureml-model-deployment") or deployment or "NAME"
+    return kind(f"the endpoint answered {said}: {_words(text)}", hint=hint.format(endpoint=endpoint, name=name))
 
 
 def _words(text: str) -> str:

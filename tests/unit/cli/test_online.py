@@ -64,7 +64,9 @@ def test_an_update_from_a_file_that_says_nothing_of_traffic_leaves_it(platform: 
 
 
 @pytest.mark.usefixtures("endpoint")
-@pytest.mark.parametrize("text", ["blue", "blue=x", "blue=-1", "blue=1.5", "blue=1 blue=2", "=5", "blue=²"])
+@pytest.mark.parametrize(
+    "text", ["blue", "blue=x", "blue=-1", "blue=1.5", "blue=1 blue=2", "=5", "blue=²", "blue=" + "9" * 5000]
+)
 def test_traffic_that_cannot_be_read_exits_2(platform: Any, pratique: Any, text: str) -> None:
     assert pratique("ml", "online-endpoint", "update", "-n", "credit", "--traffic", text).code == 2
     assert not platform.sent("PATCH", "workspaces/ws/online-endpoints/credit")
@@ -116,6 +118,21 @@ def test_invoke_says_what_the_endpoint_answered(
     ran = pratique("ml", "online-endpoint", "invoke", "-n", "credit", "-r", "request.json")
     assert (ran.code, ran.out) == (code, "")
     assert words in ran.err
+
+
+@pytest.mark.usefixtures("endpoint")
+@pytest.mark.parametrize(
+    ("status", "command"),
+    [
+        (424, "get-logs --endpoint-name credit --name blue shows what it printed\n"),
+        (408, "update --endpoint-name credit --name blue --set request_settings.request_timeout_ms=30000\n"),
+    ],
+)
+def test_invoke_names_the_deployment_that_answered(platform: Any, pratique: Any, status: int, command: str) -> None:
+    Path("request.json").write_text("{}")
+    platform.score = lambda *_: (status, {"azureml-model-deployment": "blue"}, b"boom")
+    ran = pratique("ml", "online-endpoint", "invoke", "-n", "credit", "-r", "request.json")
+    assert ran.err.endswith(f"pratique ml online-deployment {command}")
 
 
 @pytest.mark.usefixtures("endpoint")
