@@ -40,7 +40,6 @@ from pratique_serving.tables import FORMATS, Column, Frames, Table
 _FOLDERS: Final[Mapping[str, str]] = {
     "year": "%Y", "month": "%Y/%m", "day": "%Y/%m/%d", "hour": "%Y/%m/%d/%H", "minute": "%Y/%m/%d/%H/%M",
 }  # fmt: skip
-_OF_CALLS: Final = ("model_inputs", "model_outputs", "request", "response")
 _TYPES: Final[Mapping[type, str]] = {bool: "BOOLEAN", int: "BIGINT", float: "DOUBLE", str: "VARCHAR"}
 _OF_SIGNATURE: Final = {"double": "DOUBLE", "float": "DOUBLE", "long": "BIGINT", "integer": "BIGINT",
                         "boolean": "BOOLEAN", "string": "VARCHAR"}  # fmt: skip

@@ -25,11 +25,6 @@ from pratique.specs.reader import SET, YamlDocument, document_of, plain_value
 _T = TypeVar("_T")
 
 
-def apply_overrides(document: YamlDocument, assignments: Sequence[str]) -> YamlDocument:
-    """`document` with every ``a.b[0].c=value`` put in; raises `InvalidInput` with all that cannot be."""
-    return apply_edits(document, Edits((Edit("--set", tuple(assignments)),)) if assignments else Edits())
-
-
 def apply_edits(document: YamlDocument, edits: Edits) -> YamlDocument:
     """`document` with `edits` made, the later over the earlier; raises `InvalidInput` with all that cannot be."""
     if not edits:

@@ -37,18 +37,6 @@ def problems_with_traffic(traffic: Mapping[str, int], mirror: Mapping[str, int])
             yield Problem(said, key=f"mirror_traffic.{name}")
 
 
-def parse_traffic(text: str) -> dict[str, int]:
-    """The rule in ``blue=90 green=10``, as ``--traffic`` takes it; empty text is an empty rule."""
-    rule: dict[str, int] = {}
-    for word in text.split():
-        name, equals, share = word.partition("=")
-        if not name or not equals or name in rule or not (share.isascii() and share.isdigit()):
-            said = "is given twice" if name in rule else "is not NAME=PERCENT with a whole number from 0 to 100"
-            raise InvalidInput(f"{word} {said}", hint='write for example "blue=90 green=10"')
-        rule[name] = int(share[:9])  # Nine digits are too many already; Python refuses to read thousands.
-    return rule
-
-
 def _is_share(share: object) -> bool:
     return isinstance(share, int) and not isinstance(share, bool) and 0 <= share <= 100
 

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pratique.base.errors import InvalidInput, NotYet
+from pratique.specs.edits import Edit, Edits
 from pratique.specs.grammar import Part, Spec
 from pratique.specs.kinds import KINDS, PLANNED_KINDS, class_of, load
-from pratique.specs.overrides import apply_overrides
-from pratique.specs.reader import document_of, parse_document
+from pratique.specs.overrides import apply_edits
+from pratique.specs.reader import YamlDocument, document_of, parse_document
 
 SMALL: dict[str, dict[str, Any]] = {
     "data": {"name": "credit", "path": "x.csv"},
@@ -38,14 +39,19 @@ SMALL: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+def edited(text: str, *assignments: str) -> YamlDocument:
+    edits = Edits((Edit("--set", assignments),)) if assignments else Edits()
+    return apply_edits(parse_document(text, file="x.yml"), edits)
+
+
 def problems(kind: str, text: str, *assignments: str) -> list[str]:
     with pytest.raises(InvalidInput) as caught:
-        load(kind, apply_overrides(parse_document(text, file="x.yml"), assignments))
+        load(kind, edited(text, *assignments))
     return [str(problem) for problem in caught.value.problems]
 
 
 def loaded(kind: str, text: str, *assignments: str) -> dict[str, Any]:
-    return load(kind, apply_overrides(parse_document(text, file="x.yml"), assignments)).to_document()
+    return load(kind, edited(text, *assignments)).to_document()
 
 
 @pytest.mark.parametrize("kind", KINDS)

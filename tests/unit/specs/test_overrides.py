@@ -8,12 +8,16 @@ from hypothesis import strategies as st
 
 from pratique.base.errors import InvalidInput
 from pratique.specs.edits import Edit, Edits, Operation
-from pratique.specs.overrides import apply_edits, apply_overrides
-from pratique.specs.reader import parse_document
+from pratique.specs.overrides import apply_edits
+from pratique.specs.reader import YamlDocument, parse_document
+
+
+def changed(document: YamlDocument, *assignments: str) -> YamlDocument:
+    return apply_edits(document, Edits((Edit("--set", assignments),)))
 
 
 def overridden(text: str, *assignments: str) -> Any:
-    return apply_overrides(parse_document(text, file="x.yml"), assignments).value
+    return changed(parse_document(text, file="x.yml"), *assignments).value
 
 
 @pytest.mark.parametrize(
@@ -50,7 +54,7 @@ def test_an_assignment_changes_one_place_even_behind_an_alias() -> None:
 
 def test_overriding_leaves_the_document_as_it_was() -> None:
     document = parse_document("a: {b: [1]}", file="x.yml")
-    apply_overrides(document, ["a.b[0]=2"])
+    changed(document, "a.b[0]=2")
     assert document.value == {"a": {"b": [1]}}
 
 
@@ -71,7 +75,7 @@ def test_every_assignment_that_cannot_be_made_is_told_with_the_option_as_its_fil
 
 
 def test_a_problem_with_an_assigned_key_names_the_option() -> None:
-    document = apply_overrides(parse_document("a: 1\nb: 2", file="x.yml"), ["a=5"])
+    document = changed(parse_document("a: 1\nb: 2", file="x.yml"), "a=5")
     assert str(document.problem(("a",), "wrong")) == "--set a: wrong"
     assert str(document.problem(("b",), "wrong")) == "x.yml:2 b: wrong"
 
@@ -79,7 +83,7 @@ def test_a_problem_with_an_assigned_key_names_the_option() -> None:
 @given(st.text(max_size=20))
 def test_any_assignment_is_made_or_refused(assignment: str) -> None:
     try:
-        document = apply_overrides(parse_document("a: {b: [1]}", file="x.yml"), [assignment])
+        document = changed(parse_document("a: {b: [1]}", file="x.yml"), assignment)
     except InvalidInput:
         return
     assert isinstance(document.value, dict)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pratique.base.errors import InvalidInput
-from pratique.specs.traffic import check_traffic, parse_traffic
+from pratique.specs.traffic import check_traffic
 
 BOTH = ("blue", "green")
 
@@ -44,21 +44,3 @@ def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         check_traffic({"blue": 60, "red": 60}, {"blue": 60, "pink": 1}, BOTH)
     assert len(caught.value.problems) == 6
-
-
-def test_the_option_is_read() -> None:
-    assert parse_traffic("blue=90 green=10") == {"blue": 90, "green": 10}
-    assert parse_traffic("") == {}
-
-
-@pytest.mark.parametrize(
-    "text", ["blue", "blue=", "=5", "blue=x", "blue=1.5", "blue=-5", "blue=1 blue=2", "blue=٣", "a:5"]
-)
-def test_an_option_that_is_no_rule_is_refused(text: str) -> None:
-    with pytest.raises(InvalidInput):
-        parse_traffic(text)
-
-
-def test_a_share_of_thousands_of_digits_is_refused() -> None:
-    with pytest.raises(InvalidInput):
-        check_traffic(parse_traffic(f"blue={'9' * 10_000}"), {}, BOTH)
