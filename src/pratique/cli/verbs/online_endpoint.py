@@ -286,7 +286,8 @@ def shares(text: str, *, flag: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for word in text.replace(",", " ").split():
         name, _, share = word.partition("=")
-        if not name or not share.isascii() or not share.isdigit() or name in found:
+        is_share = share.isascii() and share.isdigit() and len(share) <= len("100")
+        if not name or not is_share or name in found:
             raise UsageError(f"{flag}: {word!r} is not NAME=PERCENT, each name once", hint=f'{flag} "blue=90 green=10"')
         found[name] = int(share)
     return found
