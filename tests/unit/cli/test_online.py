@@ -189,6 +189,15 @@ def test_what_is_planned_and_not_run_is_said(platform: Any, pratique: Any) -> No
     assert "planned, not run" in ran.err
 
 
+def test_what_came_of_the_wish_for_onnx_is_said(platform: Any, pratique: Any) -> None:
+    why = "not converted: 17 of 5678 rows are decided differently"
+    platform.deployment_ends = {"provisioning_state": "Succeeded", "properties": {"pratique.onnx": why}}
+    Path("blue.yml").write_text(DEPLOYMENT + "tags: {pratique.optimize: onnx}\n")
+    ran = pratique("ml", "online-deployment", "create", "-f", "blue.yml")
+    assert ran.code == 0
+    assert f"onnx: {why}\n" in ran.err
+
+
 def test_a_deployment_that_fails_exits_1_with_its_log(platform: Any, pratique: Any) -> None:
     platform.deployment_ends = {
         "provisioning_state": "Failed",

@@ -206,10 +206,13 @@ def _spec_of(current: Document) -> Document:
 
 
 def _settled(deployments: Deployments, endpoint: str, name: str) -> Document:
-    return wait_until_succeeded(
+    done = wait_until_succeeded(
         lambda seconds: deployments.show(name, wait=seconds),
         settled=is_settled,
         what="deployment",
         name=name,
         resume=f"pratique ml online-deployment show -e {endpoint} -n {name}",
     )
+    if said := (done.get("properties") or {}).get("pratique.onnx"):
+        say(f"onnx: {said}")
+    return done
