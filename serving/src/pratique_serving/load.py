@@ -41,7 +41,11 @@ class _Line:
     def __init__(self, path: str) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(SILENCE_SECONDS)
-        self.socket.connect(path)
+        try:
+            self.socket.connect(path)
+        except OSError:
+            self.socket.close()
+            raise
         self.began = 0.0
         self.received = b""
 
@@ -69,49 +73,89 @@ def post(path: str, body: bytes, content_type: str = "application/json") -> byte
 
 def measure(path: str, request: bytes, connections: int, seconds: float) -> Measured:
     """Load the server at the socket `path`. Raises OSError when it cannot be reached."""
-    poller = select.epoll()
-    lines: Dict[int, _Line] = {}
-    latencies: List[float] = []
-    answers = failures = 0
+    load = _Load(request)
     try:
         for _ in range(connections):
-            line = _Line(path)
-            lines[line.socket.fileno()] = line
-            poller.register(line.socket, select.EPOLLIN)
-        began = time.perf_counter()
-        for line in lines.values():
-            line.began = time.perf_counter()
-            line.socket.sendall(request)
-        until = began + seconds
-        while lines:
-            ready = poller.poll(SILENCE_SECONDS)
-            if not ready:
-                failures += len(lines)
-                answers += len(lines)
-                break
-            for descriptor, _ in ready:
-                line = lines[descriptor]
-                status = _receive(line)
-                if status is None:
-                    continue
-                now = time.perf_counter()
-                answers += 1
-                if status == 200:
-                    latencies.append(now - line.began)
-                else:
-                    failures += 1
-                if status == 0 or now >= until:
-                    poller.unregister(descriptor)
-                    lines.pop(descriptor).socket.close()
-                    continue
-                line.began = now
-                line.socket.sendall(request)
-        took = time.perf_counter() - began
+            load.open(path)
+        return load.run(seconds)
     finally:
-        for line in lines.values():
-            line.socket.close()
-        poller.close()
-    return Measured(connections, took, answers, failures, sorted(latencies))
+        load.close()
+
+
+class _Load:
+    """Connections that send the request again as soon as it is answered."""
+
+    def __init__(self, request: bytes) -> None:
+        self._request = request
+        self._poller = select.epoll()
+        self._lines: Dict[int, _Line] = {}
+        self._latencies: List[float] = []
+        self._answers = 0
+        self._failures = 0
+
+    def open(self, path: str) -> None:
+        """One more connection."""
+        line = _Line(path)
+        self._lines[line.socket.fileno()] = line
+        self._poller.register(line.socket, select.EPOLLIN)
+
+    def run(self, seconds: float) -> Measured:
+        """Send for so long, and wait for the answers to what was sent."""
+        connections, began = len(self._lines), time.perf_counter()
+        for descriptor in list(self._lines):
+            self._send(descriptor)
+        while self._lines:
+            ready = self._poller.poll(SILENCE_SECONDS)
+            if not ready:
+                for descriptor in list(self._lines):
+                    self._break(descriptor)
+            for descriptor, _ in ready:
+                self._hear(descriptor, began + seconds)
+        took = time.perf_counter() - began
+        return Measured(connections, took, self._answers, self._failures, sorted(self._latencies))
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for descriptor in list(self._lines):
+            self._end(descriptor)
+        self._poller.close()
+
+    def _send(self, descriptor: int) -> None:
+        line = self._lines[descriptor]
+        line.began = time.perf_counter()
+        try:
+            line.socket.sendall(self._request)
+        except OSError:
+            self._break(descriptor)
+
+    def _hear(self, descriptor: int, until: float) -> None:
+        line = self._lines[descriptor]
+        status = _receive(line)
+        if status is None:
+            return
+        if status == 0:
+            self._break(descriptor)
+            return
+        now = time.perf_counter()
+        self._answers += 1
+        if status == 200:
+            self._latencies.append(now - line.began)
+        else:
+            self._failures += 1
+        if now < until:
+            self._send(descriptor)
+        else:
+            self._end(descriptor)
+
+    def _break(self, descriptor: int) -> None:
+        """No answer comes there any more."""
+        self._answers += 1
+        self._failures += 1
+        self._end(descriptor)
+
+    def _end(self, descriptor: int) -> None:
+        self._poller.unregister(descriptor)
+        self._lines.pop(descriptor).socket.close()
 
 
 def _receive(line: _Line) -> Optional[int]:
