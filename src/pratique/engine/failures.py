@@ -9,6 +9,7 @@ from pratique.base.logging import get_logger
 from pratique.compute.task import Exited
 
 _log = get_logger(__name__)
+_BY_THE_KERNEL: Final = ", as the kernel does when memory runs out"
 _DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
@@ -29,10 +30,19 @@ def error_document(error: BaseException) -> dict[str, Any]:
 def how_ended(seen: Exited) -> str:
     """Exit code or signal, as the end of a sentence about the process."""
     if seen.signal is None:
-        return f"ended with exit code {seen.code}"
+        return f"ended with exit code {seen.code}{_told_by_shells(seen.code or 0)}"
     if seen.signal == signal.SIGKILL:
-        return f"was killed by signal {seen.signal}, as the kernel does when memory runs out"
+        return f"was killed by signal {seen.signal}{_BY_THE_KERNEL}"
     return f"was ended by signal {seen.signal}"
+
+
+def _told_by_shells(code: int) -> str:
+    """The signal that an exit code above 128 stands for: shells tell it so, and the sandbox."""
+    try:
+        name = signal.Signals(code - 128).name
+    except ValueError:
+        return ""
+    return f" ({name}{_BY_THE_KERNEL if name == 'SIGKILL' else ''})"
 
 
 def _known(error: BaseException) -> PratiqueError | None:

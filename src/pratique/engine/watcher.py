@@ -20,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from pratique.base.clock import utc_now
+from pratique.base.clock import iso, utc_now
 from pratique.base.errors import ComputeFailed
 from pratique.base.logging import get_logger
 from pratique.compute.task import Absent, Observation, Running
@@ -32,6 +32,7 @@ from pratique.engine.deaths import Deaths
 from pratique.engine.failures import error_document
 from pratique.engine.loop import Stop
 from pratique.engine.rounds import Rounds
+from pratique.engine.tails import add_lines
 from pratique.engine.workbench import Workbench
 from pratique.store import deployments
 from pratique.store import replicas as rows
@@ -217,6 +218,8 @@ class Watcher:
         if failed := self._rounds.why_dead(replica):
             why = replicas.failed(self._bench, replica, f"did not pass its liveness probe and was ended; {failed}")
         self._rounds.forget(replica)
+        # Into the log as well, because that is where people look for it.
+        add_lines(replicas.log_of(self._bench.home, replica), f"[pratique] {iso(utc_now())}: {why}\n")
         return why
 
     def _stumble(self, deployment: ServedDeployment, replica: Replica, error: Exception) -> None:

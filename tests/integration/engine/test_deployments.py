@@ -263,6 +263,8 @@ def test_a_killed_replica_is_started_again_and_the_row_says_why(house: House) ->
     assert process.error == blue.error
     assert blue.error is not None
     assert "signal 9" in blue.error["message"]
+    fallen = replicas.log_of(house.home, replace(process, start=0)).read_text()
+    assert fallen.endswith(f": {blue.error['message']}\n"), "the log says it too"
     assert house.score() == "one", "behind the same socket"
     assert len(house.told("Pratique.ReplicaEnded")) == 1
 

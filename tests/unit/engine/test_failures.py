@@ -35,5 +35,8 @@ def test_what_nobody_foresaw_is_named_as_ours() -> None:
 
 def test_an_end_is_told_by_its_code_or_its_signal() -> None:
     assert how_ended(Exited(3, None, False, NOW)) == "ended with exit code 3"
+    assert how_ended(Exited(139, None, False, NOW)) == "ended with exit code 139 (SIGSEGV)"
+    assert how_ended(Exited(255, None, False, NOW)) == "ended with exit code 255"
     assert how_ended(Exited(None, 15, False, NOW)) == "was ended by signal 15"
     assert "memory" in how_ended(Exited(None, 9, False, NOW))
+    assert "SIGKILL, as the kernel does when memory runs out" in how_ended(Exited(137, None, False, NOW))
