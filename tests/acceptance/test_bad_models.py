@@ -36,7 +36,7 @@ def run(raw_data):
         raise ValueError(wish["raise"])
     return "x" * wish.get("size", 1)
 """
-LIMITS: Final = "request_settings:\n  request_timeout_ms: 5000\n  max_concurrent_requests_per_instance: 1\n"
+LIMITS: Final = "request_settings:\n  request_timeout_ms: 10000\n  max_concurrent_requests_per_instance: 1\n"
 NEVER: Final = "readiness_probe:\n  path: /nowhere\n  initial_delay: 0\n  period: 1\n  failure_threshold: 1\n"
 
 
@@ -89,7 +89,8 @@ def test_a_model_that_hangs_is_given_up_and_the_next_caller_does_not_wait(bad: E
 
 
 def test_with_a_concurrency_of_one_two_may_be_pending_and_the_others_are_told(bad: Endpoint) -> None:
-    answers = bad.at_once(6, '{"sleep": 1}')
+    # Long enough that all six are there before the first has its answer, and that the second has it in time.
+    answers = bad.at_once(6, '{"sleep": 3}')
     refused = [answer for answer in answers if answer.status == 429]
     assert sorted(answer.status for answer in answers) == [200, 200, 429, 429, 429, 429]
     assert {answer.headers["ms-azureml-model-error-reason"] for answer in refused} == {"too_many_pending_request"}

@@ -91,7 +91,7 @@ def test_chunks_without_end_are_refused_when_they_are_too_much(scorers: Scorers)
 
 
 def test_chunks_that_stop_coming_are_given_up(scorers: Scorers) -> None:
-    scorer = scorers.script("def init(): pass\ndef run(data): return 'fine'\n", PRATIQUE_READ_TIMEOUT_SECONDS="1")
+    scorer = scorers.script("def init(): pass\ndef run(data): return 'fine'\n", PRATIQUE_READ_TIMEOUT_SECONDS="3")
     client = scorer.plug()
     client.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n")
     assert scorer.score(1).value == "fine"

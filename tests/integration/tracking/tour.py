@@ -327,7 +327,7 @@ def traces_are_kept():
 
     answer("why")
     trace_id = mlflow.get_last_active_trace_id()
-    deadline = time.time() + 20
+    deadline = time.time() + 60
     while time.time() < deadline:
         with contextlib.suppress(Exception):
             found = mlflow.get_trace(trace_id)

@@ -360,7 +360,7 @@ def test_a_push_that_is_cut_off_moves_nothing(site: Site) -> None:
     ).stdout  # fmt: skip
     line = f"{NOTHING} {commit} refs/heads/main\0report-status side-band-64k".encode()
     body = b"%04x" % (len(line) + 4) + line + b"0000" + pack
-    connection = http.client.HTTPConnection(site.door.removeprefix("http://"), timeout=10)
+    connection = http.client.HTTPConnection(site.door.removeprefix("http://"), timeout=60)
     connection.putrequest("POST", f"{address.removeprefix(site.door)}/git-receive-pack")
     connection.putheader("Authorization", f"Bearer {token}")
     connection.putheader("Content-Length", str(len(body)))

@@ -19,13 +19,13 @@ def test_one_worker_is_the_thread_that_serves() -> None:
     workers.close()
     thread = threading.Thread(target=workers.serve)
     thread.start()
-    thread.join(10)
+    thread.join(60)
     assert seen == [thread.ident, 200] * 3
 
 
 def test_as_many_calls_overlap_as_there_are_workers() -> None:
     workers = Workers(3)
-    together = threading.Barrier(3, timeout=10)
+    together = threading.Barrier(3, timeout=60)
     answers: list[bytes] = []
 
     def meet() -> Response:
