@@ -14,13 +14,13 @@ from typing import Any, Final
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from pratique.base import reason
-from pratique.base.errors import InvalidInput, StorageFailed
+from pratique.base.errors import StorageFailed
 from pratique.content import journal_verifier
 from pratique.content.journal_verifier import GENESIS, NotWholeError, Verified, key_name, verify
-from pratique.store import events, journal, seals, workspaces
+from pratique.store import events, journal, seals
 from pratique.store.database import Database
 from pratique.store.events import Event, chained_hash
 from pratique.store.schema import events as event_table
@@ -451,45 +451,3 @@ def test_the_verifier_alone_says_it_with_its_exit_code(sealed: Database, tmp_pat
     assert (broken.returncode, broken.stdout) == (1, "NOT WHOLE: event 7 was changed: its hash is another\n")
     assert run(exported).returncode == 2
     assert run(exported, tmp_path / "absent.pem").returncode == 2
-
-
-# --- reasons ---------------------------------------------------------------------------------------------------------
-
-
-def ask_for_reasons(database: Database) -> None:
-    with database.write() as tx:
-        found = workspaces.get(tx, "dev")
-        assert found is not None
-        workspaces.change(tx, replace(found, tags={"pratique.require-reason": "true"}))
-
-
-def test_the_reason_of_whoever_asks_is_in_each_event(database: Database, now: datetime) -> None:
-    with reason.bound("ticket 12: wrong data"), database.write() as tx:
-        events.append(tx, told(1), now=now)
-    with database.read() as tx:
-        assert events.after(tx, 0)[0].reason == "ticket 12: wrong data"
-
-
-def test_a_workspace_that_asks_takes_nothing_of_a_person_without_a_reason(database: Database, now: datetime) -> None:
-    ask_for_reasons(database)
-    with pytest.raises(InvalidInput, match="asks for a reason") as refused, reason.bound(""), database.write() as tx:
-        events.append(tx, told(1), now=now)
-    assert "--reason" in refused.value.hint
-    with reason.bound("why not"), database.write() as tx:
-        assert events.append(tx, told(1), now=now) == 1
-
-
-@pytest.mark.parametrize("actor", [{**ADA, "run": 7}, {**ADA, "type": "job"}, {**ADA, "type": "platform"}])
-def test_programs_that_somebody_began_are_not_asked(database: Database, now: datetime, actor: dict[str, Any]) -> None:
-    ask_for_reasons(database)
-    with reason.bound(""), database.write() as tx:
-        assert events.append(tx, replace(told(1), actor=actor), now=now) == 1
-
-
-def test_the_engine_and_other_workspaces_ask_nobody(database: Database, now: datetime) -> None:
-    ask_for_reasons(database)
-    with database.write() as tx:
-        assert events.append(tx, told(1), now=now) == 1
-    with reason.bound(""), database.write() as tx:
-        assert events.append(tx, replace(told(1), source="/workspaces/qa"), now=now) == 2
-        assert tx.execute(text("SELECT count(*) FROM events")).scalar_one() == 2

@@ -27,8 +27,8 @@ from pratique.specs.policy import (
     TokenCheck,
 )
 
+from .api_house import AUDIENCE, CONFIGURATION, ISSUER, SCORE, SIGNER, key_set
 from .conftest import House
-from .test_apis import AUDIENCE, CONFIGURATION, ISSUER, SCORE, SIGNER, key_set
 
 _PROVIDER = Provider(ISSUER, (AUDIENCE,), "here", json.dumps({"keys": [SIGNER.as_dict(private=False)]}))
 _KEY_SETS: Mapping[str, KeySet] = key_set(SIGNER)
