@@ -17,7 +17,7 @@ import json
 import os
 import re
 import sys
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 import onnx
@@ -56,7 +56,7 @@ def main(arguments: List[str]) -> int:
     os.makedirs(target, exist_ok=True)
     try:
         source = read(folder)
-        proof = convert(source, os.path.join(target, "model.onnx"))
+        proof = convert(source, os.path.join(target, "model.onnx"), _say)
     except Unsupported as error:
         proof = Proof.impossible(str(error))
     # A converter may raise anything for a model that it does not know.
@@ -66,6 +66,11 @@ def main(arguments: List[str]) -> int:
         json.dump(proof.as_dict(), file, indent=2)
     print(proof.sentence())
     return 0 if proof.holds else EXIT_NOT_CONVERTED
+
+
+def _say(what: str) -> None:
+    """What is done next; the platform hands on what begins like this."""
+    print(f"progress: {what}", file=sys.stderr, flush=True)
 
 
 def read(folder: str) -> Source:
@@ -105,14 +110,14 @@ def _column(spec: Any) -> Column:
     return Column(str(spec.name), kind, bool(getattr(spec, "required", True)))
 
 
-def convert(source: Source, path: str) -> Proof:
+def convert(source: Source, path: str, say: Callable[[str], None]) -> Proof:
     """Try the converted forms in turn, the exact one first; write the first one that is proven.
 
     What is told of two that fail is of the exact one, unless that could not even be made.
     """
     proofs = []
     for element in (TensorProto.DOUBLE, TensorProto.FLOAT):
-        proofs.append(_try(source, path, element))
+        proofs.append(_try(source, path, element, say))
         if proofs[-1].holds:
             note(path, {"pratique.outputs": json.dumps(source.outputs)})
             return proofs[-1]
@@ -122,11 +127,12 @@ def convert(source: Source, path: str) -> Proof:
     return told if told is proofs[0] else told._replace(reason=f"{told.reason}, in 32 bits; in 64: {proofs[0].reason}")
 
 
-def _try(source: Source, path: str, element: int) -> Proof:
+def _try(source: Source, path: str, element: int, say: Callable[[str], None]) -> Proof:
     try:
+        say(f"converting to numbers of {64 if element == TensorProto.DOUBLE else 32} bits")
         graph = _graph(source, element)
         onnx.save(finish(graph, source.columns, element, _learned_missing(source.model)), path)
-        return prove(source.model, path, source.columns, source.examples)
+        return prove(source.model, path, source.columns, source.examples, say)
     except Unsupported:
         raise
     # Not every operator exists for every type of number.

@@ -36,8 +36,7 @@ def finish(
     """
     graph = model.graph
     _make_trees_exact(graph)
-    version = next(used.version for used in model.opset_import if not used.domain)
-    codes = _codes(graph, columns, version)
+    codes = _codes(graph, columns)
     described: List[Dict[str, Any]] = []
     numbers = [column.name for column in columns if column.type != "string"]
     for column in columns:
@@ -166,7 +165,7 @@ def _of_type(graph: onnx.GraphProto) -> bool:
     return any(given.type.tensor_type.elem_type == TensorProto.DOUBLE for given in graph.input)
 
 
-def _codes(graph: onnx.GraphProto, columns: Sequence[Column], version: int) -> Dict[str, Dict[str, int]]:
+def _codes(graph: onnx.GraphProto, columns: Sequence[Column]) -> Dict[str, Dict[str, int]]:
     """Replace the one-hot encoders of text by one input; the places of the words, by column."""
     texts = {column.name for column in columns if column.type == "string"}
     encoders = {node.output[0]: node for node in graph.node if _encodes_text(node, texts)}
@@ -175,7 +174,7 @@ def _codes(graph: onnx.GraphProto, columns: Sequence[Column], version: int) -> D
             chosen = [encoders[name] for name in joint.input]
             used = [node.input[0] for node in chosen]
             if len(set(used)) == len(used) and all(_readers(graph, name) == 1 for name in [*used, *joint.input]):
-                return _replace_encoders(graph, joint, chosen, version)
+                return _replace_encoders(graph, joint, chosen)
     return {}
 
 
@@ -195,27 +194,22 @@ def _readers(graph: onnx.GraphProto, name: str) -> int:
 
 
 def _replace_encoders(
-    graph: onnx.GraphProto, joint: onnx.NodeProto, encoders: List[onnx.NodeProto], version: int
+    graph: onnx.GraphProto, joint: onnx.NodeProto, encoders: List[onnx.NodeProto]
 ) -> Dict[str, Dict[str, int]]:
+    """Each place of all words is one where the code of its column is the same; no word is at -1."""
     codes: Dict[str, Dict[str, int]] = {}
     place = 0
     for encoder in encoders:
         words = next(attribute.strings for attribute in encoder.attribute if attribute.name == "cats_strings")
         codes[encoder.input[0]] = {word.decode(): place + number for number, word in enumerate(words)}
         place += len(words)
-    # An unknown word is -1 and would count from the end: one place more, cut off again.
-    constants = {
-        "codes_depth": np.array(place + 1, np.int64),
-        "codes_values": np.array([0, 1], np.float32),
-        "codes_from": np.array([0], np.int64),
-        "codes_to": np.array([place], np.int64),
-        "codes_axis": np.array([2], np.int64),
-    }
+    owners = [number for number, words in enumerate(codes.values()) for _ in words]
+    constants = {"codes_owners": np.array(owners, np.int64), "codes_all": np.arange(place, dtype=np.int64)}
     graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     made = [
-        helper.make_node("OneHot", ["codes", "codes_depth", "codes_values"], ["codes_wide"], axis=-1),
-        helper.make_node("Slice", ["codes_wide", "codes_from", "codes_to", "codes_axis"], ["codes_known"]),
-        _largest_of_each(graph, version, joint.output[0]),
+        helper.make_node("Gather", ["codes", "codes_owners"], ["codes_wide"], axis=1),
+        helper.make_node("Equal", ["codes_wide", "codes_all"], ["codes_known"]),
+        helper.make_node("Cast", ["codes_known"], [joint.output[0]], to=TensorProto.FLOAT),
     ]
     at = list(graph.node).index(joint)
     for number, node in enumerate(made):
@@ -224,14 +218,6 @@ def _replace_encoders(
         graph.node.remove(node)
     _replace_inputs(graph, [encoder.input[0] for encoder in encoders], ("codes", TensorProto.INT64))
     return codes
-
-
-def _largest_of_each(graph: onnx.GraphProto, version: int, output: str) -> onnx.NodeProto:
-    """Since version 18 of the operators the axes are an input."""
-    if version < 18:
-        return helper.make_node("ReduceMax", ["codes_known"], [output], axes=[1], keepdims=0)
-    graph.initializer.append(numpy_helper.from_array(np.array([1], np.int64), "codes_columns"))
-    return helper.make_node("ReduceMax", ["codes_known", "codes_columns"], [output], keepdims=0)
 
 
 def _join_numbers(graph: onnx.GraphProto, numbers: List[str], element: int) -> None:

@@ -4,11 +4,14 @@ A converted graph answers whatever numbers it gets. The original refuses many: a
 missing one, an infinity, one that no 32 bits can hold before a forest, one that
 has no logarithm. So from a row that the original predicts each column is walked
 up and down; where it begins to refuse, the exact border is searched by halves.
+Beyond what both models must agree on (1e30) the last number that was tried has to
+do. All columns take their steps together, because one call for a row costs nearly
+as much as one for hundreds.
 """
 
 import math
 import struct
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -30,8 +33,12 @@ _LAST = 1.7976931348623157e308
 _FAR = (_LAST_OF_32_BITS, float(np.nextafter(_LAST_OF_32_BITS, np.inf)), 1e100, 1e300, _LAST, math.inf)
 _NEAR = (0.0, 1e-9, 0.5, 1.0, 1e6, 1e12, PROVEN)
 _WHOLE_NEAR = (0, 1, 10**6, 2**31 - 1, 2**53 + 1, 2**63 - 1)
+_EXACT_FAR = (_LAST_OF_32_BITS, _LAST)
+"""Of the numbers of `_FAR` those whose neighbour is one as well: a column that ends there, ends just there."""
 
-Takes = Callable[[Any], bool]
+# Rows that the original is asked for at once, and those of which it is not worth while to ask for some together.
+_AT_ONCE = 1000
+_FEW = 8
 
 
 class Limits(NamedTuple):
@@ -97,20 +104,29 @@ class Original:
             return f"{type(error).__name__}: {error}".splitlines()[0]
         return ""
 
+    def takes_each(self, rows: List[List[Any]]) -> List[bool]:
+        """Of each row, whether it predicts it; which of many is refused is found out by halves."""
+        found: List[bool] = []
+        for at in range(0, len(rows), _AT_ONCE):
+            found += self._takes_each(rows[at : at + _AT_ONCE])
+        return found
+
+    def _takes_each(self, rows: List[List[Any]]) -> List[bool]:
+        try:
+            self.answers(rows)
+        # One of them is refused, and which is found out.
+        except Exception:  # noqa: BLE001
+            if len(rows) <= _FEW:
+                return [len(rows) > 1 and self.takes(row) for row in rows]
+            half = len(rows) // 2
+            return self._takes_each(rows[:half]) + self._takes_each(rows[half:])
+        return [True] * len(rows)
+
     def split(self, rows: List[List[Any]]) -> Tuple[List[List[Any]], List[List[Any]]]:
         """Those that it predicts, and those that it refuses."""
-        taken: List[List[Any]] = []
-        refused: List[List[Any]] = []
-        for at in range(0, len(rows), 100):
-            some = rows[at : at + 100]
-            try:
-                self.answers(some)
-                taken += some
-            # One of them is refused, and which is found out.
-            except Exception:  # noqa: BLE001
-                for row in some:
-                    (taken if self.takes(row) else refused).append(row)
-        return taken, refused
+        each = self.takes_each(rows)
+        taken = [row for row, is_taken in zip(rows, each) if is_taken]
+        return taken, [row for row, is_taken in zip(rows, each) if not is_taken]
 
     def _frame(self, rows: List[List[Any]]) -> Any:
         return build(self.columns, Table(self.names, rows))
@@ -118,23 +134,29 @@ class Original:
 
 def find(original: Original, base: List[Any]) -> List[Limits]:
     """Of each column, from a row that the original predicts."""
-    return [_limits(original, base, place, column) for place, column in enumerate(original.columns)]
+    found = {place: _of_words(original, base, place) for place in range(len(base))}
+    numeric = [place for place, column in enumerate(original.columns) if column.type not in ("string", "boolean")]
+    steps = {place: _steps(original.columns[place], base[place]) for place in numeric}
+    most = _reach(original, base, {place: up for place, (up, _) in steps.items()}, math.inf)
+    least = _reach(original, base, {place: down for place, (_, down) in steps.items()}, -math.inf)
+    gaps = [place for place in numeric if original.columns[place].type not in WHOLE]
+    nulls = dict(zip(gaps, original.takes_each([with_value(base, place, None) for place in gaps])))
+    found.update({place: Limits(nulls.get(place, False), True, least[place], most[place]) for place in numeric})
+    return list(found.values())
 
 
-def _limits(original: Original, base: List[Any], place: int, column: Column) -> Limits:
-    def takes(value: Any) -> bool:
-        return original.takes([*base[:place], value, *base[place + 1 :]])
+def with_value(row: List[Any], place: int, value: Any) -> List[Any]:
+    """The row with another value in one column."""
+    return [*row[:place], value, *row[place + 1 :]]
 
-    if column.type == "string":
-        return Limits(nulls=takes(None), unknown=takes(_UNKNOWN))
-    if column.type == "boolean":
-        return Limits(nulls=takes(None))
-    up, down = _steps(column, base[place])
-    return Limits(
-        nulls=column.type not in WHOLE and takes(None),
-        least=_reach(takes, base[place], down, -math.inf),
-        most=_reach(takes, base[place], up, math.inf),
-    )
+
+def _of_words(original: Original, base: List[Any], place: int) -> Limits:
+    """Each in a call of its own: a column may be of another type where nothing but a missing value is in it."""
+    kind = original.columns[place].type
+    if kind not in ("string", "boolean"):
+        return Limits()
+    nulls = original.takes(with_value(base, place, None))
+    return Limits(nulls, kind == "boolean" or original.takes(with_value(base, place, _UNKNOWN)))
 
 
 def _steps(column: Column, start: Any) -> Tuple[List[Any], List[Any]]:
@@ -146,27 +168,45 @@ def _steps(column: Column, start: Any) -> Tuple[List[Any], List[Any]]:
     return sorted(step for step in both if step > start), sorted((step for step in both if step < start), reverse=True)
 
 
-def _reach(takes: Takes, start: Any, steps: List[Any], end: float) -> float:
-    """The last number on the way that is taken; `end` when all are."""
-    good = start
-    for step in steps:
-        if not takes(step):
-            return float(_border(takes, good, step))
-        good = step
-    return end
+def _reach(original: Original, base: List[Any], steps: Dict[int, List[Any]], end: float) -> Dict[int, float]:
+    """Of each column, by its place, the last number on its way that is taken; `end` when all are."""
+    good: Dict[int, Any] = {place: base[place] for place in steps}
+    bad: Dict[int, Any] = {}
+    for number in range(max(map(len, steps.values()), default=0)):
+        walking = [place for place, way in steps.items() if place not in bad and number < len(way)]
+        rows = [with_value(base, place, steps[place][number]) for place in walking]
+        for place, is_taken in zip(walking, original.takes_each(rows)):
+            (good if is_taken else bad)[place] = steps[place][number]
+    found = {place: float(good[place]) if place in bad else end for place in steps}
+    near = {place: (good[place], bad[place]) for place in bad if abs(good[place]) < PROVEN}
+    return {**found, **_borders(original, base, near)}
 
 
-def _border(takes: Takes, good: Any, bad: Any) -> Any:
-    """The last one that is taken between one that is and one that is not."""
-    is_whole = isinstance(good, int) and isinstance(bad, int)
-    low, high = (good, bad) if is_whole else (_rank(good), _rank(bad))
-    while abs(high - low) > 1:
-        middle = (low + high) // 2
-        if takes(middle if is_whole else _of_rank(middle)):
-            low = middle
-        else:
-            high = middle
-    return low if is_whole else _of_rank(low)
+def _borders(original: Original, base: List[Any], between: Dict[int, Tuple[Any, Any]]) -> Dict[int, float]:
+    """Of each column the last one that is taken between a value that is and one that is not.
+
+    Columns that go through the same part of a model mostly end alike: what was found is tried for the next one.
+    """
+    known: Dict[Tuple[int, int], None] = {}
+    found = {}
+    for place, (good, bad) in between.items():
+        is_whole = isinstance(good, int) and isinstance(bad, int)
+        low, high = (good, bad) if is_whole else (_rank(good), _rank(bad))
+
+        def takes(number: int, place: int = place, is_whole: bool = is_whole) -> bool:
+            return original.takes(with_value(base, place, number if is_whole else _of_rank(number)))
+
+        for last, first in known:
+            is_between = min(low, high) <= min(last, first) and max(last, first) <= max(low, high)
+            if is_between and (last == low or takes(last)) and (first == high or not takes(first)):
+                low, high = last, first
+                break
+        while abs(high - low) > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if takes(middle) else (low, middle)
+        known[low, high] = None
+        found[place] = float(low if is_whole else _of_rank(low))
+    return found
 
 
 def _rank(number: float) -> int:
@@ -230,9 +270,13 @@ def in_words(columns: Sequence[Column], found: Sequence[Limits]) -> Tuple[str, .
     for column, limits in zip(columns, found):
         said += [f"{column.name}: missing"] if not limits.nulls and column.type not in WHOLE else []
         said += [f"{column.name}: unknown"] if not limits.unknown else []
-        said += [f"{column.name}: above {limits.most:g}"] if limits.most < _LAST else []
-        said += [f"{column.name}: below {limits.least:g}"] if limits.least > -_LAST else []
+        said += [f"{column.name}: {_from(limits.most)}above {limits.most:g}"] if limits.most < _LAST else []
+        said += [f"{column.name}: {_from(limits.least)}below {limits.least:g}"] if limits.least > -_LAST else []
     return tuple(said)
+
+
+def _from(end: float) -> str:
+    return "" if abs(end) < PROVEN or abs(end) in _EXACT_FAR else "somewhere "
 
 
 def is_answered(converted: Rows, plan: Plan, row: List[Any]) -> bool:

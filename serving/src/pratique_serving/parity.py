@@ -15,14 +15,14 @@ up a forest in another order.
 """
 
 import random
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 import onnxruntime
 
 from pratique_serving import borders, limits
 from pratique_serving.graph import note
-from pratique_serving.limits import Limits, Original
+from pratique_serving.limits import Limits, Original, with_value
 from pratique_serving.onnx_rows import Rows
 from pratique_serving.tables import Column
 
@@ -73,8 +73,11 @@ class Proof(NamedTuple):
         return {**self._asdict(), **lists, "threads": 1, "seed": SEED, "onnxruntime": onnxruntime.__version__}
 
 
-def prove(model: Any, path: str, columns: Sequence[Column], examples: Any) -> Proof:
-    """Compare `model` with the file at `path`; what the original refuses is written into the file."""
+def prove(model: Any, path: str, columns: Sequence[Column], examples: Any, say: Callable[[str], None]) -> Proof:
+    """Compare `model` with the file at `path`; what the original refuses is written into the file.
+
+    `say` hears what is done next.
+    """
     chance = random.Random(SEED)  # noqa: S311 - repeatable on purpose.
     original = Original(model, columns)
     words = Rows(path).words
@@ -84,6 +87,7 @@ def prove(model: Any, path: str, columns: Sequence[Column], examples: Any) -> Pr
     if base is None:
         said = original.complaint((known or ordinary)[0])
         return Proof.impossible(f"the original model predicts no row that was tried ({said}); store an input example")
+    say(f"finding out how far each of {len(columns)} columns goes")
     found = limits.find(original, base)
     within = [row for row in [*known, *ordinary] if all(map(Limits.allow, found, row))]
     edges = _edges(columns, base, words, found)
@@ -91,14 +95,19 @@ def prove(model: Any, path: str, columns: Sequence[Column], examples: Any) -> Pr
     limits.write(path, columns, found)
     found, unproven = _shorten(original, path, base, found)
     limits.write(path, columns, found)
+    say("looking for places where the answer jumps")
     near = borders.find(original, within, chance)
-    proof = _compare(original, path, [*within, *edges, *mixed, *near])
+    rows = [*within, *edges, *mixed, *near]
+    say(f"comparing {len(rows)} rows")
+    proof = _compare(original, path, rows, len(within))
     return proof._replace(refuses=limits.in_words(columns, found), unproven=unproven)
 
 
-def _compare(original: Original, path: str, rows: List[List[Any]]) -> Proof:
+def _compare(original: Original, path: str, rows: List[List[Any]], usual: int) -> Proof:
+    """The first rows, so many as `usual`, are the ones that say how large an answer usually is."""
     rows, refused = original.split(rows)
     theirs = original.answers(rows)
+    size = _size(theirs[:usual]) if not original.decides else 0.0
     _note_kind(path, theirs)
     converted = Rows(path)
     plan = converted.plan(original.names)
@@ -109,9 +118,9 @@ def _compare(original: Original, path: str, rows: List[List[Any]]) -> Proof:
     ours = converted.predict(plan, rows)
     if np.shape(ours) != theirs.shape:
         return Proof(False, f"the original answers with the shape {theirs.shape}, the converted with {np.shape(ours)}")
-    wrong, largest = _differences(original, converted, plan, rows, ours, theirs)
+    wrong, largest = _differences(original, converted, plan, rows, ours, theirs, size)
     flipped = tuple(
-        {"row": rows[place], "original": theirs[place].tolist(), "converted": ours[place]} for place in wrong[:20]
+        {"row": rows[place], "original": _plain(theirs[place]), "converted": ours[place]} for place in wrong[:20]
     )
     singly = [converted.predict(plan, [row])[0] for row in rows[:SINGLY]]
     row_wise = singly == ours[: len(singly)]
@@ -124,21 +133,25 @@ def _compare(original: Original, path: str, rows: List[List[Any]]) -> Proof:
 
 
 def _differences(
-    original: Original, converted: Rows, plan: Any, rows: List[List[Any]], ours: List[Any], theirs: Any
+    original: Original, converted: Rows, plan: Any, rows: List[List[Any]], ours: List[Any], theirs: Any, size: float
 ) -> Tuple[List[int], float]:
     """The places of rows that are decided differently, and the largest difference of a number."""
     if original.decides:
         pairs = enumerate(zip(theirs.tolist(), ours))
         wrong = [place for place, (one, other) in pairs if not _alike(one, other)]
         return wrong, _largest_of_probabilities(original, converted, plan, rows)
-    apart = _apart(np.asarray(ours, np.float64), theirs.astype(np.float64)).reshape(len(rows), -1).max(axis=1)
+    apart = _apart(np.asarray(ours, np.float64), theirs.astype(np.float64), size).reshape(len(rows), -1).max(axis=1)
     return np.flatnonzero(~(apart <= CLOSE)).tolist(), float(apart.max(initial=0.0))
 
 
-def _apart(ours: Any, theirs: Any) -> Any:
+def _size(answers: Any) -> float:
+    """The usual size of a measure."""
+    finite = np.abs(answers[np.isfinite(answers)])
+    return float(np.median(finite)) if finite.size else 0.0
+
+
+def _apart(ours: Any, theirs: Any, usual: float) -> Any:
     """Relative to what is predicted, and to the usual size of it where it is small. Equal infinities are equal."""
-    finite = np.abs(theirs[np.isfinite(theirs)])
-    usual = float(np.median(finite)) if finite.size else 0.0
     size = np.maximum(np.maximum(np.abs(theirs), usual), np.finfo(np.float64).tiny)
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.abs(ours - theirs) / size
@@ -185,26 +198,35 @@ def _shorten(
     original: Original, path: str, base: List[Any], found: List[Limits]
 ) -> Tuple[List[Limits], Tuple[str, ...]]:
     """Beyond what all agree on (1e30) each column goes as far as both models agree, one number after the other."""
-    converted = Rows(path)
-    plan = converted.plan(original.names)
-    shortened, said = [], []
-    for place, (column, limit) in enumerate(zip(original.columns, found)):
-        for far in limits.beyond(column, limit):
-            row = [*base[:place], far, *base[place + 1 :]]
-            if limit.allow(far) and not _agree_on(original, converted, plan, row):
-                limit, words = limits.cut(column, limit, far)
-                said.append(words)
-        shortened.append(limit)
+    tried = [
+        (place, far) for place, column in enumerate(original.columns) for far in limits.beyond(column, found[place])
+    ]
+    alike = _agree_on(original, path, [with_value(base, place, far) for place, far in tried])
+    shortened, said = list(found), []
+    for (place, far), is_alike in zip(tried, alike):
+        if shortened[place].allow(far) and not is_alike:
+            shortened[place], words = limits.cut(original.columns[place], shortened[place], far)
+            said.append(words)
     return shortened, tuple(said)
 
 
-def _agree_on(original: Original, converted: Rows, plan: Any, row: List[Any]) -> bool:
-    if not limits.is_answered(converted, plan, row):
-        return False
-    theirs, ours = original.answers([row]), np.asarray(converted.predict(plan, [row]))
+def _agree_on(original: Original, path: str, rows: List[List[Any]]) -> List[bool]:
+    """Of each row, whether both answer it, and alike; however large the answers to other rows are."""
+    converted = Rows(path)
+    plan = converted.plan(original.names)
+    each = original.takes_each(rows)
+    places = [place for place, row in enumerate(rows) if each[place] and limits.is_answered(converted, plan, row)]
+    if not places:
+        return [False] * len(rows)
+    theirs = original.answers([rows[place] for place in places]).reshape(len(places), -1)
+    ours = np.asarray([converted.predict(plan, [rows[place]]) for place in places]).reshape(theirs.shape)
     if original.decides:
-        return bool(np.array_equal(ours.astype(theirs.dtype), theirs))
-    return bool((_apart(ours.astype(np.float64), theirs.astype(np.float64)) <= CLOSE).all())
+        alike = ours.astype(theirs.dtype) == theirs
+    else:
+        usual = np.where(np.isfinite(theirs), np.abs(theirs), 0.0).max(axis=1, keepdims=True)
+        alike = _apart(ours.astype(np.float64), theirs.astype(np.float64), usual) <= CLOSE
+    agreed = {place for place, is_alike in zip(places, alike.all(axis=1)) if is_alike}
+    return [place in agreed for place in range(len(rows))]
 
 
 def _examples(columns: Sequence[Column], examples: Any) -> List[List[Any]]:

@@ -107,7 +107,15 @@ def convert(bench: Workbench, manifest: Manifest, say: Say) -> Conversion:
         )
         say("onnx: converting, and comparing both models")
         program = "pratique_serving.convert"
-        workshop.make(bench, place, manifest, python=python, program=program, finish=_report)
+        workshop.make(
+            bench,
+            place,
+            manifest,
+            python=python,
+            program=program,
+            finish=_report,
+            say=lambda line: say(f"onnx: {line}"),
+        )
     return Conversion(place, _report(place))
 
 

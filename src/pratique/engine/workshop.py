@@ -24,12 +24,14 @@ from pratique.compute.task import Exited, Lost, Running, Task
 from pratique.content.hashing import digests_in
 from pratique.content.manifest import Manifest
 from pratique.engine import views
+from pratique.engine.tails import last_lines
 from pratique.engine.workbench import Workbench
 
 _log = get_logger(__name__)
 LONGEST: Final = timedelta(minutes=30)
 _LOOK: Final = 0.1
 _LOG: Final = "console.log"
+_PROGRESS: Final = "progress: "
 _one_at_a_time: Final = threading.Lock()
 """They load the machine, and two that make the same would be in each other's way."""
 
@@ -44,11 +46,13 @@ def make(
     arguments: Sequence[str] = (),
     files: Sequence[tuple[str, Path]] = (),
     finish: Callable[[Path], object] = lambda _: None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> None:
     """Have ``python -m program MODEL OUT …`` fill the folder `place`, unless `is_made`; whatever it left is kept.
 
     A program that is a path is a file that `python` runs as it is. None of them has a network.
     `files` are laid beside the model before, by name: ``../NAME`` of it. `finish` is given the folder at the end.
+    `say` hears what the program prints after ``progress: ``.
     """
     with _one_at_a_time:
         if is_made(place):
@@ -60,7 +64,7 @@ def make(
         work = place.parent / f"making-{place.name}"
         if not isinstance(bench.compute.observe(work / "attempt"), Running):
             _lay_out(bench, work, manifest, files)
-        _run(bench, work, python, program, arguments)
+        _run(bench, work, python, program, arguments, say)
         shutil.copyfile(work / _LOG, work / "out" / _LOG)
         finish(work / "out")
         _digests(place).write_text(json.dumps(digests_in(work / "out")), encoding="utf-8")
@@ -102,7 +106,14 @@ def _lay_out(bench: Workbench, work: Path, manifest: Manifest, files: Sequence[t
         shutil.copyfile(source, work / "model" / name)
 
 
-def _run(bench: Workbench, work: Path, python: Path, program: str | Path, arguments: Sequence[str]) -> None:
+def _run(
+    bench: Workbench,
+    work: Path,
+    python: Path,
+    program: str | Path,
+    arguments: Sequence[str],
+    say: Callable[[str], object],
+) -> None:
     attempt = work / "attempt"
     named = ("-m", program) if isinstance(program, str) else ("-I", str(program))
     view = views.of_replica(work, python, bench.home.sources, work / "tmp")
@@ -123,6 +134,16 @@ def _run(bench: Workbench, work: Path, python: Path, program: str | Path, argume
         view=view,
     )
     seen = bench.compute.start(task)
+    told = ""
     while not isinstance(seen, Exited | Lost):
         time.sleep(_LOOK)
         seen = bench.compute.observe(attempt)
+        if (line := _progress(task.log)) != told:
+            told = line
+            say(told)
+
+
+def _progress(log: Path) -> str:
+    """What the program has told last of what it is at, without signs that move a terminal's cursor."""
+    told = [line for line in last_lines(log, 20) if line.startswith(_PROGRESS)]
+    return "".join(filter(str.isprintable, told[-1]))[len(_PROGRESS) :] if told else ""
