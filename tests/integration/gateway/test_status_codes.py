@@ -168,13 +168,22 @@ def test_an_unknown_endpoint_is_404(credit: House) -> None:
     assert answer.document == {"error": {"code": "NotFound", "message": "there is no such endpoint"}}
 
 
-@pytest.mark.parametrize("path", ["", "scoreboard", "score/", "score/x", "openapi.json", "health/ready"])
-def test_an_endpoint_has_two_paths_and_no_other(credit: House, path: str) -> None:
+NO_ADDRESSES = [
+    "", "scoreboard", "score/", "score/x", "openapi.json", "health/ready",
+    "v2/", "v2x", "v2/models", "v2/repository/index", "v2/logging", "v2/models/m/load", "v2/models/m/infer/x",
+    "v2/health",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", NO_ADDRESSES)
+def test_an_endpoint_has_its_addresses_and_no_other(credit: House, path: str) -> None:
     assert credit.score(path=path).status == 404
     assert credit.models["blue"].seen == []
 
 
-@pytest.mark.parametrize(("path", "method"), [("score", "PUT"), ("score", "DELETE"), ("swagger.json", "POST")])
+@pytest.mark.parametrize(
+    ("path", "method"), [("score", "PUT"), ("score", "DELETE"), ("swagger.json", "POST"), ("v2", "PUT")]
+)
 def test_another_method_is_405(credit: House, path: str, method: str) -> None:
     assert credit.score(path=path, method=method).status == 405
 
@@ -189,6 +198,23 @@ def test_a_model_sees_the_method_and_its_own_path(credit: House, method: str) ->
 def test_the_openapi_document_needs_the_key_too(credit: House) -> None:
     assert credit.score(method="GET", path="swagger.json").document["path"] == "/swagger.json"
     assert credit.score(method="GET", path="swagger.json", key="").status == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "v2"),
+        ("GET", "v2/health/live"),
+        ("GET", "v2/health/ready"),
+        ("GET", "v2/models/credit-risk"),
+        ("GET", "v2/models/credit-risk/versions/1/ready"),
+        ("POST", "v2/models/credit-risk/infer"),
+    ],
+)
+def test_the_open_inference_protocol_is_behind_the_same_key(credit: House, method: str, path: str) -> None:
+    assert credit.score(method=method, path=path).document["path"] == f"/{path}"
+    assert credit.score(method=method, path=path, key="").status == 401
+    assert len(credit.models["blue"].seen) == 1
 
 
 def test_without_a_positive_share_it_is_404_and_a_named_deployment_still_answers(house: House) -> None:

@@ -2,6 +2,7 @@
 
     POST|GET|OPTIONS  /endpoints/<workspace>/<name>/score          → /score
     GET               /endpoints/<workspace>/<name>/swagger.json   → /swagger.json
+    POST|GET          /endpoints/<workspace>/<name>/v2…            → /v2…, the Open Inference Protocol
     any               /apis/<service>/<path>/<operation>           → see `apis`
 
 With the header ``azureml-model-deployment`` a call goes to the deployment it
@@ -42,13 +43,15 @@ _WHO_MAY: Final = "a token for this endpoint is needed: Authorization: Bearer TO
 _EVERYTHING: Final = {"prefix": "/"}
 KEYS: Final = "envoy.filters.http.api_key_auth"
 _ENDPOINTS: Final = header_is(":path", r"/endpoints/.*")
+_PROTOCOL: Final = r"v2(?:/health/(?:live|ready)|/models/[^/?]+(?:/versions/[^/?]+)?(?:/ready|/infer)?)?"
+_ADDRESSES: Final = rf"/endpoints/[^/?]+/[^/?]+/(?:score|swagger\.json|{_PROTOCOL})(?:\?.*)?|/apis/[^/?]+/.+"
 _OPENAPI: Final = header_is(":path", r"/endpoints/[^?]*/swagger\.json(?:\?.*)?")
 
 # Before an endpoint is looked up, once for all of them: one that is not called properly is not named.
 _GUARDS: Final = (
     (
-        negated(header_is(":path", r"/endpoints/[^/?]+/[^/?]+/(?:score|swagger\.json)(?:\?.*)?|/apis/[^/?]+/.+")),
-        direct("other", _EVERYTHING, 404, "there is no such path; an endpoint has /score and /swagger.json"),
+        negated(header_is(":path", _ADDRESSES)),
+        direct("other", _EVERYTHING, 404, "there is no such path; an endpoint has /score, /swagger.json and /v2"),
     ),
     (
         all_of(_OPENAPI, negated(header_is(":method", "GET"))),
@@ -56,7 +59,7 @@ _GUARDS: Final = (
     ),
     (
         all_of(negated(header_is(":method", "POST|GET|OPTIONS")), _ENDPOINTS),
-        direct("method", _EVERYTHING, 405, "score takes POST, GET and OPTIONS"),
+        direct("method", _EVERYTHING, 405, "an endpoint takes POST, GET and OPTIONS"),
     ),
 )
 
