@@ -34,6 +34,9 @@ _CODES = {
     "FP32": "f",
     "FP64": "d",
 }
+# More than numpy has; each is a list within a list.
+_MOST_DIMENSIONS = 64
+
 _OF_COLUMNS = {"double": "FP64", "float": "FP32", "long": "INT64", "integer": "INT32", "boolean": "BOOL"}
 
 _OF_TENSORS = {
@@ -140,8 +143,8 @@ def _tensors(inputs: Any, rest: memoryview) -> Dict[str, Any]:
         count = 1
         for length in shape:
             count *= length
-        if not shape or min(shape) < 0 or count != len(values):
-            raise ValueError(f"{one['name']!r} has the shape {shape} and {len(values)} values")
+        if not 0 < len(shape) <= _MOST_DIMENSIONS or min(shape) < 0 or count != len(values):
+            raise ValueError(f"{one['name']!r} has the shape {shape[:_MOST_DIMENSIONS]} and {len(values)} values")
         tensors[str(one["name"])] = _shaped(values, shape)
     if not tensors:
         raise ValueError("there are no inputs")

@@ -98,6 +98,7 @@ def test_bytes_are_those_of_one_tensor_and_lie_within_the_body(sizes: tuple[obje
         {"inputs": [tensor("a", [2], "FP64", [1])]},
         {"inputs": [tensor("a", [], "FP64", [1])]},
         {"inputs": [tensor("a", [-1, -1], "FP64", [1])]},
+        {"inputs": [tensor("a", [1] * 100_000, "FP64", [1])]},
         {"inputs": [{**tensor("a", [1], "FP64", [1]), "shape": [math.inf]}]},
         {"inputs": [{"name": "a", "shape": [1], "datatype": "FP99", "parameters": {"binary_data_size": 8}}]},
         {"inputs": [{"name": "a", "shape": [1], "datatype": "BYTES", "parameters": {"binary_data_size": 3}}]},
