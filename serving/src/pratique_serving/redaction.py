@@ -90,12 +90,12 @@ class Redaction:
             return text
 
     def _row(self, row: Any, hidden: FrozenSet[int], width: int) -> Any:
-        """A row by the places of its values; one that is not a list is the only value of its row, or has names."""
+        """A row by the places of its values; one that is not a list has names, or nobody knows whose value it is."""
         if isinstance(row, list):
             if len(row) > width:
                 return [REDACTED] * len(row) if hidden else row
             return [REDACTED if place in hidden else self.of(value) for place, value in enumerate(row)]
-        return REDACTED if hidden and width == 1 and not isinstance(row, dict) else self.of(row)
+        return REDACTED if hidden and not isinstance(row, dict) else self.of(row)
 
     def _tensor(self, tensor: Dict[str, Any]) -> Dict[str, Any]:
         data, shape = tensor.get("data"), tensor["shape"]
@@ -109,7 +109,7 @@ class Redaction:
         return {**tensor, "data": [self.of(part) for part in data]}
 
     def _csv(self, body: bytes) -> bytes:
-        lines = list(csv.reader(io.StringIO(body.decode("utf-8"), newline=""), strict=True))
+        lines = list(csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True))
         names = lines[0]
         hidden = frozenset(place for place, name in enumerate(names) if name.strip() in self._names)
         shown = io.StringIO(newline="")

@@ -135,6 +135,8 @@ class Frames:
             return
 
     def _read_csv(self, text: str) -> Table:
+        # What programs for spreadsheets put before UTF-8.
+        text = text[1:] if text.startswith("\ufeff") else text
         try:
             rows = [row for row in csv.reader(io.StringIO(text, newline="")) if row]
         except csv.Error as error:
@@ -142,6 +144,8 @@ class Frames:
         if not rows:
             raise Refused(400, "The CSV is empty; its first line must name the columns.")
         names, *values = rows
+        if len(set(names)) != len(names):
+            raise Refused(400, "The CSV names a column twice.")
         if any(len(row) != len(names) for row in values):
             raise Refused(400, "A line of the CSV has more or fewer values than there are names.")
         types = [self._types.get(name, "string") for name in names]

@@ -137,6 +137,16 @@ def test_what_is_remembered_of_one_body_does_not_change_the_next(texts: list[str
             assert known == fresh or (isinstance(known, Table) and not is_rectangle(known))
 
 
+def test_a_csv_of_a_spreadsheet_begins_with_a_mark_that_is_no_part_of_a_name() -> None:
+    assert Frames(COLUMNS).read("\ufeffage,job\n1,x\n".encode(), "text/csv").columns == ("age", "job")
+
+
+def test_a_csv_names_no_column_twice() -> None:
+    with pytest.raises(Refused, match="twice") as caught:
+        Frames(COLUMNS).read(b"age,age\n1,2\n", "text/csv")
+    assert caught.value.status == 400
+
+
 def test_a_frame_around_no_values_is_not_remembered() -> None:
     text = '{"input_data": {"columns": ["age"], "data": []}, "more": {"data": %s}}'
     frames = Frames(COLUMNS)
