@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from traceback import extract_stack, extract_tb, format_exception, format_list
+from traceback import StackSummary, TracebackException, extract_stack, extract_tb, format_list
 from types import TracebackType
 from typing import Any, Dict, Optional, TextIO, Tuple
 
@@ -55,13 +55,14 @@ def say(message: str, traceback: str = "") -> None:
 
 
 def say_traceback(message: str, error: BaseException) -> None:
-    """`message`, then the traceback of `error`, beginning with the first frame that is the user's."""
+    """`message`, then the traceback of `error`, without our frames at either end."""
     frames = _users_part(error.__traceback__)
     if isinstance(error, SyntaxError) and error.filename and frames is error.__traceback__:
         # Nothing of the script has run: its file and line are in the words, and no frame is the user's.
         frames = None
-    said = "".join(format_exception(type(error), error, frames))
-    say(message, said.rstrip())
+    told = TracebackException(type(error), error, frames)
+    _drop_our_end(told.stack)
+    say(message, "".join(told.format()).rstrip())
 
 
 def say_place(message: str, error: BaseException) -> None:
@@ -72,9 +73,13 @@ def say_place(message: str, error: BaseException) -> None:
 def place_of(error: BaseException) -> str:
     """Where the user's code was when `error` came to it: no words of it, and none of our frames at either end."""
     frames = extract_tb(_users_part(error.__traceback__))
+    _drop_our_end(frames)
+    return "Traceback (most recent call last):\n" + "".join(format_list(frames)).rstrip()
+
+
+def _drop_our_end(frames: StackSummary) -> None:
     while len(frames) > 1 and frames[-1].filename.startswith(OURS):
         del frames[-1]
-    return "Traceback (most recent call last):\n" + "".join(format_list(frames)).rstrip()
 
 
 def stack_of(thread: int) -> str:

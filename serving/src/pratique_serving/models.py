@@ -8,6 +8,7 @@ import importlib
 from abc import ABC, abstractmethod
 from typing import Any, Dict, List, Sequence
 
+from pratique_serving.errors import ModelFailed
 from pratique_serving.settings import Settings
 from pratique_serving.wire import Request, Response
 
@@ -42,9 +43,18 @@ class Model(ABC):
         """The OpenAPI document of that version. Raises Refused (404) for a version there is none of."""
 
 
+_NEEDS = {
+    "mlflow_model": "an MLflow model needs mlflow-skinny (or mlflow) and pandas in its environment",
+    "onnx_model": "an ONNX model needs onnxruntime and numpy in its environment",
+}
+
+
 def load_model(settings: Settings) -> Model:
     """Import the user's code and load the model; slow, and may raise anything at all, SystemExit included."""
     name = "script" if settings.entry_script else "onnx_model" if settings.onnx_model else "mlflow_model"
-    module = importlib.import_module(f"pratique_serving.{name}")
+    try:
+        module = importlib.import_module(f"pratique_serving.{name}")
+    except ModuleNotFoundError as error:
+        raise ModelFailed(f"{_NEEDS.get(name, name)}: {error}") from None
     model: Model = module.load(settings)
     return model

@@ -1,6 +1,10 @@
 """What the model server writes to its log."""
 
 import json
+import sys
+from pathlib import Path
+
+import pytest
 
 from .conftest import LIMIT, Scorers
 
@@ -48,6 +52,33 @@ def test_a_traceback_begins_where_the_script_does(scorers: Scorers) -> None:
     said = scorer.said().splitlines()
     begins = said.index("Traceback (most recent call last):")
     assert said[begins + 1].endswith('score.py", line 4, in init')
+
+
+def test_what_raises_within_a_class_of_ours_is_told_by_the_line_of_the_script(scorers: Scorers) -> None:
+    told = (
+        "from azureml.ai.monitoring import Collector\n\ndef init():\n    Collector(name='x')\n\ndef run(data): pass\n"
+    )
+    scorer = scorers.script(told)
+    assert scorer.process.wait(LIMIT) == 70
+    *_, place, line, words = scorer.said().splitlines()
+    assert place.endswith('score.py", line 4, in init')
+    assert line == "    Collector(name='x')"
+    assert words.startswith("Exception: ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "packages"),
+    [
+        ("PRATIQUE_MLFLOW_MODEL", "mlflow-skinny (or mlflow) and pandas"),
+        ("PRATIQUE_ONNX_MODEL", "onnxruntime and numpy"),
+    ],
+)
+def test_an_environment_without_what_its_model_needs_is_told(
+    scorers: Scorers, tmp_path: Path, variable: str, packages: str
+) -> None:
+    scorer = scorers.folder(Path(sys.executable), **{variable: str(tmp_path)})
+    assert scorer.process.wait(LIMIT) == 70
+    assert f"model needs {packages} in its environment: No module named " in scorer.said().splitlines()[-1]
 
 
 def test_of_a_call_that_was_interrupted_the_script_s_own_place_is_said(scorers: Scorers) -> None:
