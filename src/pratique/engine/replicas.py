@@ -32,10 +32,12 @@ from pratique.store import replicas as replica_rows
 from pratique.store.deployments import OnlineDeployment
 from pratique.store.replicas import Replica
 
+_USAGE: Final = 2
+"""The model server's exit code when it was told something that it does not understand."""
 _INIT_FAILED: Final = 70
-"""The model server's exit code when the script or the model could not be loaded."""
+"""… when the script or the model could not be loaded."""
 _USED_UP: Final = 71
-"""… and when the model kept so much memory that no call could be answered any more."""
+"""… when the model kept so much memory that no call could be answered any more."""
 _HUNG: Final = 72
 """… and when a call of the model did not end."""
 _FIRST_PAUSE: Final = 0.005
@@ -298,6 +300,7 @@ def _grace(home: Home, replica: Replica) -> timedelta:
 
 
 _EXITS: Final = {
+    _USAGE: "did not start, because of its settings (environment_variables, tags)",
     _INIT_FAILED: "failed while it loaded the model or ran init()",
     _USED_UP: "ended because the model kept all the memory that it may take (PRATIQUE_MEMORY_BYTES)",
     _HUNG: "ended because a call of the model went on for longer than it may (PRATIQUE_LONGEST_CALL_MS)",

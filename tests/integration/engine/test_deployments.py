@@ -121,6 +121,16 @@ def test_a_script_that_does_not_load_fails_the_deployment_with_its_last_words(
     assert len(house.told("Pratique.DeploymentFailed")) == 1
 
 
+def test_settings_that_the_model_server_does_not_understand_are_named(house: House) -> None:
+    house.make_endpoint()
+    house.deploy(ANSWERS.format(answer="one"), environment_variables={"WORKER_COUNT": "many"})
+    house.deployer.step()
+    error = house.deployment().error
+    assert error is not None
+    assert error["message"].endswith("because of its settings (environment_variables, tags)")
+    assert "WORKER_COUNT: expected a whole number, got 'many'" in error["log_tail"][-1]
+
+
 def test_a_new_generation_replaces_the_old_one_only_when_it_is_ready(house: House) -> None:
     house.make_endpoint()
     house.deploy(ANSWERS.format(answer="one"), all_traffic=True)
