@@ -98,12 +98,16 @@ def named(kind: str) -> AfterValidator:
 
 
 def _own_settings(value: dict[str, str]) -> dict[str, str]:
-    for name in value:
-        if name.startswith("pratique.") and name not in OWN_SETTINGS:
-            known = ", ".join(OWN_SETTINGS)
-            hint = did_you_mean(name, OWN_SETTINGS) or f"known: {known}"
-            raise refused(f"there is no setting {name}", hint=hint)
+    unknown = [name for name in value if name.startswith("pratique.") and name not in OWN_SETTINGS]
+    if unknown:
+        *others, last = unknown
+        before = "".join(f"there is no setting {name} ({_meant(name)}); " for name in others)
+        raise refused(f"{before}there is no setting {last}", hint=_meant(last))
     return value
+
+
+def _meant(name: str) -> str:
+    return did_you_mean(name, OWN_SETTINGS) or f"known: {', '.join(OWN_SETTINGS)}"
 
 
 def _environment_names(value: dict[str, str]) -> dict[str, str]:

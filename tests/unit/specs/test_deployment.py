@@ -117,6 +117,11 @@ def test_an_mlflow_model_needs_neither_code_nor_environment() -> None:
         ({"tags": "pratique.optimize"}, "tags: "),
         ({"tags": {"pratique.optimize": "onyx"}}, "tags.pratique.optimize: expected onnx, got 'onyx'"),
         (
+            {"tags": {"pratique.optimise": "onnx", "pratique.grcp": "true"}},
+            "tags: there is no setting pratique.optimise (did you mean pratique.optimize?); "
+            "there is no setting pratique.grcp (did you mean pratique.grpc?)",
+        ),
+        (
             {
                 "tags": {"pratique.optimize": "onnx"},
                 "code_configuration": {"code": "s", "scoring_script": "s.py"},
