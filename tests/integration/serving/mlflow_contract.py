@@ -25,6 +25,7 @@ ONE = "one name, or none, is enough for one input"
 LISTS = "lists stay lists in every format"
 HINTS = "every format reaches a model of type hints"
 JSON_ANYWAY = "whatever is not CSV or Arrow is read as JSON in UTF-8; there 415"
+TWICE = "400: a column that is named twice is refused, as in JSON; there the second has another name"
 PARAMS = "400: params that are no object are refused; there they are ignored"
 
 
@@ -97,6 +98,8 @@ COLUMNS = (
     Ask("CSV with a word among numbers", LINE.replace("2.5", "much"), CSV),
     Ask("CSV with a missing number", LINE.replace("2.5", "NA"), CSV),
     Ask("CSV with a missing column", "count\n3\n", CSV),
+    Ask("CSV of a spreadsheet", "\ufeff" + LINE, CSV),
+    Ask("CSV with a column twice", "count," + LINE.replace("\n3", "\n9,3"), CSV, differs=TWICE),
     Ask("CSV of nothing", "", CSV),
     Ask("CSV of names only", f"{','.join(NAMES)}\n", CSV, differs=EMPTY),
     Ask("JSON of nothing", ""),
