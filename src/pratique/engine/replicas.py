@@ -169,7 +169,8 @@ def _is_ready(bench: Workbench, replica: Replica, probe: Probe, waited: float) -
         raise failed(bench, replica, _how(seen))
     if waited > probe.patience.total_seconds():
         bench.compute.stop(folder, grace=GRACE)
-        raise failed(bench, replica, f"was not ready after {waited:.0f} s and was stopped; {why}")
+        allowed = "initial_delay + period × failure_threshold of its readiness_probe"
+        raise failed(bench, replica, f"was not ready after {waited:.0f} s ({allowed}) and was stopped; {why}")
     return False
 
 

@@ -121,6 +121,17 @@ def test_a_script_that_does_not_load_fails_the_deployment_with_its_last_words(
     assert len(house.told("Pratique.DeploymentFailed")) == 1
 
 
+def test_a_model_that_loads_for_longer_than_it_may_fails_and_where_that_is_written_is_said(house: House) -> None:
+    house.make_endpoint()
+    probe = {"initial_delay": 0, "period": 1, "failure_threshold": 1}
+    house.deploy("import time\ndef init(): time.sleep(600)\ndef run(data): pass\n", readiness_probe=probe)
+    house.deployer.step()
+    error = house.deployment().error
+    assert error is not None
+    assert "(initial_delay + period × failure_threshold of its readiness_probe) and was stopped" in error["message"]
+    assert house.runs_anything() == []
+
+
 def test_settings_that_the_model_server_does_not_understand_are_named(house: House) -> None:
     house.make_endpoint()
     house.deploy(ANSWERS.format(answer="one"), environment_variables={"WORKER_COUNT": "many"})
