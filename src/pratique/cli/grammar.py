@@ -219,8 +219,8 @@ class Parser(CLICommandParser):  # type: ignore[misc] # knack publishes no types
         if instead := not_here.what_instead(path):
             return UsageError(f"`{path}` is a command of az that this version does not have yet", hint=instead)
         near = nearest(word, self._verbs())
-        meant = f"did you mean `{self.prog} {near[0]}`?" if near else f"known: {', '.join(self._verbs())}"
-        return UsageError(f"`{self.prog}` has no command {word!r}", hint=f"{meant} See `{self.prog} --help`")
+        meant = f"did you mean `{self.prog} {near[0]}`? See" if near else f"known: {', '.join(self._verbs())}; see"
+        return UsageError(f"`{self.prog}` has no command {word!r}", hint=f"{meant} `{self.prog} --help`")
 
     def _verbs(self) -> list[str]:
         last = self._actions[-1]
