@@ -125,9 +125,18 @@ class Collector:
         self._bench = bench
 
     def step(self) -> bool:
-        """Look into every spool; True when there is more in one."""
-        more = [self._take(folder) for folder in sorted((self._bench.home.root / "collected").glob("*/[0-9]*/"))]
-        return any(more)
+        """Look into every spool; True when there is more in one. Raises what went wrong at one after all the others."""
+        more, failures = False, []
+        for folder in sorted((self._bench.home.root / "collected").glob("*/[0-9]*/")):
+            try:
+                more |= self._take(folder)
+            except OutOfRoom:  # All of them are on this disk.
+                raise
+            except Exception as error:  # noqa: BLE001 - raised below; it must not keep the others where they are.
+                failures.append(error)
+        if failures:
+            raise failures[0]
+        return more
 
     def _take(self, folder: Path) -> bool:
         for left in folder.glob("making-*"):  # By a process that was killed.

@@ -103,6 +103,17 @@ def test_one_that_cannot_be_read_is_set_aside_and_the_others_go_on(house: House)
     assert (found["records"], found["unreadable"]) == (1, 1)
 
 
+def test_what_is_wrong_with_one_deployment_keeps_no_other_from_being_stored(house: House) -> None:
+    good = spool(house, "good.spool")
+    wrong = spool_of(house.home, "a", 1)
+    wrong.mkdir(parents=True)
+    (wrong / good.name).write_bytes(good.read_bytes())
+    (wrong.parent / "about.json").write_text(json.dumps({"collections": {"model_inputs": 1.0}}))
+    with pytest.raises(KeyError):
+        Collector(house.bench).step()
+    assert [Path(path).name for path in stored(house)] == ["good.parquet"]
+
+
 def test_what_is_being_written_is_left_alone_until_its_writer_is_gone_for_long(house: House) -> None:
     part = spool(house, "late.spool.part")
     Collector(house.bench).step()
