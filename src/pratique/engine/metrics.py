@@ -23,10 +23,14 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _PATH: Final = "/metrics"
 _SECONDS: Final = 2.0
 """How long one replica may take; a scrape of Prometheus takes ten at most."""
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 32
+"""Each is a thread that mostly waits: with fewer, a few dozen replicas that hang would take all the time there is."""
 _LARGEST: Final = 1 << 20
-_HEAD: Final = re.compile(r"# (?:HELP|TYPE) (\S+) ")
-_SAMPLE: Final = re.compile(r"([A-Za-z_:][A-Za-z0-9_:]*)\{(.*)\} (\S+)", re.ASCII)
+_NAME: Final = r"[A-Za-z_:][A-Za-z0-9_:]*"
+_HEAD: Final = re.compile(rf"(# (?:HELP|TYPE) {_NAME} )\S.*", re.ASCII)
+_LABEL: Final = r'(?!replica=)[A-Za-z_][A-Za-z0-9_]*="(?:[^"\\]|\\.)*"'
+_NUMBER: Final = r"NaN|[+-]?(?:Inf|\d+(?:\.\d+)?(?:e[+-]?\d+)?)"
+_SAMPLE: Final = re.compile(rf"({_NAME})\{{({_LABEL}(?:,{_LABEL})*)\}} ({_NUMBER})", re.ASCII)
 _TALLY: Final[Mapping[str, tuple[str, str]]] = {
     "records": ("stored", "Predictions whose records are stored."),
     "rows": ("stored_rows", "Rows of collections that are stored."),
@@ -52,7 +56,7 @@ def text_of(home: Home, found: Iterable[tuple[OnlineDeployment, Sequence[Replica
     _of_replicas(asked, families)
     for one in asked:
         if one.said is not None:
-            _add(one.said, f'replica="{one.replica.slot}"', families)
+            add(one.said, f'replica="{one.replica.slot}"', families)
     _of_collections(home, {one.deployment.id: one.deployment for one in asked}.values(), families)
     return "".join(f"{line}\n" for lines in families.values() for line in lines)
 
@@ -69,16 +73,17 @@ def _ask(socket: Path) -> str | None:
         return None
 
 
-def _add(text: str, label: str, families: dict[str, list[str]]) -> None:
-    """The samples of one replica, each family once with what it means; what is no sample is left out."""
+def add(text: str, label: str, families: dict[str, list[str]]) -> None:
+    """Add the samples of one replica to those of others: each family once, with what it means by who said it first.
+
+    What is no sample is left out, or one replica, whose code is a user's, would keep Prometheus from reading any.
+    """
     lines: list[str] = []
-    for line in text.splitlines():
-        if head := _HEAD.match(line):
-            known = families.setdefault(head[1], [])
-            if line.startswith("# HELP") or lines is not known:
-                lines = known
-            if line not in known:
-                known.append(line)
+    for line in text.split("\n"):
+        if head := _HEAD.fullmatch(line):
+            lines = families.setdefault(head[1].split()[2], [])
+            if not any(known.startswith(head[1]) for known in lines):
+                lines.append(line)
         elif sample := _SAMPLE.fullmatch(line):
             lines.append(f"{sample[1]}{{{sample[2]},{label}}} {sample[3]}")
 
