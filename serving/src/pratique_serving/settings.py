@@ -11,7 +11,7 @@
 | `PRATIQUE_GRPC` | `unix:/PATH` or `127.0.0.1:PORT`: the Open Inference Protocol over gRPC as well; needs `grpcio` | |
 | `WORKER_COUNT` | how many calls of the model run at the same time | 1 |
 | `PRATIQUE_MEMORY_BYTES` | bound of the memory of the process (its data, as the kernel counts); 0 is none | 0 |
-| `SCORING_TIMEOUT_MS` | a call that takes longer is interrupted (one worker only); 0 is never | 0 |
+| `SCORING_TIMEOUT_MS` | a longer call is interrupted (one worker only, and no ONNX); 0 is never | 0 |
 | `PRATIQUE_LONGEST_CALL_MS` | a call that has not ended by then ends the process (exit code 72); 0 is never | 0 |
 | `PRATIQUE_REQUEST_TIMEOUT_MS` | a request that has waited longer for the model gets 408; 0 is never | 0 |
 | `PRATIQUE_MAX_WAITING` | when so many requests wait for the model, further ones get 429; 0 is without a limit | 0 |
