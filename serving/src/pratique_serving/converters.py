@@ -2,6 +2,8 @@
 
 SimpleImputer         in 64 bits, with the indicators of what was missing; of text too
 FunctionTransformer   with the functions of numpy that are usual
+histogram boosting    with thresholds of 64 bits
+forests that decide   with votes that are added up without rounding
 xgboost, lightgbm     the converters of onnxmltools, where all three are installed
 """
 
@@ -22,7 +24,7 @@ def register() -> None:
 
     update_registered_converter(SimpleImputer, "PratiqueImputer", _shape_of_imputed, _impute)
     update_registered_converter(FunctionTransformer, "PratiqueFunction", _shape_of_columns, _apply)
-    _register_histograms(update_registered_converter)
+    _register_trees(update_registered_converter)
     _register_boosting(update_registered_converter)
 
 
@@ -120,18 +122,27 @@ def _element(operator: Any) -> int:
 class _Precise:
     """Where a converter puts its nodes; keeps the thresholds of trees in the 64 bits that they are compared in."""
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, model: Any) -> None:
         self._container = container
+        trees = [tree for some in getattr(model, "_predictors", ()) for tree in some]
+        self._known = [float(node["num_threshold"]) for tree in trees for node in tree.nodes]
+        if any(node["is_categorical"] for tree in trees for node in tree.nodes):
+            raise Unsupported("a tree of the histogram boosting asks whether a value is one of several categories")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._container, name)
 
     def add_node(self, op_type: str, inputs: Any, outputs: Any, **attributes: Any) -> None:
         if op_type.startswith("TreeEnsemble") and "nodes_values" in attributes:
-            values = [float(value) for value in attributes.pop("nodes_values")]
+            # The converter of histogram boosting for classes rounds them before.
+            values = self._known or [float(value) for value in attributes.pop("nodes_values")]
+            attributes.pop("nodes_values", None)
             name = "nodes_values_as_tensor"
             attributes[name] = helper.make_tensor(name, TensorProto.DOUBLE, [len(values)], values)
             attributes["op_version"] = 3
+            missing = attributes["nodes_missing_value_tracks_true"]
+            # The converter of histogram boosting says true and false, which no attribute can be.
+            attributes["nodes_missing_value_tracks_true"] = [int(way) for way in missing]
         self._container.add_node(op_type, inputs, outputs, **attributes)
 
 
@@ -140,21 +151,73 @@ def _precisely(convert: Any) -> Any:
 
     def converted(scope: Any, operator: Any, container: Any) -> None:
         is_double = type(operator.inputs[0].type).__name__ == "DoubleTensorType"
-        convert(scope, operator, _Precise(container) if is_double else container)
+        convert(scope, operator, _Precise(container, operator.raw_operator) if is_double else container)
 
     return converted
 
 
-def _register_histograms(update: Any) -> None:
+class _Votes:
+    """Where a converter puts its nodes; lets the trees of a forest add up votes, which become shares afterwards.
+
+    32 bits add up whole votes without rounding, so a tie stays one. Of two classes onnxruntime takes the second if
+    its score is above 0.5: so the votes for it are made small enough by a power of two, and laid around that.
+    """
+
+    def __init__(self, scope: Any, container: Any, trees: Any) -> None:
+        self._scope, self._container, self._trees = scope, container, trees
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._container, name)
+
+    def add_node(self, op_type: str, inputs: Any, outputs: Any, **attributes: Any) -> None:
+        if op_type != "TreeEnsembleClassifier":
+            self._container.add_node(op_type, inputs, outputs, **attributes)
+            return
+        weights, count = self._shares(attributes), len(self._trees)
+        scale, shift = 1.0 / count, 0.0
+        if not any(attributes["class_ids"]):
+            unit = 0.5 ** (count - 1).bit_length()
+            weights, scale = weights * unit, scale / unit
+            attributes["base_values"], shift = [0.5 - count * unit / 2], 0.5 - scale / 2
+        names = [self._scope.get_unique_variable_name(name) for name in ("votes", "scale", "scaled", "shift")]
+        attributes["class_weights"] = weights.tolist()
+        self._container.add_node(op_type, inputs, [outputs[0], names[0]], **attributes)
+        self._container.add_initializer(names[1], TensorProto.FLOAT, [1], [scale])
+        self._container.add_node("Mul", names[:2], [names[2]], op_version=13)
+        self._container.add_initializer(names[3], TensorProto.FLOAT, [1], [shift])
+        self._container.add_node("Add", names[2:], [outputs[1]], op_version=13)
+
+    def _shares(self, attributes: Any) -> Any:
+        """Of each weight that the converter has listed the share of a class in a leaf, before it was divided."""
+        places = zip(attributes["class_treeids"], attributes["class_nodeids"])
+        leaves = np.array([self._trees[tree].tree_.value[node, 0] for tree, node in places])
+        asked = np.array(attributes["class_ids"]) if any(attributes["class_ids"]) else np.ones(len(leaves), np.int64)
+        return leaves[np.arange(len(leaves)), asked] / leaves.sum(axis=1)
+
+
+def _by_votes(convert: Any) -> Any:
+    """The converter of a forest without rounding of what its trees add up."""
+
+    def converted(scope: Any, operator: Any, container: Any) -> None:
+        convert(scope, operator, _Votes(scope, container, operator.raw_operator.estimators_))
+
+    return converted
+
+
+def _register_trees(update: Any) -> None:
+    import sklearn.ensemble  # noqa: PLC0415
     from skl2onnx.common._registration import get_converter, get_shape_calculator  # noqa: PLC0415
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor  # noqa: PLC0415
 
     options = {"nocl": [True, False], "zipmap": [True, False, "columns"], "raw_scores": [True, False]}
-    for kind in (HistGradientBoostingClassifier, HistGradientBoostingRegressor):
-        known = f"Sklearn{kind.__name__}"
-        convert, shapes = _precisely(get_converter(known)), get_shape_calculator(known)
-        chosen = {"options": options} if kind is HistGradientBoostingClassifier else {}
-        update(kind, f"Pratique{kind.__name__}", shapes, convert, **chosen)
+    of_forests = {**options, "decision_path": [True, False], "decision_leaf": [True, False]}
+    for name, better, chosen in (
+        ("HistGradientBoostingClassifier", _precisely, {"options": options}),
+        ("HistGradientBoostingRegressor", _precisely, {}),
+        ("RandomForestClassifier", _by_votes, {"options": of_forests}),
+        ("ExtraTreesClassifier", _by_votes, {"options": of_forests}),
+    ):
+        convert, shapes = better(get_converter(f"Sklearn{name}")), get_shape_calculator(f"Sklearn{name}")
+        update(getattr(sklearn.ensemble, name), f"Pratique{name}", shapes, convert, **chosen)
 
 
 def _register_boosting(update: Any) -> None:

@@ -11,7 +11,7 @@ as much as one for hundreds.
 
 import math
 import struct
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -27,11 +27,12 @@ WHOLE = {"long": 2**63, "integer": 2**31}
 PROVEN = 1e30
 """As far as this both models must agree in every column, or there is no converted one."""
 
-_UNKNOWN = "a word that nobody knows"
+UNKNOWN = "a word that nobody knows"
 _LAST_OF_32_BITS = 3.4028235677973362e38
 _LAST = 1.7976931348623157e308
-_FAR = (_LAST_OF_32_BITS, float(np.nextafter(_LAST_OF_32_BITS, np.inf)), 1e100, 1e300, _LAST, math.inf)
-_NEAR = (0.0, 1e-9, 0.5, 1.0, 1e6, 1e12, PROVEN)
+_OVERFLOWING = (1e300, 1e302, 1e304, 1e305, 1e306, 1e307, 3e307, 1e308, 1.5e308)
+_FAR = (_LAST_OF_32_BITS, float(np.nextafter(_LAST_OF_32_BITS, np.inf)), 1e100, *_OVERFLOWING, _LAST, math.inf)
+_NEAR = (0.0, 1e-9, 0.5, 1.0, 1e6, 1e12, 1e16, 1e20, PROVEN)
 _WHOLE_NEAR = (0, 1, 10**6, 2**31 - 1, 2**53 + 1, 2**63 - 1)
 _EXACT_FAR = (_LAST_OF_32_BITS, _LAST)
 """Of the numbers of `_FAR` those whose neighbour is one as well: a column that ends there, ends just there."""
@@ -156,7 +157,7 @@ def _of_words(original: Original, base: List[Any], place: int) -> Limits:
     if kind not in ("string", "boolean"):
         return Limits()
     nulls = original.takes(with_value(base, place, None))
-    return Limits(nulls, kind == "boolean" or original.takes(with_value(base, place, _UNKNOWN)))
+    return Limits(nulls, kind == "boolean" or original.takes(with_value(base, place, UNKNOWN)))
 
 
 def _steps(column: Column, start: Any) -> Tuple[List[Any], List[Any]]:
@@ -254,12 +255,21 @@ def cut(column: Column, limits: Limits, far: float) -> Tuple[Limits, str]:
     return limits._replace(least=-last), f"{column.name}: below {-last:g}"
 
 
-def write(path: str, columns: Sequence[Column], found: Sequence[Limits]) -> None:
-    """Into the metadata of the converted model."""
+def refused(columns: Sequence[Column], found: Sequence[Limits], base: List[Any]) -> List[List[Any]]:
+    """Rows with a missing value or an unknown word in a column that takes none."""
+    nulls = [with_value(base, place, None) for place, limits in enumerate(found) if not limits.nulls]
+    texts = [place for place, column in enumerate(columns) if column.type == "string" and not found[place].unknown]
+    return [*nulls, *(with_value(base, place, UNKNOWN) for place in texts)]
+
+
+def write(path: str, columns: Sequence[Column], found: Sequence[Limits], words: Mapping[str, Sequence[str]]) -> None:
+    """Into the metadata of the converted model; which words a column knows where it takes no others."""
     described: Dict[str, Dict[str, Any]] = {}
     for column, limits in zip(columns, found):
         ends = {"least": limits.least, "most": limits.most}
         described[column.name] = {"nulls": limits.nulls, "unknown": limits.unknown}
+        if not limits.unknown and column.name in words:
+            described[column.name]["words"] = list(words[column.name])
         described[column.name].update({name: end for name, end in ends.items() if math.isfinite(end)})
     describe(path, described)
 

@@ -7,7 +7,8 @@ The model's metadata (written by `graph`) says what each column is:
     … "null": place                of a missing text, where the original has learned that as if it were a word
     … "feeds": input               text that has an input of its own
     … "nulls": false               the original refuses a missing value here
-    … "unknown": false             the original refuses a word that is not among the codes
+    … "unknown": false             the original refuses a word that is not among the codes, or else these
+    … "words": [word]              that it knows
     … "least", "most"              numbers beyond these the original refuses, or the proof does not reach
 
 and `pratique.kind` what an answer is where ONNX has another type for it (`bool`, `float`, `int`), `pratique.table`
@@ -21,7 +22,7 @@ import json
 import math
 from itertools import chain
 from operator import itemgetter
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 import onnxruntime
@@ -60,6 +61,8 @@ class _Field(NamedTuple):
     takes_unknown: bool
     least: float
     most: float
+    words: FrozenSet[str]
+    """The only ones that an input of its own takes; empty where it takes all."""
 
 
 class Plan(NamedTuple):
@@ -241,6 +244,7 @@ def _field(described: Dict[str, Any]) -> _Field:
         described.get("unknown", True),
         described.get("least", -math.inf),
         described.get("most", math.inf),
+        frozenset(described.get("words", ())),
     )
 
 
@@ -305,6 +309,8 @@ def _mistyped(field: _Field) -> Refused:
 
 def _text(field: _Field, value: Any) -> str:
     if isinstance(value, str):
+        if field.words and value not in field.words:
+            raise Refused(400, f"the column {field.column.name!r} has a value that the model does not know")
         return _sendable(value)
     if value is not None:
         raise _mistyped(field)

@@ -80,7 +80,8 @@ def prove(model: Any, path: str, columns: Sequence[Column], examples: Any, say: 
     """
     chance = random.Random(SEED)  # noqa: S311 - repeatable on purpose.
     original = Original(model, columns)
-    words = Rows(path).words
+    learned = _words_in(model)
+    words = {**learned, **Rows(path).words}
     known = _examples(columns, examples)
     ordinary = _ordinary(columns, known, words, model, chance)
     base = next((row for row in [*known, *ordinary[:50]] if original.takes(row)), None)
@@ -92,12 +93,12 @@ def prove(model: Any, path: str, columns: Sequence[Column], examples: Any, say: 
     within = [row for row in [*known, *ordinary] if all(map(Limits.allow, found, row))]
     edges = _edges(columns, base, words, found)
     mixed = _mixed(columns, within, found, chance)
-    limits.write(path, columns, found)
+    limits.write(path, columns, found, learned)
     found, unproven = _shorten(original, path, base, found)
-    limits.write(path, columns, found)
+    limits.write(path, columns, found, learned)
     say("looking for places where the answer jumps")
     near = borders.find(original, within, chance)
-    rows = [*within, *edges, *mixed, *near]
+    rows = [*within, *limits.refused(columns, found, base), *edges, *mixed, *near]
     say(f"comparing {len(rows)} rows")
     proof = _compare(original, path, rows, len(within))
     return proof._replace(refuses=limits.in_words(columns, found), unproven=unproven)
@@ -290,6 +291,16 @@ def _numbers_in(model: Any, columns: Sequence[Column]) -> Dict[str, List[float]]
         for name, middle, step in zip(names, centre, spread):
             found[str(name)] = [float(middle + step * times) for times in (-2, -1, -0.5, 0, 0.5, 1, 2, 3)]
     return {column.name: found[column.name] for column in columns if column.name in found}
+
+
+def _words_in(model: Any) -> Dict[str, List[str]]:
+    """Those that the model's encoders have learned, by column."""
+    found: Dict[str, List[str]] = {}
+    for part in parts(model):
+        names, categories = getattr(part, "feature_names_in_", ()), getattr(part, "categories_", ())
+        for name, learned in zip(names, categories if len(categories) == len(names) else ()):
+            found[str(name)] = [word for word in learned if isinstance(word, str)]
+    return {name: words for name, words in found.items() if words}
 
 
 def parts(model: Any) -> List[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier
@@ -59,6 +59,11 @@ def main(csv: str, folder: str) -> None:
     save(make_pipeline(StandardScaler(), linear), rows[numbers], truth, f"{folder}/numbers")
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
     save(encoded("passthrough", ordinal, linear), rows, truth, f"{folder}/ordinal")
+    save(encoded("passthrough", OrdinalEncoder(), linear), rows, truth, f"{folder}/strict")
+    save(RandomForestClassifier(50, random_state=17), rows[numbers], truth, f"{folder}/votes")
+    histograms = HistGradientBoostingClassifier(max_iter=40)
+    save(encoded("passthrough", OneHotEncoder(sparse_output=False), histograms), holes, truth, f"{folder}/histograms")
+    save(HistGradientBoostingClassifier(categorical_features=[0]), rows[numbers], truth, f"{folder}/categories")
     forest = RandomForestClassifier(30, random_state=17)
     save(encoded("passthrough", one_hot, forest), holes, truth, f"{folder}/missing")
     own = make_pipeline(FunctionTransformer(largest_first), linear)

@@ -114,7 +114,10 @@ def test_what_it_did_is_counted(both: dict[str, Scorer], house: House) -> None:
     assert int(rows.split()[-1]) >= 100
 
 
-@pytest.mark.parametrize("name", ["threshold", "imputed", "ridge", "boosted", "svm", "numbers", "ordinal"])
+@pytest.mark.parametrize(
+    "name",
+    "threshold,imputed,ridge,boosted,svm,numbers,ordinal,strict,votes,histograms".split(","),
+)
 def test_pipelines_of_many_kinds_are_converted(house: House, name: str) -> None:
     folder = house.models / name
     said = run(house.python, "-m", "pratique_serving.convert", folder, folder / "onnx")
@@ -132,6 +135,7 @@ def test_pipelines_of_many_kinds_are_converted(house: House, name: str) -> None:
         ("custom", "flavour"),
         ("unsigned", "without a signature"),
         ("missing", "is missing"),
+        ("categories", "one of several categories"),
     ],
 )
 def test_what_cannot_be_converted_stays_and_the_reason_is_said(house: House, name: str, why: str) -> None:
@@ -179,6 +183,21 @@ def test_what_a_column_takes_and_refuses_is_the_same(everything: dict[str, Score
         if original.status == 200:
             assert converted.body == original.body, value
             assert converted.body in (b"[true]", b"[false]")
+
+
+def test_a_word_that_an_encoder_without_codes_does_not_know_is_refused(house: House, shared: Scorers) -> None:
+    folder = house.models / "strict"
+    run(house.python, "-m", "pratique_serving.convert", folder, folder / "onnx")
+    split = frame(house)
+    good = dict(zip(split["columns"], split["data"][0], strict=True))
+    statuses = []
+    for variable, path in (("MLFLOW", folder), ("ONNX", folder / "onnx" / "model.onnx")):
+        scorer = shared.folder(house.python, **{f"PRATIQUE_{variable}_MODEL": str(path)})
+        scorer.wait_until_ready()
+        bodies = [{"dataframe_records": [{**good, "purpose": word}]} for word in (good["purpose"], "a boat", "")]
+        statuses.append([scorer.score(body).status == 200 for body in bodies])
+    assert statuses == [[True, False, False]] * 2
+    assert "purpose: unknown" in json.loads((folder / "onnx" / "parity.json").read_text())["refuses"]
 
 
 def test_the_report_names_what_is_refused_and_how_it_was_proven(everything: dict[str, Scorer], house: House) -> None:
