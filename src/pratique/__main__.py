@@ -1,14 +1,14 @@
 """``pratique`` and ``python -m pratique``."""
 
 import sys
-from importlib import import_module
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        # Imported here, because Ctrl-C may come meanwhile: most of a short command's time is its imports.
-        sys.exit(import_module("pratique.app.console").run_console(sys.argv[1:]))
+        from pratique.app.console import run_console  # noqa: PLC0415 - most of the time in which Ctrl-C may come.
+
+        sys.exit(run_console(sys.argv[1:]))
     except KeyboardInterrupt:
         sys.exit(130)  # As `pratique.cli.main` has it, which may not be there yet.
 
