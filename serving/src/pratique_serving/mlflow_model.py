@@ -93,8 +93,9 @@ class MlflowModel(Model):
         if request.method != "POST":
             raise Refused(405, "Method not allowed")
         if self._native is not None and not _has_params(request):
-            prepared, predict = self._native.prepare(self._read(request)), self._native.predict
-            return self._timed(request, request_id, lambda: predict(prepared))
+            table, predict = self._read(request), self._native.predict
+            prepared = self._native.prepare(table)
+            return self._timed(request, request_id, lambda: predict(prepared), table)
         parsed = self._parse(request)
         if parsed.is_chat:
             request = request._replace(path="/score")
@@ -160,9 +161,11 @@ class MlflowModel(Model):
             log.say(f"the model cannot be called directly: {type(error).__name__}: {error}")
             return False
 
-    def _timed(self, request: Request, request_id: str, predict: Callable[[], Any]) -> Response:
+    def _timed(
+        self, request: Request, request_id: str, predict: Callable[[], Any], table: Optional[Table] = None
+    ) -> Response:
         began = time.perf_counter()
-        result = self._predict_for(predict, request_id)
+        result = self._predict_for(predict, request_id, table)
         return _respond(result, request, request_id, time.perf_counter() - began)
 
     def swagger(self, version: str) -> Dict[str, Any]:
@@ -173,7 +176,7 @@ class MlflowModel(Model):
             return self._model.predict(parsed.data)
         return self._model.predict(parsed.data, params=parsed.params)
 
-    def _predict_for(self, predict: Callable[[], Any], request_id: str) -> Any:
+    def _predict_for(self, predict: Callable[[], Any], request_id: str, table: Optional[Table]) -> Any:
         try:
             return alarm.within(self._timeout, predict)
         except alarm.Overrun as error:
@@ -186,7 +189,13 @@ class MlflowModel(Model):
         # Anything a model can raise, sys.exit() included: the caller gets 500, the log the traceback.
         except BaseException as error:  # noqa: BLE001
             self._tell(f"predict() failed, request {request_id}", error)
-        raise Refused(500, FAILED, run_failed=True)
+        raise Refused(500, FAILED + _gaps(table), run_failed=True)
+
+
+def _gaps(table: Optional[Table]) -> str:
+    """What models most often fail for, said to the caller: which of them take a missing value nobody declares."""
+    names = tables.columns_with_gaps(table) if table is not None else ()
+    return f" Values are missing, or not finite, in: {', '.join(map(repr, names))}." if names else ""
 
 
 def _is_arrow(request: Request) -> bool:

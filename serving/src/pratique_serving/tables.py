@@ -15,6 +15,7 @@ next body has the same bytes there, only the values are parsed.
 import csv
 import io
 import json
+import math
 from json.decoder import JSONDecoder
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -185,6 +186,13 @@ def with_rows(table: Table) -> Table:
     if not table.rows:
         raise Refused(400, NO_ROWS)
     return table
+
+
+def columns_with_gaps(table: Table) -> List[str]:
+    """The names of those in which some row has no value, or no finite one."""
+    gaps = (None, math.inf, -math.inf)
+    places = enumerate(table.columns)
+    return [name for place, name in places if any(row[place] in gaps or row[place] != row[place] for row in table.rows)]
 
 
 def check_width(table: Table) -> None:

@@ -350,6 +350,13 @@ def test_a_hundred_thousand_rows_are_predicted(line: Scorer) -> None:
     assert [round(value) for value in answer.value] == list(range(100_000))
 
 
+@pytest.mark.parametrize("value", ["null", "NaN", "1e999"])
+def test_a_model_that_takes_no_gaps_is_500_and_the_caller_is_told_where_they_are(line: Scorer, value: str) -> None:
+    answer = line.ask("POST", "/score", b'{"input_data": {"columns": ["a"], "data": [[1.0], [%s]]}}' % value.encode())
+    assert answer.status == 500
+    assert answer.value["message"].endswith("the logs for more info. Values are missing, or not finite, in: 'a'.")
+
+
 def test_of_what_a_library_says_about_a_request_only_the_place_is_logged(line: Scorer) -> None:
     answer = line.ask("POST", "/score", b'{"input_data": {"columns": ["a"], "data": [[1e999]]}}')
     assert answer.status == 500

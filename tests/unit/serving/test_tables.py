@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pratique_serving.errors import Refused
-from pratique_serving.tables import Column, Frames, Table
+from pratique_serving.tables import Column, Frames, Table, columns_with_gaps
 
 COLUMNS = (Column("age", "double"), Column("job", "string"), Column("count", "long"))
 ROWS: list[list[Any]] = [[41.5, "clerk", 2], [None, "smith", 3]]
@@ -178,6 +178,14 @@ def test_records_that_would_be_a_huge_table_are_refused_before_it_is_made() -> N
     with pytest.raises(Refused, match="3000 objects name 3000 columns") as caught:
         Frames(()).read(body, "application/json")
     assert caught.value.status == 400
+
+
+def test_columns_in_which_a_value_is_missing_or_not_finite_are_named() -> None:
+    table = Table(
+        ("a", "b", "c", "d"), [[1, None, 1.5, "x"], [2, True, float("inf"), ""], [3, False, float("nan"), "y"]]
+    )
+    assert columns_with_gaps(table) == ["b", "c"]
+    assert columns_with_gaps(Table((), [])) == []
 
 
 def test_records_with_gaps_are_a_table() -> None:
