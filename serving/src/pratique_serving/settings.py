@@ -32,7 +32,8 @@
 | `AML_CORS_ORIGINS` | origins whose pages browsers let call the model, with commas between them (see `cors`) | |
 | `AZUREML_CONFIG_FILE` | a JSON file of settings beside those here; else `config.json` (see `config_file`) | |
 | `WORKER_TIMEOUT` | the same as `PRATIQUE_LONGEST_CALL_MS`, in seconds, where that is not set | |
-| `SERVICE_NAME`, `SERVICE_VERSION`, `SERVICE_PATH_PREFIX` | shown in `/swagger.json` | `ML service`, `1.0`, empty |
+| `SERVICE_NAME` | shown in `/swagger.json` | `AZUREML_SERVICE_NAME`, else `ML service` |
+| `SERVICE_VERSION`, `SERVICE_PATH_PREFIX` | the same | `1.0`, empty |
 | `SERVER_VERSION_LOG_RESPONSE_ENABLED` | `false` leaves `x-ms-server-version` out | true |
 """
 
@@ -108,7 +109,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         max_body_bytes=_whole(environment, "PRATIQUE_MAX_BODY_BYTES", 100 * 1024 * 1024, least=0),
         read_timeout=float(_whole(environment, "PRATIQUE_READ_TIMEOUT_SECONDS", 30, least=1)),
         ready_timeout=float(_whole(environment, "PRATIQUE_READY_TIMEOUT_SECONDS", 60, least=0)),
-        service_name=environment.get("SERVICE_NAME", "ML service"),
+        service_name=environment.get("SERVICE_NAME") or environment.get("AZUREML_SERVICE_NAME") or "ML service",
         service_version=environment.get("SERVICE_VERSION", "1.0"),
         service_path_prefix=environment.get("SERVICE_PATH_PREFIX", "").strip("/"),
         shows_version=_truth(environment, "SERVER_VERSION_LOG_RESPONSE_ENABLED", default=True),

@@ -11,6 +11,13 @@ def test_one_call_at_a_time_unless_more_workers_are_asked_for() -> None:
     assert read_settings({"AZUREML_ENTRY_SCRIPT": "score.py", "WORKER_COUNT": "3"}).worker_count == 3
 
 
+def test_a_service_is_called_as_it_says_else_like_its_endpoint() -> None:
+    script = {"AZUREML_ENTRY_SCRIPT": "score.py"}
+    assert read_settings(script).service_name == "ML service"
+    assert read_settings({**script, "AZUREML_SERVICE_NAME": "credit"}).service_name == "credit"
+    assert read_settings({**script, "AZUREML_SERVICE_NAME": "credit", "SERVICE_NAME": "own"}).service_name == "own"
+
+
 def test_an_environment_without_a_model_is_refused() -> None:
     with pytest.raises(Usage, match="AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL"):
         read_settings({})
