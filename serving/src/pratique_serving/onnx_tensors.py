@@ -147,20 +147,25 @@ class OnnxTensors(Model):
         if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
             return self._from_frame(list(value[0]), [[row[name] for name in value[0]] for row in value])
         if isinstance(value, dict):
-            missing = [tensor.name for tensor in self._inputs if tensor.name not in value]
-            if missing:
-                raise ValueError(f"the model is missing inputs {missing}")
-            return {tensor.name: _array(tensor, value[tensor.name]) for tensor in self._inputs}
+            return self._named(value)
         return {self._only().name: _array(self._only(), value)}
+
+    def _named(self, values: Dict[str, Any]) -> Dict[str, Any]:
+        missing = [tensor.name for tensor in self._inputs if tensor.name not in values]
+        if missing:
+            raise ValueError(f"the model is missing inputs {missing}")
+        return {tensor.name: _array(tensor, values[tensor.name]) for tensor in self._inputs}
 
     def _from_frame(self, columns: Optional[List[str]], rows: List[List[Any]]) -> Dict[str, Any]:
         """Columns that are called like the inputs, else rows of the only input."""
+        if columns is not None and len(set(columns)) != len(columns):
+            raise ValueError("a column is named twice")
         if columns is None or (len(self._inputs) == 1 and self._inputs[0].name not in columns):
             return {self._only().name: _array(self._only(), rows)}
         if any(len(row) != len(columns) for row in rows):
             raise ValueError(f"each row must be a list of {len(columns)} values")
         values = dict(zip(columns, zip(*rows))) if rows else dict.fromkeys(columns, ())
-        return self._feed({name: list(column) for name, column in values.items()})
+        return self._named({name: list(column) for name, column in values.items()})
 
     def _only(self) -> Tensor:
         if len(self._inputs) != 1:

@@ -112,7 +112,7 @@ def test_a_model_answers_as_mlflow_does(house: House, shared: Scorers, flavour: 
     assert "the model is called directly" in scorer.said()
 
 
-@pytest.mark.parametrize("flavour", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("flavour", ["xgboost", "lightgbm", "xgboost-booster", "lightgbm-booster", "several-booster"])
 def test_boosted_models_of_these_flavours_are_converted_with_proof(house: House, flavour: str) -> None:
     folder = house.models / flavour
     said = run(house.python, "-m", "pratique_serving.convert", folder, folder / "converted")
@@ -120,10 +120,25 @@ def test_boosted_models_of_these_flavours_are_converted_with_proof(house: House,
     assert json.loads((folder / "converted" / "parity.json").read_text())["rows"] > 4000
 
 
-@pytest.mark.parametrize("flavour", ["xgboost-booster", "lightgbm-booster"])
-def test_a_booster_without_its_class_is_not_converted(house: House, flavour: str) -> None:
+@pytest.mark.parametrize("flavour", ["xgboost-booster", "lightgbm-booster", "several-booster"])
+def test_a_booster_without_its_class_answers_converted_as_before(house: House, shared: Scorers, flavour: str) -> None:
     folder = house.models / flavour
-    assert "Booster" in run(house.python, "-m", "pratique_serving.convert", folder, folder / "converted", expected=3)
+    run(house.python, "-m", "pratique_serving.convert", folder, folder / "converted")
+    original = shared.folder(house.python, PRATIQUE_MLFLOW_MODEL=str(folder))
+    converted = shared.folder(house.python, PRATIQUE_ONNX_MODEL=str(folder / "converted" / "model.onnx"))
+    body = {"input_data": {"columns": list("abcd"), "data": [*house.expected()["rows"], [None, 0.0, -3.5, 1e30]]}}
+    answers = []
+    for scorer in (original, converted):
+        scorer.wait_until_ready()
+        answers.append(np.array(scorer.score(body).value))
+    assert answers[0].shape == answers[1].shape
+    assert np.allclose(answers[0], answers[1], rtol=1e-5, atol=1e-7)
+
+
+def test_a_booster_that_ranks_is_not_converted(house: House) -> None:
+    folder = house.models / "ranking-booster"
+    said = run(house.python, "-m", "pratique_serving.convert", folder, folder / "converted", expected=3)
+    assert "rank:pairwise" in said
 
 
 def test_a_plain_file_answers_rows_and_named_tensors(house: House, linear: Scorer) -> None:
@@ -163,6 +178,7 @@ def test_columns_are_inputs_of_their_names(named: Scorer) -> None:
         ({"input_data": [[1.0, 2.0]]}, "must have the shape [-1, 4], not [1, 2]"),
         ({"input_data": [[1.0, 2.0, 3.0, "x"]]}, "must be of type FP32"),
         ({"input_data": [[1.0], [1.0, 2.0]]}, "cannot be read"),
+        ({"input_data": {"columns": list("aacd"), "data": [[1.0, 2.0, 3.0, 4.0]]}}, "a column is named twice"),
         ({"inputs": {"Y": [[1.0, 2.0, 3.0, 4.0]]}}, "missing inputs ['X']"),
         ({"input_data": "x"}, "must have the shape"),
         ({}, "exactly one of"),
