@@ -98,7 +98,8 @@ def await_ready(home: Home, settings: Settings) -> Mapping[str, Any]:
             )
         time.sleep(_LOOK)
     raise ComputeFailed(
-        f"the platform was not ready after {_STARTS_WITHIN:.0f} s", hint=f"see the logs below {home.services}"
+        f"the platform was not ready after {_STARTS_WITHIN:.0f} s",
+        hint=f"it goes on starting: `pratique status` says how far it is; its logs are below {home.services}",
     )
 
 
