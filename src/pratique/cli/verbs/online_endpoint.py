@@ -33,7 +33,7 @@ CHANGEABLE: Final = ("description", "mirror_traffic", "public_network_access", "
 AUDIENCE: Final = "https://ml.azure.com"
 """Whom a caller's own token is meant for that opens an endpoint with `auth_mode: aad_token`."""
 TRAFFIC: Final = flag(
-    "traffic", "--traffic", "-r", help='Shares in percent, such as "blue=90 green=10"; 0 to 100 in all.'
+    "traffic", "--traffic", "-r", help='Shares in percent, such as "blue=90 green=10"; they add up to 100, or to 0.'
 )
 MIRROR: Final = flag(
     "mirror_traffic", "--mirror-traffic", "-m", help='Copies in percent, such as "green=10"; answers are dropped.'
