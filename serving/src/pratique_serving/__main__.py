@@ -22,19 +22,19 @@ import contextlib
 import gc
 import importlib
 import math
-import signal
 import socket
 import threading
 import time
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List, NoReturn, Optional
 
 from pratique_serving import __version__, listening, log
+from pratique_serving.calls import Patience
 from pratique_serving.errors import ModelFailed, Usage
 from pratique_serving.memory import MemoryBound
 from pratique_serving.models import Model, load_model
 from pratique_serving.monitoring import collect_into
 from pratique_serving.routes import Collection, Routes
-from pratique_serving.server import Patience, Server
+from pratique_serving.server import Server
 from pratique_serving.settings import Settings, read_settings
 from pratique_serving.wire import Limits
 from pratique_serving.workers import Workers
@@ -75,36 +75,24 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     collection = _collection(settings)
     collect_into(collection)
     routes = Routes(settings, collection)
-    limits = Limits(settings.max_body_bytes, settings.read_timeout)
-    server = Server(
-        listener,
-        routes,
-        limits,
-        lambda: _on_stop(routes),
-        memory if settings.memory_bytes else None,
-        Patience(settings.longest_call_ms / 1000 or math.inf, lambda: _leave_hung(routes)),
-    )
+    server = _server(listener, settings, routes, memory)
     try:
         door = _grpc_door(settings, server)
     except Usage as error:
         log.write(f"error: {error}\n")
         return EXIT_USAGE
-    _stop_on_signals(server)
+    server.stop_on_signals()
     server.start()
     with _few_collections():
         model = _load(settings)
     if model is None:
         _leave(EXIT_MODEL_FAILED)
-    else:
-        log.say(f"ready after {time.monotonic() - began:.3f} s, {settings.worker_count} worker(s)")
-        memory.note_loaded()
-        routes.become_ready(model)
-        if door is not None:
-            door.start()
-    if settings.worker_count == 1:
-        server.serve()
-    else:
-        server.serve_by(Workers(settings.worker_count))
+    log.say(f"ready after {time.monotonic() - began:.3f} s, {settings.worker_count} worker(s)")
+    memory.note_loaded()
+    routes.become_ready(model)
+    if door is not None:
+        door.start()
+    _serve_until_stopped(server, settings.worker_count)
     if server.has_used_up:
         # There may be no room for anything more, not even for the stack of a thread.
         routes.close()
@@ -115,6 +103,24 @@ def serve(listener: socket.socket, settings: Settings) -> int:
     routes.close()
     log.say("stopped")
     return 0
+
+
+def _server(listener: socket.socket, settings: Settings, routes: Routes, memory: MemoryBound) -> Server:
+    return Server(
+        listener,
+        routes,
+        Limits(settings.max_body_bytes, settings.read_timeout),
+        lambda: _on_stop(routes),
+        memory if settings.memory_bytes else None,
+        Patience(settings.longest_call_ms / 1000 or math.inf, lambda: _leave_hung(routes)),
+    )
+
+
+def _serve_until_stopped(server: Server, worker_count: int) -> None:
+    if worker_count == 1:
+        server.serve()
+    else:
+        server.serve_by(Workers(worker_count))
 
 
 def _collection(settings: Settings) -> Optional[Collection]:
@@ -192,28 +198,18 @@ def _make_output_timely() -> None:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
 
 
-def _stop_on_signals(server: Server) -> None:
-    """Two ways to the accepting thread: a byte at once, and a handler, should a script take the first away.
-
-    An event loop with signal handlers of its own does that; and the handler waits for the model's call to end.
-    """
-    server.hear_signals()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, server.stop_on_signal)
-
-
-def _leave_hung(routes: Routes) -> None:
+def _leave_hung(routes: Routes) -> NoReturn:
     routes.close()
     _leave(EXIT_HUNG)
 
 
-def _leave_soon() -> None:
+def _leave_soon() -> NoReturn:
     time.sleep(LEFT_BEHIND_SECONDS)
     log.say("threads of the script are still running and are left behind")
     _leave(0)
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     """End now, without waiting for threads that the script has started."""
     for stream in (sys.stdout, sys.stderr):
         log.write("", stream)
