@@ -24,6 +24,7 @@ from functools import partial
 from typing import Any, Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from pratique_serving.errors import Refused
+from pratique_serving.flatbuffer import Table, root
 
 KIND = "application/vnd.apache.arrow."
 """What the content type begins with."""
@@ -115,7 +116,7 @@ def _read(data: memoryview) -> Columns:
     columns: List[List[Any]] = []
     left = len(data) + _SPARE_VALUES
     for described, buffers in _messages(data):
-        message = _root(described)
+        message = root(described)
         kind, header = message.number(1, "B"), message.table(2)
         if fields is None:
             if kind != _SCHEMA:
@@ -150,84 +151,14 @@ def _messages(data: memoryview) -> Iterator[Tuple[bytes, memoryview]]:
         if size < 0 or len(described) != size:
             raise ValueError("a message is cut off")
         at += size
-        length = _root(described).number(3, "q")
+        length = root(described).number(3, "q")
         if not 0 <= length <= len(data) - at:
             raise ValueError("a message is cut off")
         yield described, data[at : at + length]
         at += length
 
 
-class _Table:
-    """One table of a flatbuffer: its members by number. Raises struct.error for places outside of it."""
-
-    __slots__ = ("_at", "_data", "_listed", "_size")
-
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data = data
-        self._at = at
-        self._listed = at - _unpacked("i", data, at)
-        self._size = _unpacked("H", data, self._listed)
-
-    def number(self, member: int, letter: str, default: int = 0) -> int:
-        at = self._place(member)
-        return _unpacked(letter, self._data, at) if at else default
-
-    def table(self, member: int) -> "_Table":
-        """Raises ValueError when there is none."""
-        at = self._place(member)
-        if not at:
-            raise ValueError("a description is incomplete")
-        return _Table(self._data, at + _unpacked("I", self._data, at))
-
-    def has(self, member: int) -> bool:
-        return bool(self._place(member))
-
-    def text(self, member: int) -> str:
-        return str(self._part(member, 1), "utf-8")
-
-    def tables(self, member: int) -> Iterator["_Table"]:
-        start, count = self._vector(member)
-        self._part(member, 4)
-        for at in range(start, start + 4 * count, 4):
-            yield _Table(self._data, at + _unpacked("I", self._data, at))
-
-    def pairs(self, member: int) -> List[Tuple[int, int]]:
-        """A vector of structs that are two numbers of 64 bits each."""
-        return [(int(first), int(second)) for first, second in struct.iter_unpack("<qq", self._part(member, 16))]
-
-    def _part(self, member: int, size: int) -> bytes:
-        start, count = self._vector(member)
-        part = self._data[start : start + count * size]
-        if len(part) != count * size:
-            raise ValueError("a description is cut off")
-        return part
-
-    def _vector(self, member: int) -> Tuple[int, int]:
-        at = self._place(member)
-        if not at:
-            return 0, 0
-        at += _unpacked("I", self._data, at)
-        return at + 4, _unpacked("I", self._data, at)
-
-    def _place(self, member: int) -> int:
-        """Where a member is; 0 when it is left out."""
-        entry = 4 + 2 * member
-        offset = _unpacked("H", self._data, self._listed + entry) if entry + 2 <= self._size else 0
-        return self._at + offset if offset else 0
-
-
-def _root(described: bytes) -> _Table:
-    return _Table(described, _unpacked("I", described, 0))
-
-
-def _unpacked(letter: str, data: bytes, at: int) -> int:
-    if at < 0:
-        raise ValueError("a description points outside of itself")
-    found: int = struct.unpack_from("<" + letter, data, at)[0]
-    return found
-
-
-def _fields(described: bytes, schema: _Table) -> Tuple[_Field, ...]:
+def _fields(described: bytes, schema: Table) -> Tuple[_Field, ...]:
     """The columns; remembered, because a client sends the same schema again and again."""
     fields = _known.get(described)
     if fields is not None:
@@ -246,7 +177,7 @@ def _fields(described: bytes, schema: _Table) -> Tuple[_Field, ...]:
     return fields
 
 
-def _described(schema: _Table, most: int) -> Iterator[_Field]:
+def _described(schema: Table, most: int) -> Iterator[_Field]:
     """Each column. Their names together are not longer than what they stand in."""
     names = set()
     for one in schema.tables(1):
@@ -258,7 +189,7 @@ def _described(schema: _Table, most: int) -> Iterator[_Field]:
         yield _field(name, one)
 
 
-def _field(name: str, one: _Table, depth: int = 0) -> _Field:
+def _field(name: str, one: Table, depth: int = 0) -> _Field:
     number = one.number(2, "B")
     if number in _LISTS:
         return _list(name, one, _LISTS[number], depth)
@@ -273,7 +204,7 @@ def _field(name: str, one: _Table, depth: int = 0) -> _Field:
     return _Field(name, kind, says, coding.number(0, "q"), letter)
 
 
-def _list(name: str, one: _Table, kind: str, depth: int) -> _Field:
+def _list(name: str, one: Table, kind: str, depth: int) -> _Field:
     inner = list(one.tables(5))
     if len(inner) != 1:
         raise ValueError("a list is not of one kind of values")
@@ -289,7 +220,7 @@ def _innermost(field: _Field) -> _Field:
     return _innermost(field.inner) if field.inner is not None else field
 
 
-def _kind(name: str, number: int, one: _Table) -> Tuple[str, Optional[Callable[[int], Any]]]:
+def _kind(name: str, number: int, one: Table) -> Tuple[str, Optional[Callable[[int], Any]]]:
     """How values of the column are stored, and what they mean where that is something else."""
     simple = {1: _NULL, 5: _TEXT, 6: _BITS, 20: _LONG_TEXT}.get(number)
     if simple is not None:
@@ -330,7 +261,7 @@ def _moment(digits: int, zone: str, since: int) -> str:
 class _Batch:
     """The columns of one message, one after the other."""
 
-    def __init__(self, described: _Table, data: memoryview, most: int, width: int) -> None:
+    def __init__(self, described: Table, data: memoryview, most: int, width: int) -> None:
         if described.has(3):
             raise Refused(415, "Compressed Arrow is not read; send it without compression.")
         self.count = described.number(0, "q")
@@ -441,7 +372,7 @@ def _with_nulls(values: List[Any], nulls: int, valid: memoryview) -> List[Any]:
 
 
 def _take_words(
-    header: _Table, data: memoryview, meant: Dict[int, _Field], words: Dict[int, List[Any]], most: int
+    header: Table, data: memoryview, meant: Dict[int, _Field], words: Dict[int, List[Any]], most: int
 ) -> int:
     """Read a dictionary, or what is added to one; how many values may still come."""
     number = header.number(0, "q")
