@@ -4,15 +4,14 @@ The parts of Flask's request that scoring scripts use, without Flask. Served und
 unless the environment has the real ones.
 """
 
-import base64
-import contextlib
 import io
 import json
 from functools import cached_property
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, TypeVar, Union
 from urllib.parse import parse_qsl
 
 from pratique_serving.aml_response import AMLResponse
+from pratique_serving.header_values import Accepted, Authorization, UserAgent
 from pratique_serving.multidict import Arguments, Headers
 from pratique_serving.multipart import File, parameters_of, parse_multipart
 from pratique_serving.wire import Request
@@ -36,80 +35,6 @@ class NotJson(ValueError):
     """The body is not JSON, or does not say that it is."""
 
     code = 400
-
-
-class Authorization:
-    """Who the caller says to be; the gateway has checked it, and keeps its own keys to itself."""
-
-    def __init__(self, line: str) -> None:
-        scheme, _, rest = line.partition(" ")
-        self.type = scheme.lower()
-        self.token: Optional[str] = rest.strip() or None
-        self.username: Optional[str] = None
-        self.password: Optional[str] = None
-        if self.type == "basic":
-            self.token = None
-            with contextlib.suppress(ValueError):
-                self.username, _, self.password = base64.b64decode(rest).decode().partition(":")
-        self._line = line
-
-    def __str__(self) -> str:
-        return self._line
-
-
-class UserAgent:
-    """The caller's program, as it calls itself."""
-
-    def __init__(self, line: str) -> None:
-        self.string = line
-
-    def __str__(self) -> str:
-        return self.string
-
-    def __bool__(self) -> bool:
-        return bool(self.string)
-
-
-class Accepted:
-    """What the caller likes to have."""
-
-    def __init__(self, line: str) -> None:
-        liked = [_liking(part) for part in line.split(",") if part.strip()]
-        self._liked = sorted(liked, key=lambda pair: -pair[1])
-
-    def __iter__(self) -> Iterator[Tuple[str, float]]:
-        """Names, the best first, and how much each is liked (0 to 1)."""
-        return iter(self._liked)
-
-    def __len__(self) -> int:
-        return len(self._liked)
-
-    @property
-    def best(self) -> Optional[str]:
-        return self._liked[0][0] if self._liked else None
-
-    @property
-    def accept_json(self) -> bool:
-        return "application/json" in self
-
-    @property
-    def accept_html(self) -> bool:
-        return "text/html" in self or "application/xhtml+xml" in self
-
-    def quality(self, wanted: str) -> float:
-        """How much it is liked; 0 is not at all."""
-        family = wanted.partition("/")[0] + "/*"
-        return max(
-            (liked for name, liked in self._liked if name.lower() in (wanted.lower(), family, "*/*", "*")), default=0
-        )
-
-    def __contains__(self, wanted: object) -> bool:
-        return isinstance(wanted, str) and self.quality(wanted) > 0
-
-    def best_match(self, offered: Sequence[str], default: Optional[str] = None) -> Optional[str]:
-        """The one of these that is liked most; the first of equals."""
-        best = max(offered, key=self.quality, default=None)
-        return best if best is not None and self.quality(best) > 0 else default
 
 
 class AMLRequest:
@@ -320,14 +245,6 @@ def titled(request: Request) -> Dict[str, str]:
 
 def _unquoted(value: str) -> str:
     return value[1:-1] if len(value) > 1 and value[0] == value[-1] == '"' else value
-
-
-def _liking(part: str) -> Tuple[str, float]:
-    name, _, rest = part.partition(";")
-    try:
-        return name.strip(), min(1.0, max(0.0, float(parameters_of(f";{rest}").get("q", "1"))))
-    except ValueError:
-        return name.strip(), 0.0
 
 
 __all__ = ["AMLRequest", "AMLResponse", "Arguments", "File", "Headers", "rawhttp"]
