@@ -4,6 +4,10 @@ Attacks are counted by class: a test says each thing that it tries with the
 fixture `attack`, and a run writes what it counted where ``RECORD_ATTACKS`` says,
 which `make attacks` does: see ``docs/generator/attacks.py``.
 
+Property tests have no deadline, because how long an example takes depends on who
+else uses the machine; and CI tries the same examples each time, because what
+somebody has changed is judged there, and not luck.
+
 A real OpenID provider, the npm package oidc-provider, is there for the slow
 tests that need one.
 """
@@ -20,10 +24,19 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 from joserfc.jwk import RSAKey
 from tests.ports import free_port
 
 pytest_plugins = ("tests.postgresql",)
+
+settings.register_profile(
+    "untimed",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",
+)
+settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -30,7 +30,7 @@ def written_and_read(database: Database, moment: datetime) -> datetime:
 
 
 @given(moment=st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=ZONES))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_moment_of_any_zone_comes_back_as_the_same_moment_in_utc(database: Database, moment: datetime) -> None:
     found = written_and_read(database, moment)
     assert found == moment.astimezone(UTC)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import settings as hypothesis
 
 from pratique_serving.errors import Refused
 from pratique_serving.models import Model
@@ -14,10 +13,6 @@ from pratique_serving.settings import Settings, read_settings
 from pratique_serving.wire import Limits, Reader, Request, Response
 
 Ask = Callable[..., Request]
-
-# How long one example takes says more about the machine than about the code.
-hypothesis.register_profile("untimed", deadline=None)
-hypothesis.load_profile("untimed")
 
 
 class Wire:

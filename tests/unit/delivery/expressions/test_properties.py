@@ -25,21 +25,21 @@ NAMES: dict[str, Value] = {"variables": Record((("x", "1"), ("l", Array(("a", "b
 
 
 @given(st.lists(WORDS, max_size=14).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_words_are_a_value_or_an_error(text: str) -> None:
     with suppress(ExpressionError):
         evaluate(text, Context(NAMES, COMPILE_TIME))
 
 
 @given(st.text(max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_text_is_cut_or_refused(text: str) -> None:
     with suppress(ExpressionError):
         assert list(tokens(text))[-1].text == ""
 
 
 @given(st.lists(WORDS, max_size=14).map("".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_what_is_written_again_is_the_same_expression(text: str) -> None:
     try:
         first = parse(text)
@@ -49,7 +49,6 @@ def test_what_is_written_again_is_the_same_expression(text: str) -> None:
 
 
 @given(VALUES, VALUES)
-@settings(deadline=None)
 def test_two_values_are_equal_or_not_and_ordered_or_not(left: Value, right: Value) -> None:
     assert is_equal(left, right) in (True, False)
     with suppress(ExpressionError):
@@ -57,13 +56,11 @@ def test_two_values_are_equal_or_not_and_ordered_or_not(left: Value, right: Valu
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=5, min_value=-(10**12), max_value=10**12))
-@settings(deadline=None)
 def test_a_number_is_read_as_it_is_written(number: object) -> None:
     text = to_text(number)  # type: ignore[arg-type] # a Decimal.
     assert number_of(text) == number
 
 
 @given(st.text(alphabet="$()ab ", max_size=40))
-@settings(deadline=None)
 def test_a_text_without_variables_stays(text: str) -> None:
     assert replaced(text, lambda _: None) == text
