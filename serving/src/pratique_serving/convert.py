@@ -23,7 +23,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from pratique_serving import converters, oip
+from pratique_serving import boosters, converters, oip
 from pratique_serving.graph import Unsupported, finish, note
 from pratique_serving.parity import Proof, parts, prove
 from pratique_serving.tables import Column
@@ -92,8 +92,7 @@ def read(folder: str) -> Source:
     if predict != "predict":
         raise Unsupported(f"the model answers with {predict}(), only predict() is converted")
     model = importlib.import_module(f"mlflow.{flavour}").load_model(folder)
-    if type(model).__name__ == "Booster":
-        raise Unsupported(f"a Booster does not say how it decides: log the scikit-learn class of {flavour}")
+    model = boosters.Bare(model) if boosters.is_bare(model) else model
     example = described.load_input_example(folder) if described.saved_input_example_info else None
     return Source(model, columns, example, tuple(_output(spec) for spec in described.signature.outputs.inputs))
 
@@ -156,8 +155,9 @@ def _graph(source: Source, element: int) -> onnx.ModelProto:
 
     converters.register()
     number = DoubleTensorType if element == TensorProto.DOUBLE else FloatTensorType
-    model, threshold = _without_threshold(_without_search(source.model))
-    _check_missing(model)
+    bare = source.model if isinstance(source.model, boosters.Bare) else None
+    model, threshold = _without_threshold(_without_search(bare.estimator if bare else source.model))
+    _check_parts(model)
     if not all(np.isfinite(tree.threshold).all() for tree in _trees(model)):
         # The converter would look for ever for a number that divides them.
         raise Unsupported("a tree of the model asks whether a value is missing, which ONNX's trees cannot")
@@ -170,11 +170,13 @@ def _graph(source: Source, element: int) -> onnx.ModelProto:
         raise Unsupported("the model has columns of text and does not begin with a ColumnTransformer that encodes them")
     else:
         inputs = [("numbers", number([None, len(source.columns)]))]
-    with _without_names(model):
+    with _without_names(model), _without_flattening(model):
         made = to_onnx(model, initial_types=inputs, options=_options(model), target_opset=_versions(model))
     _send_missing(made, model)
     if threshold is not None:
         _decide_by(made, threshold)
+    if bare is not None:
+        bare.choose(made)
     return made
 
 
@@ -190,12 +192,18 @@ def _without_search(model: Any) -> Any:
     return getattr(model, "best_estimator_", model)
 
 
-def _check_missing(model: Any) -> None:
-    """Raises Unsupported where another number than NaN means that one is missing: the converters do not ask."""
+def _check_parts(model: Any) -> None:
+    """Raises Unsupported for what converters make something else of without a word."""
     for part in parts(model):
-        missing = getattr(part, "missing", None)
-        if type(part).__module__.startswith("xgboost") and missing is not None and not np.isnan(missing):
+        if type(part).__name__ in ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer"):
+            raise Unsupported(f"a {type(part).__name__} takes other words from a text than ONNX's operators do")
+        if not type(part).__module__.startswith("xgboost"):
+            continue
+        missing, kind = getattr(part, "missing", None), boosters.kind_of_xgboost(part.get_booster())
+        if missing is not None and not np.isnan(missing):
             raise Unsupported(f"the model of xgboost takes {missing:g} as missing; only NaN is converted")
+        if kind != "gbtree":
+            raise Unsupported(f"the booster of the model of xgboost is {kind}; only gbtree is converted")
 
 
 def _learned_missing(model: Any) -> Dict[str, List[Any]]:
@@ -235,6 +243,19 @@ def _without_names(model: Any) -> Iterator[None]:
     finally:
         if names is not None:
             booster.feature_names = names
+
+
+@contextlib.contextmanager
+def _without_flattening(model: Any) -> Iterator[None]:
+    """The converter of a vote refuses how `transform` would answer, though nothing is asked for but `predict`."""
+    votes = [part for part in parts(model) if getattr(part, "flatten_transform", False)]
+    for part in votes:
+        part.flatten_transform = False
+    try:
+        yield
+    finally:
+        for part in votes:
+            part.flatten_transform = True
 
 
 def _last(model: Any) -> Any:

@@ -199,7 +199,10 @@ def _by_votes(convert: Any) -> Any:
     """The converter of a forest without rounding of what its trees add up."""
 
     def converted(scope: Any, operator: Any, container: Any) -> None:
-        convert(scope, operator, _Votes(scope, container, operator.raw_operator.estimators_))
+        forest = operator.raw_operator
+        if forest.n_outputs_ > 1:
+            raise Unsupported(f"a {type(forest).__name__} decides several things at once")
+        convert(scope, operator, _Votes(scope, container, forest.estimators_))
 
     return converted
 

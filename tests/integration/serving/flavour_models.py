@@ -32,6 +32,12 @@ def main(folder: str) -> None:
     boosted = xgboost.XGBClassifier(n_estimators=20, max_depth=3).fit(rows, truth)
     mlflow.xgboost.save_model(boosted, f"{folder}/xgboost", **described)
     mlflow.xgboost.save_model(boosted.get_booster(), f"{folder}/xgboost-booster", **described)
+    for name, objective in (("several", "multi:softprob"), ("ranking", "rank:pairwise")):
+        settings = {"objective": objective, "max_depth": 3, **({"num_class": 3} if name == "several" else {})}
+        booster = xgboost.train(settings, xgboost.DMatrix(rows, truth), 10)
+        outputs = booster.predict(xgboost.DMatrix(example))
+        several = {"signature": infer_signature(rows.head(2), outputs), "input_example": example, **HOW}
+        mlflow.xgboost.save_model(booster, f"{folder}/{name}-booster", **several)
     light = lightgbm.LGBMClassifier(n_estimators=20, verbose=-1).fit(rows, truth)
     mlflow.lightgbm.save_model(light, f"{folder}/lightgbm", serialization_format="cloudpickle", **described)
     mlflow.lightgbm.save_model(light.booster_, f"{folder}/lightgbm-booster", **described)
