@@ -61,6 +61,8 @@ class Listener:
 
     def close(self) -> None:
         """Whoever holds the same socket has what comes from now on."""
+        # Another socket may get the number of this one.
+        self.descriptor = -1
         self._sock.close()
 
     def _leave_poller(self) -> None:
