@@ -99,6 +99,11 @@ def test_one_onnx_file_is_a_deployment_and_what_it_predicts_is_kept_as_parquet(p
     shown = platform.get("ml", "online-deployment", "show", "-n", "blue", "-e", "plain", cwd=project)
     address = shown["replicas"][0]["grpc"]
     assert "amount" in asked_over_grpc(platform, address)
+    key = platform.get("ml", "online-endpoint", "get-credentials", "-n", "plain", cwd=project)["primaryKey"]
+    path = "/endpoints/plain-onnx/plain/v2/models/model"
+    described = platform.ask("GET", path, token=key, port=platform.endpoints_port)
+    assert [one["name"] for one in json.loads(described.body)["inputs"]] == ["amount", "count", "name"]
+    assert platform.ask("GET", path, port=platform.endpoints_port).status == 401
     platform.do("ml", "online-endpoint", "delete", "-n", "plain", "--yes", cwd=project)
     assert not Path(address.removeprefix("unix:")).exists()
 
