@@ -38,11 +38,13 @@
 """
 
 import os
-from typing import FrozenSet, Mapping, NamedTuple, Optional, Tuple
+from typing import FrozenSet, List, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
 from pratique_serving.config_file import with_config_file
 from pratique_serving.cors import Cors
 from pratique_serving.errors import Usage
+
+Value = TypeVar("Value")
 
 _TRUE = frozenset({"true", "1", "yes", "y", "on", "t"})
 _FALSE = frozenset({"false", "0", "no", "n", "off", "f"})
@@ -86,8 +88,9 @@ class Settings(NamedTuple):
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
-    """Raises Usage for a value that a setting cannot have, or when no model is named."""
+    """Raises Usage with every value that a setting cannot have, or when no model is named."""
     environment = with_config_file(environment)
+    values = _Values(environment)
     settings = Settings(
         app_root=os.path.abspath(environment.get("AML_APP_ROOT") or "."),
         entry_script=environment.get("AZUREML_ENTRY_SCRIPT", ""),
@@ -96,34 +99,36 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         onnx_model=environment.get("PRATIQUE_ONNX_MODEL", ""),
         grpc=environment.get("PRATIQUE_GRPC", ""),
         cors=Cors(environment["AML_CORS_ORIGINS"]) if environment.get("AML_CORS_ORIGINS") else None,
-        worker_count=_whole(environment, "WORKER_COUNT", 1, least=1),
-        memory_bytes=_whole(environment, "PRATIQUE_MEMORY_BYTES", 0, least=0),
-        scoring_timeout_ms=_whole(environment, "SCORING_TIMEOUT_MS", 0, least=0),
-        longest_call_ms=_whole(
-            environment, "PRATIQUE_LONGEST_CALL_MS", _whole(environment, "WORKER_TIMEOUT", 0, least=0) * 1000, least=0
+        worker_count=values.whole("WORKER_COUNT", 1, least=1),
+        memory_bytes=values.whole("PRATIQUE_MEMORY_BYTES", 0, least=0),
+        scoring_timeout_ms=values.whole("SCORING_TIMEOUT_MS", 0, least=0),
+        longest_call_ms=values.whole(
+            "PRATIQUE_LONGEST_CALL_MS", values.whole("WORKER_TIMEOUT", 0, least=0) * 1000, least=0
         ),
-        request_timeout_ms=_whole(environment, "PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
-        max_waiting=_whole(environment, "PRATIQUE_MAX_WAITING", 0, least=0),
-        batches=_truth(environment, "PRATIQUE_BATCHING", default=True),
-        shares_weights=_truth(environment, "PRATIQUE_SHARE_WEIGHTS", default=False),
-        max_body_bytes=_whole(environment, "PRATIQUE_MAX_BODY_BYTES", 100 * 1024 * 1024, least=0),
-        read_timeout=float(_whole(environment, "PRATIQUE_READ_TIMEOUT_SECONDS", 30, least=1)),
-        ready_timeout=float(_whole(environment, "PRATIQUE_READY_TIMEOUT_SECONDS", 60, least=0)),
+        request_timeout_ms=values.whole("PRATIQUE_REQUEST_TIMEOUT_MS", 0, least=0),
+        max_waiting=values.whole("PRATIQUE_MAX_WAITING", 0, least=0),
+        batches=values.truth("PRATIQUE_BATCHING", default=True),
+        shares_weights=values.truth("PRATIQUE_SHARE_WEIGHTS", default=False),
+        max_body_bytes=values.whole("PRATIQUE_MAX_BODY_BYTES", 100 * 1024 * 1024, least=0),
+        read_timeout=float(values.whole("PRATIQUE_READ_TIMEOUT_SECONDS", 30, least=1)),
+        ready_timeout=float(values.whole("PRATIQUE_READY_TIMEOUT_SECONDS", 60, least=0)),
         service_name=environment.get("SERVICE_NAME") or environment.get("AZUREML_SERVICE_NAME") or "ML service",
         service_version=environment.get("SERVICE_VERSION", "1.0"),
         service_path_prefix=environment.get("SERVICE_PATH_PREFIX", "").strip("/"),
-        shows_version=_truth(environment, "SERVER_VERSION_LOG_RESPONSE_ENABLED", default=True),
-        log_format=_one_of(environment, "PRATIQUE_LOG_FORMAT", ("text", "json")),
+        shows_version=values.truth("SERVER_VERSION_LOG_RESPONSE_ENABLED", default=True),
+        log_format=values.one_of("PRATIQUE_LOG_FORMAT", ("text", "json")),
         deployment=environment.get("PRATIQUE_DEPLOYMENT", ""),
         model=environment.get("PRATIQUE_MODEL", ""),
         model_name=environment.get("PRATIQUE_MODEL", "").partition(":")[0] or "model",
         collect=environment.get("PRATIQUE_COLLECT", ""),
-        collect_sampling=_share(environment, "PRATIQUE_COLLECT_SAMPLING"),
-        collect_only=_names(environment, "PRATIQUE_COLLECT_ONLY"),
-        collect_seconds=float(_whole(environment, "PRATIQUE_COLLECT_SECONDS", 60, least=1)),
-        collect_redact=_names(environment, "PRATIQUE_COLLECT_REDACT"),
-        collect_headers=frozenset(name.lower() for name in _names(environment, "PRATIQUE_COLLECT_HEADERS")),
+        collect_sampling=values.share("PRATIQUE_COLLECT_SAMPLING"),
+        collect_only=values.names("PRATIQUE_COLLECT_ONLY"),
+        collect_seconds=float(values.whole("PRATIQUE_COLLECT_SECONDS", 60, least=1)),
+        collect_redact=values.names("PRATIQUE_COLLECT_REDACT"),
+        collect_headers=frozenset(name.lower() for name in values.names("PRATIQUE_COLLECT_HEADERS")),
     )
+    if values.problems:
+        raise Usage("; ".join(values.problems))
     if not (settings.entry_script or settings.mlflow_model or settings.onnx_model):
         raise Usage("nothing to serve: set AZUREML_ENTRY_SCRIPT or PRATIQUE_MLFLOW_MODEL (or PRATIQUE_ONNX_MODEL)")
     if settings.grpc and settings.entry_script:
@@ -131,46 +136,48 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _names(environment: Mapping[str, str], name: str) -> FrozenSet[str]:
-    return frozenset(part.strip() for part in environment.get(name, "").split(",") if part.strip())
+class _Values:
+    """Reads variables; what is wrong with one is kept, and its default taken, so that all of it is said at once."""
 
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self.problems: List[str] = []
 
-def _one_of(environment: Mapping[str, str], name: str, choices: Tuple[str, ...]) -> str:
-    text = environment.get(name, "").strip().lower() or choices[0]
-    if text not in choices:
-        raise Usage(f"{name}: expected {' or '.join(choices)}, got {text!r}")
-    return text
+    def names(self, name: str) -> FrozenSet[str]:
+        return frozenset(part.strip() for part in self._text(name).split(",") if part.strip())
 
+    def one_of(self, name: str, choices: Tuple[str, ...]) -> str:
+        text = self._text(name).lower() or choices[0]
+        return text if text in choices else self._wrong(name, " or ".join(choices), repr(text), choices[0])
 
-def _truth(environment: Mapping[str, str], name: str, *, default: bool) -> bool:
-    """By any of the words that Azure's inference server takes."""
-    text = environment.get(name, "").strip().lower()
-    if not text:
-        return default
-    if text not in _TRUE and text not in _FALSE:
-        raise Usage(f"{name}: expected true or false, got {text!r}")
-    return text in _TRUE
+    def truth(self, name: str, *, default: bool) -> bool:
+        """By any of the words that Azure's inference server takes."""
+        text = self._text(name).lower()
+        if text and text not in _TRUE and text not in _FALSE:
+            return self._wrong(name, "true or false", repr(text), default)
+        return text in _TRUE if text else default
 
+    def share(self, name: str) -> float:
+        text = self._text(name) or "1"
+        try:
+            share = float(text)
+        except ValueError:
+            return self._wrong(name, "a number from 0 to 1", repr(text), 1.0)
+        return share if 0 <= share <= 1 else self._wrong(name, "a number from 0 to 1", f"{share:g}", 1.0)
 
-def _share(environment: Mapping[str, str], name: str) -> float:
-    text = environment.get(name, "").strip() or "1"
-    try:
-        share = float(text)
-    except ValueError:
-        raise Usage(f"{name}: expected a number from 0 to 1, got {text!r}") from None
-    if not 0 <= share <= 1:
-        raise Usage(f"{name}: expected a number from 0 to 1, got {share:g}")
-    return share
+    def whole(self, name: str, default: int, least: int) -> int:
+        text = self._text(name)
+        if not text:
+            return default
+        try:
+            number = int(text)
+        except ValueError:
+            return self._wrong(name, "a whole number", repr(text), default)
+        return number if number >= least else self._wrong(name, f"{least} or more", str(number), default)
 
+    def _text(self, name: str) -> str:
+        return self._environment.get(name, "").strip()
 
-def _whole(environment: Mapping[str, str], name: str, default: int, least: int) -> int:
-    text = environment.get(name, "").strip()
-    if not text:
-        return default
-    try:
-        number = int(text)
-    except ValueError:
-        raise Usage(f"{name}: expected a whole number, got {text!r}") from None
-    if number < least:
-        raise Usage(f"{name}: expected {least} or more, got {number}")
-    return number
+    def _wrong(self, name: str, expected: str, got: str, instead: Value) -> Value:
+        self.problems.append(f"{name}: expected {expected}, got {got}")
+        return instead

@@ -37,6 +37,17 @@ def test_a_number_that_is_none_is_named(name: str, value: str) -> None:
         read_settings({"AZUREML_ENTRY_SCRIPT": "score.py", name: value})
 
 
+def test_everything_that_is_wrong_is_said_at_once() -> None:
+    wrong = {"WORKER_COUNT": "many", "PRATIQUE_MEMORY_BYTES": "10GB", "PRATIQUE_LOG_FORMAT": "xml"}
+    with pytest.raises(Usage) as caught:
+        read_settings({"AZUREML_ENTRY_SCRIPT": "score.py", **wrong})
+    assert str(caught.value).split("; ") == [
+        "WORKER_COUNT: expected a whole number, got 'many'",
+        "PRATIQUE_MEMORY_BYTES: expected a whole number, got '10GB'",
+        "PRATIQUE_LOG_FORMAT: expected text or json, got 'xml'",
+    ]
+
+
 @pytest.mark.parametrize(("word", "is_so"), [("true", True), ("1", True), ("No", False), ("off", False), ("", True)])
 def test_a_truth_may_be_said_in_words_that_azures_server_takes(word: str, is_so: bool) -> None:
     assert read_settings({"AZUREML_ENTRY_SCRIPT": "score.py", "PRATIQUE_BATCHING": word}).batches is is_so
