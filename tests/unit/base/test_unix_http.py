@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -82,9 +81,10 @@ def test_a_bounded_connection_leaves_nothing_behind(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
-        before = threading.active_count()
-        with bounded(tmp_path / "s", within=60) as connection:
+        before = {*threading.enumerate()}
+        with bounded(tmp_path / "s", within=600) as connection:
             assert connection.sock is not None
+            [watchdog] = {*threading.enumerate()} - before
         assert connection.sock is None
-        while threading.active_count() > before:
-            time.sleep(0.001)
+        watchdog.join(60)
+        assert not watchdog.is_alive()
