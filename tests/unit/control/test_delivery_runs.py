@@ -2,161 +2,30 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pratique.base.errors import AlreadyExists, Conflict, Forbidden, InvalidInput, NotFound, Unauthenticated
-from pratique.control import deliveries, delivery_progress, delivery_runs, delivery_units, projects
-from pratique.control.actor import Actor, Grant
-from pratique.control.delivery_progress import Written
-from pratique.control.delivery_runs import Request
-from pratique.control.delivery_state import inputs_of, pipeline_of, remembering, rows_of, state_of
+from pratique.control import deliveries, delivery_progress, delivery_runs, delivery_units
+from pratique.control.actor import Actor
+from pratique.control.delivery_state import inputs_of, pipeline_of, rows_of, state_of
 from pratique.control.grants import actor_of
-from pratique.control.tokens import Issuer
 from pratique.control.unit_actors import SUBJECT, actor_of_unit
-from pratique.delivery.compile import compiled
-from pratique.delivery.message import JobMessage, PipelineRun
-from pratique.delivery.origins import Origin
-from pratique.delivery.records import JOB, Output, Record, StepState
+from pratique.delivery.records import JOB, Output, StepState
 from pratique.delivery.run.outcomes import Result
-from pratique.store import counters, events
 from pratique.store import delivery_runs as rows
 from pratique.store import delivery_units as unit_rows
-from pratique.store import projects as project_rows
 from pratique.store.database import Database
-from pratique.store.deliveries import Delivery
-from pratique.store.delivery_runs import Run, Wanted
-from pratique.store.delivery_units import UnitRow
-from pratique.store.sealing import Sealer
+from pratique.store.delivery_runs import Wanted
 
-OWNER = Actor("1", "ann", "user", (Grant("Owner", "/"),))
-READER = Actor("2", "rob", "user", (Grant("Reader", "/delivery/credit"),))
-STRANGER = Actor("3", "eve", "user", (Grant("Contributor", "/delivery/other"),))
-
-TWO_STAGES = """
-name: $(Date:yyyyMMdd).$(Rev:r)
-stages:
-- stage: Build
-  jobs:
-  - job: make
-    steps:
-    - bash: make
-      name: made
-- stage: Deploy
-  variables:
-    version: $[ stageDependencies.Build.make.outputs['made.version'] ]
-  jobs:
-  - job: use
-    steps:
-    - bash: use $(version)
-"""
-
-
-@dataclass
-class World:
-    """One project with one delivery, and somebody who settles its runs by hand."""
-
-    database: Database
-    sealer: Sealer
-    issuer: Issuer
-    now: datetime
-    delivery: Delivery
-
-    def queue(self, text: str, **wished: Any) -> Run:
-        request = Request(self.delivery, "azure-pipelines.yml", "refs/heads/main", "", [], **wished)
-        found = compiled(lambda _repository, _path: text, request.path, parameters=request.parameters)
-        known = delivery_runs.known_variables(request, OWNER, door="http://127.0.0.1:7070")
-        with self.database.write() as tx:
-            return delivery_runs.queue(tx, OWNER, request, found, known=known, now=self.now)
-
-    def settle(self, run: Run) -> Run:
-        """Until nothing more follows."""
-        while (written := self.settle_once()) is not None:
-            assert written.run.id == run.id
-        return self.run(run)
-
-    def settle_once(self) -> Written | None:
-        with self.database.write() as tx:
-            wanted = rows.unsettled(tx, now=self.now)
-            claimed = rows.claim(tx, wanted, now=self.now, lasting=timedelta(minutes=1)) if wanted else None
-            if claimed is None:
-                return None
-            run, lease = claimed
-            known = rows_of(tx, run)
-
-        def count(prefix: str, seed: int) -> int:
-            with self.database.write() as tx:
-                number = counters.next_number(tx, counters.counter_scope(run.delivery), prefix, first=seed)
-                rows.remember_count(tx, run.id, prefix, number)
-            return number
-
-        inputs = inputs_of(run, {}, count=remembering(run.counted, count))
-        found = delivery_progress.outlook(pipeline_of(run.text, run.path), state_of(known, self.sealer), inputs)
-        with self.database.write() as tx:
-            return delivery_progress.write(
-                tx, lease, known, found, self.sealer, issuer=self.issuer, tenant="t", now=self.now
-            )
-
-    def run(self, run: Run) -> Run:
-        with self.database.read() as tx:
-            found = rows.get(tx, run.id)
-        assert found is not None
-        return found
-
-    def units(self, run: Run) -> dict[str, UnitRow]:
-        with self.database.read() as tx:
-            return {unit.key: unit for unit in unit_rows.of_run(tx, run.id)}
-
-    def states(self, run: Run) -> dict[str, str]:
-        with self.database.read() as tx:
-            return {stage.name: stage.result or stage.state for stage in rows.stages_of(tx, run.id)}
-
-    def worker(self, unit: UnitRow) -> Actor:
-        with self.database.read() as tx:
-            return actor_of_unit(tx, SUBJECT + unit.id)
-
-    def message(self, unit: UnitRow) -> JobMessage:
-        actor = self.worker(unit)
-        with self.database.read() as tx:
-            return delivery_units.message(tx, actor, unit.run, unit.id, self.sealer)
-
-    def report(self, unit: UnitRow, *records: Record) -> int:
-        actor = self.worker(unit)
-        with self.database.write() as tx:
-            taken = delivery_units.take(tx, actor, unit.run, unit.id, records, self.sealer, now=self.now)
-        return len(taken.records)
-
-    def end(self, unit: UnitRow, result: Result = Result.SUCCEEDED, **outputs: Output) -> None:
-        """What a worker reports that had one step."""
-        named = {name.replace("__", "."): output for name, output in outputs.items()}
-        self.report(
-            unit,
-            step(1, 0, StepState.RUNNING),
-            step(2, 0, StepState.COMPLETED, result=result, outputs=named),
-            step(3, JOB, StepState.COMPLETED, result=result),
-        )
-
-    def events(self) -> list[str]:
-        with self.database.read() as tx:
-            return [event.type.removeprefix("Pratique.") for event in events.after(tx, 0, limit=1000)]
-
-
-def step(sequence: int, number: int, state: StepState, **said: Any) -> Record:
-    return Record(sequence, number, f"step {number}", state, **said)
+from .delivery_world import OWNER, READER, STRANGER, TWO_STAGES, World, new_world, step
 
 
 @pytest.fixture
 def world(database: Database, tmp_path: Path, now: datetime) -> World:
-    with database.write() as tx:
-        projects.create(tx, OWNER, "credit", now=now)
-        wished = {"name": "train", "repository": "/src", "repository_type": "folder", "path": "azure-pipelines.yml"}
-        delivery = deliveries.create(tx, OWNER, "credit", wished, now=now)
-    (tmp_path / "keys").mkdir()
-    return World(database, Sealer(tmp_path / "seal"), Issuer(tmp_path / "keys", "http://here"), now, delivery)
+    return new_world(database, tmp_path, now)
 
 
 def test_a_run_goes_from_stage_to_stage_and_hands_outputs_on(world: World) -> None:
@@ -375,164 +244,6 @@ def test_an_artifact_has_one_name_in_its_run(world: World) -> None:
     for name, expected in (("a/b", InvalidInput), ("", InvalidInput)):
         with world.database.write() as tx, pytest.raises(expected):
             delivery_units.add_artifact(tx, worker, run.id, name, "0" * 64, now=world.now)
-
-
-READS = """
-resources:
-  pipelines:
-  - {pipeline: up, source: train%s}
-jobs:
-- job: use
-  steps: [{download: up}]
-"""
-
-
-def completed(world: World, *, branch: str = "refs/heads/main", result: str = "succeeded", tags: str = "") -> Run:
-    """A run of the delivery that has ended."""
-    run = world.queue(TWO_STAGES)
-    with world.database.write() as tx:
-        rows.change(
-            tx, run.id, status="completed", result=result, branch=branch, tags=tags.split(), settled=run.revision
-        )
-    return world.run(run)
-
-
-@pytest.mark.parametrize(
-    ("wish", "expected"),
-    [("", 3), (", branch: main", 1), (", tags: [GOOD]", 2), (", version: '{0}'", 1), (", project: credit", 3)],
-)
-def test_a_pipeline_resource_is_the_newest_run_that_succeeded_and_fits(world: World, wish: str, expected: int) -> None:
-    runs = {
-        1: completed(world),
-        2: completed(world, branch="refs/heads/x", tags="good"),
-        3: completed(world, branch="refs/heads/x"),
-        4: completed(world, result="failed"),
-    }
-    run = world.queue(READS % wish.format(runs[1].number))
-    assert run.system["resources.pipeline.up.runName"] == runs[expected].number
-    completed(world)  # What comes later changes nothing of what was decided.
-    world.settle(run)
-    (unit,) = world.units(run).values()
-    assert world.message(unit).pipelines == (PipelineRun("up", runs[expected].id, "train", "credit"),)
-
-
-@pytest.mark.parametrize(
-    ("wish", "said"),
-    [
-        ("", "the pipeline train has no run that succeeded$"),
-        (", branch: main, tags: [a, b]", "no run that succeeded with branch main and tags a, b"),
-        (", project: other", "a run reads artifacts of its own project credit alone"),
-    ],
-)
-def test_a_run_whose_pipeline_resource_has_no_run_is_not_queued(world: World, wish: str, said: str) -> None:
-    completed(world, result="failed")
-    with pytest.raises(InvalidInput, match=said):
-        world.queue(READS % wish)
-    with pytest.raises(InvalidInput, match="there is no pipeline absent in project credit"):
-        world.queue((READS % "").replace("source: train", "source: absent"))
-
-
-ELSEWHERE = """
-jobs:
-- job: use
-  steps:
-  - task: DownloadPipelineArtifact@2
-    inputs: {buildType: specific, project: %s, pipeline: train}
-"""
-
-
-def came_from(world: World, at: Run, **wish: Any) -> int:
-    """The run that a download of a unit of the run `at` takes artifacts from."""
-    world.settle(at)
-    (unit,) = world.units(at).values()
-    wanted = Origin(**{"project": "credit", "pipeline": "train", **wish})
-    with world.database.read() as tx:
-        return delivery_units.origin(tx, world.worker(unit), at.id, unit.id, wanted).run
-
-
-@pytest.mark.parametrize(
-    ("wish", "expected"),
-    [
-        ({}, 3),
-        ({"project": "CREDIT", "version": "Latest"}, 3),
-        ({"version": "latestFromBranch", "branch": "refs/heads/main"}, 1),
-        ({"version": "latestFromBranch", "branch": "x"}, 3),
-        ({"tags": ("GOOD",)}, 2),
-        ({"allows_partial": True}, 4),
-        ({"allows_partial": True, "allows_failed": True}, 5),
-        ({"version": "specific", "run": "5"}, 5),
-        ({"prefers_triggering": True}, 3),
-    ],
-)
-def test_a_download_asks_for_a_run_of_another_pipeline(world: World, wish: Mapping[str, Any], expected: int) -> None:
-    completed(world)
-    completed(world, branch="refs/heads/x", tags="good")
-    completed(world, branch="refs/heads/x")
-    completed(world, result="partiallySucceeded")
-    completed(world, result="failed")
-    run = world.queue(ELSEWHERE % "credit")
-    assert came_from(world, run, **wish) == expected
-    assert came_from(world, run, **{**wish, "pipeline": str(world.delivery.id)}) == expected, "by its id as well"
-    with world.database.read() as tx:
-        project = project_rows.get(tx, "credit")
-    assert project is not None
-    assert came_from(world, run, **{**wish, "project": project.id}) == expected, "as $(System.TeamProjectId) says it"
-
-
-def test_the_run_that_triggered_goes_before_the_newest_where_that_is_preferred(world: World) -> None:
-    first, newer = completed(world), completed(world)
-    run = world.queue(ELSEWHERE % "credit")
-    told = {"Build.TriggeredBy.BuildId": str(first.id), "Build.TriggeredBy.DefinitionId": str(world.delivery.id)}
-    with world.database.write() as tx:
-        rows.change(tx, run.id, system={**run.system, **told})
-    assert came_from(world, run, prefers_triggering=True) == first.id
-    assert came_from(world, run) == newer.id
-
-
-@pytest.mark.parametrize(
-    ("wish", "said"),
-    [
-        ({"project": "other"}, "of project 'other', and a run reads artifacts of its own project 'credit' alone"),
-        ({"pipeline": "absent"}, "there is no pipeline 'absent' in project 'credit'"),
-        ({}, "the pipeline 'train' has no run that succeeded$"),
-        ({"version": "latestFromBranch", "branch": "main", "tags": ("a", "b")}, "of branch main with the tags a, b"),
-        ({"version": "specific", "run": "1"}, "the pipeline 'train' has no run 1$"),
-        ({"version": "specific", "run": "9" * 40}, "has no run 9{32}$"),
-        ({"version": "specific"}, "pipelineId is empty"),
-        ({"version": "oldest"}, "expected one of latest, latestFromBranch, specific; got 'oldest'"),
-    ],
-)
-def test_a_download_that_fits_no_run_says_why(world: World, wish: Mapping[str, Any], said: str) -> None:
-    with world.database.write() as tx:
-        projects.create(tx, OWNER, "other", now=world.now)
-        elsewhere = {"name": "train", "repository": "/src", "repository_type": "folder", "path": "a.yml"}
-        own, world.delivery = world.delivery, deliveries.create(tx, OWNER, "other", elsewhere, now=world.now)
-    assert completed(world).id == 1, "a run of another project, and of a pipeline of the same name"
-    world.delivery = own
-    run = world.queue(ELSEWHERE % "$(System.TeamProject)")
-    with pytest.raises((InvalidInput, NotFound), match=said):
-        came_from(world, run, **wish)
-
-
-def test_a_run_that_downloads_from_another_project_is_not_queued(world: World) -> None:
-    with pytest.raises(InvalidInput, match="1 problem") as refused:
-        world.queue(ELSEWHERE % "elsewhere")
-    assert "its own project 'credit' alone" in refused.value.problems[0].message
-    assert refused.value.problems[0].key == "azure-pipelines.yml:5"
-
-
-def test_nobody_but_its_worker_asks_where_a_unit_downloads_from(world: World) -> None:
-    completed(world)
-    run = world.queue(ELSEWHERE % "credit")
-    world.settle(run)
-    (unit,) = world.units(run).values()
-    worker = world.worker(unit)
-    for actor in (OWNER, READER):
-        with world.database.read() as tx, pytest.raises(NotFound):
-            delivery_units.origin(tx, actor, run.id, unit.id, Origin("credit", "train"))
-    world.end(unit)
-    with world.database.read() as tx, pytest.raises(Conflict, match="has ended"):
-        delivery_units.origin(tx, worker, run.id, unit.id, Origin("credit", "train"))
 
 
 def test_the_access_token_reads_its_run_and_its_repositories_and_nothing_else(world: World) -> None:
