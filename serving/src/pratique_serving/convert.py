@@ -321,11 +321,13 @@ def _decide_by(made: onnx.ModelProto, threshold: Threshold) -> None:
 def _send_missing(made: onnx.ModelProto, model: Any) -> None:
     """Send a missing value down the branch that scikit-learn's trees send it; the converter does not."""
     ways = [int(way) for tree in _trees(model) for way in getattr(tree, "missing_go_to_left", ())]
-    for node in made.graph.node:
-        for attribute in node.attribute:
-            if attribute.name == "nodes_missing_value_tracks_true" and len(attribute.ints) == len(ways):
-                del attribute.ints[:]
-                attribute.ints.extend(ways)
+    said = [one for node in made.graph.node for one in node.attribute if one.name == "nodes_missing_value_tracks_true"]
+    if sum(len(one.ints) for one in said) != len(ways):
+        return
+    for one in said:
+        count = len(one.ints)
+        one.ints[:] = ways[:count]
+        del ways[:count]
 
 
 def _trees(model: Any) -> List[Any]:

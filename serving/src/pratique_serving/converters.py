@@ -2,6 +2,7 @@
 
 SimpleImputer         in 64 bits, with the indicators of what was missing; of text too
 FunctionTransformer   with the functions of numpy that are usual
+PolynomialFeatures    in 64 bits
 histogram boosting    with thresholds of 64 bits
 forests that decide   with votes that are added up without rounding
 xgboost, lightgbm     the converters of onnxmltools, where all three are installed
@@ -20,10 +21,11 @@ def register() -> None:
     """Let skl2onnx know them."""
     from skl2onnx import update_registered_converter  # noqa: PLC0415
     from sklearn.impute import SimpleImputer  # noqa: PLC0415
-    from sklearn.preprocessing import FunctionTransformer  # noqa: PLC0415
+    from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures  # noqa: PLC0415
 
     update_registered_converter(SimpleImputer, "PratiqueImputer", _shape_of_imputed, _impute)
     update_registered_converter(FunctionTransformer, "PratiqueFunction", _shape_of_columns, _apply)
+    update_registered_converter(PolynomialFeatures, "PratiquePolynomial", _shape_of_products, _multiply)
     _register_trees(update_registered_converter)
     _register_boosting(update_registered_converter)
 
@@ -103,6 +105,35 @@ def _apply(scope: Any, operator: Any, container: Any) -> None:
             container.add_node(step, [last], [made], op_version=13)
         last = made
     container.add_node("Identity", [last], [operator.outputs[0].full_name])
+
+
+def _shape_of_products(operator: Any) -> None:
+    kind = type(operator.inputs[0].type)
+    operator.outputs[0].type = kind(
+        [operator.inputs[0].get_first_dimension(), operator.raw_operator.n_output_features_]
+    )
+
+
+def _multiply(scope: Any, operator: Any, container: Any) -> None:
+    """Every product of as many columns as the degree; a column of ones stands in where there are fewer."""
+    powers = operator.raw_operator.powers_
+    degree, width = max(1, int(powers.sum(axis=1).max())), powers.shape[1]
+    factors = np.full((degree, len(powers)), width, np.int64)
+    for place, product in enumerate(powers):
+        used = np.repeat(np.arange(width), product)
+        factors[: len(used), place] = used
+    names = [scope.get_unique_variable_name(name) for name in ("pads", "one", "with_ones")]
+    container.add_initializer(names[0], TensorProto.INT64, [4], [0, 0, 0, 1])
+    container.add_initializer(names[1], _element(operator), [], [1.0])
+    container.add_node("Pad", [_joined(scope, operator, container), *names[:2]], [names[2]], op_version=13)
+    last = ""
+    for number, places in enumerate(factors):
+        chosen, factor = (scope.get_unique_variable_name(name) for name in ("chosen", "factor"))
+        container.add_initializer(chosen, TensorProto.INT64, [len(places)], places.tolist())
+        container.add_node("Gather", [names[2], chosen], [factor], axis=1, op_version=13)
+        product = operator.outputs[0].full_name if number == degree - 1 else scope.get_unique_variable_name("product")
+        container.add_node(*(("Mul", [last, factor]) if last else ("Identity", [factor])), [product])
+        last = product
 
 
 def _joined(scope: Any, operator: Any, container: Any) -> str:
@@ -242,9 +273,11 @@ def _register_boosting(update: Any) -> None:
         pass
     try:
         from onnxmltools.convert.xgboost.operator_converters.XGBoost import convert_xgboost  # noqa: PLC0415
-        from xgboost import XGBClassifier, XGBRegressor  # noqa: PLC0415
+        from xgboost import XGBClassifier, XGBRegressor, XGBRFClassifier, XGBRFRegressor  # noqa: PLC0415
 
-        update(XGBClassifier, "XgbC", classes, convert_xgboost, options=options)
-        update(XGBRegressor, "XgbR", values, convert_xgboost)
+        for kind in (XGBClassifier, XGBRFClassifier):
+            update(kind, f"Pratique{kind.__name__}", classes, convert_xgboost, options=options)
+        for kind in (XGBRegressor, XGBRFRegressor):
+            update(kind, f"Pratique{kind.__name__}", values, convert_xgboost)
     except ImportError:
         pass

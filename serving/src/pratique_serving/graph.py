@@ -69,6 +69,9 @@ def _declare_outputs(model: onnx.ModelProto) -> None:
     del model.graph.value_info[:], guess.graph.value_info[:]
     for output in guess.graph.output:
         output.type.Clear()
+    # The inference does not know what trees answer, and so nothing of what is made of it.
+    of_trees = [node.output[-1] for node in guess.graph.node if node.op_type.startswith("TreeEnsemble")]
+    guess.graph.value_info.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in of_trees)
     for output, inferred in zip(model.graph.output, onnx.shape_inference.infer_shapes(guess).graph.output):
         if inferred.type.tensor_type.elem_type:
             output.type.tensor_type.elem_type = inferred.type.tensor_type.elem_type

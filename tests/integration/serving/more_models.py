@@ -12,12 +12,27 @@ import numpy as np
 import pandas as pd
 from mlflow.models import infer_signature
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    StandardScaler,
+)
 from sklearn.svm import SVC
 
 # Only read back here, by who has written it.
@@ -61,6 +76,12 @@ def main(csv: str, folder: str) -> None:
     save(encoded("passthrough", ordinal, linear), rows, truth, f"{folder}/ordinal")
     save(encoded("passthrough", OrdinalEncoder(), linear), rows, truth, f"{folder}/strict")
     save(RandomForestClassifier(50, random_state=17), rows[numbers], truth, f"{folder}/votes")
+    save(BaggingClassifier(n_estimators=8, random_state=17), rows[numbers], truth, f"{folder}/bagged")
+    save(encoded(PolynomialFeatures(3), one_hot, Ridge()), rows, rows["credit_amount"] / 1000, f"{folder}/products")
+    both = VotingClassifier([("linear", linear), ("bayes", GaussianNB())], voting="soft")
+    save(make_pipeline(StandardScaler(), both), rows[numbers], truth, f"{folder}/vote")
+    words = ColumnTransformer([("words", TfidfVectorizer(), "purpose")])
+    save(Pipeline([("encode", words), ("decide", linear)]), rows[["purpose"]], truth, f"{folder}/texts")
     histograms = HistGradientBoostingClassifier(max_iter=40)
     save(encoded("passthrough", OneHotEncoder(sparse_output=False), histograms), holes, truth, f"{folder}/histograms")
     save(HistGradientBoostingClassifier(categorical_features=[0]), rows[numbers], truth, f"{folder}/categories")

@@ -116,7 +116,7 @@ def test_what_it_did_is_counted(both: dict[str, Scorer], house: House) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    "threshold,imputed,ridge,boosted,svm,numbers,ordinal,strict,votes,histograms".split(","),
+    "threshold,imputed,ridge,boosted,svm,numbers,ordinal,strict,votes,histograms,bagged,products,vote".split(","),
 )
 def test_pipelines_of_many_kinds_are_converted(house: House, name: str) -> None:
     folder = house.models / name
@@ -136,6 +136,7 @@ def test_pipelines_of_many_kinds_are_converted(house: House, name: str) -> None:
         ("unsigned", "without a signature"),
         ("missing", "is missing"),
         ("categories", "one of several categories"),
+        ("texts", "TfidfVectorizer takes other words"),
     ],
 )
 def test_what_cannot_be_converted_stays_and_the_reason_is_said(house: House, name: str, why: str) -> None:
