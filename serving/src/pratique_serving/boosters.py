@@ -17,6 +17,8 @@ from onnx import helper, numpy_helper
 
 from pratique_serving.graph import Unsupported
 
+_MEASURES_OF_LIGHTGBM = frozenset({"regression", "regression_l1", "huber", "quantile", "poisson", "gamma", "tweedie"})
+
 
 def is_bare(model: Any) -> bool:
     """Whether it is a Booster itself."""
@@ -81,15 +83,7 @@ def _of_lightgbm(booster: Any) -> Any:
     described = booster.dump_model(num_iteration=1)
     objective = str(described.get("objective", "its own")).split(" ")[0]
     decides = objective in ("binary", "multiclass")
-    if not decides and objective not in (
-        "regression",
-        "regression_l1",
-        "huber",
-        "quantile",
-        "poisson",
-        "gamma",
-        "tweedie",
-    ):
+    if not decides and objective not in _MEASURES_OF_LIGHTGBM:
         raise Unsupported(f"a Booster of lightgbm with the objective {objective} is not converted")
     made: Any = LGBMClassifier() if decides else LGBMRegressor()
     classes = max(2, int(described["num_class"])) if decides else 0

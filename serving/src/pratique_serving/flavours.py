@@ -15,6 +15,7 @@ from pratique_serving.columns import build, matrix
 from pratique_serving.tables import Column, Table
 
 _NUMBERS = frozenset({"double", "float", "long", "integer"})
+_LARGEST_OF_32_BITS = float(np.finfo(np.float32).max)
 
 
 class Native(NamedTuple):
@@ -71,9 +72,18 @@ def _plain(result: Any) -> Any:
 
 
 def _xgboost(inner: Any) -> Optional[Callable[[Any], Any]]:
+    """Of a bare booster what needs no matrix of its own to be built; it refuses what such a matrix refuses."""
     model = getattr(inner, "xgb_model", None)
-    method = getattr(model, "inplace_predict", None) or getattr(model, "predict", None)
-    return method if callable(method) else None
+    in_place, method = getattr(model, "inplace_predict", None), getattr(model, "predict", None)
+    if not callable(in_place):
+        return method if callable(method) else None
+
+    def predict(values: Any) -> Any:
+        if (np.abs(values) > _LARGEST_OF_32_BITS).any():
+            raise ValueError("a value is infinite, or too large for 32 bits")
+        return in_place(values)
+
+    return predict
 
 
 def _lightgbm(inner: Any) -> Optional[Callable[[Any], Any]]:

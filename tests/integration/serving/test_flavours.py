@@ -112,6 +112,13 @@ def test_a_model_answers_as_mlflow_does(house: House, shared: Scorers, flavour: 
     assert "the model is called directly" in scorer.said()
 
 
+def test_a_booster_of_xgboost_takes_no_value_that_its_matrix_refuses(house: House, shared: Scorers) -> None:
+    scorer = shared.folder(house.python, PRATIQUE_MLFLOW_MODEL=str(house.models / "xgboost-booster"))
+    scorer.wait_until_ready()
+    statuses = {value: scorer.score({"input_data": [[1.0, value, 0.0, 2.0]]}).status for value in (3e38, 1e39, -1e39)}
+    assert statuses == {3e38: 200, 1e39: 500, -1e39: 500}
+
+
 @pytest.mark.parametrize("flavour", ["xgboost", "lightgbm", "xgboost-booster", "lightgbm-booster", "several-booster"])
 def test_boosted_models_of_these_flavours_are_converted_with_proof(house: House, flavour: str) -> None:
     folder = house.models / flavour
