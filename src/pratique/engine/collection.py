@@ -125,14 +125,20 @@ class Collector:
         self._bench = bench
 
     def step(self) -> bool:
-        """Look into every spool; True when there is more in one. Raises what went wrong at one after all the others."""
-        more, failures = False, []
+        """Look into every spool; True when there is more in one.
+
+        Raises the first thing that went wrong after all were looked into; what went wrong besides is in the log.
+        """
+        more = False
+        failures: list[Exception] = []
         for folder in sorted((self._bench.home.root / "collected").glob("*/[0-9]*/")):
             try:
                 more |= self._take(folder)
             except OutOfRoom:  # All of them are on this disk.
                 raise
             except Exception as error:  # noqa: BLE001 - raised below; it must not keep the others where they are.
+                if failures:
+                    _log.warning("collection.failed", folder=str(folder), error=f"{type(error).__name__}: {error}")
                 failures.append(error)
         if failures:
             raise failures[0]

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from pratique.base.clock import utc_now
 from pratique.control import assets, collections, inputs
@@ -112,6 +113,20 @@ def test_what_is_wrong_with_one_deployment_keeps_no_other_from_being_stored(hous
     with pytest.raises(KeyError):
         Collector(house.bench).step()
     assert [Path(path).name for path in stored(house)] == ["good.parquet"]
+
+
+def test_everything_that_is_wrong_at_once_is_told(house: House) -> None:
+    good = spool(house, "good.spool")
+    for name in ("a", "b"):
+        wrong = spool_of(house.home, name, 1)
+        wrong.mkdir(parents=True)
+        (wrong / good.name).write_bytes(good.read_bytes())
+        (wrong.parent / "about.json").write_text(json.dumps({"collections": {"model_inputs": 1.0}}))
+    with capture_logs() as said, pytest.raises(KeyError):
+        Collector(house.bench).step()
+    (told,) = [one for one in said if one["event"] == "collection.failed"]
+    assert Path(told["folder"]) == spool_of(house.home, "b", 1).parent
+    assert "KeyError" in told["error"]
 
 
 def test_what_is_being_written_is_left_alone_until_its_writer_is_gone_for_long(house: House) -> None:
