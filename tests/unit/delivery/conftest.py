@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.unit.delivery.sources import reader
 
-from pratique.base.errors import InvalidInput, NotFound
+from pratique.base.errors import InvalidInput
 from pratique.delivery.compile import Compiled, compiled
-from pratique.delivery.nodes import SELF
 from pratique.delivery.pipeline import Pipeline
 from pratique.delivery.run.outcomes import Admission, Result, RunState, UnitState
 from pratique.delivery.run.plan import Action, Decision, applied, settled
@@ -26,17 +26,7 @@ def compile_files() -> Compile:
     """Compile a pipeline's text; other files are keywords: path, or path@repository."""
 
     def compile_text(text: str, files: Mapping[str, str] | None = None, **given: Any) -> Compiled:
-        known = {(SELF, MAIN): text}
-        for name, other in (files or {}).items():
-            path, _, alias = name.partition("@")
-            known[(alias or SELF, path)] = other
-
-        def read(repository: str, path: str) -> str:
-            if (repository, path) not in known:
-                raise NotFound(f"there is no file {path}")
-            return known[(repository, path)]
-
-        return compiled(read, MAIN, **given)
+        return compiled(reader(MAIN, text, files), MAIN, **given)
 
     return compile_text
 

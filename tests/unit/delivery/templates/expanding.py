@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pratique.base.errors import NotFound
+from tests.unit.delivery.sources import reader
+
 from pratique.delivery.nodes import SELF, Source, plain_data
 from pratique.delivery.templates.expand import expand
 from pratique.delivery.trouble import Troubles
@@ -15,18 +16,8 @@ def expanded(
     text: str, files: Mapping[str, str] | None = None, **given: Mapping[str, str]
 ) -> tuple[Any, list[str], list[str]]:
     """The tree as plain data, the errors and the warnings; files are PATH or PATH@REPOSITORY."""
-    known = {(SELF, MAIN): text}
-    for name, other in (files or {}).items():
-        path, _, alias = name.partition("@")
-        known[(alias or SELF, path)] = other
-
-    def read(repository: str, path: str) -> str:
-        if (repository, path) not in known:
-            raise NotFound(f"there is no file {path}")
-        return known[(repository, path)]
-
     troubles = Troubles()
-    found = expand(read, Source(SELF, MAIN), troubles=troubles, **given)
+    found = expand(reader(MAIN, text, files), Source(SELF, MAIN), troubles=troubles, **given)
     tree = plain_data(found.root) if found.root is not None else None
     return (
         tree,
