@@ -133,19 +133,25 @@ def test_without_a_platform_the_way_to_start_one_is_said(nowhere: Path, pratique
     assert "hint: start it with `pratique up`" in ran.err
 
 
+def _row_that(folder: Path, monkeypatch: Any, name: str, does: str) -> Row:
+    """A verb of its own group that does one thing."""
+    (folder / f"{name}_row.py").write_text(
+        "from pratique.cli.table import Table\n"
+        f'TABLE = Table("{name}")\n'
+        f'@TABLE.verb("", examples={{"Try": "pratique {name}"}})\n'
+        f"def {name}() -> None:\n"
+        '    """Do it."""\n'
+        f"    {does}\n"
+    )
+    monkeypatch.syspath_prepend(str(folder))
+    return Row(name, f"{name}_row", "Do it.")
+
+
 def test_a_mistake_of_ours_is_one_line_and_not_a_traceback(
     nowhere: Path, tmp_path: Path, monkeypatch: Any, capfd: Any
 ) -> None:
-    (tmp_path / "broken_row.py").write_text(
-        "from pratique.cli.table import Table\n"
-        'TABLE = Table("broken")\n'
-        '@TABLE.verb("", examples={"Try": "pratique broken"})\n'
-        "def broken() -> None:\n"
-        '    """Break."""\n'
-        '    raise KeyError("x")\n'
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert run(["broken"], extra_tables=[Row("broken", "broken_row", "Break.")]) == 1
+    row = _row_that(tmp_path, monkeypatch, "broken", 'raise KeyError("x")')
+    assert run(["broken"], extra_tables=[row]) == 1
     said = capfd.readouterr().err
     assert said.startswith("error: KeyError: 'x'")
     assert "Traceback" not in said
@@ -163,16 +169,8 @@ def test_ctrl_c_while_modules_are_imported_ends_quietly(tmp_path: Path) -> None:
 def test_ctrl_c_within_a_verb_has_the_exit_code_of_shells(
     nowhere: Path, tmp_path: Path, monkeypatch: Any, capfd: Any
 ) -> None:
-    (tmp_path / "waiting_row.py").write_text(
-        "from pratique.cli.table import Table\n"
-        'TABLE = Table("waiting")\n'
-        '@TABLE.verb("", examples={"Try": "pratique waiting"})\n'
-        "def waiting() -> None:\n"
-        '    """Wait."""\n'
-        "    raise KeyboardInterrupt\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert run(["waiting"], extra_tables=[Row("waiting", "waiting_row", "Wait.")]) == 130
+    row = _row_that(tmp_path, monkeypatch, "waiting", "raise KeyboardInterrupt")
+    assert run(["waiting"], extra_tables=[row]) == 130
     assert capfd.readouterr().err == ""
 
 
